@@ -1,0 +1,360 @@
+#include "base/event.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+struct event_row {
+	const char *name;
+	enum event_level level;
+	const char *text;
+};
+
+enum {
+	LEVEL_debug = LEVEL_DEBUG,
+	LEVEL_info = LEVEL_INFO,
+	LEVEL_warn = LEVEL_WARN,
+	LEVEL_error = LEVEL_ERROR,
+};
+
+static const struct event_row rows[] = {
+#define EVENT(id, name, level, text) [EV_##id] = { name, (enum event_level)LEVEL_##level, text },
+#include "base/trace.def"
+#undef EVENT
+};
+_Static_assert(ARRAY_LEN(rows) == EVENT_COUNT, "one row for each event");
+
+static const char *const level_words[] = { "debug", "info", "warn", "error" };
+
+static struct {
+	enum event_level from;
+	const char *role;
+	event_sink_fn *sink;
+	void *sink_arg;
+} out = { .from = LEVEL_INFO, .role = "-" };
+
+const char *
+event_name(enum event_id id)
+{
+	return rows[id].name;
+}
+
+const char *
+event_text(enum event_id id)
+{
+	return rows[id].text;
+}
+
+enum event_level
+event_level(enum event_id id)
+{
+	return rows[id].level;
+}
+
+enum event_id
+event_find(struct str name)
+{
+	for (unsigned id = 0; id < EVENT_COUNT; id++) {
+		if (str_eq(name, str_from(rows[id].name)))
+			return (enum event_id)id;
+	}
+	return EVENT_COUNT;
+}
+
+bool
+event_level_parse(struct str s, enum event_level *level_out)
+{
+	for (unsigned level = 0; level < ARRAY_LEN(level_words); level++) {
+		if (str_eq(s, str_from(level_words[level]))) {
+			*level_out = (enum event_level)level;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+event_set_sink(event_sink_fn *sink, void *arg)
+{
+	out.sink = sink;
+	out.sink_arg = arg;
+}
+
+void
+event_set_log(enum event_level from, const char *role)
+{
+	out.from = from;
+	out.role = role;
+}
+
+static bool
+is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f)
+			return false;
+	}
+	return s.n > 0;
+}
+
+/* C1 controls, bidi marks and other invisible characters can forge what a terminal or a
+   browser shows, so they are written as escapes like the rest of the control bytes. */
+static bool
+is_invisible(uint32_t c)
+{
+	return (c >= 0x7f && c <= 0x9f) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff;
+}
+
+static void
+add_escaped(struct strbuf *b, struct str bytes)
+{
+	for (size_t i = 0; i < bytes.n; i++)
+		strbuf_printf(b, "\\x%02x", (unsigned char)bytes.p[i]);
+}
+
+void
+logfmt_value(struct strbuf *b, struct str value)
+{
+	if (is_plain(value)) {
+		strbuf_add(b, value);
+		return;
+	}
+	strbuf_byte(b, '"');
+	while (value.n) {
+		struct str before = value;
+		uint32_t c;
+
+		if (!utf8_next(&value, &c)) {
+			add_escaped(b, str_first(value, 1));
+			value = str_from_offset(value, 1);
+			continue;
+		}
+		before.n -= value.n;
+		if (c == '"' || c == '\\') {
+			strbuf_byte(b, '\\');
+			strbuf_byte(b, (char)c);
+		} else if (c == '\n' || c == '\r' || c == '\t') {
+			strbuf_byte(b, '\\');
+			strbuf_byte(b, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+		} else if (c < ' ' || is_invisible(c)) {
+			add_escaped(b, before);
+		} else {
+			strbuf_add(b, before);
+		}
+	}
+	strbuf_byte(b, '"');
+}
+
+static bool
+unescape(struct str *rest, struct strbuf *b)
+{
+	char c = rest->n ? rest->p[0] : '\0';
+
+	if (c == 'x' && rest->n >= 3) {
+		int high = byte_hex_value(rest->p[1]), low = byte_hex_value(rest->p[2]);
+
+		if (high < 0 || low < 0)
+			return false;
+		strbuf_byte(b, (char)(high << 4 | low));
+		*rest = str_from_offset(*rest, 3);
+		return true;
+	}
+	if (c == 'n' || c == 'r' || c == 't')
+		strbuf_byte(b, c == 'n' ? '\n' : c == 'r' ? '\r' : '\t');
+	else if (c == '"' || c == '\\')
+		strbuf_byte(b, c);
+	else
+		return false;
+	*rest = str_from_offset(*rest, 1);
+	return true;
+}
+
+static bool
+take_quoted(struct str *rest, struct strbuf *b)
+{
+	while (rest->n) {
+		char c = rest->p[0];
+
+		*rest = str_from_offset(*rest, 1);
+		if (c == '"')
+			return true;
+		if (c != '\\')
+			strbuf_byte(b, c);
+		else if (!unescape(rest, b))
+			return false;
+	}
+	return false;
+}
+
+bool
+logfmt_next(struct str *rest, struct str *key_out, struct strbuf *scratch)
+{
+	size_t at;
+
+	strbuf_clear(scratch);
+	while (str_skip_byte(rest, ' '))
+		continue;
+	at = str_find(*rest, '=');
+	if (at == SIZE_MAX || at == 0)
+		return false;
+	*key_out = str_first(*rest, at);
+	*rest = str_from_offset(*rest, at + 1);
+	if (str_skip_byte(rest, '"'))
+		return take_quoted(rest, scratch);
+	at = str_find(*rest, ' ');
+	strbuf_add(scratch, str_first(*rest, at));
+	*rest = str_from_offset(*rest, at);
+	return true;
+}
+
+void
+event_init(struct event *e, enum event_id id, struct str trace_id, struct str session_id)
+{
+	e->id = id;
+	e->at_ms = clock_unix_ms();
+	e->trace_id = trace_id;
+	e->session_id = session_id;
+	e->body = strbuf_on(e->bytes);
+}
+
+static void
+add_field(struct event *e, const char *key, struct str value)
+{
+	static const size_t mark_bytes = sizeof(" truncated=1");
+	size_t before = e->body.n;
+
+	if (e->body.overflow)
+		return;
+	if (before)
+		strbuf_byte(&e->body, ' ');
+	strbuf_add(&e->body, str_from(key));
+	strbuf_byte(&e->body, '=');
+	logfmt_value(&e->body, value);
+	if (!e->body.overflow && e->body.max - e->body.n >= mark_bytes)
+		return;
+	/* What does not fit goes as a whole; the mark is the last thing added. */
+	e->body.overflow = false;
+	strbuf_truncate(&e->body, before);
+	strbuf_add(&e->body, before ? STR(" truncated=1") : STR("truncated=1"));
+	e->body.overflow = true;
+}
+
+void
+event_str(struct event *e, const char *key, struct str value)
+{
+	add_field(e, key, utf8_first(value, EVENT_FIELD_MAX));
+}
+
+void
+event_i64(struct event *e, const char *key, int64_t value)
+{
+	char digits[24];
+	struct strbuf b = strbuf_on(digits);
+
+	strbuf_i64(&b, value);
+	add_field(e, key, strbuf_str(&b));
+}
+
+static void
+write_line(struct strbuf *line)
+{
+	size_t done = 0;
+
+	strbuf_byte(line, '\n');
+	while (done < line->n) {
+		ssize_t n = write(STDERR_FILENO, line->p + done, line->n - done);
+
+		if (n <= 0)
+			return; /* nowhere left to say so */
+		done += (size_t)n;
+	}
+}
+
+static void
+begin_line(struct strbuf *line, enum event_level level, const char *name)
+{
+	strbuf_printf(line, "%s %s role=%s", level_words[level], name, out.role);
+}
+
+void
+event_tell(struct event *e)
+{
+	enum event_level level = rows[e->id].level;
+
+	if (level >= out.from) {
+		char bytes[EVENT_BODY_MAX + 256];
+		struct strbuf line = strbuf_fixed(bytes, sizeof(bytes) - 1);
+
+		begin_line(&line, level, rows[e->id].name);
+		if (e->session_id.n)
+			strbuf_printf(&line, " sid=%.*s", STR_ARG(str_first(e->session_id, 40)));
+		if (e->trace_id.n)
+			strbuf_printf(&line, " trace=%.*s", STR_ARG(str_first(e->trace_id, 40)));
+		if (e->body.n) {
+			strbuf_byte(&line, ' ');
+			strbuf_add(&line, strbuf_str(&e->body));
+		}
+		line.max = line.cap = sizeof(bytes);
+		line.overflow = false;
+		write_line(&line);
+	}
+	if (out.sink)
+		out.sink(out.sink_arg, e);
+}
+
+void
+log_line(enum event_level level, const char *name, const char *format, ...)
+{
+	char bytes[2048];
+	struct strbuf line = strbuf_fixed(bytes, sizeof(bytes) - 1);
+	va_list ap;
+
+	if (level < out.from)
+		return;
+	begin_line(&line, level, name);
+	strbuf_byte(&line, ' ');
+	va_start(ap, format);
+	strbuf_vprintf(&line, format, ap);
+	va_end(ap);
+	line.max = line.cap = sizeof(bytes);
+	line.overflow = false;
+	write_line(&line);
+}
+
+/* Adds the value of `field` in body; nothing where it has none. */
+static void
+add_value(struct strbuf *b, struct str field, struct str body)
+{
+	char bytes[EVENT_BODY_MAX];
+	struct strbuf value = strbuf_on(bytes);
+	struct str key;
+
+	while (logfmt_next(&body, &key, &value)) {
+		if (str_eq(key, field)) {
+			strbuf_add(b, strbuf_str(&value));
+			return;
+		}
+	}
+}
+
+void
+event_explain(enum event_id id, struct str body, struct strbuf *b)
+{
+	struct str text = str_from(rows[id].text);
+
+	while (text.n) {
+		size_t open = str_find(text, '{');
+		size_t close = str_find(text, '}');
+
+		strbuf_add(b, str_first(text, open));
+		if (open == SIZE_MAX || close == SIZE_MAX || close < open)
+			return;
+		add_value(b, str_make(text.p + open + 1, close - open - 1), body);
+		text = str_from_offset(text, close + 1);
+	}
+}

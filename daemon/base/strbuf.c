@@ -1,0 +1,208 @@
+#include "base/strbuf.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+
+#include <stdio.h>
+
+enum {
+	GROW_FIRST = 128,
+};
+
+struct strbuf
+strbuf_fixed(char *p, size_t cap)
+{
+	return (struct strbuf){ .p = p, .cap = cap, .max = cap, .kind = STRBUF_FIXED };
+}
+
+struct strbuf
+strbuf_arena(struct arena *a, size_t max)
+{
+	return (struct strbuf){ .max = max, .arena = a, .kind = STRBUF_ARENA };
+}
+
+struct strbuf
+strbuf_heap(size_t max)
+{
+	return (struct strbuf){ .max = max, .kind = STRBUF_HEAP };
+}
+
+void
+strbuf_release(struct strbuf *b)
+{
+	if (b->kind == STRBUF_HEAP) {
+		mem_free(b->p);
+		b->p = NULL;
+		b->cap = 0;
+	}
+	strbuf_clear(b);
+}
+
+void
+strbuf_clear(struct strbuf *b)
+{
+	b->n = 0;
+	b->overflow = false;
+}
+
+void
+strbuf_consume(struct strbuf *b, size_t n)
+{
+	CHECK(n <= b->n);
+	if (n == 0)
+		return;
+	memmove(b->p, b->p + n, b->n - n);
+	b->n -= n;
+}
+
+void
+strbuf_truncate(struct strbuf *b, size_t n)
+{
+	CHECK(n <= b->n);
+	b->n = n;
+}
+
+/* Makes room for n more bytes; false, and overflow, where they may not be. */
+static bool
+has_room(struct strbuf *b, size_t n)
+{
+	size_t cap = b->cap;
+	char *p;
+
+	if (n > b->max - b->n || b->overflow) {
+		b->overflow = true;
+		return false;
+	}
+	if (n <= b->cap - b->n)
+		return true;
+	while (cap - b->n < n)
+		cap = cap ? size_mul(cap, 2) : GROW_FIRST;
+	if (cap > b->max)
+		cap = b->max;
+	if (b->kind == STRBUF_HEAP) {
+		b->p = mem_grow(b->p, cap);
+	} else {
+		p = arena_try(b->arena, cap);
+		if (!p) {
+			b->overflow = true;
+			return false;
+		}
+		if (b->n)
+			memcpy(p, b->p, b->n);
+		b->p = p;
+	}
+	b->cap = cap;
+	return true;
+}
+
+char *
+strbuf_reserve(struct strbuf *b, size_t n)
+{
+	return has_room(b, n) ? b->p + b->n : NULL;
+}
+
+void
+strbuf_bytes(struct strbuf *b, const void *p, size_t n)
+{
+	if (n == 0 || !has_room(b, n))
+		return;
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+
+void
+strbuf_add(struct strbuf *b, struct str s)
+{
+	strbuf_bytes(b, s.p, s.n);
+}
+
+void
+strbuf_byte(struct strbuf *b, char c)
+{
+	strbuf_bytes(b, &c, 1);
+}
+
+void
+strbuf_u64(struct strbuf *b, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	strbuf_bytes(b, digits + at, sizeof(digits) - at);
+}
+
+void
+strbuf_i64(struct strbuf *b, int64_t value)
+{
+	if (value < 0) {
+		strbuf_byte(b, '-');
+		strbuf_u64(b, 0 - (uint64_t)value);
+		return;
+	}
+	strbuf_u64(b, (uint64_t)value);
+}
+
+void
+strbuf_hex(struct strbuf *b, struct str bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < bytes.n; i++) {
+		strbuf_byte(b, digits[(unsigned char)bytes.p[i] >> 4]);
+		strbuf_byte(b, digits[(unsigned char)bytes.p[i] & 15]);
+	}
+}
+
+void
+strbuf_vprintf(struct strbuf *b, const char *format, va_list ap)
+{
+	va_list again;
+	int n;
+	char *p;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	CHECK(n >= 0);
+	/* One byte more for the NUL that vsnprintf writes; in a buffer that is full but for
+	   that byte, the text goes through memory of its own. */
+	if ((size_t)n + 1 <= b->max - b->n) {
+		p = strbuf_reserve(b, (size_t)n + 1);
+		if (!p)
+			return;
+		(void)vsnprintf(p, (size_t)n + 1, format, ap);
+		b->n += (size_t)n;
+		return;
+	}
+	p = mem_alloc((size_t)n + 1);
+	(void)vsnprintf(p, (size_t)n + 1, format, ap);
+	strbuf_bytes(b, p, (size_t)n);
+	mem_free(p);
+}
+
+void
+strbuf_printf(struct strbuf *b, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	strbuf_vprintf(b, format, ap);
+	va_end(ap);
+}
+
+const char *
+strbuf_cstr(struct strbuf *b)
+{
+	bool was = b->overflow;
+
+	if (!has_room(b, 1)) {
+		b->overflow = was;
+		return "";
+	}
+	b->p[b->n] = '\0';
+	return b->p;
+}

@@ -1,0 +1,113 @@
+#include "base/utf8.h"
+
+enum {
+	REPLACEMENT = 0xfffd,
+};
+
+bool
+ascii_check(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+/* Length of a character by its first byte, and the bits of that byte; 0: starts none. */
+static size_t
+lead(unsigned char c, uint32_t *bits_out)
+{
+	static const struct {
+		unsigned char mask, want;
+	} forms[] = { { 0x80, 0x00 }, { 0xe0, 0xc0 }, { 0xf0, 0xe0 }, { 0xf8, 0xf0 } };
+
+	for (size_t n = 0; n < ARRAY_LEN(forms); n++) {
+		if ((c & forms[n].mask) == forms[n].want) {
+			*bits_out = c & (unsigned char)~forms[n].mask;
+			return n + 1;
+		}
+	}
+	return 0;
+}
+
+bool
+utf8_next(struct str *s, uint32_t *char_out)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c = 0;
+	size_t n = s->n ? lead((unsigned char)s->p[0], &c) : 0;
+
+	if (n == 0 || n > s->n)
+		return false;
+	for (size_t i = 1; i < n; i++) {
+		unsigned char next = (unsigned char)s->p[i];
+
+		if ((next & 0xc0) != 0x80)
+			return false;
+		c = c << 6 | (next & 0x3f);
+	}
+	if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return false;
+	*char_out = c;
+	*s = str_from_offset(*s, n);
+	return true;
+}
+
+bool
+utf8_check(struct str s)
+{
+	uint32_t c;
+
+	while (utf8_next(&s, &c))
+		continue;
+	return s.n == 0;
+}
+
+void
+utf8_add(struct strbuf *out, uint32_t c)
+{
+	char bytes[4];
+	size_t n;
+
+	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		c = REPLACEMENT;
+	if (c < 0x80) {
+		strbuf_byte(out, (char)c);
+		return;
+	}
+	n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	for (size_t i = n; i-- > 1; c >>= 6)
+		bytes[i] = (char)(0x80 | (c & 0x3f));
+	bytes[0] = (char)((0xf00u >> n & 0xf0u) | c);
+	strbuf_bytes(out, bytes, n);
+}
+
+void
+utf8_clean(struct strbuf *out, struct str s)
+{
+	uint32_t c;
+
+	while (s.n) {
+		struct str before = s;
+
+		if (utf8_next(&s, &c)) {
+			strbuf_bytes(out, before.p, before.n - s.n);
+			continue;
+		}
+		utf8_add(out, REPLACEMENT);
+		s = str_from_offset(s, 1);
+	}
+}
+
+struct str
+utf8_first(struct str s, size_t max)
+{
+	size_t n = max;
+
+	if (s.n <= max)
+		return s;
+	while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return str_first(s, n);
+}
