@@ -1,0 +1,38 @@
+/* encoded.h - text that is not ASCII inside header fields.
+ *
+ * Decoding gives clean UTF-8 (what cannot be read becomes U+FFFD) without control
+ * characters, and never fails. Follows: RFC 2047, RFC 2231, RFC 6532 (raw UTF-8).
+ */
+#ifndef MAIL_ENCODED_H
+#define MAIL_ENCODED_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	PARAMS_MAX = 128,        /* parameters of one field that are looked at */
+	PARAM_BYTES_MAX = 65536, /* bytes of one parameter put together */
+};
+
+/* Appends the text of an unfolded or folded field value or phrase: encoded words decoded,
+   the space between two of them dropped, folds undone, controls become spaces. */
+void encoded_decode(struct str value, struct strbuf *out);
+
+/* Appends text (UTF-8) as it may stand in a header: as it is where it is printable ASCII,
+   else as encoded words of at most 75 bytes, joined by CRLF SP. */
+void encoded_format(struct str text, struct strbuf *out);
+
+/* The parameter `name` of a field value ("attachment; filename*0*=utf-8''a; …"): its
+   continuations joined, its charset converted, quotes undone, encoded words (which many
+   programs use here though they must not) decoded. False where there is none. */
+bool encoded_param(struct str value, struct str name, struct arena *a,
+                   struct str *text_out);
+
+/* Transfer encodings of bodies; both skip what they do not know. */
+void quoted_printable_decode(struct str s, struct strbuf *out);
+
+#endif

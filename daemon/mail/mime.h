@@ -1,0 +1,107 @@
+/* mime.h - the structure of a message, found in one bounded pass.
+ *
+ * mime_parse walks the message once, front to back, without recursion, and gives a tree
+ * of parts as an array in depth-first order: part 0 is the message itself. Time is linear
+ * in the message's size whatever it holds; parts and depth are capped, and what is beyond
+ * a cap stays inside the part that holds it. Nothing is an error: a broken message has a
+ * structure as well, the one that Dovecot and Cyrus would see where they agree.
+ *
+ * Follows: RFC 2045, RFC 2046, RFC 6532; RFC 3501 6.4.5 for part numbers.
+ *
+ * The packed form of the tree (struct part_table) is what the store keeps with a message:
+ * any BODY[…] section is found by part_table_find without looking at the message.
+ */
+#ifndef MAIL_MIME_H
+#define MAIL_MIME_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "mail/header.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	MIME_PARTS_MAX = 1000, /* parts of one message, all levels together */
+	MIME_DEPTH_MAX = 32,   /* levels of multiparts and messages in each other */
+	MIME_NO_PART = UINT32_MAX,
+};
+
+enum mime_kind {
+	MIME_LEAF,
+	MIME_MULTIPART, /* has one child or more */
+	MIME_MESSAGE,   /* message/rfc822 or message/global: has one child, the message */
+};
+
+enum mime_encoding {
+	MIME_7BIT, /* 7bit, 8bit, binary, none and unknown ones: the bytes as they are */
+	MIME_QUOTED_PRINTABLE,
+	MIME_BASE64,
+};
+
+struct mime_part {
+	enum mime_kind kind;
+	enum mime_encoding encoding;
+	uint32_t parent; /* index; MIME_NO_PART for part 0 */
+	uint32_t next;   /* index of the part after this one and all inside it */
+	uint32_t child_count;
+	uint32_t depth;
+	size_t header_at, header_bytes; /* with the empty line */
+	size_t body_at, body_bytes;
+	size_t header_lines, body_lines; /* LFs in each */
+	/* Fields of its header; name.p is NULL where there is none. First ones win. */
+	struct header_field content_type, content_encoding, content_disposition,
+		content_id, content_description, content_md5, content_language,
+		content_location;
+	struct str type, subtype; /* as written, or the default; never empty */
+	bool is_type_default;     /* no usable Content-Type: text/plain, or message/rfc822
+	                             in a digest */
+};
+
+struct mime_tree {
+	const struct mime_part *parts;
+	uint32_t count;    /* >= 1 */
+	bool is_cut;       /* a cap was reached: parts inside are not taken apart */
+	bool is_ambiguous; /* programs may disagree about this structure: two Content-Type
+	                      fields in one part, a multipart without its end, … */
+};
+
+/* Parses. The tree lies in the arena and borrows from message. It takes up to about
+   400 KiB of arena at MIME_PARTS_MAX parts. */
+void mime_parse(struct str message, struct arena *a, struct mime_tree *tree_out);
+
+/* One parameter after another of a value such as "text/plain; charset=utf-8;
+   name=\"a;b\"" or "attachment; filename=x". mime_value_first takes the first word
+   ("text/plain", without spaces and comments) and moves *rest behind it; mime_param_next
+   the next name=value pair, quotes, backslashes and comments undone. Values borrow, or
+   lie in the arena. False at the end. RFC 2231 is not undone here: see mail/encoded.h. */
+struct str mime_value_first(struct str *rest, struct arena *a);
+bool mime_param_next(struct str *rest, struct arena *a, struct str *name_out,
+                     struct str *value_out);
+
+/* Where bytes lie inside a message. */
+struct span {
+	size_t at, n;
+};
+
+/* What of a part is wanted: BODY[1], BODY[1.MIME], BODY[1.HEADER], BODY[1.TEXT]. */
+enum section_kind {
+	SECTION_BODY,
+	SECTION_MIME,
+	SECTION_HEADER,
+	SECTION_TEXT,
+};
+
+/* Appends the packed form of a tree. */
+void part_table_format(const struct mime_tree *tree, struct strbuf *out);
+/* Finds a section by RFC 3501 6.4.5: path holds the numbers, {1, 2} for "1.2"; an empty
+   path is the message itself (SECTION_BODY: all of it). ERR_NOT_FOUND where there is no
+   such section, ERR_CORRUPT where table is not one of ours. */
+MUSTUSE enum err part_table_find(struct str table, const uint32_t *path, size_t depth,
+                                 enum section_kind kind, struct span *span_out,
+                                 enum mime_encoding *encoding_out);
+
+#endif
