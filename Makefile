@@ -1,63 +1,205 @@
-# Everything is built below build/. `make help` lists the targets.
+# Everything is built below build/; nothing is made anywhere else, but for webui/node_modules.
+# `make help` lists the targets.
 
-CC      ?= gcc
-B       := build
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+# As many jobs as there are cores, unless make was told otherwise; V=1 shows the commands.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+ifeq ($(V),)
+SAY      = @echo "  $(1) $@";
+endif
+PREFIX  ?= /usr
 PKGS    := libuv openssl libmicrohttpd libcares yaml-0.1 libpcre2-8 sqlite3 jansson \
            libcurl libsodium libidn2 libpsl libutf8proc libzstd zlib libseccomp libsystemd
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes -Werror
 HARDEN  := -fstack-protector-strong -fPIE -fcf-protection -D_FORTIFY_SOURCE=2
 OPT     ?= -O2 -g
+B       := build
 
-# make SAN=1 builds everything once more with ASan and UBSan, below build/san.
+# SAN=1 builds the same once more with ASan and UBSan, below build/san.
 ifdef SAN
 B       := build/san
 HARDEN  := -fPIE
-OPT     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-           -fno-sanitize-recover=undefined
-LDSAN   := -fsanitize=address,undefined
+OPT     := -O1 -g -fno-omit-frame-pointer
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
 
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# FUZZ=1 builds for libFuzzer, with clang, below build/fuzz.
+ifdef FUZZ
+B       := build/fuzz
+CC      := clang
+HARDEN  := -fPIE
+OPT     := -O1 -g -fno-omit-frame-pointer
+SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+endif
 
-CFLAGS_ALL  = -std=c11 -D_GNU_SOURCE -pthread $(WARN) $(HARDEN) $(OPT) -Idaemon -I. \
-              $(PKG_CFLAGS) $(CFLAGS)
-LDFLAGS_ALL = -pie -pthread -Wl,-z,relro,-z,now $(LDSAN) $(LDFLAGS)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+CPPFLAGS_ALL := -D_GNU_SOURCE -Idaemon -I. $(PKG_CFLAGS)
+CFLAGS_ALL  = -std=c11 -pthread $(CPPFLAGS_ALL) $(WARN) $(HARDEN) $(OPT) $(SANITIZE) $(CFLAGS)
+LDFLAGS_ALL = -pie -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 LIB_SRC  := $(filter-out daemon/main.c,$(wildcard daemon/*/*.c api/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/obj/%.o)
-UNIT_SRC := $(wildcard tests/unit/*.c tests/unit/*/*.c)
-UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
+UNIT_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/unit/*/*.c))
+DLG_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/dialogue/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all
-all: $(B)/mailstead
+all: $(B)/mailstead webui ## build build/mailstead and the dashboard (the default)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+	$(call SAY,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 $(B)/libmailstead.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call SAY,AR)ar rcs $@ $^
 
 $(B)/mailstead: $(B)/obj/daemon/main.o $(B)/libmailstead.a
-	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
 $(B)/unit-tests: $(UNIT_OBJ) $(B)/libmailstead.a
-	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -lcunit -o $@
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -lcunit -o $@
 
-.PHONY: unit
-unit: $(B)/unit-tests
-	$(B)/unit-tests
+$(B)/dialogue-tests: $(DLG_OBJ) $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+# A fuzzer has no main of its own: libFuzzer's, or ours that replays a corpus.
+ifdef FUZZ
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(PKG_LIBS) -o $@
+else
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+endif
+.PRECIOUS: $(B)/obj/%.o
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+# The dashboard: what npm ci installs follows the lock file, what esbuild makes the sources.
+WEBUI_SRC := $(shell find webui -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+.PHONY: webui
+ifneq ($(wildcard webui/package.json),)
+webui: build/webui/.built
+else
+webui:
+endif
+
+webui/node_modules/.installed: webui/package-lock.json
+	cd webui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build/webui/.built: webui/node_modules/.installed $(WEBUI_SRC)
+	@mkdir -p $(@D)
+	cd webui && npm run --silent build -- --outdir ../build/webui
+	@touch $@
+
+# ---- running and testing ----
+
+.PHONY: run
+run: ## an instance of our own below build/run, with mail accounts; Ctrl-C ends it
+	@packaging/install-deps.sh run
+	@$(MAKE) --no-print-directory all
+	@packaging/run-local.sh
 
 .PHONY: test
-test: unit
+test: ## unit and dialogue tests and the quick lints: under a minute
+	@tests/summary.sh unit $(filter dialogue,$(SUITES)) \
+	        $(if $(wildcard tests/lint/run),lint-quick)
+
+# What make check runs, in this order: what fails fast comes first.
+SUITES := $(if $(wildcard tests/lint/run),lint) unit $(if $(DLG_OBJ),dialogue) unit-san \
+          $(if $(DLG_OBJ),dialogue-san) $(if $(FUZZERS),replay) \
+          $(foreach s,system browser crash,$(if $(wildcard tests/$s/run),$s))
 
 .PHONY: check
-check: all test
+check: ## everything that must hold before a change lands; ends with "N passed, N failed"
+	@packaging/install-deps.sh
+	@tests/summary.sh $(SUITES)
+
+.PHONY: check-all
+check-all: ## check, and the long crash and fuzz runs
+	@packaging/install-deps.sh
+	@FUZZ_SECONDS=60 tests/summary.sh $(SUITES) crash-long fuzz
+
+.PHONY: unit
+unit: $(B)/unit-tests ## unit tests; SAN=1: with ASan and UBSan
+	@$(B)/unit-tests
+
+.PHONY: dialogue
+dialogue: $(B)/dialogue-tests ## protocol stories of tests/dialogue against the bare cores
+	@$(B)/dialogue-tests tests/dialogue
+
+.PHONY: unit-san dialogue-san
+unit-san dialogue-san:
+	@$(MAKE) --no-print-directory SAN=1 $(@:-san=)
+
+# The system tests run the sanitized build: what a real peer provokes is seen there.
+.PHONY: system
+system: ## the appliance against real mail programs, in a build with sanitizers
+	@$(MAKE) --no-print-directory SAN=1 all
+	@MAILSTEAD=build/san/mailstead tests/system/run
+
+.PHONY: browser
+browser: all ## the dashboard, driven by headless Chromium
+	@MAILSTEAD=$(B)/mailstead tests/browser/run
+
+.PHONY: crash crash-long
+crash: all ## processes killed under load, a short run
+	@MAILSTEAD=$(B)/mailstead tests/crash/run
+crash-long: all
+	@MAILSTEAD=$(B)/mailstead tests/crash/run --long
+
+.PHONY: bench
+bench: all ## measure beside Postfix and Dovecot
+	@packaging/install-deps.sh
+	@MAILSTEAD=$(B)/mailstead tests/bench/run
+
+.PHONY: fuzz
+fuzz: ## each fuzzer for FUZZ_SECONDS (10) with libFuzzer
+	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
+	@tests/fuzz/run build/fuzz
+
+.PHONY: replay
+replay: ## every fuzzer over its corpus, with gcc's sanitizers
+	@$(MAKE) --no-print-directory SAN=1 fuzzers
+	@tests/fuzz/replay build/san
+
+.PHONY: lint lint-quick
+lint: ## layers, bans, citations, format, clang-tidy, cppcheck
+	@tests/lint/run
+lint-quick:
+	@tests/lint/run --quick
+
+.PHONY: format
+format: ## clang-format over the tree
+	@git ls-files '*.[ch]' | xargs clang-format -i
+
+# ---- installing ----
+
+.PHONY: install
+install: all ## into DESTDIR and PREFIX (/usr)
+	@packaging/install.sh "$(DESTDIR)" "$(PREFIX)"
+
+.PHONY: deb rpm
+deb: all ## build/mailstead_VERSION_ARCH.deb
+	@packaging/make-deb.sh
+rpm: all ## build/mailstead-VERSION.ARCH.rpm
+	@packaging/make-rpm.sh
 
 .PHONY: clean
-clean:
-	rm -rf build
+clean: ## remove build/ and webui/node_modules
+	rm -rf build webui/node_modules
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | \
+	        awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
