@@ -1,0 +1,101 @@
+/* conf.h - the configuration file, as a plain struct.
+ *
+ * conf/keys.def (keys) and conf/limits.def (limits) are the schema: type, unit, range,
+ * default, reload or restart, a paragraph of help. From them come the checks, the struct,
+ * the JSON of GET /settings and the manual page. Everything wrong is found in one
+ * pass, each with line and column. A struct conf is read-only once loaded; all strs in
+ * it are NUL-terminated as well and live as long as it.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/event.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The protocols one can listen for, in the words of the `listen:` keys. */
+enum conf_protocol {
+#define PROTOCOL(id, word, role, tls, alpn) CONF_##id,
+#include "conf/protocols.def"
+#undef PROTOCOL
+	CONF_PROTOCOL_COUNT
+};
+const char *conf_protocol_word(enum conf_protocol p); /* "submissions" */
+const char *
+conf_protocol_role(enum conf_protocol p);        /* the role that serves it: "smtp" */
+bool conf_protocol_is_tls(enum conf_protocol p); /* TLS from the first byte */
+
+struct conf_addrs {
+	const struct addr *p;
+	size_t n;
+};
+struct conf_nets {
+	const struct net *p;
+	size_t n;
+};
+struct conf_numbers {
+	const int64_t *p;
+	size_t n;
+};
+
+/* One field for each row of limits.def, in the unit that the row says. */
+struct conf_limits {
+#define LIMIT(name, unit, min, max, def, when, help) int64_t name;
+#include "conf/limits.def"
+#undef LIMIT
+};
+
+struct conf {
+	struct str path; /* the file, absolute */
+	struct str hostname;
+	struct str data_dir, run_dir; /* absolute */
+	struct str user;              /* "": stay who we are */
+	struct conf_addrs listen[CONF_PROTOCOL_COUNT];
+	struct str tls_certificate,
+		tls_key; /* both or none ("": self-signed in data_dir/keys) */
+	struct conf_addrs dns_servers; /* none: /etc/resolv.conf */
+	bool dns_trusted;              /* believe the AD bit */
+	int64_t delivery_port;
+	struct conf_numbers delivery_retry_ms; /* pauses; the last one repeats */
+	int64_t delivery_lifetime_ms;
+	struct conf_nets proxies, relay_networks, plaintext_auth;
+	int64_t processes_smtp, processes_imap; /* >= 1: the default is worked out */
+	enum event_level log_level;
+	struct conf_limits limits;
+};
+
+/* Each error found, in the order of the file; diag->line and column are set. */
+typedef void conf_error_fn(void *arg, const struct diag *diag);
+
+/* Reads and checks the file. On OK *conf_out is new (conf_free); else ERR_CONFIG (or
+   ERR_IO: cannot be read) after on_error was called for each error. */
+MUSTUSE enum err conf_load(const char *path, conf_error_fn *on_error, void *arg,
+                           struct conf **conf_out);
+/* The same from bytes; path is only kept. */
+MUSTUSE enum err conf_parse(struct str text, const char *path, conf_error_fn *on_error,
+                            void *arg, struct conf **conf_out);
+void conf_free(struct conf **c);
+
+/* True when going from a to b needs a restart of the service; *key_out: the first such
+   key, for the log. */
+bool conf_needs_restart(const struct conf *a, const struct conf *b, const char **key_out);
+
+/* A path below data_dir (run_dir), NUL-terminated, in out: "keys/tls.pem" gives
+   "/var/lib/mailstead/keys/tls.pem". */
+const char *conf_data_path(const struct conf *c, const char *below, struct strbuf *out);
+const char *conf_run_path(const struct conf *c, const char *below, struct strbuf *out);
+
+/* The schema as a JSON array of {key, type, unit, min, max, default, apply, help}; with
+   c, each has its "value" as well. */
+void conf_schema_json(const struct conf *c, struct strbuf *out);
+/* The same as the body of the manual page mailstead.yaml(5), roff. */
+void conf_schema_man(struct strbuf *out);
+
+#endif

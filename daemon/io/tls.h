@@ -1,0 +1,108 @@
+/* tls.h - certificates and TLS, on the descriptor of a stream.
+ *
+ * TLS 1.2 and 1.3, AEAD ciphers with ephemeral keys, no renegotiation, no compression;
+ * ALPN is strict: a client that offers protocols, none of which is the listener's, is
+ * refused (RFC 7301 3.2; ALPACA). Buffers are given back while a connection is idle.
+ * OpenSSL stays inside tls.c. Streams use tls_conn; everybody else the rest.
+ */
+#ifndef IO_TLS_H
+#define IO_TLS_H
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a listener speaks, in the words of ALPN. */
+enum tls_alpn {
+	TLS_ALPN_NONE, /* none is known for it: any offer is refused */
+	TLS_ALPN_SMTP, /* "smtp" */
+	TLS_ALPN_IMAP, /* "imap" (RFC 7301 registry) */
+	TLS_ALPN_POP3, /* "pop3" */
+	TLS_ALPN_HTTP, /* "http/1.1" */
+};
+
+/* ── server ── a set of certificates, chosen by name (SNI), replaceable while in use. */
+struct tls_server;
+
+struct tls_pair {
+	struct str certificate_path; /* PEM, leaf first, chain behind */
+	struct str key_path;         /* PEM, without a pass phrase */
+};
+
+/* A server without a certificate: handshakes fail until tls_server_load succeeds. */
+struct tls_server *tls_server_new(void);
+void tls_server_free(struct tls_server **t);
+/* Reads and checks all pairs (key belongs to certificate, times, strength), then puts
+   them in place of the old ones: new handshakes use them, running connections live on.
+   The first pair is the one for unknown names. On ERR_CONFIG nothing has changed and
+   diag says which file is wrong and how. An expired certificate is loaded with a log
+   line: better than none. */
+MUSTUSE enum err tls_server_load(struct tls_server *t, const struct tls_pair *pairs,
+                                 size_t n, struct diag *diag);
+bool tls_server_is_ready(const struct tls_server *t);
+/* Unix ms at which the first pair ends; 0: none loaded. */
+int64_t tls_server_expires_ms(const struct tls_server *t);
+
+/* Makes a self-signed pair (P-256, 10 years) for hostname at the two paths, key 0600,
+   written whole or not at all; existing files are left alone and used: OK, made_out
+   false. */
+MUSTUSE enum err tls_make_self_signed(struct str hostname, const char *certificate_path,
+                                      const char *key_path, bool *made_out,
+                                      struct diag *diag);
+
+/* ── client ── */
+enum tls_check {
+	TLS_CHECK_NONE, /* opportunistic: any certificate, the result is only recorded */
+	TLS_CHECK_NAME, /* chain to the system's roots, and the name, must be right */
+};
+
+/* Plain value; the strs live until the handshake is over. */
+struct tls_client {
+	struct str name; /* for SNI and checking; empty: none */
+	enum tls_check check;
+};
+
+/* ── facts ── */
+struct tls_info {
+	const char *version; /* "TLSv1.3" */
+	const char *cipher;  /* OpenSSL's name */
+	int bits;            /* of the cipher */
+	bool resumed;
+	bool verified;           /* client: chain and name would have been accepted */
+	const char *verify_text; /* client: "ok", or why not */
+	char sni[256];           /* server: the name asked for, lower case, or "" */
+	uint8_t leaf_sha256[32]; /* client: the peer's certificate; else zero */
+};
+
+/* ── for stream.c ── */
+struct tls_conn;
+
+enum tls_want {
+	TLS_DONE,       /* it is done; for reads and writes *n_out bytes */
+	TLS_WANT_READ,  /* call again when the descriptor is readable */
+	TLS_WANT_WRITE, /* … writable */
+	TLS_EOF,        /* the peer said close_notify, or just went away */
+	TLS_FAILED,     /* tls_conn_error says why */
+	TLS_UNVERIFIED, /* handshake: certificate not accepted */
+};
+
+/* NULL when the server has no certificate or OpenSSL refuses (out of memory). fd is
+   borrowed. */
+struct tls_conn *tls_conn_server(struct tls_server *t, int fd, enum tls_alpn alpn);
+struct tls_conn *tls_conn_client(const struct tls_client *c, int fd);
+void tls_conn_free(struct tls_conn **c);
+enum tls_want tls_conn_handshake(struct tls_conn *c);
+enum tls_want tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *n_out);
+enum tls_want tls_conn_write(struct tls_conn *c, const void *p, size_t n, size_t *n_out);
+/* Sends close_notify, once; does not wait for the peer's. */
+void tls_conn_goodbye(struct tls_conn *c);
+/* Decrypted bytes wait inside that no readable event will tell of. */
+bool tls_conn_has_pending(const struct tls_conn *c);
+const struct tls_info *tls_conn_info(const struct tls_conn *c);
+const char *tls_conn_error(const struct tls_conn *c);
+
+#endif
