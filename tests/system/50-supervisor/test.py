@@ -1,0 +1,101 @@
+"""Processes that die, configurations that are wrong, and a stop that keeps its word."""
+import os
+import pathlib
+import signal
+import time
+
+import check
+from world import message
+
+ANN, PEER = "ann@home.example", "pat@peer.example"
+
+
+def setup(world):
+    world.names()
+    world.appliance(plaintext='["127.0.0.0/8"]')
+
+
+def send(world, subject):
+    with world.home.smtp() as s:
+        s.sendmail(PEER, [ANN], message(PEER, ANN, subject))
+
+
+def test_every_role_comes_back_within_a_second(world):
+    home = world.home
+    roles = home.workers()
+    check.equal(set(roles), {"store", "smtp", "imap", "queue", "web"}, "roles")
+    for role, pids in sorted(roles.items()):
+        os.kill(pids[0], signal.SIGKILL)
+        begin = time.monotonic()
+        check.until(lambda role=role, pids=pids: len(home.workers().get(role, [])) == len(pids)
+                    and pids[0] not in home.workers()[role], f"{role} is back", 5, 0.02)
+        check.true(time.monotonic() - begin < 1.5, f"{role} back after {time.monotonic() - begin:.2f} s")
+        home.wait_until_ready()
+        send(world, f"after {role}")
+        check.true(check.until(lambda role=role: home.find(ANN, f"Subject: after {role}"),
+                               f"mail after {role}"), "mail flows")
+
+
+def test_a_wrong_configuration_is_refused_and_the_old_one_stays(world):
+    home = world.home
+    good = home.config.read_text()
+    home.config.write_text(good + "limits: {smtp_rcpt_max: many}\nnonsense: 1\n")
+    done = home.run("check", check=False)
+    check.true(done.returncode != 0, "check says no")
+    line = good.count("\n") + 1
+    check.contains(done.stderr + done.stdout, f"{line}:", "line named")
+    check.contains(done.stderr + done.stdout, f"{line + 1}:", "both errors at once")
+    home.process.child.send_signal(signal.SIGHUP)
+    check.until(lambda: "config.refused" in home.log(), "refusal logged")
+    send(world, "old configuration")
+    check.until(lambda: home.find(ANN, "Subject: old configuration"), "mail flows on")
+    home.config.write_text(good.replace("level: debug", "level: info"))
+    check.equal(home.run("check").stdout, "", "silence is consent")
+    home.process.child.send_signal(signal.SIGHUP)
+    check.until(lambda: "config.reload" in home.log(), "reload logged")
+    send(world, "new configuration")
+    check.until(lambda: home.find(ANN, "Subject: new configuration"), "mail flows on")
+
+
+def test_a_session_survives_a_reload(world):
+    m = world.home.imap(ANN)
+    m.select("INBOX")
+    world.home.process.child.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    check.equal(m.noop()[0], "OK", "NOOP in the old session")
+    m.logout()
+
+
+def test_stop_ends_everything_and_says_bye(world):
+    home = world.home
+    m = home.imap(ANN)
+    m.select("INBOX")
+    pids = [p for ps in home.workers().values() for p in ps]
+    begin = time.monotonic()
+    check.equal(home.stop(), 0, "exit status")
+    check.true(time.monotonic() - begin < 10, f"stopped after {time.monotonic() - begin:.1f} s")
+    check.contains(m.readline(), b"* BYE", "idle client was told")
+    m.sock.close()
+    check.equal([p for p in pids if os.path.exists(f"/proc/{p}")], [], "no orphans")
+    home.start()
+
+
+def test_workers_die_with_the_supervisor(world):
+    home = world.home
+    pids = [p for ps in home.workers().values() for p in ps]
+    os.kill(home.process.child.pid, signal.SIGKILL)
+    home.process.child.wait()
+    check.until(lambda: not [p for p in pids if os.path.exists(f"/proc/{p}")], "no orphans", 5)
+    home.process.file.close()
+    home.start()
+    send(world, "after the supervisor")
+    check.until(lambda: home.find(ANN, "Subject: after the supervisor"), "mail flows")
+
+
+def test_no_password_in_the_log_or_in_the_processes(world):
+    password = world.home.passwords[ANN]
+    check.true(password not in world.home.log(), "not in the log")
+    for pids in world.home.workers().values():
+        for pid in pids:
+            args = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            check.true(password.encode() not in args, "not in the arguments")

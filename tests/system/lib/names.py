@@ -1,0 +1,111 @@
+"""The name servers: nsd with the test zones, unbound as everybody's resolver."""
+import pathlib
+
+from process import Process, wait_for_port
+
+AUTHORITY = "127.0.0.54"
+RESOLVER = "127.0.0.53"
+
+ZONES = {
+    "home.example": """
+@      IN MX 10 mail
+mail   IN A 127.0.0.10
+""",
+    "peer.example": """
+@      IN MX 10 mx
+mx     IN A 127.0.0.20
+""",
+    "odd.example": """
+@          IN A 127.0.0.20
+null       IN MX 0 .
+onlya      IN A 127.0.0.20
+twomx      IN MX 10 dead
+twomx      IN MX 20 mx.peer.example.
+dead       IN A 127.0.0.99
+down       IN MX 10 dead
+dangling   IN MX 10 nowhere
+alias      IN CNAME peer.example.
+loop       IN MX 10 mail.home.example.
+hostile    IN MX 10 hostile-host
+hostile-host IN A 127.0.0.40
+""",
+}
+
+SOA = """$ORIGIN {zone}.
+$TTL 60
+@ IN SOA ns.{zone}. hostmaster.{zone}. {serial} 60 60 600 5
+@ IN NS ns.{zone}.
+ns IN A 127.0.0.54
+"""
+
+
+class Names:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.zones = dict(ZONES)
+        self.serial = 1
+        self.nsd = self.unbound = None
+
+    def write_zones(self):
+        for zone, text in self.zones.items():
+            head = SOA.format(zone=zone, serial=self.serial)
+            (self.folder / f"{zone}.zone").write_text(head + text)
+        self.serial += 1
+
+    def start(self):
+        self.write_zones()
+        zones = "".join(f"zone:\n  name: {z}\n  zonefile: {self.folder}/{z}.zone\n"
+                        for z in self.zones)
+        (self.folder / "nsd.conf").write_text(f"""server:
+  ip-address: {AUTHORITY}
+  username: ""
+  chroot: ""
+  zonesdir: "{self.folder}"
+  database: ""
+  pidfile: "{self.folder}/nsd.pid"
+  xfrdfile: "{self.folder}/xfrd.state"
+  zonelistfile: "{self.folder}/zone.list"
+  server-count: 1
+  verbosity: 1
+remote-control:
+  control-enable: no
+{zones}""")
+        stubs = "".join(f'stub-zone:\n  name: "{z}"\n  stub-addr: {AUTHORITY}\n'
+                        for z in self.zones)
+        (self.folder / "unbound.conf").write_text(f"""server:
+  interface: {RESOLVER}
+  access-control: 127.0.0.0/8 allow
+  do-not-query-localhost: no
+  username: ""
+  chroot: ""
+  directory: "{self.folder}"
+  pidfile: "{self.folder}/unbound.pid"
+  use-syslog: no
+  logfile: ""
+  module-config: "iterator"
+  do-ip6: no
+  num-threads: 1
+  cache-max-ttl: 1
+  cache-max-negative-ttl: 1
+  local-zone: "example." transparent
+remote-control:
+  control-enable: no
+{stubs}""")
+        self.nsd = Process(["nsd", "-d", "-c", self.folder / "nsd.conf"], self.folder / "nsd.log")
+        self.unbound = Process(["unbound", "-d", "-c", self.folder / "unbound.conf"],
+                               self.folder / "unbound.log")
+        wait_for_port(AUTHORITY, 53, process=self.nsd)
+        wait_for_port(RESOLVER, 53, process=self.unbound)
+
+    def change(self, zone, text):
+        """New content for a zone, served at once."""
+        self.zones[zone] = text
+        self.stop()
+        self.start()
+
+    def stop(self):
+        for p in (self.unbound, self.nsd):
+            if p:
+                p.stop()
+        self.nsd = self.unbound = None

@@ -1,0 +1,52 @@
+"""All the programs of one test file, started on demand, ended at its end."""
+import os
+import pathlib
+import shutil
+
+from appliance import Appliance
+from names import Names
+from postfix import Postfix
+
+
+class World:
+    def __init__(self):
+        self.out = pathlib.Path(os.environ["SYSTEM_OUT"])
+        self.running = []
+
+    def __enter__(self):
+        for child in self.out.iterdir():
+            if child.name != "log":
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
+        return self
+
+    def __exit__(self, *exc):
+        while self.running:
+            self.running.pop().stop()
+
+    def start(self, thing):
+        self.running.append(thing)
+        thing.start()
+        return thing
+
+    def names(self):
+        self.dns = self.start(Names(self.out / "names"))
+        return self.dns
+
+    def postfix(self, **options):
+        self.peer = self.start(Postfix(self.out / "postfix", **options))
+        return self.peer
+
+    def appliance(self, **options):
+        """An appliance with its domain and the accounts ann and bob."""
+        self.home = self.start(Appliance(self.out / "home", **options))
+        self.home.add_domain()
+        for name in ("ann", "bob"):
+            self.home.add_account(f"{name}@{self.home.domain}")
+        return self.home
+
+
+def message(sender, rcpt, subject, body="Hello\n", more=""):
+    """Message text with what every message should have."""
+    return (f"From: <{sender}>\nTo: <{rcpt}>\nSubject: {subject}\n"
+            f"Date: Mon, 23 Nov 2026 12:00:00 +0000\n"
+            f"Message-ID: <{subject.replace(' ', '-')}@test.invalid>\n{more}\n{body}")
