@@ -1,0 +1,76 @@
+/* body.h - message bodies: written once, checked when read.
+ *
+ * A process has one struct bodies. Its writers collect a message (in memory up to
+ * BODY_MEMORY_BYTES, then in an unlinked spool file) and body_finish() appends it as one
+ * record to this process's own segment file, compressed where that pays, and prepares
+ * what readers will ask for. The bytes are durable when the operation that names them
+ * (accept, append) is answered, not before. A record that no operation names is garbage
+ * and is dropped by compaction.
+ *
+ * Readers open a body by its reference. Its SHA-256 is checked on opening, so what a
+ * struct body gives is what was stored; a damaged one is ERR_CORRUPT for that message.
+ *
+ * Owns: the segment being written, writers until freed, spool files.
+ */
+#ifndef STORE_BODY_H
+#define STORE_BODY_H
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "store/ops.h"
+
+struct bodies;
+struct body_writer;
+struct body;
+struct conf;
+struct loop;
+struct store_client;
+
+enum {
+	BODY_MEMORY_BYTES = 256 * 1024, /* larger ones go through a spool file */
+};
+
+/* client NULL: for reading only. */
+struct bodies *bodies_new(struct loop *loop, struct store_client *client,
+                          const struct conf *conf);
+/* All writers must be freed before. */
+void bodies_free(struct bodies **b);
+
+/* --- writing ------------------------------------------------------------------------ */
+
+/* What the record says of itself for the day the index is lost (salvage). */
+struct body_about {
+	struct str trace_id;
+	struct str sender;           /* envelope */
+	struct str rcpts;            /* addresses, one space between */
+	struct str account, mailbox; /* where an APPEND puts it */
+	uint64_t flags;
+	int64_t at_ms;       /* received, or internal date */
+	uint32_t prefix_len; /* bytes of Return-Path line at its start */
+};
+
+/* A writer for one message of at most max_bytes. */
+struct body_writer *body_writer_new(struct bodies *b, uint64_t max_bytes);
+/* Adds bytes. ERR_TOO_LARGE, ERR_DISK_FULL, ERR_IO; sticky: the first error is given
+   again by all later calls, so a caller may look at the last one only. */
+MUSTUSE enum err body_write(struct body_writer *w, struct str bytes);
+uint64_t body_writer_size(const struct body_writer *w);
+/* Ends the message. done is called once, later, with OK and the body, which is good until
+   body_writer_free; or with the sticky error, ERR_DISK_FULL, ERR_IO, ERR_STORE_TEMP. */
+typedef void body_done_fn(void *arg, enum err e, const struct new_body *body);
+void body_finish(struct body_writer *w, const struct body_about *about,
+                 body_done_fn *done, void *arg);
+/* At any time, also before done was called (which then is not called any more). */
+void body_writer_free(struct body_writer **w);
+
+/* --- reading ------------------------------------------------------------------------ */
+
+/* Reads, decompresses and checks. ERR_CORRUPT: not the bytes that were stored;
+   ERR_NOT_FOUND: the file is gone (compaction moved it: read the row again); ERR_IO. */
+MUSTUSE enum err body_open(struct bodies *b, const struct body_ref *ref,
+                           struct body **body_out);
+/* All its bytes, until body_close. */
+struct str body_bytes(const struct body *body);
+void body_close(struct body **body);
+
+#endif

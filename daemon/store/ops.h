@@ -1,0 +1,508 @@
+/* ops.h - the operations of the store: what each takes, does, and answers.
+ *
+ * Whoever wants something changed fills a struct op_<name> and calls store_<name>() of
+ * store/client.h. The store does operations of one client in the order they were sent,
+ * each whole or not at all; the answer comes after the commit, when every reader already
+ * sees the effect. All strings and arrays are borrowed: arguments until the call returns
+ * (it packs them), answers until the call-back returns. Zero is a good value for every
+ * member that a comment does not demand.
+ *
+ * Errors any operation can have: ERR_STORE_TEMP (the store is going down or its database
+ * is busy beyond reason), ERR_DISK_FULL (what adds mail: below the reserve; other things:
+ * nothing fits any more), ERR_CORRUPT (a row it needs is damaged), ERR_LIMIT (arguments
+ * larger than one message to the store may be).
+ */
+#ifndef STORE_OPS_H
+#define STORE_OPS_H
+
+#include "store/types.h"
+
+enum op {
+#define OP(name, answer, way) OP_##name,
+#include "store/ops.def"
+#undef OP
+	OP_COUNT
+};
+
+/* Who did it: goes into the audit log and the event. Operations that have one write one
+   audit row each. */
+struct actor {
+	struct str name;       /* "admin:ann", "token:3", "cli"; empty: no audit row */
+	struct str ip;         /* may be empty */
+	struct str request_id; /* may be empty */
+};
+
+/* A stored body and what was prepared from it: body_finish() of store/body.h fills it. */
+struct new_body {
+	struct body_ref ref;
+	struct message_head head;
+	uint32_t prefix_len;
+};
+
+/* --- mail -------------------------------------------------------------------------- */
+
+enum rcpt_kind {
+	RCPT_LOCAL = 1,  /* into a mailbox */
+	RCPT_REMOTE = 2, /* into the queue */
+};
+
+struct accept_rcpt {
+	uint32_t kind;        /* enum rcpt_kind */
+	struct str rcpt;      /* the address it now is for */
+	struct str orig_rcpt; /* as the sender said it, where an alias changed it */
+	/* RCPT_LOCAL */
+	uint64_t account_id;
+	struct str mailbox; /* empty: INBOX; created where it does not exist */
+	uint64_t flags;     /* FLAG_SYSTEM bits */
+	/* RCPT_REMOTE */
+	struct str domain; /* normalised */
+	uint32_t notify;   /* enum dsn_notify bits */
+	struct str orcpt;  /* as given, xtext decoded or not: stored as it is */
+};
+
+/* Takes responsibility for a message: entries in mailboxes, rows in the queue, both in
+   one transaction with the events ACCEPTED, EXPANDED, STORED and QUEUED, which nobody
+   else tells. A message whose (trace id, recipient, kind) has been accepted before by the
+   same operation id is not stored again.
+   Result of each recipient: ERR_QUOTA, ERR_NO_SUCH_USER, ERR_ACCOUNT_OFF (it has changed
+   since RCPT). With all_or_none the first of these is the answer's error and nothing is
+   done; without, the answer is OK if one recipient is good, else the first error. */
+struct op_accept {
+	struct str trace_id; /* must: 20 bytes of base/ids.h */
+	struct str session_id;
+	uint32_t direction;        /* enum trace_direction, must */
+	struct str sender;         /* envelope; empty: null */
+	struct str ip, helo, user; /* of the client, for the log; may be empty */
+	struct new_body body;
+	bool all_or_none;
+	/* for the queue rows */
+	uint32_t ret; /* enum dsn_ret */
+	struct str envid;
+	int64_t due_ms;     /* 0: at once */
+	int64_t expires_ms; /* must where one is remote */
+	struct accept_rcpt *rcpts;
+	size_t rcpts_count;
+};
+struct accept_result {
+	uint32_t error; /* enum err */
+	uint64_t mailbox_id;
+	uint32_t uidvalidity, uid;
+	uint64_t queue_id;
+};
+/* results has one row per recipient, in their order; none where the answer is an error
+   without all_or_none's. */
+struct answer_accept {
+	uint64_t message_id;
+	struct accept_result *results;
+	size_t results_count;
+};
+
+struct append_message {
+	struct new_body body;
+	uint64_t flags;       /* system bits, and keyword bits the mailbox has */
+	struct str *keywords; /* names, new ones included */
+	size_t keywords_count;
+	int64_t internal_date_ms; /* 0: now */
+};
+/* IMAP APPEND, several messages at once or none at all (RFC 3502). ERR_NOT_FOUND: no such
+   mailbox of this account; ERR_QUOTA. */
+struct op_append {
+	uint64_t account_id, mailbox_id;
+	struct append_message *messages;
+	size_t messages_count;
+};
+struct answer_append {
+	uint32_t uidvalidity;
+	uint32_t *uids; /* in order, ascending */
+	size_t uids_count;
+};
+
+enum flags_mode {
+	FLAGS_REPLACE,
+	FLAGS_ADD,
+	FLAGS_REMOVE,
+};
+struct flags_row {
+	uint32_t uid;
+	uint64_t flags, modseq; /* as they are now */
+};
+/* STORE. UIDs that do not exist are passed over. Names in keywords that the mailbox has
+   not yet get a bit (FLAGS_REMOVE does not make them); ERR_LIMIT at KEYWORDS_MAX. */
+struct op_flags {
+	uint64_t account_id, mailbox_id;
+	struct uid_range *uids;
+	size_t uids_count;
+	uint32_t mode;        /* enum flags_mode */
+	uint64_t flags;       /* bits */
+	struct str *keywords; /* names whose bit the caller does not know */
+	size_t keywords_count;
+	bool has_unchanged_since; /* RFC 7162 3.1.3 */
+	uint64_t unchanged_since;
+};
+struct answer_flags {
+	struct flags_row *rows; /* every entry in uids, ascending, changed or not */
+	size_t rows_count;
+	uint32_t *failed; /* UIDs left alone because of unchanged_since */
+	size_t failed_count;
+	uint64_t highestmodseq;
+	bool has_new_keywords; /* read the names again */
+};
+
+/* COPY and MOVE, within one account, all or nothing. MOVE is one transaction: at no time
+   is a message in both or in neither. ERR_NOT_FOUND: the destination (the caller answers
+   TRYCREATE); ERR_QUOTA for a copy. */
+struct op_copy {
+	uint64_t account_id, mailbox_id, to_mailbox_id;
+	struct uid_range *uids;
+	size_t uids_count;
+	bool is_move;
+};
+struct answer_copy {
+	uint32_t uidvalidity;          /* of the destination */
+	uint32_t *from_uids, *to_uids; /* pairs, ascending; none: nothing matched */
+	size_t from_uids_count, to_uids_count;
+};
+
+/* Removes the messages in uids (none given: all) that have \Deleted; with all_flags
+   whatever their flags (POP3 QUIT). */
+struct op_expunge {
+	uint64_t account_id, mailbox_id;
+	struct uid_range *uids;
+	size_t uids_count;
+	bool all_flags;
+};
+struct answer_expunge {
+	uint32_t *uids; /* what went, ascending */
+	size_t uids_count;
+	uint64_t highestmodseq;
+};
+
+/* Makes a mailbox; its parents need not exist. ERR_EXISTS; ERR_INVALID: a name with an
+   empty level, a NUL, CR or LF, no UTF-8, too long or deep; ERR_LIMIT: too many. */
+struct op_mailbox_create {
+	uint64_t account_id;
+	struct str name;
+	uint32_t special_use; /* enum special_use */
+};
+struct answer_mailbox {
+	uint64_t mailbox_id;
+	uint32_t uidvalidity;
+};
+/* ERR_NOT_FOUND; ERR_INVALID for INBOX. Children stay. Its messages go. */
+struct op_mailbox_remove {
+	uint64_t account_id;
+	struct str name;
+};
+/* Renames it and all below it. INBOX: its messages move into the new mailbox and INBOX
+   stays (RFC 3501 6.3.5). ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID. */
+struct op_mailbox_rename {
+	uint64_t account_id;
+	struct str from, to;
+};
+/* A name may be subscribed that is no mailbox. */
+struct op_subscribe {
+	uint64_t account_id;
+	struct str name;
+	bool subscribed;
+};
+/* \Recent: gives the mailbox's recent_uid and sets it to uidnext. Needed only where
+   recent_uid < uidnext and the mailbox was opened read-write. */
+struct op_recent {
+	uint64_t account_id, mailbox_id;
+};
+struct answer_recent {
+	uint32_t recent_uid; /* this session's: UIDs from here up to uidnext of that
+	                        moment */
+};
+
+/* --- queue ------------------------------------------------------------------------- */
+
+/* Takes up to limit rows that are due into a lease of this client. ids given: those, due
+   or not, if they are not leased and not held. Else domain given: of that domain. */
+struct op_queue_claim {
+	uint64_t *ids;
+	size_t ids_count;
+	struct str domain;
+	int64_t now_ms;    /* must */
+	uint32_t limit;    /* must, up to 500 */
+	uint32_t lease_ms; /* must: how long nobody else may have them */
+	bool is_attempt;   /* counts as queue_attempt at once */
+};
+struct answer_queue {
+	struct queue_item *items; /* ascending by message, then id */
+	size_t items_count;
+};
+/* Counts an attempt, before dialling. Prolongs the lease to lease_ms from now.
+   ERR_CONFLICT where one of them is not leased by this client: nothing is done. */
+struct op_queue_attempt {
+	uint64_t *ids;
+	size_t ids_count;
+	int64_t now_ms;
+	uint32_t lease_ms;
+};
+
+enum queue_outcome {
+	OUTCOME_DELIVERED = 1, /* the next hop took it: the row goes */
+	OUTCOME_DEFERRED = 2,  /* again at due_ms */
+	OUTCOME_BOUNCED = 3,   /* never: the row goes */
+	OUTCOME_EXPIRED = 4,   /* too late: the row goes */
+	OUTCOME_RETURNED = 5, /* not tried after all: as before, due at due_ms; an attempt
+	                         already counted stays counted */
+};
+struct queue_outcome_row {
+	uint64_t id;
+	uint32_t outcome; /* enum queue_outcome */
+	int64_t due_ms;   /* DEFERRED, RETURNED */
+	struct str class; /* reason class; the rest may be empty or 0 */
+	uint32_t code;
+	struct str enhanced, text, host, ip;
+	bool delay_warned; /* the delay notification went out with this */
+};
+/* Writes what came of an attempt, and in the same transaction accepts the notifications
+   that it makes. The store tells no event for rows: the queue process does. ERR_CONFLICT
+   where one row is not leased by this client (any more): nothing is done. The answer is
+   that of the last notification. */
+struct op_queue_result {
+	int64_t now_ms;
+	struct queue_outcome_row *rows;
+	size_t rows_count;
+	struct op_accept *notifications;
+	size_t notifications_count;
+};
+/* Gives back what was leased to clients of the queue process that are gone: called once
+   when it starts, before its first claim. */
+struct op_queue_release {
+	int64_t now_ms;
+};
+struct answer_count {
+	uint64_t count;
+};
+
+enum queue_verb {
+	QUEUE_RETRY = 1, /* due at due_ms (0: now), held ones too */
+	QUEUE_HOLD = 2,
+	QUEUE_UNHOLD = 3,
+	QUEUE_BOUNCE = 4, /* expires now: the queue process bounces it at its next look */
+	QUEUE_DELETE = 5, /* silently; the log says cancelled */
+};
+/* What a person does to rows. Those that are active, gone, or in the verb's state already
+   are passed over; the answer counts what was done. if_version (one id only): ERR_ETAG
+   where it differs. Tells QUEUE_ACTION. */
+struct op_queue_action {
+	struct actor actor;
+	uint64_t *ids;
+	size_t ids_count;
+	uint32_t verb; /* enum queue_verb */
+	int64_t due_ms, now_ms;
+	uint64_t if_version;
+};
+
+/* --- logins ------------------------------------------------------------------------ */
+
+enum login_kind {
+	LOGIN_ACCOUNT = 1, /* mail */
+	LOGIN_ADMIN = 2,   /* dashboard */
+};
+/* Checks a password, slowly and in other threads. ERR_AUTH for a wrong name or password
+   alike, after the same time and some delay; ERR_AUTH_RATE after too many failures from
+   there; ERR_ACCOUNT_OFF only with the right password; ERR_AUTH_TEMP when overloaded.
+   Tells AUTH_OK and AUTH_FAILED. */
+struct op_auth {
+	uint32_t kind;       /* enum login_kind */
+	struct str protocol; /* "smtp", "imap", "pop3", "http" */
+	struct str name, password;
+	struct str ip; /* of the client, as text */
+	struct str session_id;
+};
+struct answer_auth {
+	uint64_t id;        /* of the account or admin */
+	struct str address; /* normalised login name */
+	struct str role;    /* of an admin */
+};
+
+/* --- administration ---------------------------------------------------------------- */
+/* *_put creates or changes. if_version != 0: ERR_ETAG where the row has another one (or
+   is not there). if_absent: ERR_EXISTS where it is there. Ids in answers. */
+
+struct op_domain_put {
+	struct actor actor;
+	struct str name; /* normalised by domain_normalize of mail/address.h */
+	bool enabled;
+	bool if_absent;
+	uint64_t if_version;
+};
+/* With everything in it: accounts, mailboxes, aliases. ERR_NOT_FOUND; ERR_CONFLICT where
+   it has accounts and with_accounts is not set. */
+struct op_domain_remove {
+	struct actor actor;
+	struct str name;
+	bool with_accounts;
+	uint64_t if_version;
+};
+/* Makes an account with INBOX, Drafts, Sent, Junk, Trash and Archive, the last five
+   subscribed and with their special use. ERR_NOT_FOUND: no such domain; ERR_EXISTS: an
+   account or alias has the address; ERR_INVALID: no login name (address_is_login), or a
+   password shorter than 8 or longer than 1024 bytes. */
+struct op_account_create {
+	struct actor actor;
+	struct str address, password, display_name;
+	uint64_t quota_bytes;
+};
+enum account_field {
+	ACCOUNT_SET_DISPLAY_NAME = 1,
+	ACCOUNT_SET_QUOTA = 2,
+	ACCOUNT_SET_STATE = 4,
+};
+struct op_account_update {
+	struct actor actor;
+	struct str address;
+	uint32_t fields; /* enum account_field bits: which of the next are meant */
+	struct str display_name;
+	uint64_t quota_bytes;
+	uint32_t state; /* enum account_state */
+	uint64_t if_version;
+};
+struct op_account_password {
+	struct actor actor;
+	struct str address, password;
+};
+struct op_account_remove {
+	struct actor actor;
+	struct str address;
+	uint64_t if_version;
+};
+/* targets: addresses, normalised or at least parsed by the caller. ERR_EXISTS: an account
+   has the address; ERR_INVALID: no targets, or one of them is the alias itself. */
+struct op_alias_put {
+	struct actor actor;
+	struct str address; /* normalised; "@domain" for the catch-all */
+	struct str *targets;
+	size_t targets_count;
+	bool enabled;
+	bool if_absent;
+	uint64_t if_version;
+};
+struct op_alias_remove {
+	struct actor actor;
+	struct str address;
+	uint64_t if_version;
+};
+struct op_admin_create {
+	struct actor actor;
+	struct str name, password, role;
+};
+struct op_admin_update {
+	struct actor actor;
+	struct str name, role; /* role empty: as it is */
+	bool enabled;
+	uint64_t if_version;
+};
+/* Ends all his sessions as well. */
+struct op_admin_password {
+	struct actor actor;
+	struct str name, password;
+};
+struct op_admin_remove {
+	struct actor actor;
+	struct str name;
+};
+struct op_token_create {
+	struct actor actor;
+	struct str name, hash, scopes, domains, networks; /* as in struct token */
+	uint64_t admin_id;
+	int64_t expires_ms; /* 0: never */
+};
+struct op_token_revoke {
+	struct actor actor;
+	uint64_t id;
+};
+/* Send it now and then, not with every request. */
+struct op_token_used {
+	uint64_t id;
+	int64_t at_ms;
+	struct str ip;
+};
+struct op_session_create {
+	struct actor actor;
+	uint64_t admin_id;
+	struct str hash, csrf, ip, user_agent;
+	int64_t expires_ms;
+};
+struct op_session_touch {
+	uint64_t id;
+	int64_t used_ms, expires_ms, step_up_ms; /* 0: as it is */
+};
+struct op_session_remove {
+	struct actor actor;
+	uint64_t id;
+};
+/* value: JSON, judged by the caller; empty: back to the default (the row goes). */
+struct op_setting_set {
+	struct actor actor;
+	struct str key, value;
+	uint64_t if_version;
+};
+struct answer_id {
+	uint64_t id;
+	uint64_t version;
+};
+
+/* --- the log, bodies, the process --------------------------------------------------- */
+
+/* A batch of events, packed by events_pack of store/events.h. Use store_tell() of
+   store/client.h instead. */
+struct op_events {
+	struct str events;
+	uint32_t count;
+};
+/* A new segment file for this client to write; store/body.h does it. */
+struct op_segment_open {
+	uint32_t unused;
+};
+struct answer_segment {
+	uint64_t segment;
+};
+/* Its writer is done with it. */
+struct op_segment_seal {
+	uint64_t segment;
+	uint64_t size;
+};
+/* See store/feed.h. */
+struct op_subscribe_feed {
+	bool all_accounts, queue, settings, events;
+	uint64_t *accounts;
+	size_t accounts_count;
+};
+struct op_stats {
+	uint32_t unused;
+};
+struct answer_stats {
+	int64_t started_ms;
+	uint64_t operations, batches, syncs; /* since then */
+	uint64_t disk_free_bytes, disk_reserve_bytes;
+	bool disk_full;                   /* new mail is put off */
+	uint64_t messages, message_bytes; /* stored, referenced ones */
+	uint64_t journal_rows; /* batches of events not yet in the delivery log */
+};
+struct answer_none {
+	uint32_t unused;
+};
+
+/* --- as bytes ---------------------------------------------------------------------- */
+
+struct arena;
+struct strbuf;
+
+/* "accept"; never NULL. */
+const char *op_name(enum op op);
+/* Appends arguments; in's type is struct op_<name>. */
+void op_pack(enum op op, const void *in, struct strbuf *out);
+/* Zeroed struct op_<name> in the arena, strings borrowed from bytes. ERR_MALFORMED for
+   bytes that are none, ERR_LIMIT where the arena cannot hold them. */
+MUSTUSE enum err op_unpack(enum op op, struct str bytes, struct arena *a, void **op_out);
+/* The same for struct answer_<answer> of this operation. */
+void answer_pack(enum op op, const void *in, struct strbuf *out);
+MUSTUSE enum err answer_unpack(enum op op, struct str bytes, struct arena *a,
+                               void **answer_out);
+
+#endif

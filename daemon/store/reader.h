@@ -1,0 +1,202 @@
+/* reader.h - the named reads: this process's own read-only view of the index.
+ *
+ * One reader per thread. Each call sees everything committed before it began, and runs in
+ * a short transaction of its own; nothing is held between calls. Calls block for as long
+ * as SQLite reads pages: functions over ranges therefore take a limit, and the caller
+ * goes on in slices of its own.
+ *
+ * Strings come out in the arena the caller gives (which must have room: ERR_LIMIT), or
+ * are borrowed for the time of a call-back. A call-back returns false to stop; that is no
+ * error. Call-backs must not use the same reader.
+ * Errors all functions can have: ERR_STORE_TEMP (no database, or busy), ERR_CORRUPT (a
+ * damaged row or page), ERR_IO. Those that find one thing: ERR_NOT_FOUND.
+ */
+#ifndef STORE_READER_H
+#define STORE_READER_H
+
+#include "base/arena.h"
+#include "base/macros.h"
+#include "store/types.h"
+
+struct conf;
+struct reader;
+
+/* Never NULL; opens the database when first used, so the store may start later. */
+struct reader *reader_open(const struct conf *conf);
+/* The same by directory, for tests and tools. */
+struct reader *reader_open_dir(struct str data_dir);
+void reader_close(struct reader **r);
+
+/* --- addresses ---------------------------------------------------------------------- */
+
+enum {
+	RESOLVE_MAX = 1000, /* recipients one address may stand for */
+	RESOLVE_DEPTH = 10, /* aliases of aliases */
+};
+
+struct target {
+	uint32_t kind;     /* enum rcpt_kind of store/ops.h */
+	struct str rcpt;   /* account's address, or the external one as written */
+	struct str domain; /* external: normalised */
+	uint64_t account_id;
+};
+
+struct resolution {
+	struct target *targets; /* each once; at least one where the result is OK */
+	size_t count;
+	bool is_alias; /* targets differ from the address that was asked for */
+};
+
+/* Where mail for this address goes. address: normalised (address_normalize), with its
+   detail: "ann+shop@example.org" is looked up as it is and then as "ann@…"; then the
+   catch-all. size: of the message, 0 if not known, for the quota.
+     OK               see targets
+     ERR_RELAY        the domain is none of ours (or disabled): nobody here
+     ERR_NO_SUCH_USER the domain is ours
+     ERR_ACCOUNT_OFF, ERR_QUOTA  of an account asked for directly; accounts behind an
+                      alias that cannot take mail are left out while others can
+     ERR_LOOP         aliases that only lead to each other */
+MUSTUSE enum err reader_resolve(struct reader *r, struct str address, uint64_t size,
+                                struct arena *a, struct resolution *out);
+/* Is the (normalised) domain ours and enabled? OK or ERR_NOT_FOUND. */
+MUSTUSE enum err reader_is_local_domain(struct reader *r, struct str domain);
+/* May this account send as this normalised address? Its own, with any detail, and every
+   alias that has it among its targets. OK or ERR_SENDER_DENIED. */
+MUSTUSE enum err reader_may_send_as(struct reader *r, uint64_t account_id,
+                                    struct str address);
+
+/* --- mailboxes ---------------------------------------------------------------------- */
+
+MUSTUSE enum err reader_mailbox(struct reader *r, uint64_t account_id, struct str name,
+                                struct arena *a, struct mailbox_info *out);
+MUSTUSE enum err reader_mailbox_by_id(struct reader *r, uint64_t account_id,
+                                      uint64_t mailbox_id, struct arena *a,
+                                      struct mailbox_info *out);
+typedef bool reader_mailbox_fn(void *arg, const struct mailbox_info *m);
+/* All of an account by name (INBOX first), and the names that are only subscribed. */
+MUSTUSE enum err reader_mailboxes(struct reader *r, uint64_t account_id,
+                                  reader_mailbox_fn *fn, void *arg);
+/* The keyword names of a mailbox, by bit. */
+MUSTUSE enum err reader_keywords(struct reader *r, uint64_t mailbox_id, struct arena *a,
+                                 struct keyword **out, size_t *count_out);
+/* The first UID without \Seen, 0 where there is none: for SELECT's UNSEEN. Slow only
+   where nearly all are seen and the row says some are not. */
+MUSTUSE enum err reader_first_unseen(struct reader *r, uint64_t mailbox_id,
+                                     uint32_t *uid_out);
+
+/* Entries with first <= uid <= last and modseq > after_modseq, ascending, up to max.
+ *count_out < max: that was all. Go on with first = last uid + 1. */
+MUSTUSE enum err reader_entries(struct reader *r, uint64_t mailbox_id, uint32_t first,
+                                uint32_t last, uint64_t after_modseq, struct entry *out,
+                                size_t max, size_t *count_out);
+/* UIDs only, the cheapest way to make a sequence map. */
+MUSTUSE enum err reader_uids(struct reader *r, uint64_t mailbox_id, uint32_t first,
+                             uint32_t last, uint32_t *out, size_t max, size_t *count_out);
+/* UIDs expunged after a modseq (kept for the last 100,000 of a mailbox), for those who
+   were away. */
+MUSTUSE enum err reader_expunged(struct reader *r, uint64_t mailbox_id,
+                                 uint64_t after_modseq, uint32_t *out, size_t max,
+                                 size_t *count_out);
+
+/* What of a message is read: the less, the faster. */
+enum head_want {
+	WANT_ENVELOPE = 1,
+	WANT_STRUCTURE = 2, /* body, bodystructure */
+	WANT_PARTS = 4,     /* parts, header_bytes */
+	WANT_FIELDS = 8,    /* from … references, date, flags */
+	WANT_REF = 16,      /* ref, prefix_len, received_ms, trace_id */
+};
+typedef bool reader_message_fn(void *arg, const struct entry *e, const struct message *m);
+/* Entries of a range with their messages, ascending, up to max. m borrows for the call.
+ */
+MUSTUSE enum err reader_messages(struct reader *r, uint64_t mailbox_id, uint32_t first,
+                                 uint32_t last, unsigned want, size_t max,
+                                 reader_message_fn *fn, void *arg);
+/* One message by its id (struct entry, struct queue_item). */
+MUSTUSE enum err reader_message(struct reader *r, uint64_t message_id, unsigned want,
+                                struct arena *a, struct message *out);
+
+/* --- who there is ------------------------------------------------------------------- */
+/* Lists are in order of name; after: the last name of the page before, empty at first. */
+
+MUSTUSE enum err reader_domain(struct reader *r, struct str name, struct arena *a,
+                               struct domain *out);
+typedef bool reader_domain_fn(void *arg, const struct domain *d);
+MUSTUSE enum err reader_domains(struct reader *r, struct str after, size_t limit,
+                                reader_domain_fn *fn, void *arg);
+
+MUSTUSE enum err reader_account(struct reader *r, struct str address, struct arena *a,
+                                struct account *out);
+MUSTUSE enum err reader_account_by_id(struct reader *r, uint64_t id, struct arena *a,
+                                      struct account *out);
+typedef bool reader_account_fn(void *arg, const struct account *account);
+/* domain_id 0: of all domains. */
+MUSTUSE enum err reader_accounts(struct reader *r, uint64_t domain_id, struct str after,
+                                 size_t limit, reader_account_fn *fn, void *arg);
+
+MUSTUSE enum err reader_alias(struct reader *r, struct str address, struct arena *a,
+                              struct alias *out);
+typedef bool reader_alias_fn(void *arg, const struct alias *alias);
+MUSTUSE enum err reader_aliases(struct reader *r, uint64_t domain_id, struct str after,
+                                size_t limit, reader_alias_fn *fn, void *arg);
+
+MUSTUSE enum err reader_admin(struct reader *r, struct str name, struct arena *a,
+                              struct admin *out);
+MUSTUSE enum err reader_admin_by_id(struct reader *r, uint64_t id, struct arena *a,
+                                    struct admin *out);
+typedef bool reader_admin_fn(void *arg, const struct admin *admin);
+MUSTUSE enum err reader_admins(struct reader *r, reader_admin_fn *fn, void *arg);
+
+/* By the SHA-256 of the whole token. Revoked and expired ones are found too. */
+MUSTUSE enum err reader_token(struct reader *r, struct str hash, struct arena *a,
+                              struct token *out);
+typedef bool reader_token_fn(void *arg, const struct token *token);
+MUSTUSE enum err reader_tokens(struct reader *r, reader_token_fn *fn, void *arg);
+
+/* By the SHA-256 of the cookie's secret. Expired ones are found too. */
+MUSTUSE enum err reader_session(struct reader *r, struct str hash, struct arena *a,
+                                struct web_session *out);
+typedef bool reader_session_fn(void *arg, const struct web_session *session);
+/* admin_id 0: of all. */
+MUSTUSE enum err reader_sessions(struct reader *r, uint64_t admin_id,
+                                 reader_session_fn *fn, void *arg);
+
+MUSTUSE enum err reader_setting(struct reader *r, struct str key, struct arena *a,
+                                struct setting *out);
+typedef bool reader_setting_fn(void *arg, const struct setting *setting);
+MUSTUSE enum err reader_settings(struct reader *r, reader_setting_fn *fn, void *arg);
+
+typedef bool reader_audit_fn(void *arg, const struct audit_entry *entry);
+/* Newest first; before: id of the last one of the page before, 0 at first. target empty:
+   all. */
+MUSTUSE enum err reader_audit(struct reader *r, struct str target, uint64_t before,
+                              size_t limit, reader_audit_fn *fn, void *arg);
+
+/* --- the queue ---------------------------------------------------------------------- */
+
+struct queue_query {
+	uint32_t state_mask; /* bit 1 << enum queue_state; 0: all */
+	struct str domain;   /* normalised; empty: all */
+	struct str sender;   /* exact; empty: all; "<>": the null sender */
+	struct str rcpt;     /* exact */
+	struct str trace_id;
+	uint64_t after;            /* id of the last one of the page before */
+	int64_t created_before_ms; /* 0: any age */
+};
+typedef bool reader_queue_fn(void *arg, const struct queue_item *item);
+/* In order of id, oldest first. */
+MUSTUSE enum err reader_queue(struct reader *r, const struct queue_query *query,
+                              size_t limit, reader_queue_fn *fn, void *arg);
+MUSTUSE enum err reader_queue_item(struct reader *r, uint64_t id, struct arena *a,
+                                   struct queue_item *out);
+/* Exact up to max. */
+MUSTUSE enum err reader_queue_count(struct reader *r, const struct queue_query *query,
+                                    uint64_t max, uint64_t *count_out);
+MUSTUSE enum err reader_queue_totals(struct reader *r, struct queue_totals *out);
+typedef bool reader_queue_domain_fn(void *arg, const struct queue_domain *d);
+/* Destinations in order of name; only_due: those with something due at now_ms. */
+MUSTUSE enum err reader_queue_domains(struct reader *r, int64_t now_ms, bool only_due,
+                                      struct str after, size_t limit,
+                                      reader_queue_domain_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,356 @@
+/* types.h - the plain values that travel between the store and those who use it.
+ *
+ * Every struct here is filled by a reader (store/reader.h, store/trace_reader.h) or by an
+ * answer (store/ops.h) and borrows its bytes: from the arena the caller gave, or, inside
+ * a call-back, until that call-back returns. Times are Unix milliseconds, 0 is "none".
+ * Ids are numbers above 0, never used twice on one installation; the API writes them
+ * with a prefix.
+ */
+#ifndef STORE_TYPES_H
+#define STORE_TYPES_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- bodies ------------------------------------------------------------------------ */
+
+enum body_codec {
+	CODEC_NONE = 0,
+	CODEC_ZSTD = 1,
+};
+
+/* Where a body lies. */
+struct body_ref {
+	uint64_t segment;      /* data_dir/blobs/NNNNNN.seg */
+	uint64_t offset;       /* of the record, its header first */
+	uint64_t stored_bytes; /* of the body as stored, behind the header */
+	uint64_t size;         /* of the message itself: RFC822.SIZE */
+	uint32_t codec;        /* enum body_codec */
+	struct str sha256;     /* of the message itself; 32 bytes */
+};
+
+/* What is known of a message without opening its body; see mail/prepare.h, from which
+   all strings come. Which of them are filled depends on what was asked for. */
+struct message_head {
+	struct str envelope, body,
+		bodystructure; /* ready to send after the FETCH item name */
+	struct str parts;      /* part_table_find() of mail/mime.h */
+	struct str from, to, cc, subject, preview, from_address, subject_base;
+	struct str message_id, in_reply_to, references;
+	int64_t date_ms;    /* of its Date field; 0 without one */
+	uint32_t date_zone; /* minutes east of Greenwich + 1440; 0: without a date */
+	uint32_t header_bytes;
+	uint32_t flags; /* enum message_flag */
+};
+
+enum message_flag {
+	MESSAGE_ATTACHMENT = 1,
+	MESSAGE_8BIT = 2,        /* needs 8BITMIME */
+	MESSAGE_8BIT_HEADER = 4, /* needs SMTPUTF8 */
+	MESSAGE_AMBIGUOUS = 8,   /* its MIME structure can be read in two ways */
+};
+
+/* One stored message. */
+struct message {
+	uint64_t id;
+	struct body_ref ref;
+	uint32_t prefix_len; /* bytes of our Return-Path line, which relaying skips */
+	int64_t received_ms;
+	struct str trace_id;
+	struct message_head head;
+};
+
+/* --- mailboxes --------------------------------------------------------------------- */
+
+/* System flags; keywords are the bits from FLAG_KEYWORD_FIRST on, each mailbox has its
+   own names for them (struct keyword). */
+enum {
+	FLAG_SEEN = 1 << 0,
+	FLAG_ANSWERED = 1 << 1,
+	FLAG_FLAGGED = 1 << 2,
+	FLAG_DELETED = 1 << 3,
+	FLAG_DRAFT = 1 << 4,
+	FLAG_SYSTEM = 0x1f,
+	FLAG_KEYWORD_FIRST = 8,  /* bit number */
+	KEYWORDS_MAX = 56,       /* of one mailbox */
+	KEYWORD_BYTES_MAX = 64,  /* of one name */
+	MAILBOX_NAME_MAX = 1000, /* bytes of a full name */
+	MAILBOX_DEPTH_MAX = 32,  /* levels of a name */
+};
+
+/* What a folder is for (RFC 6154); 0: nothing special. */
+enum special_use {
+	USE_NONE,
+	USE_ARCHIVE,
+	USE_DRAFTS,
+	USE_JUNK,
+	USE_SENT,
+	USE_TRASH,
+	USE_COUNT,
+};
+
+/* A mailbox with its counters, kept up to date by each operation. name is UTF-8 with "/"
+   between levels; the inbox is always "INBOX". A row with id 0 is a name that is only
+   subscribed (RFC 3501 6.3.9). */
+struct mailbox_info {
+	uint64_t id, account_id;
+	struct str name;
+	uint32_t uidvalidity, uidnext;
+	uint64_t highestmodseq;
+	uint32_t exists, unseen, deleted; /* messages; without \Seen; with \Deleted */
+	uint32_t recent_uid;  /* UIDs from this one on have been seen by no session yet */
+	uint64_t size_bytes;  /* sum of RFC822.SIZE */
+	uint32_t special_use; /* enum special_use */
+	bool subscribed;
+};
+
+struct keyword {
+	uint32_t bit; /* FLAG_KEYWORD_FIRST… */
+	struct str name;
+};
+
+/* One message in one mailbox. */
+struct entry {
+	uint32_t uid;
+	uint32_t size; /* RFC822.SIZE */
+	uint64_t flags;
+	uint64_t modseq;
+	uint64_t message_id;
+	int64_t internal_date_ms;
+};
+
+/* A range of UIDs, both ends included; first <= last. "*" is UINT32_MAX. */
+struct uid_range {
+	uint32_t first, last;
+};
+
+/* --- who there is ------------------------------------------------------------------ */
+
+struct domain {
+	uint64_t id;
+	struct str name; /* A-labels, lower case */
+	bool enabled;    /* false: takes and sends no mail */
+	uint64_t account_count, alias_count;
+	int64_t created_ms;
+	uint64_t version; /* grows with each change: for ETag */
+};
+
+enum account_state {
+	ACCOUNT_ACTIVE = 0,
+	ACCOUNT_DISABLED = 1, /* no login, no mail */
+};
+
+struct account {
+	uint64_t id, domain_id;
+	struct str address; /* local@domain, normalised: the login name */
+	struct str display_name;
+	uint32_t state;       /* enum account_state */
+	uint64_t quota_bytes; /* 0: no limit */
+	uint64_t used_bytes, message_count;
+	int64_t created_ms, last_login_ms;
+	uint64_t version;
+};
+
+/* An address that stands for others. address "@example.org" is the catch-all of a domain:
+   whatever is no account and no alias there. */
+struct alias {
+	uint64_t id, domain_id;
+	struct str address;
+	struct str targets; /* addresses, one space between them */
+	bool enabled;
+	int64_t created_ms;
+	uint64_t version;
+};
+
+/* Somebody who may sign in to the dashboard. */
+struct admin {
+	uint64_t id;
+	struct str name; /* the login name */
+	struct str role; /* "owner", "admin", "operator", "helpdesk", "auditor" */
+	bool enabled;
+	int64_t created_ms, last_login_ms;
+	uint64_t version;
+};
+
+/* A key for the API. Only the hash of its secret is kept. */
+struct token {
+	uint64_t id;
+	struct str name;
+	struct str hash;   /* SHA-256 of the whole token as sent */
+	struct str scopes; /* "domains:read queue:write …", one space between them */
+	struct str domains, networks; /* limits, one space between; empty: none */
+	uint64_t admin_id;            /* who made it; 0: the command line */
+	int64_t created_ms, expires_ms, last_used_ms;
+	struct str last_used_ip;
+	bool revoked;
+};
+
+/* A signed-in browser. Only the hash of its cookie is kept. */
+struct web_session {
+	uint64_t id, admin_id;
+	struct str hash; /* SHA-256 of the cookie's secret */
+	struct str csrf; /* what the page must send along */
+	struct str ip, user_agent;
+	int64_t created_ms, last_used_ms, expires_ms, step_up_ms;
+};
+
+struct setting {
+	struct str key, value; /* value: JSON */
+	int64_t changed_ms;
+	struct str changed_by;
+	uint64_t version;
+};
+
+/* One change by a person or a program. */
+struct audit_entry {
+	uint64_t id;
+	int64_t at_ms;
+	struct str actor, ip; /* "admin:ann", "token:3", "cli"; who asked from where */
+	struct str request_id;
+	struct str action;               /* "account.create" */
+	struct str target;               /* "ann@example.org" */
+	struct str old_value, new_value; /* JSON or plain; secrets are never in it */
+};
+
+/* --- the queue --------------------------------------------------------------------- */
+
+enum queue_state {
+	QUEUE_SCHEDULED = 0, /* never tried */
+	QUEUE_ACTIVE = 1,    /* leased to a queue process */
+	QUEUE_DEFERRED = 2,  /* tried, waits for due_ms */
+	QUEUE_HELD = 3,      /* waits for a person */
+	QUEUE_STATE_COUNT,
+};
+
+/* DSN NOTIFY (RFC 3461 4.1); 0: the parameter was not given (failure and delay). */
+enum dsn_notify {
+	NOTIFY_NEVER = 1,
+	NOTIFY_SUCCESS = 2,
+	NOTIFY_FAILURE = 4,
+	NOTIFY_DELAY = 8,
+};
+
+/* DSN RET (RFC 3461 4.3). */
+enum dsn_ret {
+	RET_NONE = 0,
+	RET_FULL = 1,
+	RET_HDRS = 2,
+};
+
+/* One recipient of one message on its way out. Terminal states have no row: what became
+   of it is in the delivery log. */
+struct queue_item {
+	uint64_t id, message_id;
+	struct str trace_id;
+	struct str sender; /* empty: the null sender */
+	struct str rcpt;   /* as it is sent */
+	struct str domain; /* its domain, normalised: what is looked up */
+	uint32_t state;    /* enum queue_state */
+	uint32_t attempts;
+	int64_t created_ms, due_ms, expires_ms;
+	int64_t last_attempt_ms, lease_until_ms;
+	int64_t delay_warned_ms; /* when the sender was told of the delay; 0: not yet */
+	/* the last failure */
+	struct str last_class; /* reason class: "rate_limited", "connect_refused", … */
+	uint32_t last_code;    /* SMTP reply; 0: none */
+	struct str last_enhanced, last_text, last_host, last_ip;
+	/* RFC 3461 */
+	uint32_t notify, ret; /* enum dsn_notify bits, enum dsn_ret */
+	struct str orcpt, envid;
+	/* of its message */
+	struct str subject, message_id_field;
+	struct body_ref ref;
+	uint32_t prefix_len;
+	uint32_t message_flags; /* enum message_flag */
+	uint64_t version;
+};
+
+/* How a destination stands in the queue. */
+struct queue_domain {
+	struct str domain;
+	uint64_t waiting, due, active, held;
+	int64_t next_due_ms; /* of those that wait */
+	int64_t oldest_ms;   /* created_ms of the oldest */
+};
+
+/* The whole queue in numbers. */
+struct queue_totals {
+	uint64_t by_state[QUEUE_STATE_COUNT];
+	int64_t oldest_ms;   /* 0: empty */
+	int64_t next_due_ms; /* 0: nothing waits */
+};
+
+/* --- the delivery log -------------------------------------------------------------- */
+
+enum trace_direction {
+	TRACE_ANY = 0, /* in a query */
+	TRACE_IN = 1,  /* from outside */
+	TRACE_OUT = 2, /* from a login or a relay network */
+	TRACE_OWN = 3, /* made here: notifications */
+};
+
+enum trace_verdict {
+	VERDICT_ANY = 0, /* in a query; else: nothing decided yet */
+	VERDICT_ACCEPTED = 1,
+	VERDICT_DELIVERED = 2,
+	VERDICT_DISCARDED = 3,
+	VERDICT_CANCELLED = 4,
+	VERDICT_DEFERRED = 5,
+	VERDICT_REFUSED = 6,
+	VERDICT_EXPIRED = 7,
+	VERDICT_BOUNCED = 8,
+	VERDICT_COUNT,
+};
+
+/* "accepted", "delivered", …; never NULL. */
+const char *verdict_name(enum trace_verdict v);
+/* By name; VERDICT_ANY where there is none. */
+enum trace_verdict verdict_find(struct str name);
+/* "in", "out", "own". */
+const char *direction_name(enum trace_direction d);
+const char *queue_state_name(enum queue_state s);
+/* "\\Archive", "\\Drafts", …; "" for USE_NONE. */
+const char *special_use_name(enum special_use use);
+
+/* One message, or one refused attempt to send one, in a line. id is a trace id, or the
+   session's id where a session was refused before it named a sender. The verdict is the
+   worst of its recipients'. */
+struct trace {
+	struct str id;
+	int64_t at_ms, updated_ms;
+	uint32_t direction; /* enum trace_direction */
+	uint32_t verdict;   /* enum trace_verdict */
+	struct str from;
+	struct str to; /* addresses, one space between, the first few */
+	uint32_t rcpt_count;
+	struct str subject, message_id, ip, user;
+	struct str reason; /* the last refusal or failure in words */
+	uint64_t size;
+	uint64_t queue_id; /* of the recipient that waits; 0: none */
+};
+
+/* One recipient of a trace. */
+struct trace_rcpt {
+	struct str rcpt, orig_rcpt; /* orig: before an alias; may be empty */
+	uint32_t verdict;
+	int64_t at_ms;
+	struct str reason, host, mailbox;
+	uint64_t queue_id;
+	uint32_t uid, attempts;
+};
+
+/* One event as it was told (base/event.h). */
+struct trace_event {
+	int64_t at_ms;
+	uint64_t seq; /* orders events; grows */
+	uint32_t id;  /* enum event_id; EVENT_COUNT where this build does not know it */
+	struct str name; /* "message.stored" */
+	struct str trace_id, session_id;
+	struct str body; /* logfmt: logfmt_next, event_explain */
+};
+
+#endif
