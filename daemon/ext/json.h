@@ -18,22 +18,24 @@
 #include <stdint.h>
 
 enum {
-	JSON_DEPTH_MAX = 64,
+	JSON_DEPTH_MAX = 32,
 };
 
 /* ── reading ── */
+/* jansson has JSON_STRING and so on for itself. */
 enum json_kind {
-	JSON_NULL,
-	JSON_BOOL,
-	JSON_INTEGER, /* without fraction and exponent, fits int64_t */
-	JSON_REAL,
-	JSON_STRING,
-	JSON_ARRAY,
-	JSON_OBJECT,
+	JSON_KIND_NONE, /* of a value that is not there */
+	JSON_KIND_NULL,
+	JSON_KIND_BOOL,
+	JSON_KIND_INTEGER, /* without fraction and exponent, fits int64_t */
+	JSON_KIND_REAL,
+	JSON_KIND_STRING,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT,
 };
 
 struct json;       /* a document */
-struct json_value; /* a value in it; never NULL in arguments but where said */
+struct json_value; /* a value in it; NULL in arguments is "there is none" */
 
 /* ERR_MALFORMED with line and column in diag; ERR_LIMIT: deeper than JSON_DEPTH_MAX. */
 MUSTUSE enum err json_parse(struct str text, struct json **doc_out, struct diag *diag);
@@ -59,12 +61,11 @@ struct json_member {
 };
 bool json_next(const struct json_value *object, struct json_member *m);
 
-/* ── writing ── */
+/* ── writing ── one call a value; an overflow of `out` is sticky there and the one thing
+   to check at the end. */
 struct json_out {
 	struct strbuf *out;
-	unsigned depth;
-	uint64_t has_members; /* one bit a level: a comma is due */
-	bool after_key;
+	bool needs_comma;
 };
 
 struct json_out json_out_on(struct strbuf *out);
@@ -77,9 +78,13 @@ void json_str(struct json_out *j, const char *key, struct str value);
 void json_cstr(struct json_out *j, const char *key, const char *value); /* NULL: null */
 void json_i64(struct json_out *j, const char *key, int64_t value);
 void json_bool(struct json_out *j, const char *key, bool value);
-void json_null(struct json_out *j, const char *key);
+void json_out_null(struct json_out *j, const char *key); /* json_null is jansson's */
 /* Unix ms as RFC 3339 in UTC with milliseconds, "2026-11-23T16:24:56.000Z"; 0: null. */
 void json_time(struct json_out *j, const char *key, int64_t unix_ms);
+/* The string, or null where it is empty. */
+void json_str_or_null(struct json_out *j, const char *key, struct str value);
+/* A member whose name comes from outside. */
+void json_named(struct json_out *j, struct str key, struct str value);
 /* Valid JSON from elsewhere, as it is. */
 void json_raw(struct json_out *j, const char *key, struct str json);
 
