@@ -148,7 +148,7 @@ apt_install()
 {
 	# shellcheck disable=SC2086 # one word per package
 	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-		--no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 $want </dev/null
+		--no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 $want </dev/null >/dev/null
 }
 
 if [ $system = apt ]; then

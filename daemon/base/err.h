@@ -45,7 +45,7 @@ bool err_is_temporary(enum err e);
 /* Where and why, in words, for the operator. */
 struct diag {
 	int line, column; /* 1-based; 0: unknown */
-	char text[240];   /* our own words about the cause, never used to decide anything */
+	char text[240]; /* our own words about the cause, never used to decide anything */
 };
 
 /* Fills d where there is one; always returns e, so `return diag_set(d, e, ...)` works. */

@@ -20,20 +20,21 @@ enum {
 };
 
 static const struct event_row rows[] = {
-#define EVENT(id, name, level, text) [EV_##id] = { name, (enum event_level)LEVEL_##level, text },
+#define EVENT(id, name, level, text)                                                     \
+	[EV_##id] = {name, (enum event_level)LEVEL_##level, text},
 #include "base/trace.def"
 #undef EVENT
 };
 _Static_assert(ARRAY_LEN(rows) == EVENT_COUNT, "one row for each event");
 
-static const char *const level_words[] = { "debug", "info", "warn", "error" };
+static const char *const level_words[] = {"debug", "info", "warn", "error"};
 
 static struct {
 	enum event_level from;
 	const char *role;
 	event_sink_fn *sink;
 	void *sink_arg;
-} out = { .from = LEVEL_INFO, .role = "-" };
+} out = {.from = LEVEL_INFO, .role = "-"};
 
 const char *
 event_name(enum event_id id)
@@ -107,7 +108,8 @@ static bool
 is_invisible(uint32_t c)
 {
 	return (c >= 0x7f && c <= 0x9f) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff;
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) ||
+	       c == 0xfeff;
 }
 
 static void
@@ -292,9 +294,11 @@ event_tell(struct event *e)
 
 		begin_line(&line, level, rows[e->id].name);
 		if (e->session_id.n)
-			strbuf_printf(&line, " sid=%.*s", STR_ARG(str_first(e->session_id, 40)));
+			strbuf_printf(&line, " sid=%.*s",
+			              STR_ARG(str_first(e->session_id, 40)));
 		if (e->trace_id.n)
-			strbuf_printf(&line, " trace=%.*s", STR_ARG(str_first(e->trace_id, 40)));
+			strbuf_printf(&line, " trace=%.*s",
+			              STR_ARG(str_first(e->trace_id, 40)));
 		if (e->body.n) {
 			strbuf_byte(&line, ' ');
 			strbuf_add(&line, strbuf_str(&e->body));

@@ -37,10 +37,10 @@ enum {
 
 struct event {
 	enum event_id id;
-	int64_t at_ms;        /* Unix time */
-	struct str trace_id;  /* message, or empty; borrowed */
+	int64_t at_ms;         /* Unix time */
+	struct str trace_id;   /* message, or empty; borrowed */
 	struct str session_id; /* session, or empty; borrowed */
-	struct strbuf body;   /* over bytes[] */
+	struct strbuf body;    /* over bytes[] */
 	char bytes[EVENT_BODY_MAX];
 };
 
@@ -66,21 +66,21 @@ void event_set_log(enum event_level from, const char *role);
 /* "debug", "info", "warn" or "error"; false for anything else. */
 bool event_level_parse(struct str s, enum event_level *level_out);
 
-/* A log line that belongs to no message: `log_line(LEVEL_INFO, "dns.timeout", "server=%s", …)`.
-   name is stable; the formatted rest must be logfmt already: use logfmt_value for what
-   comes from outside. */
+/* A log line that belongs to no message: `log_line(LEVEL_INFO, "dns.timeout",
+   "server=%s", …)`. name is stable; the formatted rest must be logfmt already: use
+   logfmt_value for what comes from outside. */
 void log_line(enum event_level level, const char *name, const char *format, ...)
-        PRINTF_LIKE(3, 4);
+	PRINTF_LIKE(3, 4);
 
 /* Appends a value as logfmt: bare where it is plain, else quoted with \" \\ \n \r \t and
    \xHH escapes. */
-void logfmt_value(struct strbuf *out, struct str value);
+void logfmt_value(struct strbuf *b, struct str value);
 /* Takes the next key=value off *rest; the value is unescaped into scratch (cleared
    first). False at the end or at anything that is no pair. */
 bool logfmt_next(struct str *rest, struct str *key_out, struct strbuf *scratch);
 
 /* The text of an event in plain words, {field} replaced from body; unknown fields are
    left out. */
-void event_explain(enum event_id id, struct str body, struct strbuf *out);
+void event_explain(enum event_id id, struct str body, struct strbuf *b);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * An id is a prefix and 16 characters of Crockford's base 32 in lower case: ten of time
  * (48 bits of Unix ms, so ids sort by birth), six of randomness (30 bits), and so unique
- * on one machine together with the time. Trace ids have the prefix "mtr_", sessions "ses_".
+ * on one machine together with the time. Trace ids have the prefix "mtr_", sessions
+ * "ses_".
  */
 #ifndef BASE_IDS_H
 #define BASE_IDS_H

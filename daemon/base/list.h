@@ -57,8 +57,8 @@ list_remove(struct link *l)
 }
 
 /* for (struct foo *f; …): `l` walks; the current one may be removed inside. */
-#define LIST_EACH(head, l)                                                              \
-	for (struct link *l = (head)->next, *l##_next = l->next; l != (head);           \
+#define LIST_EACH(head, l)                                                               \
+	for (struct link *l = (head)->next, *l##_next = l->next; l != (head);            \
 	     l = l##_next, l##_next = l->next)
 
 #endif

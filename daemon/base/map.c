@@ -84,7 +84,7 @@ grow(struct map *m)
 	for (size_t i = 0; i < old_cap; i++) {
 		if (old[i].value)
 			*locate(m, old[i].hash, str_make(old[i].key, old[i].key_n)) =
-			        old[i];
+				old[i];
 	}
 	mem_free(old);
 }
@@ -137,7 +137,7 @@ map_remove(struct map *m, struct str key)
 			hole = at;
 		}
 	}
-	m->slots[hole] = (struct slot){ 0 };
+	m->slots[hole] = (struct slot){0};
 	m->count--;
 	return value;
 }
@@ -193,8 +193,8 @@ load_le(const char *p, size_t n)
 uint64_t
 siphash24(const uint64_t key[2], struct str bytes)
 {
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-		          key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
+	uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
+	                 key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
 	uint64_t m;
 	size_t i = 0;
 
@@ -205,7 +205,8 @@ siphash24(const uint64_t key[2], struct str bytes)
 		sip_round(v);
 		v[0] ^= m;
 	}
-	m = (bytes.n > i ? load_le(bytes.p + i, bytes.n - i) : 0) | (uint64_t)bytes.n << 56;
+	m = (bytes.n > i ? load_le(bytes.p + i, bytes.n - i) : 0) | (uint64_t)bytes.n
+	                                                                    << 56;
 	v[3] ^= m;
 	sip_round(v);
 	sip_round(v);

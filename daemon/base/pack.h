@@ -1,9 +1,9 @@
 /* pack.h - values as bytes, for messages between our processes and rows of our own.
  *
  * Numbers are little-endian; a str is a 32-bit length and its bytes. Packing goes into a
- * strbuf (its overflow is the error). Unpacking is fed bytes that may be damaged: it never
- * reads outside them, and the first thing that does not fit sets `bad`, after which all
- * further results are 0 and empty; so one check at the end is enough.
+ * strbuf (its overflow is the error). Unpacking is fed bytes that may be damaged: it
+ * never reads outside them, and the first thing that does not fit sets `bad`, after which
+ * all further results are 0 and empty; so one check at the end is enough.
  */
 #ifndef BASE_PACK_H
 #define BASE_PACK_H

@@ -16,8 +16,9 @@ panic_set_context(const char *context)
 void
 panic_at(const char *file, int line, const char *what)
 {
-	(void)fprintf(stderr, "panic panic.check where=%s:%d check=\"%s\" context=\"%s\"\n",
-	              file, line, what, panic_context);
+	(void)fprintf(stderr,
+	              "panic panic.check where=%s:%d check=\"%s\" context=\"%s\"\n", file,
+	              line, what, panic_context);
 	abort();
 }
 

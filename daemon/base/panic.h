@@ -19,10 +19,10 @@ NORETURN void panic_at(const char *file, int line, const char *what);
 /* Extra words for the panic line (session, state); may be NULL. The pointer is kept. */
 void panic_set_context(const char *context);
 
-#define CHECK(x)                                             \
-	do {                                                 \
-		if (!(x))                                    \
-			panic_at(__FILE__, __LINE__, #x);    \
+#define CHECK(x)                                                                         \
+	do {                                                                             \
+		if (!(x))                                                                \
+			panic_at(__FILE__, __LINE__, #x);                                \
 	} while (0)
 #define PANIC(what) panic_at(__FILE__, __LINE__, what)
 

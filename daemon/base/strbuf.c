@@ -12,19 +12,19 @@ enum {
 struct strbuf
 strbuf_fixed(char *p, size_t cap)
 {
-	return (struct strbuf){ .p = p, .cap = cap, .max = cap, .kind = STRBUF_FIXED };
+	return (struct strbuf){.p = p, .cap = cap, .max = cap, .kind = STRBUF_FIXED};
 }
 
 struct strbuf
 strbuf_arena(struct arena *a, size_t max)
 {
-	return (struct strbuf){ .max = max, .arena = a, .kind = STRBUF_ARENA };
+	return (struct strbuf){.max = max, .arena = a, .kind = STRBUF_ARENA};
 }
 
 struct strbuf
 strbuf_heap(size_t max)
 {
-	return (struct strbuf){ .max = max, .kind = STRBUF_HEAP };
+	return (struct strbuf){.max = max, .kind = STRBUF_HEAP};
 }
 
 void
@@ -168,8 +168,8 @@ strbuf_vprintf(struct strbuf *b, const char *format, va_list ap)
 	n = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	CHECK(n >= 0);
-	/* One byte more for the NUL that vsnprintf writes; in a buffer that is full but for
-	   that byte, the text goes through memory of its own. */
+	/* One byte more for the NUL that vsnprintf writes; in a buffer that is full but
+	   for that byte, the text goes through memory of its own. */
 	if ((size_t)n + 1 <= b->max - b->n) {
 		p = strbuf_reserve(b, (size_t)n + 1);
 		if (!p)

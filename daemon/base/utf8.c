@@ -20,7 +20,7 @@ lead(unsigned char c, uint32_t *bits_out)
 {
 	static const struct {
 		unsigned char mask, want;
-	} forms[] = { { 0x80, 0x00 }, { 0xe0, 0xc0 }, { 0xf0, 0xe0 }, { 0xf8, 0xf0 } };
+	} forms[] = {{0x80, 0x00}, {0xe0, 0xc0}, {0xf0, 0xe0}, {0xf8, 0xf0}};
 
 	for (size_t n = 0; n < ARRAY_LEN(forms); n++) {
 		if ((c & forms[n].mask) == forms[n].want) {
@@ -34,7 +34,7 @@ lead(unsigned char c, uint32_t *bits_out)
 bool
 utf8_next(struct str *s, uint32_t *char_out)
 {
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	uint32_t c = 0;
 	size_t n = s->n ? lead((unsigned char)s->p[0], &c) : 0;
 

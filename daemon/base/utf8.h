@@ -1,5 +1,5 @@
-/* utf8.h - is it UTF-8, and which characters (RFC 3629): no surrogates, no overlong forms,
- * nothing over U+10FFFF. */
+/* utf8.h - is it UTF-8, and which characters (RFC 3629): no surrogates, no overlong
+ * forms, nothing over U+10FFFF. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 

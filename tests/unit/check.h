@@ -24,24 +24,26 @@ struct unit_test {
 /* Registers a suite under the name of its module, before main runs. */
 void unit_register(const char *suite, const struct unit_test *tests, size_t count);
 
-#define SUITE(name, ...)                                                          \
-	static const struct unit_test name##_tests[] = { __VA_ARGS__ };           \
-	__attribute__((constructor)) static void name##_register(void)            \
-	{                                                                         \
-		unit_register(#name, name##_tests, ARRAY_LEN(name##_tests));      \
-	}                                                                         \
+#define SUITE(name, ...)                                                                 \
+	static const struct unit_test name##_tests[] = {__VA_ARGS__};                    \
+	__attribute__((constructor)) static void name##_register(void)                   \
+	{                                                                                \
+		unit_register(#name, name##_tests, ARRAY_LEN(name##_tests));             \
+	}                                                                                \
 	_Static_assert(true, "takes the semicolon")
 
 /* Each returns whether it held. */
-bool check_true(bool held, const char *text, const char *what, const char *file, int line);
-bool check_str(struct str got, struct str want, const char *what, const char *file, int line);
+bool check_true(bool held, const char *text, const char *what, const char *file,
+                int line);
+bool check_str(struct str got, struct str want, const char *what, const char *file,
+               int line);
 bool check_u64(uint64_t got, uint64_t want, const char *what, const char *file, int line);
 bool check_i64(int64_t got, int64_t want, const char *what, const char *file, int line);
 bool check_err(enum err got, enum err want, const char *what, const char *file, int line);
 
 #define CHECK_TRUE(x, what)           check_true((x), #x, (what), __FILE__, __LINE__)
 #define CHECK_STR_EQ(got, want, what) check_str((got), (want), (what), __FILE__, __LINE__)
-#define CHECK_CSTR_EQ(got, want, what) \
+#define CHECK_CSTR_EQ(got, want, what)                                                   \
 	check_str(str_from(got), str_from(want), (what), __FILE__, __LINE__)
 #define CHECK_U64_EQ(got, want, what) check_u64((got), (want), (what), __FILE__, __LINE__)
 #define CHECK_I64_EQ(got, want, what) check_i64((got), (want), (what), __FILE__, __LINE__)

@@ -76,8 +76,8 @@ bool
 check_u64(uint64_t got, uint64_t want, const char *what, const char *file, int line)
 {
 	if (got != want)
-		printf("\n%s:%d: %s: got %" PRIu64 ", want %" PRIu64 "\n", file, line, what,
-		       got, want);
+		printf("\n%s:%d: %s: got %" PRIu64 ", want %" PRIu64 "\n", file, line,
+		       what, got, want);
 	return judge(got == want, what, file, line);
 }
 
@@ -85,8 +85,8 @@ bool
 check_i64(int64_t got, int64_t want, const char *what, const char *file, int line)
 {
 	if (got != want)
-		printf("\n%s:%d: %s: got %" PRId64 ", want %" PRId64 "\n", file, line, what,
-		       got, want);
+		printf("\n%s:%d: %s: got %" PRId64 ", want %" PRId64 "\n", file, line,
+		       what, got, want);
 	return judge(got == want, what, file, line);
 }
 
@@ -123,7 +123,8 @@ main(int argc, char **argv)
 			continue;
 		suite = CU_add_suite(suites[i].name, NULL, NULL);
 		for (size_t k = 0; suite && k < suites[i].count; k++)
-			CU_add_test(suite, suites[i].tests[k].name, suites[i].tests[k].run);
+			CU_add_test(suite, suites[i].tests[k].name,
+			            suites[i].tests[k].run);
 	}
 	CU_basic_set_mode(CU_BRM_SILENT);
 	CU_basic_run_tests();

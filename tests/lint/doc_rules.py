@@ -1,0 +1,99 @@
+"""Rules that hold documents against code. Each yields (path, line, what is wrong)."""
+
+import os
+import re
+
+from tables import README_LINES_MAX
+from tree import folder
+
+CITATION = re.compile(r"\bRFCs?[-_ ]?(\d+)")
+
+
+def readmes(tree):
+    """Each folder under daemon/ says in a README.md what it is for."""
+    folders = {folder(f.path) for f in tree.c_files("daemon")} - {"main"}
+    for name in sorted(folders):
+        path = f"daemon/{name}/README.md"
+        if path not in tree.files:
+            yield path, 1, "is missing"
+        elif len(tree.files[path].lines) - 1 > README_LINES_MAX:
+            yield path, 1, f"more than {README_LINES_MAX} lines"
+
+
+def rfc_table(tree):
+    """tests/lint/rfc.tsv: number -> (status, title)."""
+    rows = {}
+    table = tree.files.get("tests/lint/rfc.tsv")
+    for line in table.lines if table else []:
+        if line and not line.startswith("#"):
+            number, status, title = line.split("\t")
+            rows[int(number)] = (status, title)
+    return rows
+
+
+def citations(tree):
+    """RFCs are cited as "RFC 5321 4.1.1.3" and stand in rfc.tsv."""
+    rows = rfc_table(tree)
+    seen = list(rows)
+    if seen != sorted(set(seen)):
+        yield "tests/lint/rfc.tsv", 1, "is not in order"
+    for f in tree.under("daemon", "api", "tests", "webui", "etc", "packaging"):
+        if f.path.startswith("tests/lint/") or not f.path.endswith(
+                (".c", ".h", ".def", ".md", ".py", ".yaml", ".ts", ".tsx", ".dlg", ".sh")):
+            continue
+        for n, line in enumerate(f.lines, 1):
+            yield from cited(f, n, line, rows)
+
+
+def cited(f, n, line, rows):
+    for m in CITATION.finditer(line):
+        number = int(m[1])
+        if number not in rows:
+            yield f.path, n, f"RFC {number} is not in tests/lint/rfc.tsv"
+        elif rows[number][0].startswith("obsolete"):
+            yield f.path, n, f"RFC {number} is {rows[number][0]}"
+        after = line[m.end():]
+        if f.is_c and not m.group().startswith("RFC "):
+            yield f.path, n, f'"{m.group()}": write "RFC {number}"'
+        elif re.match(r",? \(?(section|sec\b|§|chapter)", after, re.I):
+            yield f.path, n, f'write "RFC {number} SECTION", without a word between'
+
+
+def events(tree):
+    """Each event of trace.def is told somewhere; its text names fields somebody sets."""
+    table = tree.files.get("daemon/base/trace.def")
+    if not table:
+        return
+    code = [f for f in tree.c_files("daemon", "api") if f is not table]
+    used, keys = set(), set()
+    for f in code:
+        used.update(re.findall(r"\bEV_([A-Z0-9_]+)\b", f.code))
+        # The key stands in quotes: look at the text, not at the blanked code.
+        keys.update(re.findall(r'\bevent\w*\([^;"]*"(\w+)"', f.text))
+        keys.update(k for _, s in f.strings for k in re.findall(r"^(\w+)$", s))
+    row = re.compile(r'^EVENT\((\w+),\s*"([\w.]+)",\s*\w+,\s*"(.*)"\)')
+    names = set()
+    for n, line in enumerate(table.lines, 1):
+        m = row.match(line)
+        if not m:
+            continue
+        if m[2] in names:
+            yield table.path, n, f"{m[2]} stands here twice"
+        names.add(m[2])
+        if m[1] not in used:
+            yield table.path, n, f"{m[2]} is never told"
+        for field in re.findall(r"\{(\w+)\}", m[3]):
+            if field not in keys:
+                yield table.path, n, f"{m[2]}: nobody sets {{{field}}}"
+
+
+def top(tree):
+    """The top level is what architecture says, and nothing else."""
+    allowed = {"daemon", "api", "webui", "etc", "packaging", "tests", "Makefile", "README.md",
+               "LICENSE", "build"}
+    for name in sorted(os.listdir(tree.root)):
+        if not name.startswith(".") and name not in allowed:
+            yield name, 1, "does not belong at the top level"
+
+
+RULES = (readmes, citations, events, top)
