@@ -1,0 +1,246 @@
+#include "smtp/smtp_head.h"
+
+#include "base/strbuf.h"
+
+#include <stddef.h>
+
+enum {
+	NAME_MAX_BYTES = 80, /* a longer name is none that we know */
+	FROM_MAX = 4096,
+	MESSAGE_ID_MAX = 250,
+};
+
+enum where {
+	IN_NAME,  /* at the start of a line; what it is, is not yet known */
+	IN_VALUE, /* somewhere in a line whose fate is known */
+	IN_BODY,
+};
+
+enum fate {
+	FATE_KEEP,
+	FATE_DROP,
+};
+
+struct smtp_head {
+	struct smtp_head_conf conf;
+	smtp_data_sink *sink;
+	void *sink_arg;
+	enum where where;
+	enum fate fate;
+	struct strbuf *capture; /* where the value goes besides; or NULL */
+	struct strbuf name;     /* the line so far, while IN_NAME */
+	struct strbuf from, message_id;
+	unsigned received, from_fields, dates, message_ids;
+};
+
+/* The fields that matter here. `count` and `capture` are offsets into struct smtp_head.
+ */
+struct known {
+	struct str name;
+	enum fate fate;
+	bool is_submission_only; /* the fate; else it is kept */
+	size_t count, capture;
+};
+
+#define AT(member) offsetof(struct smtp_head, member)
+/* clang-format off */
+static const struct known knowns[] = {
+	{ STR_INIT("Return-Path"), FATE_DROP, false, 0, 0 },
+	{ STR_INIT("Bcc"),         FATE_DROP, true,  0, 0 },
+	{ STR_INIT("Received"),    FATE_KEEP, false, AT(received), 0 },
+	{ STR_INIT("Date"),        FATE_KEEP, false, AT(dates), 0 },
+	{ STR_INIT("From"),        FATE_KEEP, false, AT(from_fields), AT(from) },
+	{ STR_INIT("Message-ID"),  FATE_KEEP, false, AT(message_ids), AT(message_id) },
+};
+/* clang-format on */
+
+struct smtp_head *
+smtp_head_new(struct arena *a, const struct smtp_head_conf *conf, smtp_data_sink *sink,
+              void *sink_arg)
+{
+	struct smtp_head *h = ARENA_NEW(a, struct smtp_head);
+
+	h->conf = *conf;
+	h->sink = sink;
+	h->sink_arg = sink_arg;
+	h->name = strbuf_arena(a, NAME_MAX_BYTES);
+	h->from = strbuf_arena(a, FROM_MAX);
+	h->message_id = strbuf_arena(a, MESSAGE_ID_MAX);
+	return h;
+}
+
+/* As much of it as fits: what is captured may be cut. */
+static void
+capture(struct strbuf *b, struct str bytes)
+{
+	strbuf_add(b, str_first(bytes, b->max - b->n));
+}
+
+static enum err
+pass(struct smtp_head *h, struct str bytes)
+{
+	if (h->where != IN_BODY && h->capture)
+		capture(h->capture, bytes);
+	return bytes.n && h->fate == FATE_KEEP ? h->sink(h->sink_arg, bytes) : OK;
+}
+
+/* What is known so far of the line goes its way; the rest of the line follows it. */
+static enum err
+decide(struct smtp_head *h, enum fate fate)
+{
+	h->fate = fate;
+	h->where = IN_VALUE;
+	return fate == FATE_KEEP ? h->sink(h->sink_arg, strbuf_str(&h->name)) : OK;
+}
+
+static enum err
+complete(struct smtp_head *h)
+{
+	enum err e = OK;
+
+	if (!h->conf.is_submission)
+		return OK;
+	if (!h->dates)
+		e = h->sink(h->sink_arg, h->conf.date);
+	if (e == OK && !h->message_ids)
+		e = h->sink(h->sink_arg, h->conf.message_id);
+	return e;
+}
+
+/* The header is over; what was held back is the first of the body. */
+static enum err
+begin_body(struct smtp_head *h, struct str held)
+{
+	enum err e = complete(h);
+
+	h->where = IN_BODY;
+	h->fate = FATE_KEEP;
+	return e == OK ? pass(h, held) : e;
+}
+
+/* A line that is no field. A submission is put right by ending the header before it; what
+   another server sent is left alone. */
+static enum err
+on_stray_line(struct smtp_head *h)
+{
+	enum err e;
+
+	h->capture = NULL;
+	if (!h->conf.is_submission)
+		return decide(h, FATE_KEEP);
+	e = begin_body(h, STR("\r\n"));
+	return e == OK ? pass(h, strbuf_str(&h->name)) : e;
+}
+
+static enum err
+on_field(struct smtp_head *h)
+{
+	struct str name = str_trim(str_first(strbuf_str(&h->name), h->name.n - 1));
+	const struct known *known = NULL;
+	enum fate fate = FATE_KEEP;
+
+	h->capture = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(knowns) && !known; i++) {
+		if (str_eq_icase(name, knowns[i].name))
+			known = &knowns[i];
+	}
+	if (!known)
+		return decide(h, FATE_KEEP);
+	if (!known->is_submission_only || h->conf.is_submission)
+		fate = known->fate;
+	if (known->count) {
+		unsigned *count = (unsigned *)(void *)((char *)h + known->count);
+
+		/* Only the first one is kept in mind. */
+		if (++*count == 1 && known->capture)
+			h->capture =
+				(struct strbuf *)(void *)((char *)h + known->capture);
+	}
+	if (h->received > h->conf.received_max)
+		return ERR_LOOP;
+	return decide(h, fate);
+}
+
+/* One more byte of a line whose fate is open. */
+static enum err
+take_name(struct smtp_head *h, char c)
+{
+	char last = h->name.n ? h->name.p[h->name.n - 1] : '\0';
+	bool is_space = c == ' ' || c == '\t';
+
+	strbuf_byte(&h->name, c);
+	if (h->name.n == 1 && is_space) { /* the field goes on, and its fate as well */
+		if (h->capture)
+			capture(h->capture, STR(" "));
+		return decide(h, h->fate);
+	}
+	if (h->name.n == 2 && last == '\r' && c == '\n')
+		return begin_body(h, STR("\r\n"));
+	if (h->name.n == 1 && c == '\r')
+		return OK;
+	if (c == ':')
+		return h->name.n > 1 ? on_field(h) : on_stray_line(h);
+	if (c == '\r' || c == '\n' || (!is_space && (last == ' ' || last == '\t')))
+		return on_stray_line(h);
+	if (h->name.n == NAME_MAX_BYTES) {
+		h->capture = NULL;
+		return decide(h, FATE_KEEP);
+	}
+	return OK;
+}
+
+enum err
+smtp_head_write(void *head, struct str bytes)
+{
+	struct smtp_head *h = head;
+	enum err e = OK;
+
+	while (bytes.n && e == OK && h->where != IN_BODY) {
+		size_t lf;
+
+		if (h->where == IN_NAME) {
+			char c = bytes.p[0];
+
+			e = take_name(h, c);
+			bytes = str_from_offset(bytes, 1);
+			if (h->where == IN_NAME)
+				continue;
+			strbuf_clear(&h->name);
+			/* A stray line can be over with the byte that showed it. */
+			if (h->where == IN_VALUE && c == '\n')
+				h->where = IN_NAME;
+			continue;
+		}
+		lf = str_find(bytes, '\n');
+		e = pass(h, str_first(bytes, lf == SIZE_MAX ? bytes.n : lf + 1));
+		bytes = str_from_offset(bytes, lf == SIZE_MAX ? bytes.n : lf + 1);
+		if (lf != SIZE_MAX)
+			h->where = IN_NAME;
+	}
+	return e == OK ? pass(h, bytes) : e;
+}
+
+enum err
+smtp_head_finish(struct smtp_head *h)
+{
+	/* Content ends in CRLF, so no part of a line is held back. */
+	return h->where == IN_BODY ? OK : complete(h);
+}
+
+struct str
+smtp_head_from(const struct smtp_head *h)
+{
+	return str_trim(strbuf_str(&h->from));
+}
+
+struct str
+smtp_head_message_id(const struct smtp_head *h)
+{
+	return str_trim(strbuf_str(&h->message_id));
+}
+
+unsigned
+smtp_head_from_fields(const struct smtp_head *h)
+{
+	return h->from_fields;
+}

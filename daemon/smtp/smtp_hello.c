@@ -1,0 +1,299 @@
+/* EHLO, HELO, STARTTLS and XCLIENT: who is there, and what is offered. */
+#include "base/utf8.h"
+#include "smtp/smtp_command.h"
+#include "smtp/smtp_params.h"
+#include "smtp/smtp_session_priv.h"
+
+#include <arpa/inet.h>
+
+/* What may stand behind HELO. Many clients send names that DNS does not allow, so only
+   what could do harm in a header field or the log is refused. */
+static bool
+helo_check(struct str name)
+{
+	if (name.n > ADDRESS_DOMAIN_MAX)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!byte_is_alnum(c) && !memchr(".-_:[]", c, 6))
+			return false;
+	}
+	return true;
+}
+
+static enum err
+take_helo(struct smtp_session *s, struct str name, bool is_esmtp)
+{
+	struct event e;
+
+	if (!helo_check(name))
+		return ERR_SYNTAX;
+	smtp_session_reset(s);
+	arena_reset(s->hello_arena);
+	s->helo = arena_str(s->hello_arena, name);
+	s->is_esmtp = is_esmtp;
+	s->state = SMTP_STATE_READY;
+	smtp_event(s, &e, EV_HELO);
+	event_str(&e, "helo", name);
+	smtp_tell(s, &e);
+	return OK;
+}
+
+static enum smtp_next
+refuse_helo(struct smtp_session *s, struct str name, struct strbuf *out)
+{
+	smtp_tell_refused(s, EV_COMMAND_REJECTED, ERR_SYNTAX, "helo", name);
+	return smtp_reply(s, out, ERR_SYNTAX);
+}
+
+/* HELO SP domain                                                    RFC 5321 4.1.1.1 */
+enum smtp_next
+smtp_cmd_helo(struct smtp_session *s, struct str args, struct strbuf *out)
+{
+	if (take_helo(s, args, false) != OK)
+		return refuse_helo(s, args, out);
+	return smtp_reply_good(s, out, 250, NULL, "%.*s", STR_ARG(s->conf->hostname));
+}
+
+/* What is offered: keyword, its parameters, and whether it is offered now. */
+static bool
+offers_starttls(const struct smtp_session *s)
+{
+	return s->conf->has_tls && s->tls.n == 0;
+}
+
+static bool
+offers_xclient(const struct smtp_session *s)
+{
+	return s->peer.may_xclient;
+}
+
+static void
+format_size(const struct smtp_session *s, struct strbuf *out)
+{
+	strbuf_byte(out, ' ');
+	strbuf_u64(out, s->conf->message_size_max);
+}
+
+/* RFC 9422 4 */
+static void
+format_limits(const struct smtp_session *s, struct strbuf *out)
+{
+	strbuf_printf(out, " MAILMAX=%u RCPTMAX=%u", s->conf->mail_max,
+	              s->conf->rcpt_max);
+}
+
+static const struct {
+	const char *keyword;
+	bool (*is_offered)(const struct smtp_session *s); /* NULL: always */
+	void (*format)(const struct smtp_session *s, struct strbuf *out); /* or NULL */
+} extensions[] = {
+	{"PIPELINING", NULL, NULL},
+	{"SIZE", NULL, format_size},
+	{"8BITMIME", NULL, NULL},
+	{"SMTPUTF8", NULL, NULL},
+	{"CHUNKING", NULL, NULL},
+	{"ENHANCEDSTATUSCODES", NULL, NULL},
+	{"DSN", NULL, NULL},
+	{"LIMITS", NULL, format_limits},
+	{"STARTTLS", offers_starttls, NULL},
+	{"AUTH PLAIN LOGIN", smtp_auth_is_offered, NULL},
+	{"XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT", offers_xclient,
+         NULL},
+};
+
+/* EHLO SP domain                                                    RFC 5321 4.1.1.1 */
+enum smtp_next
+smtp_cmd_ehlo(struct smtp_session *s, struct str args, struct strbuf *out)
+{
+	size_t last = 0;
+
+	if (take_helo(s, args, true) != OK)
+		return refuse_helo(s, args, out);
+	strbuf_printf(out, "250-%.*s\r\n", STR_ARG(s->conf->hostname));
+	for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
+		if (extensions[i].is_offered && !extensions[i].is_offered(s))
+			continue;
+		last = out->n;
+		strbuf_printf(out, "250-%s", extensions[i].keyword);
+		if (extensions[i].format)
+			extensions[i].format(s, out);
+		strbuf_lit(out, "\r\n");
+	}
+	if (!out->overflow)
+		out->p[last + 3] = ' ';
+	return SMTP_READ;
+}
+
+/* STARTTLS                                                                RFC 3207 4 */
+enum smtp_next
+smtp_cmd_starttls(struct smtp_session *s, struct str args, struct strbuf *out)
+{
+	enum err e = OK;
+
+	(void)args;
+	if (s->tls.n)
+		e = ERR_SEQUENCE;
+	else if (!s->conf->has_tls)
+		e = ERR_TLS_UNAVAILABLE;
+	if (e != OK) {
+		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, "command", STR("STARTTLS"));
+		return smtp_reply(s, out, e);
+	}
+	(void)smtp_reply_good(s, out, 220, "2.0.0", "Ready to start TLS");
+	return SMTP_STARTTLS;
+}
+
+/* ---- XCLIENT: a proxy of ours says who the client is ------------------------------ */
+
+struct xclient {
+	struct smtp_peer peer;
+	struct str helo, login;
+	struct strbuf *scratch;
+};
+
+static bool
+is_unavailable(struct str value)
+{
+	return str_eq_icase(value, STR("[UNAVAILABLE]")) ||
+	       str_eq_icase(value, STR("[TEMPUNAVAIL]"));
+}
+
+/* The canonical text of an address, in the scratch buffer; false where it is none. */
+static bool
+read_ip(struct str value, struct strbuf *scratch, struct str *ip_out)
+{
+	unsigned char bytes[16];
+	char text[INET6_ADDRSTRLEN], canonical[INET6_ADDRSTRLEN];
+	int family = str_skip_icase(&value, STR("IPV6:")) ? AF_INET6 : AF_INET;
+	size_t at = scratch->n;
+
+	if (value.n == 0 || value.n >= sizeof(text) || memchr(value.p, '\0', value.n))
+		return false;
+	memcpy(text, value.p, value.n);
+	text[value.n] = '\0';
+	if (inet_pton(family, text, bytes) != 1 ||
+	    !inet_ntop(family, bytes, canonical, sizeof(canonical)))
+		return false;
+	strbuf_add(scratch, str_from(canonical));
+	*ip_out = str_from_offset(strbuf_str(scratch), at);
+	return !scratch->overflow;
+}
+
+static bool
+x_addr(struct xclient *x, struct str value)
+{
+	return is_unavailable(value) || read_ip(value, x->scratch, &x->peer.ip);
+}
+
+static bool
+x_name(struct xclient *x, struct str value)
+{
+	if (is_unavailable(value))
+		value.n = 0;
+	x->peer.host = value;
+	return helo_check(value);
+}
+
+static bool
+x_port(struct xclient *x, struct str value)
+{
+	uint32_t port;
+
+	if (is_unavailable(value))
+		return true;
+	if (!str_parse_u32(value, &port) || port > UINT16_MAX)
+		return false;
+	x->peer.port = (uint16_t)port;
+	return true;
+}
+
+static bool
+x_helo(struct xclient *x, struct str value)
+{
+	if (is_unavailable(value))
+		value.n = 0;
+	x->helo = value;
+	return helo_check(value);
+}
+
+static bool
+x_login(struct xclient *x, struct str value)
+{
+	if (is_unavailable(value))
+		value.n = 0;
+	x->login = value;
+	return value.n == 0 || address_is_login(value);
+}
+
+/* The protocol, and our end of the connection: nothing depends on them. */
+static bool
+x_ignore(struct xclient *x, struct str value)
+{
+	(void)x;
+	return value.n > 0;
+}
+
+static const struct {
+	struct str name;
+	bool (*read)(struct xclient *x, struct str value);
+} attributes[] = {
+	{STR_INIT("ADDR"), x_addr},       {STR_INIT("NAME"), x_name},
+	{STR_INIT("PORT"), x_port},       {STR_INIT("HELO"), x_helo},
+	{STR_INIT("LOGIN"), x_login},     {STR_INIT("PROTO"), x_ignore},
+	{STR_INIT("DESTADDR"), x_ignore}, {STR_INIT("DESTPORT"), x_ignore},
+};
+
+static bool
+read_attribute(struct xclient *x, struct str word)
+{
+	size_t equals = str_find(word, '='), at = x->scratch->n;
+	struct str name = str_first(word, equals), value;
+
+	if (equals == SIZE_MAX)
+		return false;
+	if (!xtext_parse(str_from_offset(word, equals + 1), x->scratch))
+		return false;
+	value = str_from_offset(strbuf_str(x->scratch), at);
+	for (size_t i = 0; i < ARRAY_LEN(attributes); i++) {
+		if (str_eq_icase(name, attributes[i].name))
+			return attributes[i].read(x, value);
+	}
+	return false;
+}
+
+/* XCLIENT attribute=xtext …: the session starts anew, as somebody else's. */
+enum smtp_next
+smtp_cmd_xclient(struct smtp_session *s, struct str args, struct strbuf *out)
+{
+	char bytes[SMTP_LINE_MAX + 256];
+	struct strbuf scratch = strbuf_on(bytes);
+	struct xclient x = {.peer = s->peer, .scratch = &scratch};
+	struct str word;
+	enum err e = s->peer.may_xclient ? OK : ERR_FORBIDDEN;
+
+	while (e == OK && str_next(&args, ' ', &word)) {
+		if (word.n && !read_attribute(&x, word))
+			e = ERR_SYNTAX;
+	}
+	if (e != OK) {
+		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, "command", STR("XCLIENT"));
+		return smtp_reply(s, out, e);
+	}
+	if (s->ops->classify)
+		s->ops->classify(s->ops_arg, &x.peer);
+	/* The proxy stays one, whoever it speaks for. */
+	x.peer.may_xclient = true;
+	smtp_session_set_peer(s, &x.peer);
+	smtp_session_reset(s);
+	arena_reset(s->hello_arena);
+	s->helo = (struct str){NULL, 0};
+	s->is_esmtp = false;
+	s->login = (struct str){NULL, 0};
+	if (x.login.n)
+		s->login = smtp_login_keep(s, x.login);
+	s->state = SMTP_STATE_GREETING;
+	smtp_session_greet(s, out);
+	return SMTP_READ;
+}
