@@ -49,6 +49,7 @@ check  clang-tidy           clang-tools-extra           clang-tidy
 check  cppcheck             cppcheck                    cppcheck
 check  -                    libasan                     -
 check  -                    libubsan                    -
+check  shellcheck           ShellCheck                  shellcheck
 check  python3              python3                     python3
 check  git                  git-core                    git
 check  procps               procps-ng                   ps

@@ -74,10 +74,10 @@ tell_current(void)
 int
 main(int argc, char **argv)
 {
-	uint8_t *data = malloc(FILE_MAX_BYTES);
+	static uint8_t data[FILE_MAX_BYTES];
 	int failed = 0;
 
-	if (!data || argc < 2) {
+	if (argc < 2) {
 		fprintf(stderr, "usage: %s FILE...\n", argv[0]);
 		return 2;
 	}
@@ -87,7 +87,6 @@ main(int argc, char **argv)
 		failed += run_file(argv[i], data);
 	}
 	current = "";
-	free(data);
 	printf("%d passed, %d failed\n", argc - 1 - failed, failed);
 	return failed ? 1 : 0;
 }

@@ -2,7 +2,7 @@
 
 import re
 
-from tables import (BANNED, FILE_LINES_MAX, HEAP, HEAP_FILES, IMPURE_FILES, IMPURE_HEADERS,
+from tables import (BANNED, COLUMNS, FILE_LINES_MAX, HEAP, HEAP_FILES, IMPURE_FILES, IMPURE_HEADERS,
                     LEVELS, LIBRARIES, PEER_FOLDERS, PURE, SIDEWAYS, SYSTEM_HEADERS)
 from tree import folder
 
@@ -121,6 +121,9 @@ def comment(f, line, text):
     """What may not stand in a comment."""
     if re.search(r"\b(FIXME|XXX|HACK)\b|\bTODO\b(?!\(#\d+\))", text):
         yield f.path, line, "TODO(#issue) only"
+    for k in range(text.count("\n") + 1):
+        if len(f.lines[line + k - 1].expandtabs(8)) > COLUMNS and not f.path.endswith(".def"):
+            yield f.path, line + k, f"wider than {COLUMNS} columns"
     if not f.path.endswith(".c"):
         return  # headers may show how they are used
     for k, one in enumerate(text.split("\n")):

@@ -6,7 +6,7 @@ import re
 from tables import README_LINES_MAX
 from tree import folder
 
-CITATION = re.compile(r"\bRFCs?[-_ ]?(\d+)")
+CITATION = re.compile(r"\bRFCs?[-_ ]?(?!822)(\d+)")  # RFC822 is a FETCH item and a media type
 
 
 def readmes(tree):

@@ -90,5 +90,6 @@ HEAP_FILES = r"^daemon/(base|ext)/|^daemon/io/(loop|tls|dns|sandbox)|^daemon/sto
 # Folders where bytes come from a peer: their length is known, never looked for.
 PEER_FOLDERS = ("mail", "policy", "filter", "smtp", "imap", "pop3")
 
+COLUMNS = 90
 FILE_LINES_MAX = 800
 README_LINES_MAX = 40

@@ -71,7 +71,7 @@ class Cache:
 def parse(root, text, path):
     """file:line:col: error|warning: words, as all of these tools print them."""
     found = []
-    for m in re.finditer(r"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?(?:error|warning|style|performance|"
+    for m in re.finditer(r"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?(?:error|warning|note|style|performance|"
                          r"portability): (.*)$", text, re.M):
         name = os.path.relpath(os.path.join(root, m[1]), root)
         found.append((name, int(m[2]), m[3]))
@@ -136,5 +136,19 @@ def cppcheck(tree):
         yield from parse(tree.root, text, "cppcheck")
 
 
-QUICK = (headers, formatted)
+def shell(tree):
+    """shellcheck finds nothing."""
+    version = output(tree.root, "shellcheck", "--version")[1]
+    cache = Cache(tree, "shell", version)
+
+    def judge(path):
+        code, text = output(tree.root, "shellcheck", "-f", "gcc", "-e", "SC1091", path)
+        return parse(tree.root, text, path) if code else []
+
+    files = [f for f in tree.files.values()
+             if re.match(r"#!(/usr)?/bin/(env )?(ba|da)?sh\b", f.text)]
+    yield from cache.run(files, judge)
+
+
+QUICK = (headers, formatted, shell)
 SLOW = (tidy, cppcheck)
