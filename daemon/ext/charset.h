@@ -2,7 +2,7 @@
  *
  * Only charsets of a list are handed to iconv, by our names for them, so no peer can name
  * a converter of its choice. Converting never fails: bytes that mean nothing become
- * U+FFFD, and so does every 8-bit byte of an unknown charset.
+ * U+FFFD; an unknown charset is read as UTF-8.
  */
 #ifndef EXT_CHARSET_H
 #define EXT_CHARSET_H

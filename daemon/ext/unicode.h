@@ -1,4 +1,4 @@
-/* unicode.h - case folding and normal forms. One wrapper around utf8proc. */
+/* unicode.h - texts compared without regard to case. One wrapper around utf8proc. */
 #ifndef EXT_UNICODE_H
 #define EXT_UNICODE_H
 
@@ -6,10 +6,9 @@
 #include "base/strbuf.h"
 
 /* Appends s in the form in which two texts are compared without regard to case: full case
-   folding and compatibility decomposition, composed again (NFKC), marks kept. Bytes that
-   are no UTF-8 become U+FFFD. ASCII costs next to nothing. */
+   folding and compatibility decomposition, character by character (so a text may be
+   folded in pieces). Bytes that are no UTF-8 become U+FFFD. ASCII costs next to nothing.
+ */
 void unicode_fold(struct str s, struct strbuf *out);
-/* Appends s in Unicode normal form C; bytes that are no UTF-8 become U+FFFD. */
-void unicode_nfc(struct str s, struct strbuf *out);
 
 #endif

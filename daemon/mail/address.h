@@ -67,7 +67,7 @@ struct str address_without_detail(struct str local, struct str *detail_out);
 /* A domain name by RFC 5321 and RFC 1035: labels of 1-63 letters, digits and inner
    hyphens, 253 bytes in all, no final dot; with is_utf8 also UTF-8 labels. */
 bool domain_check(struct str domain, bool is_utf8);
-/* "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 4.1.3), or a tag we do not know. */
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]"; other tags are unknown (RFC 5321 4.1.3). */
 bool domain_literal_check(struct str literal);
 /* What may be the name of a login: local@domain, [a-z0-9._+-] before the "@" (no dot at
    an end or doubled), lower-case LDH domain with a dot. */

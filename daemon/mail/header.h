@@ -23,9 +23,18 @@ struct header_field {
 
 /* How many bytes of s are header: up to and including the empty line, or all of s. */
 size_t header_size(struct str s);
+/* Takes one logical line, a line and those that continue it, off *rest. */
+enum header_line {
+	HEADER_END,   /* at the empty line, which stays, or at the end */
+	HEADER_FIELD, /* *field_out is set */
+	HEADER_JUNK,  /* a line that is no field */
+};
+enum header_line header_take(struct str *rest, struct header_field *field_out);
 /* Takes the next field off *rest; lines that are no field are passed over. False at the
    empty line, which stays in *rest, and at the end. */
 bool header_next(struct str *rest, struct header_field *field_out);
+/* LFs in s. */
+size_t header_lines(struct str s);
 /* The first field of that name (without case); false where there is none. `header` may
    go on into the body: the empty line ends the search. */
 bool header_find(struct str header, struct str name, struct header_field *field_out);

@@ -7,9 +7,6 @@
  * structure as well, the one that Dovecot and Cyrus would see where they agree.
  *
  * Follows: RFC 2045, RFC 2046, RFC 6532; RFC 3501 6.4.5 for part numbers.
- *
- * The packed form of the tree (struct part_table) is what the store keeps with a message:
- * any BODY[…] section is found by part_table_find without looking at the message.
  */
 #ifndef MAIL_MIME_H
 #define MAIL_MIME_H
@@ -19,6 +16,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "mail/header.h"
+#include "mail/mime_param.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,36 +70,5 @@ struct mime_tree {
 /* Parses. The tree lies in the arena and borrows from message. It takes up to about
    400 KiB of arena at MIME_PARTS_MAX parts. */
 void mime_parse(struct str message, struct arena *a, struct mime_tree *tree_out);
-
-/* One parameter after another of a value such as "text/plain; charset=utf-8;
-   name=\"a;b\"" or "attachment; filename=x". mime_value_first takes the first word
-   ("text/plain", without spaces and comments) and moves *rest behind it; mime_param_next
-   the next name=value pair, quotes, backslashes and comments undone. Values borrow, or
-   lie in the arena. False at the end. RFC 2231 is not undone here: see mail/encoded.h. */
-struct str mime_value_first(struct str *rest, struct arena *a);
-bool mime_param_next(struct str *rest, struct arena *a, struct str *name_out,
-                     struct str *value_out);
-
-/* Where bytes lie inside a message. */
-struct span {
-	size_t at, n;
-};
-
-/* What of a part is wanted: BODY[1], BODY[1.MIME], BODY[1.HEADER], BODY[1.TEXT]. */
-enum section_kind {
-	SECTION_BODY,
-	SECTION_MIME,
-	SECTION_HEADER,
-	SECTION_TEXT,
-};
-
-/* Appends the packed form of a tree. */
-void part_table_format(const struct mime_tree *tree, struct strbuf *out);
-/* Finds a section by RFC 3501 6.4.5: path holds the numbers, {1, 2} for "1.2"; an empty
-   path is the message itself (SECTION_BODY: all of it). ERR_NOT_FOUND where there is no
-   such section, ERR_CORRUPT where table is not one of ours. */
-MUSTUSE enum err part_table_find(struct str table, const uint32_t *path, size_t depth,
-                                 enum section_kind kind, struct span *span_out,
-                                 enum mime_encoding *encoding_out);
 
 #endif

@@ -31,7 +31,7 @@ struct prepared {
 	/* Ready to send behind "ENVELOPE ", "BODY ", "BODYSTRUCTURE ": parentheses and
 	   all, never empty, may hold literals. */
 	struct str envelope, body, bodystructure;
-	struct str parts; /* packed: part_table_find of mail/mime.h */
+	struct str parts; /* packed: mail/part_table.h */
 
 	/* UTF-8, RFC 2047 decoded, on one line, without control characters; may be empty
 	 */
