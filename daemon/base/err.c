@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 static const struct err_info infos[] = {
-	[OK] = {"OK", ERR_CLASS_NONE, 250, "2.0.0", 200, "ok", "OK"},
+	[OK] = { "OK", ERR_CLASS_NONE, 250, "2.0.0", 200, "ok", "OK" },
 #define ERR(name, class, smtp, enhanced, http, word, text)                               \
-	[ERR_##name] = {#name, ERR_CLASS_##class, smtp, enhanced, http, word, text},
+	[ERR_##name] = { #name, ERR_CLASS_##class, smtp, enhanced, http, word, text },
 #include "base/err.def"
 #undef ERR
 };

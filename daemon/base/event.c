@@ -21,20 +21,20 @@ enum {
 
 static const struct event_row rows[] = {
 #define EVENT(id, name, level, text)                                                     \
-	[EV_##id] = {name, (enum event_level)LEVEL_##level, text},
+	[EV_##id] = { name, (enum event_level)LEVEL_##level, text },
 #include "base/trace.def"
 #undef EVENT
 };
 _Static_assert(ARRAY_LEN(rows) == EVENT_COUNT, "one row for each event");
 
-static const char *const level_words[] = {"debug", "info", "warn", "error"};
+static const char *const level_words[] = { "debug", "info", "warn", "error" };
 
 static struct {
 	enum event_level from;
 	const char *role;
 	event_sink_fn *sink;
 	void *sink_arg;
-} out = {.from = LEVEL_INFO, .role = "-"};
+} out = { .from = LEVEL_INFO, .role = "-" };
 
 const char *
 event_name(enum event_id id)
@@ -107,49 +107,103 @@ is_plain(struct str s)
 static bool
 is_invisible(uint32_t c)
 {
-	return (c >= 0x7f && c <= 0x9f) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) ||
-	       c == 0xfeff;
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x7f, 0x9f },     { 0xad, 0xad },       { 0x61c, 0x61c },
+		{ 0x180e, 0x180e }, { 0x200b, 0x200f },   { 0x2028, 0x202e },
+		{ 0x2060, 0x206f }, { 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb }, { 0xe0000, 0xe01ef },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	}
+	return false;
+}
+
+/* How one character, or one byte that belongs to none, is written. */
+enum form {
+	FORM_PLAIN,
+	FORM_BACKSLASH,
+	FORM_HEX,
+};
+
+/* Takes the next one off *rest. */
+static enum form
+next_form(struct str *rest, struct str *taken_out)
+{
+	struct str before = *rest;
+	uint32_t c;
+
+	if (!utf8_next(rest, &c)) {
+		*taken_out = str_first(before, 1);
+		*rest = str_from_offset(before, 1);
+		return FORM_HEX;
+	}
+	*taken_out = str_first(before, before.n - rest->n);
+	if (c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t')
+		return FORM_BACKSLASH;
+	return c < ' ' || is_invisible(c) ? FORM_HEX : FORM_PLAIN;
 }
 
 static void
-add_escaped(struct strbuf *b, struct str bytes)
+add_backslash(struct strbuf *b, char c)
 {
-	for (size_t i = 0; i < bytes.n; i++)
-		strbuf_printf(b, "\\x%02x", (unsigned char)bytes.p[i]);
+	strbuf_byte(b, '\\');
+	strbuf_byte(b, c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c);
 }
 
 void
 logfmt_value(struct strbuf *b, struct str value)
 {
+	struct str part;
+
 	if (is_plain(value)) {
 		strbuf_add(b, value);
 		return;
 	}
 	strbuf_byte(b, '"');
 	while (value.n) {
-		struct str before = value;
-		uint32_t c;
-
-		if (!utf8_next(&value, &c)) {
-			add_escaped(b, str_first(value, 1));
-			value = str_from_offset(value, 1);
-			continue;
-		}
-		before.n -= value.n;
-		if (c == '"' || c == '\\') {
-			strbuf_byte(b, '\\');
-			strbuf_byte(b, (char)c);
-		} else if (c == '\n' || c == '\r' || c == '\t') {
-			strbuf_byte(b, '\\');
-			strbuf_byte(b, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-		} else if (c < ' ' || is_invisible(c)) {
-			add_escaped(b, before);
-		} else {
-			strbuf_add(b, before);
+		switch (next_form(&value, &part)) {
+		case FORM_PLAIN:
+			strbuf_add(b, part);
+			break;
+		case FORM_BACKSLASH:
+			add_backslash(b, part.p[0]);
+			break;
+		case FORM_HEX:
+			for (size_t i = 0; i < part.n; i++)
+				strbuf_printf(b, "\\x%02x", (unsigned char)part.p[i]);
+			break;
 		}
 	}
 	strbuf_byte(b, '"');
+}
+
+/* As much of value as takes max bytes when escaped: so one hostile value of a peer cannot
+   push the other fields out of an event. */
+static struct str
+first_escaped(struct str value, size_t max)
+{
+	static const size_t bytes_per_byte[] = {
+		[FORM_PLAIN] = 1,
+		[FORM_BACKSLASH] = 2,
+		[FORM_HEX] = 4,
+	};
+	struct str rest = value, part;
+	size_t sum = 0, taken = 0;
+
+	while (rest.n) {
+		enum form form = next_form(&rest, &part);
+
+		sum += part.n * bytes_per_byte[form];
+		if (sum > max)
+			break;
+		taken += part.n;
+	}
+	return str_first(value, taken);
 }
 
 static bool
@@ -184,7 +238,7 @@ take_quoted(struct str *rest, struct strbuf *b)
 
 		*rest = str_from_offset(*rest, 1);
 		if (c == '"')
-			return true;
+			return rest->n == 0 || rest->p[0] == ' ';
 		if (c != '\\')
 			strbuf_byte(b, c);
 		else if (!unescape(rest, b))
@@ -202,7 +256,7 @@ logfmt_next(struct str *rest, struct str *key_out, struct strbuf *scratch)
 	while (str_skip_byte(rest, ' '))
 		continue;
 	at = str_find(*rest, '=');
-	if (at == SIZE_MAX || at == 0)
+	if (at == SIZE_MAX || !is_plain(str_first(*rest, at)))
 		return false;
 	*key_out = str_first(*rest, at);
 	*rest = str_from_offset(*rest, at + 1);
@@ -249,7 +303,7 @@ add_field(struct event *e, const char *key, struct str value)
 void
 event_str(struct event *e, const char *key, struct str value)
 {
-	add_field(e, key, utf8_first(value, EVENT_FIELD_MAX));
+	add_field(e, key, first_escaped(value, EVENT_FIELD_MAX));
 }
 
 void

@@ -32,7 +32,7 @@ enum event_id {
 
 enum {
 	EVENT_BODY_MAX = 2048, /* bytes of all fields of one event */
-	EVENT_FIELD_MAX = 512, /* bytes of one value before escaping; the rest is cut */
+	EVENT_FIELD_MAX = 512, /* bytes of one value, escaped; the rest is cut */
 };
 
 struct event {

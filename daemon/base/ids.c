@@ -26,7 +26,7 @@ put(char *p, size_t n, uint64_t value)
 struct id
 id_make(const char *prefix, int64_t unix_ms, uint64_t random)
 {
-	struct id id = {{0}};
+	struct id id = { { 0 } };
 
 	memcpy(id.text, prefix, PREFIX_BYTES);
 	put(id.text + PREFIX_BYTES, TIME_BYTES, (uint64_t)unix_ms);

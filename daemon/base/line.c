@@ -36,7 +36,7 @@ line_next(struct line_reader *r, struct str input, size_t max, struct str *line_
 	if (input.n > max) {
 		r->seen = 0;
 		*line_out = str_first(input, max);
-		*used_out = input.n;
+		*used_out = max;
 		return LINE_LONG;
 	}
 	r->seen = input.n;

@@ -27,8 +27,9 @@ struct line_reader {
 
 /* Looks for one line at the start of `input` (all unconsumed bytes, each call). With
    LINE_OK *line_out is the line and *used_out what to consume; with an error *used_out
-   covers the bytes up to and including the offending one (LINE_LONG: all of them), so
-   that a caller who goes on can skip. max counts the line without CRLF. */
+   covers the bytes up to and including the offending one (LINE_LONG: the first max,
+   which hold no end of a line), so that a caller who goes on can skip the rest up to its
+   end. max counts the line without CRLF. Results are the same however the bytes arrive. */
 enum line_result line_next(struct line_reader *r, struct str input, size_t max,
                            struct str *line_out, size_t *used_out);
 

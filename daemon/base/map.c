@@ -137,7 +137,7 @@ map_remove(struct map *m, struct str key)
 			hole = at;
 		}
 	}
-	m->slots[hole] = (struct slot){0};
+	m->slots[hole] = (struct slot){ 0 };
 	m->count--;
 	return value;
 }
@@ -145,10 +145,14 @@ map_remove(struct map *m, struct str key)
 void
 map_each(struct map *m, map_each_fn *fn, void *arg)
 {
-	size_t i = 0;
+	size_t start = 0, i = 0;
 
+	/* Begin behind an empty slot: a removal then moves no entry from the start of the
+	   walk to its end, where it would come up twice. */
+	while (m->slots[start].value)
+		start++;
 	while (i < m->cap) {
-		struct slot *s = &m->slots[i];
+		struct slot *s = &m->slots[(start + i) & (m->cap - 1)];
 		size_t count = m->count;
 
 		if (s->value)
@@ -193,8 +197,8 @@ load_le(const char *p, size_t n)
 uint64_t
 siphash24(const uint64_t key[2], struct str bytes)
 {
-	uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-	                 key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
+	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
+		          key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
 	uint64_t m;
 	size_t i = 0;
 

@@ -24,7 +24,8 @@ void *map_find(const struct map *m, struct str key);
 void *map_set(struct map *m, struct str key, void *value);
 /* Removes; returns the value that was there, or NULL. */
 void *map_remove(struct map *m, struct str key);
-/* Calls fn for every entry, in no order; fn may remove the entry it is called for. */
+/* Calls fn once for every entry, in no order; fn may remove the entry it is called for,
+   and may not change the map otherwise. */
 typedef void map_each_fn(void *arg, struct str key, void *value);
 void map_each(struct map *m, map_each_fn *fn, void *arg);
 

@@ -54,13 +54,13 @@ pack_str(struct strbuf *b, struct str v)
 struct unpack
 unpack_from(struct str bytes)
 {
-	return (struct unpack){.rest = bytes};
+	return (struct unpack){ .rest = bytes };
 }
 
 static struct str
 take(struct unpack *u, size_t n)
 {
-	struct str part = {"", 0};
+	struct str part = { "", 0 };
 
 	if (u->bad || n > u->rest.n) {
 		u->bad = true;

@@ -69,7 +69,7 @@ take_offset(struct str *s, int *minutes_out)
 bool
 rfc3339_parse(struct str s, int64_t *unix_ms_out)
 {
-	struct tm tm = {0}, check;
+	struct tm tm = { 0 }, check;
 	int ms = 0, offset_min = 0;
 	time_t seconds;
 

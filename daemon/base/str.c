@@ -3,7 +3,7 @@
 struct str
 str_from(const char *cstr)
 {
-	return (struct str){cstr, cstr ? strlen(cstr) : 0};
+	return (struct str){ cstr, cstr ? strlen(cstr) : 0 };
 }
 
 bool
@@ -85,14 +85,14 @@ struct str
 str_from_offset(struct str s, size_t from)
 {
 	if (from >= s.n)
-		return (struct str){s.n ? s.p + s.n : s.p, 0};
-	return (struct str){s.p + from, s.n - from};
+		return (struct str){ s.n ? s.p + s.n : s.p, 0 };
+	return (struct str){ s.p + from, s.n - from };
 }
 
 struct str
 str_first(struct str s, size_t n)
 {
-	return (struct str){s.p, n < s.n ? n : s.n};
+	return (struct str){ s.p, n < s.n ? n : s.n };
 }
 
 size_t
@@ -171,7 +171,7 @@ str_next(struct str *rest, char sep, struct str *part_out)
 	at = str_find(*rest, sep);
 	if (at == SIZE_MAX) {
 		*part_out = *rest;
-		*rest = (struct str){NULL, 0};
+		*rest = (struct str){ NULL, 0 };
 		return true;
 	}
 	*part_out = str_first(*rest, at);

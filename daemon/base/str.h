@@ -21,7 +21,7 @@ struct str {
 };
 
 /* A string literal; its length is known to the compiler. */
-#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+#define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
 #define STR_INIT(literal)                                                                \
 	{                                                                                \
 		"" literal, sizeof(literal) - 1                                          \
@@ -34,7 +34,7 @@ struct str str_from(const char *cstr);
 static inline struct str
 str_make(const void *p, size_t n)
 {
-	return (struct str){(const char *)p, n};
+	return (struct str){ (const char *)p, n };
 }
 
 bool str_eq(struct str a, struct str b);

@@ -12,19 +12,19 @@ enum {
 struct strbuf
 strbuf_fixed(char *p, size_t cap)
 {
-	return (struct strbuf){.p = p, .cap = cap, .max = cap, .kind = STRBUF_FIXED};
+	return (struct strbuf){ .p = p, .cap = cap, .max = cap, .kind = STRBUF_FIXED };
 }
 
 struct strbuf
 strbuf_arena(struct arena *a, size_t max)
 {
-	return (struct strbuf){.max = max, .arena = a, .kind = STRBUF_ARENA};
+	return (struct strbuf){ .max = max, .arena = a, .kind = STRBUF_ARENA };
 }
 
 struct strbuf
 strbuf_heap(size_t max)
 {
-	return (struct strbuf){.max = max, .kind = STRBUF_HEAP};
+	return (struct strbuf){ .max = max, .kind = STRBUF_HEAP };
 }
 
 void

@@ -63,7 +63,7 @@ MUSTUSE char *strbuf_reserve(struct strbuf *b, size_t n);
 static inline struct str
 strbuf_str(const struct strbuf *b)
 {
-	return (struct str){b->p, b->n};
+	return (struct str){ b->p, b->n };
 }
 /* With a NUL behind it (not counted); "" when that does not fit. */
 const char *strbuf_cstr(struct strbuf *b);

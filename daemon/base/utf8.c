@@ -20,7 +20,7 @@ lead(unsigned char c, uint32_t *bits_out)
 {
 	static const struct {
 		unsigned char mask, want;
-	} forms[] = {{0x80, 0x00}, {0xe0, 0xc0}, {0xf0, 0xe0}, {0xf8, 0xf0}};
+	} forms[] = { { 0x80, 0x00 }, { 0xe0, 0xc0 }, { 0xf0, 0xe0 }, { 0xf8, 0xf0 } };
 
 	for (size_t n = 0; n < ARRAY_LEN(forms); n++) {
 		if ((c & forms[n].mask) == forms[n].want) {
@@ -34,7 +34,7 @@ lead(unsigned char c, uint32_t *bits_out)
 bool
 utf8_next(struct str *s, uint32_t *char_out)
 {
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t c = 0;
 	size_t n = s->n ? lead((unsigned char)s->p[0], &c) : 0;
 
@@ -103,11 +103,14 @@ utf8_clean(struct strbuf *out, struct str s)
 struct str
 utf8_first(struct str s, size_t max)
 {
-	size_t n = max;
-
 	if (s.n <= max)
 		return s;
-	while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	return str_first(s, n);
+	/* A character has at most three bytes after its first; a longer run is none. */
+	for (size_t n = max; max - n < 4; n--) {
+		if (((unsigned char)s.p[n] & 0xc0) != 0x80)
+			return str_first(s, n);
+		if (n == 0)
+			break;
+	}
+	return str_first(s, max);
 }

@@ -19,7 +19,8 @@ bool utf8_next(struct str *s, uint32_t *char_out);
 void utf8_add(struct strbuf *out, uint32_t c);
 /* Copies s; every byte that belongs to no character becomes U+FFFD. */
 void utf8_clean(struct strbuf *out, struct str s);
-/* s cut to at most max bytes without cutting a character in two. */
+/* s cut to at most max bytes without cutting a character in two (what is no UTF-8 may be
+   cut anywhere). */
 struct str utf8_first(struct str s, size_t max);
 
 #endif

@@ -34,7 +34,7 @@ feed(const uint8_t *data, size_t size)
 static void
 feed_variants(uint8_t *data, size_t size)
 {
-	static const uint8_t changes[] = {0x01, 0x80, 0xff};
+	static const uint8_t changes[] = { 0x01, 0x80, 0xff };
 
 	feed(data, size);
 	for (size_t i = 0; i < size && i < CUTS; i++) {

@@ -25,7 +25,7 @@ struct unit_test {
 void unit_register(const char *suite, const struct unit_test *tests, size_t count);
 
 #define SUITE(name, ...)                                                                 \
-	static const struct unit_test name##_tests[] = {__VA_ARGS__};                    \
+	static const struct unit_test name##_tests[] = { __VA_ARGS__ };                  \
 	__attribute__((constructor)) static void name##_register(void)                   \
 	{                                                                                \
 		unit_register(#name, name##_tests, ARRAY_LEN(name##_tests));             \
@@ -40,6 +40,8 @@ bool check_str(struct str got, struct str want, const char *what, const char *fi
 bool check_u64(uint64_t got, uint64_t want, const char *what, const char *file, int line);
 bool check_i64(int64_t got, int64_t want, const char *what, const char *file, int line);
 bool check_err(enum err got, enum err want, const char *what, const char *file, int line);
+/* Whether fn ends its process by a panic, as it must; it runs in a child. */
+bool check_panics(void (*fn)(void), const char *what, const char *file, int line);
 
 #define CHECK_TRUE(x, what)           check_true((x), #x, (what), __FILE__, __LINE__)
 #define CHECK_STR_EQ(got, want, what) check_str((got), (want), (what), __FILE__, __LINE__)
@@ -48,5 +50,6 @@ bool check_err(enum err got, enum err want, const char *what, const char *file, 
 #define CHECK_U64_EQ(got, want, what) check_u64((got), (want), (what), __FILE__, __LINE__)
 #define CHECK_I64_EQ(got, want, what) check_i64((got), (want), (what), __FILE__, __LINE__)
 #define CHECK_ERR_EQ(got, want, what) check_err((got), (want), (what), __FILE__, __LINE__)
+#define CHECK_PANICS(fn, what)        check_panics((fn), (what), __FILE__, __LINE__)
 
 #endif

@@ -6,7 +6,10 @@
 
 #include <CUnit/Basic.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
 	SUITES_MAX = 512,
@@ -97,6 +100,29 @@ check_err(enum err got, enum err want, const char *what, const char *file, int l
 		printf("\n%s:%d: %s: got %s, want %s\n", file, line, what,
 		       err_get(got)->name, err_get(want)->name);
 	return judge(got == want, what, file, line);
+}
+
+bool
+check_panics(void (*fn)(void), const char *what, const char *file, int line)
+{
+	int status = 0;
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		/* The child's last words are expected: keep them off the screen. */
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(2);
+		fn();
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return judge(false, what, file, line);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+		printf("\n%s:%d: %s: did not panic\n", file, line, what);
+	return judge(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, what, file,
+	             line);
 }
 
 static bool

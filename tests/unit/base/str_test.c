@@ -9,14 +9,14 @@ test_numbers(void)
 		bool is_number;
 		uint64_t value;
 	} rows[] = {
-		{"0", true, 0},
-		{"18446744073709551615", true, UINT64_MAX},
-		{"18446744073709551616", false, 0},
-		{"", false, 0},
-		{"-1", false, 0},
-		{"+1", false, 0},
-		{" 1", false, 0},
-		{"1x", false, 0},
+		{ "0", true, 0 },
+		{ "18446744073709551615", true, UINT64_MAX },
+		{ "18446744073709551616", false, 0 },
+		{ "", false, 0 },
+		{ "-1", false, 0 },
+		{ "+1", false, 0 },
+		{ " 1", false, 0 },
+		{ "1x", false, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -53,4 +53,5 @@ test_find(void)
 	CHECK_STR_EQ(str_trim(STR(" \ta \r\n")), STR("a"), "trim");
 }
 
-SUITE(base_str, {"numbers", test_numbers}, {"next", test_next}, {"find", test_find});
+SUITE(base_str, { "numbers", test_numbers }, { "next", test_next },
+      { "find", test_find });
