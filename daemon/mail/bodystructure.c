@@ -120,11 +120,28 @@ add_extension(struct writer *w, const struct mime_part *part)
 	add_field(w, &part->content_location);
 }
 
+/* The encoding, where it is one token; what is none is not repeated to programs. */
+static struct str
+encoding_of(struct writer *w, const struct mime_part *part)
+{
+	struct str rest = part->content_encoding.value, word;
+
+	if (!part->content_encoding.name.p)
+		return STR("7bit");
+	word = mime_value_first(&rest, w->arena);
+	mime_skip_space(&rest);
+	if (!word.n || rest.n)
+		return STR("7bit");
+	for (size_t i = 0; i < word.n; i++) {
+		if (!byte_is_alnum(word.p[i]) && !strchr("!#$%&'*+-.^_`{|}~", word.p[i]))
+			return STR("7bit");
+	}
+	return word;
+}
+
 static void
 begin_single(struct writer *w, const struct mime_part *part)
 {
-	struct str rest = part->content_encoding.value, encoding = STR("");
-
 	strbuf_byte(w->out, '(');
 	fetch_string(w->out, part->type);
 	strbuf_byte(w->out, ' ');
@@ -136,9 +153,7 @@ begin_single(struct writer *w, const struct mime_part *part)
 	strbuf_byte(w->out, ' ');
 	add_field(w, &part->content_description);
 	strbuf_byte(w->out, ' ');
-	if (part->content_encoding.name.p)
-		encoding = mime_value_first(&rest, w->arena);
-	fetch_string(w->out, encoding.n ? encoding : STR("7bit"));
+	fetch_string(w->out, encoding_of(w, part));
 	strbuf_byte(w->out, ' ');
 	strbuf_u64(w->out, part->body_bytes);
 }
@@ -172,15 +187,24 @@ add_envelope(struct writer *w, const struct mime_part *message)
 	strbuf_byte(w->out, ' ');
 }
 
+/* The grammar wants a part in every multipart. */
+static void
+add_empty_part(struct writer *w)
+{
+	strbuf_lit(w->out,
+	           "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0");
+	if (w->is_extended)
+		strbuf_lit(w->out, " NIL NIL NIL NIL");
+	strbuf_byte(w->out, ')');
+}
+
 static void
 end_multipart(struct writer *w, const struct mime_part *part)
 {
 	struct str value = part->content_type.value;
 
 	if (!part->child_count)
-		strbuf_lit(w->out,
-		           "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL "
-		           "\"7bit\" 0 0)");
+		add_empty_part(w);
 	strbuf_byte(w->out, ' ');
 	fetch_string(w->out, part->subtype);
 	if (w->is_extended) {

@@ -36,8 +36,7 @@ envelope_read(struct str header, struct envelope_fields *fields_out)
 
 			if (!str_eq_icase(f.name, rows[i].name))
 				continue;
-			if (!slot->p)
-				*slot = f.value.n ? f.value : STR("");
+			*slot = f.value.n ? f.value : STR("");
 			break;
 		}
 	}

@@ -14,8 +14,8 @@ enum {
 	ENVELOPE_SOFT_MAX = 512 * 1024,
 };
 
-/* Fields that ENVELOPE is made of; the first of each name counts. p is NULL where there
-   is none. Values are raw. */
+/* Fields that ENVELOPE is made of; where a name stands there more than once, the last one
+   counts, as with other servers. p is NULL where there is none. Values are raw. */
 struct envelope_fields {
 	struct str date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to,
 		message_id;

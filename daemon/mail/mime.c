@@ -10,10 +10,15 @@
  *                                       '   "--" behind it, its epilogue
  *
  * The line end before a boundary line belongs to the boundary (RFC 2046 5.1.1), so what
- * is closed by it ends there. LFs are counted on the way: a part's lines are the count at
+ * is closed by it ends there, unless that line end has been used up by a header or by
+ * another boundary. LFs are counted on the way: a part's lines are the count at
  * its end less the count at its beginning. */
 
-enum { PARTS_FIRST = 4 };
+enum {
+	PARTS_FIRST = 4,
+	/* RFC 2046 5.1.1 allows 70 bytes; of a longer one the beginning counts. */
+	BOUNDARY_MAX = 80,
+};
 
 struct open_part {
 	uint32_t index;
@@ -31,6 +36,7 @@ struct parser {
 	uint32_t boundaries; /* of those, how many have one */
 	size_t at;           /* always at the start of a line, or at the end */
 	size_t lines;        /* LFs before `at` */
+	size_t content_at;   /* behind the last header or boundary line */
 	bool is_cut, is_ambiguous;
 };
 
@@ -175,14 +181,15 @@ take_boundary(struct parser *p, bool *is_part_out)
 
 	if (level == p->open)
 		return false;
-	if (end > 0) {
+	if (end > p->content_at) {
 		end--;
 		lines--;
-		if (end > 0 && p->message.p[end - 1] == '\r')
+		if (end > p->content_at && p->message.p[end - 1] == '\r')
 			end--;
 	}
 	close_parts(p, level + 1, end, lines);
 	next_line(p);
+	p->content_at = p->at;
 	if (is_end) {
 		p->stack[level].boundary.n = 0;
 		p->boundaries--;
@@ -238,7 +245,9 @@ find_type(struct parser *p, struct mime_part *part)
 		part->content_type.name.p ? mime_value_first(&rest, p->arena) : STR("");
 	size_t slash = str_find(both, '/');
 
-	if (slash != SIZE_MAX && slash > 0 && slash + 1 < both.n) {
+	mime_skip_space(&rest);
+	if (slash != SIZE_MAX && slash > 0 && slash + 1 < both.n &&
+	    (!rest.n || rest.p[0] == ';')) {
 		part->type = str_first(both, slash);
 		part->subtype = str_from_offset(both, slash + 1);
 		return;
@@ -297,9 +306,10 @@ begin_body(struct parser *p)
 			find_param(part->content_type.value, STR("boundary"), p->arena);
 
 		while (b.n && b.p[b.n - 1] == ' ')
-			b.n--;
+			b.n--; /* RFC 2046 5.1.1: it ends in no space */
+		b = str_first(b, BOUNDARY_MAX);
+		part->kind = MIME_MULTIPART;
 		if (b.n && may_open(p)) {
-			part->kind = MIME_MULTIPART;
 			o->boundary = b;
 			p->boundaries++;
 		} else {
@@ -358,6 +368,7 @@ read_header(struct parser *p)
 	part->header_lines = header_lines(
 		str_make(p->message.p + part->header_at, part->header_bytes));
 	p->lines = lines + part->header_lines;
+	p->content_at = p->at;
 }
 
 /* Goes on to the next boundary that begins a part and behind it; false at the end. */

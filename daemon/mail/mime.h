@@ -30,7 +30,7 @@ enum {
 
 enum mime_kind {
 	MIME_LEAF,
-	MIME_MULTIPART, /* has one child or more */
+	MIME_MULTIPART, /* may have no child: no boundary, or none found */
 	MIME_MESSAGE,   /* message/rfc822 or message/global: has one child, the message */
 };
 

@@ -25,8 +25,8 @@ skip_comment(struct str *s)
 	*s = str_from_offset(*s, i + 1);
 }
 
-static void
-skip_space(struct str *s)
+void
+mime_skip_space(struct str *s)
 {
 	while (s->n) {
 		if (is_white(s->p[0]))
@@ -94,12 +94,12 @@ mime_value_first(struct str *rest, struct arena *a)
 {
 	struct str first, second;
 
-	skip_space(rest);
+	mime_skip_space(rest);
 	first = take_token(rest, '/');
-	skip_space(rest);
+	mime_skip_space(rest);
 	if (!str_skip_byte(rest, '/'))
 		return first;
-	skip_space(rest);
+	mime_skip_space(rest);
 	second = take_token(rest, '/');
 	if (first.p + first.n + 1 == second.p)
 		return str_make(first.p, first.n + 1 + second.n);
@@ -133,12 +133,12 @@ mime_param_next(struct str *rest, struct arena *a, struct str *name_out,
                 struct str *value_out)
 {
 	while (skip_to_param(rest, a)) {
-		skip_space(rest);
+		mime_skip_space(rest);
 		*name_out = take_token(rest, '=');
-		skip_space(rest);
+		mime_skip_space(rest);
 		if (!str_skip_byte(rest, '=') || !name_out->n)
 			continue;
-		skip_space(rest);
+		mime_skip_space(rest);
 		if (str_skip_byte(rest, '"'))
 			*value_out = take_quoted(rest, a);
 		else

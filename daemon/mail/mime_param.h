@@ -19,4 +19,7 @@ struct str mime_value_first(struct str *rest, struct arena *a);
 bool mime_param_next(struct str *rest, struct arena *a, struct str *name_out,
                      struct str *value_out);
 
+/* Passes over white space and comments. */
+void mime_skip_space(struct str *s);
+
 #endif

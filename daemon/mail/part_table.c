@@ -150,8 +150,12 @@ enter_number(struct reader *r, struct place *at, uint32_t number)
 		at->is_message = false;
 		return enter_child(r, &at->row, number);
 	}
-	if (!at->is_message || number != 1)
+	if (number != 1 || (!at->is_message && at->row.kind != MIME_MULTIPART))
 		return false;
+	/* BODYSTRUCTURE gives a multipart without parts an empty one. */
+	if (at->row.kind == MIME_MULTIPART)
+		at->row = (struct row){.header_at = at->row.body_at,
+		                       .body_at = at->row.body_at};
 	at->is_message = false;
 	return true;
 }

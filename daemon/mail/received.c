@@ -1,0 +1,134 @@
+#include "mail/received.h"
+
+#include "mail/date.h"
+#include "mail/header.h"
+
+enum { WORD_MAX = 255 }; /* bytes of anything a client said */
+
+/* What a client said, made harmless: what may stand in no atom or domain becomes "?". */
+static void
+add_word(struct strbuf *out, struct str s)
+{
+	s = str_first(s, WORD_MAX);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool is_good = byte_is_alnum((char)c) || c >= 0x80 ||
+		               (c && strchr("!#$%&'*+-./:=?@[]^_`{|}~", c));
+
+		strbuf_byte(out, is_good ? (char)c : '?');
+	}
+}
+
+/* The same with spaces: for text of our own in comments. */
+static void
+add_comment(struct strbuf *out, struct str s)
+{
+	struct str word;
+	bool is_first = true;
+
+	while (str_next(&s, ' ', &word)) {
+		if (!is_first)
+			strbuf_byte(out, ' ');
+		is_first = false;
+		add_word(out, word);
+	}
+}
+
+static void
+add_literal(struct strbuf *out, struct str ip)
+{
+	strbuf_byte(out, '[');
+	if (str_find(ip, ':') != SIZE_MAX)
+		strbuf_lit(out, "IPv6:");
+	add_word(out, ip);
+	strbuf_byte(out, ']');
+}
+
+/* "from helo (host [ip])": RFC 5321 4.4, the comment is what we know ourselves. */
+static void
+add_from(struct strbuf *out, const struct received *r)
+{
+	if (!r->helo.n && !r->client_ip.n)
+		return;
+	strbuf_lit(out, "from ");
+	if (r->helo.n)
+		add_word(out, r->helo);
+	else
+		add_literal(out, r->client_ip);
+	if (r->client_ip.n) {
+		strbuf_lit(out, " (");
+		if (r->client_host.n) {
+			add_word(out, r->client_host);
+			strbuf_byte(out, ' ');
+		}
+		add_literal(out, r->client_ip);
+		strbuf_byte(out, ')');
+	}
+	strbuf_lit(out, "\r\n\t");
+}
+
+const char *
+received_keyword(bool is_esmtp, bool is_tls, bool is_auth, bool is_utf8)
+{
+	/* By TLS (1) and AUTH (2): RFC 3848, RFC 6531 4.3. */
+	static const char *const esmtp[] = {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
+	static const char *const utf8[] = {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA",
+	                                   "UTF8SMTPSA"};
+	unsigned i = (is_tls ? 1u : 0u) | (is_auth ? 2u : 0u);
+
+	if (is_utf8)
+		return utf8[i];
+	/* TLS and AUTH are extensions: who has them speaks ESMTP. */
+	return is_esmtp || i ? esmtp[i] : "SMTP";
+}
+
+void
+received_format(struct strbuf *out, const struct received *r)
+{
+	strbuf_lit(out, "Received: ");
+	add_from(out, r);
+	strbuf_lit(out, "by ");
+	add_word(out, r->by);
+	strbuf_lit(out, " with ");
+	if (r->protocol.n)
+		add_word(out, r->protocol);
+	else
+		strbuf_add(out, str_from(received_keyword(r->is_esmtp, r->is_tls,
+		                                          r->is_auth, r->is_utf8)));
+	if (r->trace_id.n) {
+		strbuf_lit(out, " id ");
+		add_word(out, r->trace_id);
+	}
+	if (r->tls.n) {
+		strbuf_lit(out, "\r\n\t(");
+		add_comment(out, r->tls);
+		strbuf_byte(out, ')');
+	}
+	if (r->rcpt.n) {
+		strbuf_lit(out, "\r\n\tfor <");
+		add_word(out, r->rcpt);
+		strbuf_byte(out, '>');
+	}
+	strbuf_lit(out, ";\r\n\t");
+	date_format_rfc5322(out, r->at_ms, r->zone_min);
+	strbuf_lit(out, "\r\n");
+}
+
+size_t
+received_count(struct str header, size_t max)
+{
+	return header_count(header, STR("Received"), max);
+}
+
+void
+return_path_format(struct strbuf *out, struct str from)
+{
+	strbuf_lit(out, "Return-Path: <");
+	for (size_t i = 0; i < from.n; i++) {
+		/* The address grammar lets no control through; this is a second lock. */
+		char c = from.p[i];
+
+		strbuf_byte(out, (unsigned char)c < ' ' || c == 0x7f ? '?' : c);
+	}
+	strbuf_lit(out, ">\r\n");
+}
