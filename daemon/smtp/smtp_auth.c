@@ -62,9 +62,9 @@ take_login(struct smtp_sasl *sasl, struct str response)
 }
 
 static const struct smtp_mechanism mechanisms[] = {
-	{STR_INIT("PLAIN"), {"", ""}, take_plain},
+	{ STR_INIT("PLAIN"), { "", "" }, take_plain },
 	/* "Username:" and "Password:" */
-	{STR_INIT("LOGIN"), {"VXNlcm5hbWU6", "UGFzc3dvcmQ6"}, take_login},
+	{ STR_INIT("LOGIN"), { "VXNlcm5hbWU6", "UGFzc3dvcmQ6" }, take_login },
 };
 
 bool
@@ -77,7 +77,7 @@ void
 smtp_auth_end(struct smtp_session *s)
 {
 	arena_free(&s->sasl.arena);
-	s->sasl = (struct smtp_sasl){0};
+	s->sasl = (struct smtp_sasl){ 0 };
 }
 
 struct str
@@ -89,16 +89,8 @@ smtp_login_keep(struct smtp_session *s, struct str login)
 
 /* Ends the exchange without a login. */
 static enum smtp_next
-fail(struct smtp_session *s, enum err e, struct str words, struct strbuf *out)
+end_without(struct smtp_session *s, enum err e, struct str words, struct strbuf *out)
 {
-	struct event event;
-
-	smtp_event(s, &event, EV_AUTH_FAILED);
-	event_str(&event, "user", strbuf_str(&s->sasl.user));
-	event_str(&event, "protocol", STR("smtp"));
-	event_str(&event, "ip", s->peer.ip);
-	event_str(&event, "reason", str_from(err_get(e)->word));
-	smtp_tell(s, &event);
 	smtp_auth_end(s);
 	s->state = SMTP_STATE_READY;
 	if (e == ERR_AUTH)
@@ -106,20 +98,21 @@ fail(struct smtp_session *s, enum err e, struct str words, struct strbuf *out)
 	return smtp_reply_words(s, out, e, words);
 }
 
+/* The same where nobody was asked: who is asked tells it. */
+static enum smtp_next
+fail(struct smtp_session *s, enum err e, struct strbuf *out)
+{
+	smtp_tell_refused(s, EV_COMMAND_REJECTED, e, "user", strbuf_str(&s->sasl.user));
+	return end_without(s, e, (struct str){ NULL, 0 }, out);
+}
+
 static enum smtp_next
 auth_answered(struct smtp_session *s, const struct smtp_answer *answer,
               struct strbuf *out)
 {
-	struct event event;
-
 	if (answer->err != OK)
-		return fail(s, answer->err, answer->text, out);
+		return end_without(s, answer->err, answer->text, out);
 	s->login = smtp_login_keep(s, answer->login);
-	smtp_event(s, &event, EV_AUTH_OK);
-	event_str(&event, "user", s->login);
-	event_str(&event, "protocol", STR("smtp"));
-	event_str(&event, "ip", s->peer.ip);
-	smtp_tell(s, &event);
 	smtp_auth_end(s);
 	s->state = SMTP_STATE_READY;
 	return smtp_reply_good(s, out, 235, "2.7.0", "Authentication successful");
@@ -138,22 +131,21 @@ prompt(struct smtp_session *s, struct strbuf *out)
 static enum smtp_next
 take(struct smtp_session *s, struct str encoded, struct strbuf *out)
 {
-	struct strbuf decoded = strbuf_arena(s->sasl.arena, SMTP_AUTH_LINE_MAX);
-	struct str nothing = {NULL, 0};
+	struct strbuf decoded = strbuf_arena(s->sasl.arena, s->conf->auth_line_max);
 	struct smtp_credentials credentials;
 
 	if (base64_parse(encoded, &decoded) != OK)
-		return fail(s, ERR_SYNTAX, nothing, out);
+		return fail(s, ERR_SYNTAX, out);
 	switch (s->sasl.mechanism->take(&s->sasl, strbuf_str(&decoded))) {
 	case STEP_PROMPT:
 		return prompt(s, out);
 	case STEP_DONE:
 		break;
 	default:
-		return fail(s, ERR_SYNTAX, nothing, out);
+		return fail(s, ERR_SYNTAX, out);
 	}
 	if (s->sasl.user.n == 0 || s->sasl.password.n == 0)
-		return fail(s, ERR_AUTH, nothing, out);
+		return fail(s, ERR_AUTH, out);
 	s->state = SMTP_STATE_AUTH;
 	credentials = (struct smtp_credentials){
 		.mechanism = s->sasl.mechanism->name,
@@ -168,7 +160,7 @@ enum smtp_next
 smtp_auth_line(struct smtp_session *s, struct str line, struct strbuf *out)
 {
 	if (str_eq(line, STR("*")))
-		return fail(s, ERR_AUTH_CANCELLED, (struct str){NULL, 0}, out);
+		return fail(s, ERR_AUTH_CANCELLED, out);
 	return take(s, line, out);
 }
 

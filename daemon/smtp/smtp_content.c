@@ -247,7 +247,7 @@ content_complete(struct smtp_session *s, struct strbuf *out)
 	if (e == OK)
 		e = smtp_head_finish(tx->head);
 	if (e != OK)
-		return refuse_content(s, e, (struct str){NULL, 0}, out);
+		return refuse_content(s, e, (struct str){ NULL, 0 }, out);
 	tx->mail.header_from = smtp_head_from(tx->head);
 	tx->mail.from_fields = smtp_head_from_fields(tx->head);
 	tx->mail.message_id = smtp_head_message_id(tx->head);
@@ -267,7 +267,7 @@ data_input(struct smtp_session *s, struct str in, size_t *used_out, struct strbu
 		return content_complete(s, out);
 	/* What is refused is read to its end, but not for ever. */
 	if (data->err != OK && data->size / 2 > s->conf->message_size_max) {
-		(void)refuse_content(s, data->err, (struct str){NULL, 0}, out);
+		(void)refuse_content(s, data->err, (struct str){ NULL, 0 }, out);
 		s->state = SMTP_STATE_CLOSED;
 		return SMTP_CLOSE;
 	}

@@ -21,8 +21,9 @@ enum at {
 void
 smtp_data_init(struct smtp_data *d, bool has_dots, uint64_t size_max)
 {
-	*d = (struct smtp_data){
-		.size_max = size_max, .has_dots = has_dots, .at = AT_LINE};
+	*d = (struct smtp_data){ .size_max = size_max,
+		                 .has_dots = has_dots,
+		                 .at = AT_LINE };
 }
 
 static void

@@ -1,10 +1,8 @@
 /* EHLO, HELO, STARTTLS and XCLIENT: who is there, and what is offered. */
-#include "base/utf8.h"
+#include "base/addr.h"
 #include "smtp/smtp_command.h"
 #include "smtp/smtp_params.h"
 #include "smtp/smtp_session_priv.h"
-
-#include <arpa/inet.h>
 
 /* What may stand behind HELO. Many clients send names that DNS does not allow, so only
    what could do harm in a header field or the log is refused. */
@@ -89,18 +87,18 @@ static const struct {
 	bool (*is_offered)(const struct smtp_session *s); /* NULL: always */
 	void (*format)(const struct smtp_session *s, struct strbuf *out); /* or NULL */
 } extensions[] = {
-	{"PIPELINING", NULL, NULL},
-	{"SIZE", NULL, format_size},
-	{"8BITMIME", NULL, NULL},
-	{"SMTPUTF8", NULL, NULL},
-	{"CHUNKING", NULL, NULL},
-	{"ENHANCEDSTATUSCODES", NULL, NULL},
-	{"DSN", NULL, NULL},
-	{"LIMITS", NULL, format_limits},
-	{"STARTTLS", offers_starttls, NULL},
-	{"AUTH PLAIN LOGIN", smtp_auth_is_offered, NULL},
-	{"XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT", offers_xclient,
-         NULL},
+	{ "PIPELINING", NULL, NULL },
+	{ "SIZE", NULL, format_size },
+	{ "8BITMIME", NULL, NULL },
+	{ "SMTPUTF8", NULL, NULL },
+	{ "CHUNKING", NULL, NULL },
+	{ "ENHANCEDSTATUSCODES", NULL, NULL },
+	{ "DSN", NULL, NULL },
+	{ "LIMITS", NULL, format_limits },
+	{ "STARTTLS", offers_starttls, NULL },
+	{ "AUTH PLAIN LOGIN", smtp_auth_is_offered, NULL },
+	{ "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT", offers_xclient,
+	  NULL },
 };
 
 /* EHLO SP domain                                                    RFC 5321 4.1.1.1 */
@@ -147,6 +145,10 @@ smtp_cmd_starttls(struct smtp_session *s, struct str args, struct strbuf *out)
 
 /* ---- XCLIENT: a proxy of ours says who the client is ------------------------------ */
 
+enum {
+	XCLIENT_MAX = 4096, /* all values of one XCLIENT, decoded */
+};
+
 struct xclient {
 	struct smtp_peer peer;
 	struct str helo, login;
@@ -160,31 +162,20 @@ is_unavailable(struct str value)
 	       str_eq_icase(value, STR("[TEMPUNAVAIL]"));
 }
 
-/* The canonical text of an address, in the scratch buffer; false where it is none. */
-static bool
-read_ip(struct str value, struct strbuf *scratch, struct str *ip_out)
-{
-	unsigned char bytes[16];
-	char text[INET6_ADDRSTRLEN], canonical[INET6_ADDRSTRLEN];
-	int family = str_skip_icase(&value, STR("IPV6:")) ? AF_INET6 : AF_INET;
-	size_t at = scratch->n;
-
-	if (value.n == 0 || value.n >= sizeof(text) || memchr(value.p, '\0', value.n))
-		return false;
-	memcpy(text, value.p, value.n);
-	text[value.n] = '\0';
-	if (inet_pton(family, text, bytes) != 1 ||
-	    !inet_ntop(family, bytes, canonical, sizeof(canonical)))
-		return false;
-	strbuf_add(scratch, str_from(canonical));
-	*ip_out = str_from_offset(strbuf_str(scratch), at);
-	return !scratch->overflow;
-}
-
 static bool
 x_addr(struct xclient *x, struct str value)
 {
-	return is_unavailable(value) || read_ip(value, x->scratch, &x->peer.ip);
+	size_t at = x->scratch->n;
+	struct addr addr;
+
+	if (is_unavailable(value))
+		return true;
+	(void)str_skip_icase(&value, STR("IPV6:"));
+	if (!addr_parse_ip(value, &addr))
+		return false;
+	addr_format_ip(x->scratch, &addr);
+	x->peer.ip = str_from_offset(strbuf_str(x->scratch), at);
+	return true;
 }
 
 static bool
@@ -239,10 +230,10 @@ static const struct {
 	struct str name;
 	bool (*read)(struct xclient *x, struct str value);
 } attributes[] = {
-	{STR_INIT("ADDR"), x_addr},       {STR_INIT("NAME"), x_name},
-	{STR_INIT("PORT"), x_port},       {STR_INIT("HELO"), x_helo},
-	{STR_INIT("LOGIN"), x_login},     {STR_INIT("PROTO"), x_ignore},
-	{STR_INIT("DESTADDR"), x_ignore}, {STR_INIT("DESTPORT"), x_ignore},
+	{ STR_INIT("ADDR"), x_addr },       { STR_INIT("NAME"), x_name },
+	{ STR_INIT("PORT"), x_port },       { STR_INIT("HELO"), x_helo },
+	{ STR_INIT("LOGIN"), x_login },     { STR_INIT("PROTO"), x_ignore },
+	{ STR_INIT("DESTADDR"), x_ignore }, { STR_INIT("DESTPORT"), x_ignore },
 };
 
 static bool
@@ -267,9 +258,9 @@ read_attribute(struct xclient *x, struct str word)
 enum smtp_next
 smtp_cmd_xclient(struct smtp_session *s, struct str args, struct strbuf *out)
 {
-	char bytes[SMTP_LINE_MAX + 256];
+	char bytes[XCLIENT_MAX];
 	struct strbuf scratch = strbuf_on(bytes);
-	struct xclient x = {.peer = s->peer, .scratch = &scratch};
+	struct xclient x = { .peer = s->peer, .scratch = &scratch };
 	struct str word;
 	enum err e = s->peer.may_xclient ? OK : ERR_FORBIDDEN;
 
@@ -288,9 +279,9 @@ smtp_cmd_xclient(struct smtp_session *s, struct str args, struct strbuf *out)
 	smtp_session_set_peer(s, &x.peer);
 	smtp_session_reset(s);
 	arena_reset(s->hello_arena);
-	s->helo = (struct str){NULL, 0};
+	s->helo = (struct str){ NULL, 0 };
 	s->is_esmtp = false;
-	s->login = (struct str){NULL, 0};
+	s->login = (struct str){ NULL, 0 };
 	if (x.login.n)
 		s->login = smtp_login_keep(s, x.login);
 	s->state = SMTP_STATE_GREETING;

@@ -72,7 +72,7 @@ parse_mail(struct smtp_session *s, struct str args)
 enum smtp_next
 smtp_cmd_mail(struct smtp_session *s, struct str args, struct strbuf *out)
 {
-	struct str nothing = {NULL, 0};
+	struct str nothing = { NULL, 0 };
 	enum err e;
 
 	if (s->mails >= s->conf->mail_max) {
@@ -164,7 +164,7 @@ smtp_cmd_rcpt(struct smtp_session *s, struct str args, struct strbuf *out)
 	rcpt = ARENA_NEW(tx->arena, struct smtp_rcpt);
 	e = parse_rcpt(s, args, rcpt);
 	if (e != OK)
-		return refuse_rcpt(s, args, e, (struct str){NULL, 0}, out);
+		return refuse_rcpt(s, args, e, (struct str){ NULL, 0 }, out);
 	tx->asked = rcpt;
 	s->ops->rcpt(s->ops_arg, rcpt);
 	return smtp_ask(s, rcpt_answered);

@@ -178,10 +178,10 @@ param_notify(struct str value, struct target *to)
 		struct str word;
 		enum smtp_notify bit;
 	} words[] = {
-		{STR_INIT("NEVER"), SMTP_NOTIFY_NEVER},
-		{STR_INIT("SUCCESS"), SMTP_NOTIFY_SUCCESS},
-		{STR_INIT("FAILURE"), SMTP_NOTIFY_FAILURE},
-		{STR_INIT("DELAY"), SMTP_NOTIFY_DELAY},
+		{ STR_INIT("NEVER"), SMTP_NOTIFY_NEVER },
+		{ STR_INIT("SUCCESS"), SMTP_NOTIFY_SUCCESS },
+		{ STR_INIT("FAILURE"), SMTP_NOTIFY_FAILURE },
+		{ STR_INIT("DELAY"), SMTP_NOTIFY_DELAY },
 	};
 	struct str word;
 	unsigned notify = 0;
@@ -248,7 +248,7 @@ read_one(struct str word, struct target *to, unsigned *seen)
 {
 	size_t equals = str_find(word, '=');
 	struct str keyword = str_first(word, equals == SIZE_MAX ? word.n : equals);
-	struct str value = {NULL, 0};
+	struct str value = { NULL, 0 };
 
 	if (equals != SIZE_MAX)
 		value = str_from_offset(word, equals + 1);
@@ -286,11 +286,11 @@ read_all(struct str params, struct target *to)
 enum err
 smtp_params_parse_mail(struct str params, struct arena *a, struct smtp_mail *mail)
 {
-	return read_all(params, &(struct target){.arena = a, .mail = mail});
+	return read_all(params, &(struct target){ .arena = a, .mail = mail });
 }
 
 enum err
 smtp_params_parse_rcpt(struct str params, struct arena *a, struct smtp_rcpt *rcpt)
 {
-	return read_all(params, &(struct target){.arena = a, .rcpt = rcpt});
+	return read_all(params, &(struct target){ .arena = a, .rcpt = rcpt });
 }

@@ -146,7 +146,7 @@ smtp_reply_words(struct smtp_session *s, struct strbuf *out, enum err e, struct 
 	if (s->errors > s->conf->error_max || s->unknowns > s->conf->unknown_max ||
 	    s->auth_failures > s->conf->auth_fail_max) {
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, ERR_TOO_MANY_ERRORS, NULL,
-		                  (struct str){NULL, 0});
+		                  (struct str){ NULL, 0 });
 		return smtp_reply_last(s, out, ERR_TOO_MANY_ERRORS);
 	}
 	return SMTP_READ;
@@ -155,7 +155,7 @@ smtp_reply_words(struct smtp_session *s, struct strbuf *out, enum err e, struct 
 enum smtp_next
 smtp_reply(struct smtp_session *s, struct strbuf *out, enum err e)
 {
-	return smtp_reply_words(s, out, e, (struct str){NULL, 0});
+	return smtp_reply_words(s, out, e, (struct str){ NULL, 0 });
 }
 
 enum smtp_next
@@ -180,7 +180,7 @@ smtp_reply_good(struct smtp_session *s, struct strbuf *out, int code,
 void
 smtp_event(struct smtp_session *s, struct event *e, enum event_id id)
 {
-	struct str trace = {NULL, 0};
+	struct str trace = { NULL, 0 };
 
 	if (s->tx)
 		trace = id_str(&s->tx->mail.trace_id);
@@ -261,7 +261,7 @@ command(struct smtp_session *s, struct str line, struct strbuf *out)
 	const struct smtp_command *c = smtp_command_find(verb);
 	enum err e = c ? refuse(s, c, args) : ERR_COMMAND;
 
-	if (line.n > SMTP_LINE_MAX && !str_eq_icase(verb, STR("AUTH")))
+	if (line.n > s->conf->line_max && !str_eq_icase(verb, STR("AUTH")))
 		e = ERR_LINE_TOO_LONG;
 	if (e == OK && (c->flags & SMTP_LAST) && s->unread) {
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, ERR_PIPELINING, "command",
@@ -288,10 +288,11 @@ skip_line(struct smtp_session *s, struct str in, size_t *used_out, struct strbuf
 
 	*used_out = lf == SIZE_MAX ? in.n : lf + 1;
 	s->line_skipped += *used_out;
-	if (s->line_skipped > SMTP_LINE_CLOSE) {
+	if (s->line_skipped > s->conf->line_close) {
 		/* As much in one piece as in many. */
-		*used_out -= s->line_skipped - SMTP_LINE_CLOSE;
-		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, NULL, (struct str){NULL, 0});
+		*used_out -= s->line_skipped - s->conf->line_close;
+		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, NULL,
+		                  (struct str){ NULL, 0 });
 		return smtp_reply_last(s, out, e);
 	}
 	if (lf == SIZE_MAX)
@@ -299,7 +300,7 @@ skip_line(struct smtp_session *s, struct str in, size_t *used_out, struct strbuf
 	s->line_err = OK;
 	s->line_skipped = 0;
 	s->progress++;
-	smtp_tell_refused(s, EV_COMMAND_REJECTED, e, NULL, (struct str){NULL, 0});
+	smtp_tell_refused(s, EV_COMMAND_REJECTED, e, NULL, (struct str){ NULL, 0 });
 	if (s->state == SMTP_STATE_AUTH) {
 		smtp_auth_end(s);
 		s->state = SMTP_STATE_READY;
@@ -311,13 +312,13 @@ static enum smtp_next
 refuse_line(struct smtp_session *s, enum line_result why, size_t *used,
             struct strbuf *out)
 {
-	struct str nothing = {NULL, 0};
+	struct str nothing = { NULL, 0 };
 
 	switch (why) {
 	case LINE_LONG:
 		/* The reader looked at more than the line: only its max is ours to take.
 		 */
-		*used = SMTP_AUTH_LINE_MAX;
+		*used = s->conf->auth_line_max;
 		s->line_err =
 			s->state == SMTP_STATE_AUTH ? ERR_AUTH_LINE : ERR_LINE_TOO_LONG;
 		break;
@@ -350,7 +351,7 @@ line_input(struct smtp_session *s, struct str in, size_t *used_out, struct strbu
 	*used_out = 0;
 	if (s->line_err != OK)
 		return skip_line(s, in, used_out, out);
-	result = line_next(&s->line, in, SMTP_AUTH_LINE_MAX, &line, used_out);
+	result = line_next(&s->line, in, s->conf->auth_line_max, &line, used_out);
 	if (result == LINE_MORE)
 		return SMTP_READ;
 	if (result != LINE_OK)
@@ -370,7 +371,7 @@ input_once(struct smtp_session *s, struct str in, size_t *used_out, struct strbu
 	case SMTP_STATE_GREETING:
 		*used_out = in.n;
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, ERR_PIPELINING, NULL,
-		                  (struct str){NULL, 0});
+		                  (struct str){ NULL, 0 });
 		return smtp_reply_last(s, out, ERR_PIPELINING);
 	case SMTP_STATE_DATA:
 	case SMTP_STATE_CHUNK:
@@ -430,9 +431,9 @@ smtp_session_secured(struct smtp_session *s, struct str tls, struct str cipher)
 	smtp_auth_end(s);
 	arena_reset(s->hello_arena);
 	arena_reset(s->login_arena);
-	s->helo = s->login = (struct str){NULL, 0};
+	s->helo = s->login = (struct str){ NULL, 0 };
 	s->is_esmtp = false;
-	s->line = (struct line_reader){0};
+	s->line = (struct line_reader){ 0 };
 	/* Once in a session at most, so it cannot fill the arena. */
 	s->tls = arena_printf(s->arena, "%.*s %.*s", STR_ARG(str_first(tls, 32)),
 	                      STR_ARG(str_first(cipher, 64)));
@@ -454,7 +455,8 @@ smtp_session_end(struct smtp_session *s, enum err why, struct strbuf *out)
 	    s->tx->data.err != OK && why == ERR_TIMEOUT)
 		why = s->tx->data.err;
 	if (s->tx && s->tx->mail.rcpt_count)
-		smtp_tell_refused(s, EV_DATA_REJECTED, why, NULL, (struct str){NULL, 0});
+		smtp_tell_refused(s, EV_DATA_REJECTED, why, NULL,
+		                  (struct str){ NULL, 0 });
 	s->resume = NULL;
 	(void)smtp_reply_last(s, out, why);
 	smtp_transaction_end(s);

@@ -44,6 +44,9 @@ struct smtp_conf {
 	struct str hostname;
 	bool has_tls;
 	uint64_t message_size_max;
+	size_t line_max;        /* a command without its CRLF */
+	size_t auth_line_max;   /* the same, of AUTH and its answers */
+	size_t line_close;      /* a longer line ends the connection */
 	unsigned rcpt_max;      /* recipients of one message */
 	unsigned mail_max;      /* messages of one session */
 	unsigned error_max;     /* refused commands of one session */
@@ -116,7 +119,7 @@ struct smtp_answer {
    answered later, exactly once, by smtp_session_resume(). What they are given lives
    until then; smtp_session_mail() lives until forget. */
 struct smtp_ops {
-	/* Is the password right? OK: login. */
+	/* Is the password right? OK: login. Whoever answers tells AUTH_OK and AUTH_FAILED. */
 	void (*auth)(void *arg, const struct smtp_credentials *credentials);
 	/* May this sender send (mail->from, smtp_session_login)? OK: trace_id. */
 	void (*mail)(void *arg, const struct smtp_mail *mail);
@@ -165,9 +168,6 @@ void smtp_session_end(struct smtp_session *s, enum err why, struct strbuf *out);
 enum {
 	SMTP_OUT_PAUSE = 16 * 1024,
 	SMTP_OUT_MAX = SMTP_OUT_PAUSE + 8 * 1024, /* no call adds more than 8 KiB */
-	SMTP_LINE_MAX = 2048,                     /* a command without its CRLF */
-	SMTP_AUTH_LINE_MAX = 12288,               /* the same, of AUTH and its answers */
-	SMTP_LINE_CLOSE = 64 * 1024, /* from here on a line ends the connection */
 };
 
 /* How long the caller waits for the next bytes. */

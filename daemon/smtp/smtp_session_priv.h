@@ -25,7 +25,7 @@ enum {
 	SMTP_MAIL_BUDGET = 512 * 1024,    /* 1,000 recipients with long names */
 	SMTP_RCPT_RESERVE = 4 * 1024,     /* one recipient fits into what is left */
 	SMTP_CONTENT_RESERVE = 24 * 1024, /* and so does what the content needs */
-	SMTP_SASL_BUDGET = 64 * 1024,
+	SMTP_SASL_BUDGET = 512 * 1024,
 };
 
 typedef enum smtp_next smtp_resume_fn(struct smtp_session *s,
