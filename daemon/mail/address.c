@@ -203,7 +203,7 @@ enum err
 address_parse_path(struct str *rest, unsigned flags, struct arena *a,
                    struct address *address_out)
 {
-	struct address address = {0};
+	struct address address = { 0 };
 	struct str s = *rest;
 	enum err e;
 
@@ -231,7 +231,7 @@ address_parse_path(struct str *rest, unsigned flags, struct arena *a,
 enum err
 address_parse(struct str s, unsigned flags, struct arena *a, struct address *address_out)
 {
-	struct address address = {0};
+	struct address address = { 0 };
 	enum err e;
 
 	if (!s.n) {

@@ -60,7 +60,7 @@ piece(const struct strbuf *b, size_t from)
 static struct str
 or_none(struct str s)
 {
-	return s.n ? s : (struct str){NULL, 0};
+	return s.n ? s : (struct str){ NULL, 0 };
 }
 
 static void
@@ -198,7 +198,7 @@ take_route(struct parser *p)
 	size_t colon = str_find(near, ':'), end = str_find(near, '>');
 
 	if (colon == SIZE_MAX || colon > end)
-		return (struct str){NULL, 0};
+		return (struct str){ NULL, 0 };
 	for (size_t i = 0; i < colon; i++) {
 		if (!is_white(p->rest.p[i]))
 			strbuf_byte(&p->route, p->rest.p[i]);
@@ -269,7 +269,7 @@ skip_rest_of_entry(struct parser *p)
 static void
 end_angle(struct parser *p)
 {
-	struct list_entry e = {.kind = LIST_MAILBOX};
+	struct list_entry e = { .kind = LIST_MAILBOX };
 	struct str phrase = piece(&p->phrase, p->phrase_at);
 
 	e.name = or_none(str_trim(phrase));
@@ -285,7 +285,7 @@ end_angle(struct parser *p)
 static void
 end_plain(struct parser *p)
 {
-	struct list_entry e = {.kind = LIST_MAILBOX};
+	struct list_entry e = { .kind = LIST_MAILBOX };
 
 	if (p->words) {
 		split_spec(p, &e);
@@ -303,7 +303,7 @@ end_group(struct parser *p)
 {
 	if (!p->in_group)
 		return;
-	add_entry(p, &(struct list_entry){.kind = LIST_GROUP_END});
+	add_entry(p, &(struct list_entry){ .kind = LIST_GROUP_END });
 	p->in_group = false;
 }
 
@@ -312,7 +312,7 @@ begin_group(struct parser *p)
 {
 	struct str name = str_trim(piece(&p->phrase, p->phrase_at));
 
-	add_entry(p, &(struct list_entry){.kind = LIST_GROUP_BEGIN, .local = name});
+	add_entry(p, &(struct list_entry){ .kind = LIST_GROUP_BEGIN, .local = name });
 	p->in_group = true;
 	begin_entry(p);
 }
@@ -378,10 +378,10 @@ void
 address_list_parse(struct str value, size_t max, struct arena *a,
                    struct address_list *list_out)
 {
-	struct parser p = {.rest = value, .arena = a, .max = max};
+	struct parser p = { .rest = value, .arena = a, .max = max };
 	char *bytes = arena_try(a, value.n * 4 + 4);
 
-	*list_out = (struct address_list){.is_cut = !bytes};
+	*list_out = (struct address_list){ .is_cut = !bytes };
 	if (!bytes)
 		return;
 	p.phrase = strbuf_fixed(bytes, value.n + 1);

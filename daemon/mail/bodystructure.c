@@ -176,7 +176,7 @@ end_single(struct writer *w, const struct mime_part *part)
 static void
 add_envelope(struct writer *w, const struct mime_part *message)
 {
-	struct envelope_fields fields = {0};
+	struct envelope_fields fields = { 0 };
 
 	if (w->out->n < BODYSTRUCTURE_SOFT_MAX)
 		envelope_read(str_first(str_from_offset(w->message, message->header_at),
@@ -245,7 +245,7 @@ void
 bodystructure_format(struct str message, const struct mime_tree *tree, bool is_extended,
                      struct arena *a, struct strbuf *out)
 {
-	struct writer w = {message, tree, a, out, is_extended};
+	struct writer w = { message, tree, a, out, is_extended };
 	uint32_t open = MIME_NO_PART;
 
 	for (uint32_t i = 0; i < tree->count; i++) {

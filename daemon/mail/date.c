@@ -1,8 +1,8 @@
 #include "mail/date.h"
 
-static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-static const char day_names[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char month_names[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+	                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+static const char day_names[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 
 /* A point of time as it is written. */
 struct civil {
@@ -46,8 +46,8 @@ date_civil_from_days(int64_t days, int64_t *year_out, unsigned *month_out,
 static unsigned
 days_in_month(int64_t year, unsigned month)
 {
-	static const unsigned char days[] = {31, 28, 31, 30, 31, 30,
-	                                     31, 31, 30, 31, 30, 31};
+	static const unsigned char days[] = { 31, 28, 31, 30, 31, 30,
+		                              31, 31, 30, 31, 30, 31 };
 	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return month == 2 && is_leap ? 29 : days[month - 1];
@@ -175,9 +175,10 @@ zone_of(struct str word)
 		struct str name;
 		int zone_min;
 	} zones[] = {
-		{STR_INIT("EDT"), -240}, {STR_INIT("EST"), -300}, {STR_INIT("CDT"), -300},
-		{STR_INIT("CST"), -360}, {STR_INIT("MDT"), -360}, {STR_INIT("MST"), -420},
-		{STR_INIT("PDT"), -420}, {STR_INIT("PST"), -480},
+		{ STR_INIT("EDT"), -240 }, { STR_INIT("EST"), -300 },
+		{ STR_INIT("CDT"), -300 }, { STR_INIT("CST"), -360 },
+		{ STR_INIT("MDT"), -360 }, { STR_INIT("MST"), -420 },
+		{ STR_INIT("PDT"), -420 }, { STR_INIT("PST"), -480 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
@@ -243,7 +244,7 @@ take_date(struct str *s, struct civil *c)
 enum err
 date_parse_rfc5322(struct str s, int64_t *unix_ms_out, int *zone_min_out)
 {
-	struct civil c = {0};
+	struct civil c = { 0 };
 	struct str before, word;
 
 	skip_space(&s);
@@ -323,7 +324,7 @@ take_strict_time(struct str *s, struct civil *c)
 enum err
 date_parse_imap(struct str s, int64_t *unix_ms_out, int *zone_min_out)
 {
-	struct civil c = {0};
+	struct civil c = { 0 };
 
 	if (!take_imap_date(&s, &c) || !str_skip_byte(&s, ' ') ||
 	    !take_strict_time(&s, &c) || !str_skip_byte(&s, ' ') ||
@@ -349,7 +350,7 @@ date_format_imap(struct strbuf *out, int64_t unix_ms, int zone_min)
 enum err
 date_parse_imap_day(struct str s, int64_t *day_out)
 {
-	struct civil c = {0};
+	struct civil c = { 0 };
 	int64_t unix_ms;
 
 	if (!take_imap_date(&s, &c) || s.n || to_unix(&c, &unix_ms) != OK)
@@ -390,7 +391,7 @@ take_fraction_and_zone(struct str *s, int64_t *ms_out, int *zone_min_out)
 enum err
 date_parse_rfc3339(struct str s, int64_t *unix_ms_out)
 {
-	struct civil c = {0};
+	struct civil c = { 0 };
 	unsigned year;
 	int64_t ms;
 

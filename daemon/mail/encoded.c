@@ -151,7 +151,7 @@ is_white_only(struct str s)
 void
 encoded_decode(struct str value, struct strbuf *out)
 {
-	struct run run = {.bytes = strbuf_heap(DECODED_MAX)};
+	struct run run = { .bytes = strbuf_heap(DECODED_MAX) };
 	struct str rest = str_trim(value), plain = rest;
 	struct word w;
 
@@ -227,7 +227,7 @@ match_piece(struct str key, struct str name, struct piece *piece)
 {
 	size_t star;
 
-	*piece = (struct piece){0};
+	*piece = (struct piece){ 0 };
 	if (!str_starts_icase(key, name))
 		return false;
 	key = str_from_offset(key, name.n);

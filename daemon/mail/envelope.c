@@ -9,17 +9,17 @@ static const struct {
 	struct str name;
 	size_t offset;
 } rows[] = {
-	{STR_INIT("Date"), offsetof(struct envelope_fields, date)},
-	{STR_INIT("Subject"), offsetof(struct envelope_fields, subject)},
-	{STR_INIT("From"), offsetof(struct envelope_fields, from)},
-	{STR_INIT("Sender"), offsetof(struct envelope_fields, sender)},
-	{STR_INIT("Reply-To"), offsetof(struct envelope_fields, reply_to)},
-	{STR_INIT("To"), offsetof(struct envelope_fields, to)},
-	{STR_INIT("Cc"), offsetof(struct envelope_fields, cc)},
-	{STR_INIT("Bcc"), offsetof(struct envelope_fields, bcc)},
-	{STR_INIT("In-Reply-To"), offsetof(struct envelope_fields, in_reply_to)},
-	{STR_INIT("Message-ID"), offsetof(struct envelope_fields, message_id)},
-	{STR_INIT("References"), offsetof(struct envelope_fields, references)},
+	{ STR_INIT("Date"), offsetof(struct envelope_fields, date) },
+	{ STR_INIT("Subject"), offsetof(struct envelope_fields, subject) },
+	{ STR_INIT("From"), offsetof(struct envelope_fields, from) },
+	{ STR_INIT("Sender"), offsetof(struct envelope_fields, sender) },
+	{ STR_INIT("Reply-To"), offsetof(struct envelope_fields, reply_to) },
+	{ STR_INIT("To"), offsetof(struct envelope_fields, to) },
+	{ STR_INIT("Cc"), offsetof(struct envelope_fields, cc) },
+	{ STR_INIT("Bcc"), offsetof(struct envelope_fields, bcc) },
+	{ STR_INIT("In-Reply-To"), offsetof(struct envelope_fields, in_reply_to) },
+	{ STR_INIT("Message-ID"), offsetof(struct envelope_fields, message_id) },
+	{ STR_INIT("References"), offsetof(struct envelope_fields, references) },
 };
 
 void
@@ -27,7 +27,7 @@ envelope_read(struct str header, struct envelope_fields *fields_out)
 {
 	struct header_field f;
 
-	*fields_out = (struct envelope_fields){0};
+	*fields_out = (struct envelope_fields){ 0 };
 	while (header_next(&header, &f)) {
 		if (str_eq_icase(f.name, STR("Received")))
 			fields_out->received_count++;
@@ -105,7 +105,7 @@ add_list(struct strbuf *out, const struct address_list *list)
 static void
 parse_list(struct str value, struct arena *a, struct address_list *list_out)
 {
-	*list_out = (struct address_list){0};
+	*list_out = (struct address_list){ 0 };
 	if (value.n)
 		address_list_parse(value, ENVELOPE_LIST_MAX, a, list_out);
 }
@@ -114,8 +114,8 @@ void
 envelope_format(const struct envelope_fields *f, struct arena *a, struct strbuf *out,
                 struct address_list *from_out)
 {
-	const struct str others[] = {f->to, f->cc, f->bcc};
-	const struct str like_from[] = {f->sender, f->reply_to};
+	const struct str others[] = { f->to, f->cc, f->bcc };
+	const struct str like_from[] = { f->sender, f->reply_to };
 	struct address_list from, list;
 
 	strbuf_byte(out, '(');

@@ -93,7 +93,7 @@ open_part(struct parser *p)
 	};
 	if (parent != MIME_NO_PART)
 		p->parts[parent].child_count++;
-	p->stack[p->open++] = (struct open_part){.index = p->count};
+	p->stack[p->open++] = (struct open_part){ .index = p->count };
 	p->count++;
 	return true;
 }
@@ -206,17 +206,17 @@ keep_field(struct parser *p, struct mime_part *part, const struct header_field *
 		struct str name;
 		size_t offset;
 	} kept[] = {
-		{STR_INIT("Type"), offsetof(struct mime_part, content_type)},
-		{STR_INIT("Transfer-Encoding"),
-	         offsetof(struct mime_part, content_encoding)},
-		{STR_INIT("Disposition"),
-	         offsetof(struct mime_part, content_disposition)},
-		{STR_INIT("ID"), offsetof(struct mime_part, content_id)},
-		{STR_INIT("Description"),
-	         offsetof(struct mime_part, content_description)},
-		{STR_INIT("MD5"), offsetof(struct mime_part, content_md5)},
-		{STR_INIT("Language"), offsetof(struct mime_part, content_language)},
-		{STR_INIT("Location"), offsetof(struct mime_part, content_location)},
+		{ STR_INIT("Type"), offsetof(struct mime_part, content_type) },
+		{ STR_INIT("Transfer-Encoding"),
+		  offsetof(struct mime_part, content_encoding) },
+		{ STR_INIT("Disposition"),
+		  offsetof(struct mime_part, content_disposition) },
+		{ STR_INIT("ID"), offsetof(struct mime_part, content_id) },
+		{ STR_INIT("Description"),
+		  offsetof(struct mime_part, content_description) },
+		{ STR_INIT("MD5"), offsetof(struct mime_part, content_md5) },
+		{ STR_INIT("Language"), offsetof(struct mime_part, content_language) },
+		{ STR_INIT("Location"), offsetof(struct mime_part, content_location) },
 	};
 	struct str name = f->name;
 
@@ -393,7 +393,7 @@ find_part(struct parser *p)
 void
 mime_parse(struct str message, struct arena *a, struct mime_tree *tree_out)
 {
-	struct parser p = {.message = message, .arena = a};
+	struct parser p = { .message = message, .arena = a };
 
 	CHECK(open_part(&p));
 	for (;;) {

@@ -70,7 +70,7 @@ part_table_format(const struct mime_tree *tree, struct strbuf *out)
 static bool
 open_table(struct str table, struct reader *r)
 {
-	*r = (struct reader){.rest = str_from_offset(table, 1)};
+	*r = (struct reader){ .rest = str_from_offset(table, 1) };
 	if (!table.n || table.p[0] != TABLE_VERSION)
 		return false;
 	r->count = (uint32_t)take_number(r);
@@ -154,8 +154,8 @@ enter_number(struct reader *r, struct place *at, uint32_t number)
 		return false;
 	/* BODYSTRUCTURE gives a multipart without parts an empty one. */
 	if (at->row.kind == MIME_MULTIPART)
-		at->row = (struct row){.header_at = at->row.body_at,
-		                       .body_at = at->row.body_at};
+		at->row = (struct row){ .header_at = at->row.body_at,
+			                .body_at = at->row.body_at };
 	at->is_message = false;
 	return true;
 }
@@ -174,12 +174,12 @@ pick(struct reader *r, struct place *at, enum section_kind kind, struct span *sp
 	if (kind == SECTION_MIME && at->is_message)
 		return ERR_NOT_FOUND;
 	if (kind == SECTION_HEADER || kind == SECTION_MIME) {
-		*span_out = (struct span){at->row.header_at, at->row.header_bytes};
+		*span_out = (struct span){ at->row.header_at, at->row.header_bytes };
 		return OK;
 	}
-	*span_out = (struct span){at->row.body_at, at->row.body_bytes};
+	*span_out = (struct span){ at->row.body_at, at->row.body_bytes };
 	if (kind == SECTION_BODY && at->is_message)
-		*span_out = (struct span){0, at->row.body_at + at->row.body_bytes};
+		*span_out = (struct span){ 0, at->row.body_at + at->row.body_bytes };
 	else if (kind == SECTION_BODY)
 		*encoding_out = at->row.encoding;
 	return OK;
@@ -190,7 +190,7 @@ part_table_find(struct str table, const uint32_t *path, size_t depth,
                 enum section_kind kind, struct span *span_out,
                 enum mime_encoding *encoding_out)
 {
-	struct place at = {.is_message = true};
+	struct place at = { .is_message = true };
 	struct reader r;
 
 	if (!open_table(table, &r) || !take_row(&r, &at.row))

@@ -156,19 +156,23 @@ strip_html(struct str s, struct strbuf *out)
 	static const struct {
 		struct str name, text;
 	} entities[] = {
-		{STR_INIT("&amp;"), STR_INIT("&")},  {STR_INIT("&lt;"), STR_INIT("<")},
-		{STR_INIT("&gt;"), STR_INIT(">")},   {STR_INIT("&quot;"), STR_INIT("\"")},
-		{STR_INIT("&nbsp;"), STR_INIT(" ")}, {STR_INIT("&#39;"), STR_INIT("'")},
-		{STR_INIT("&apos;"), STR_INIT("'")}, {STR_INIT("&zwnj;"), STR_INIT(" ")},
-		{STR_INIT("&#847;"), STR_INIT(" ")},
+		{ STR_INIT("&amp;"), STR_INIT("&") },
+		{ STR_INIT("&lt;"), STR_INIT("<") },
+		{ STR_INIT("&gt;"), STR_INIT(">") },
+		{ STR_INIT("&quot;"), STR_INIT("\"") },
+		{ STR_INIT("&nbsp;"), STR_INIT(" ") },
+		{ STR_INIT("&#39;"), STR_INIT("'") },
+		{ STR_INIT("&apos;"), STR_INIT("'") },
+		{ STR_INIT("&zwnj;"), STR_INIT(" ") },
+		{ STR_INIT("&#847;"), STR_INIT(" ") },
 	};
 	static const struct {
 		struct str open, close;
 	} hidden[] = {
-		{STR_INIT("<style"), STR_INIT("</style")},
-		{STR_INIT("<script"), STR_INIT("</script")},
-		{STR_INIT("<title"), STR_INIT("</title")},
-		{STR_INIT("<!--"), STR_INIT("-->")},
+		{ STR_INIT("<style"), STR_INIT("</style") },
+		{ STR_INIT("<script"), STR_INIT("</script") },
+		{ STR_INIT("<title"), STR_INIT("</title") },
+		{ STR_INIT("<!--"), STR_INIT("-->") },
 	};
 
 	while (s.n && !out->overflow) {
@@ -318,7 +322,7 @@ mail_prepare(struct str message, struct arena *a, struct prepared *prepared_out)
 	struct strbuf table = strbuf_arena(a, PREPARE_TEXT_MAX);
 	struct envelope_fields fields;
 	struct address_list from;
-	struct prepared p = {.size_bytes = message.n};
+	struct prepared p = { .size_bytes = message.n };
 	struct mime_tree tree;
 
 	mime_parse(message, a, &tree);

@@ -71,9 +71,9 @@ const char *
 received_keyword(bool is_esmtp, bool is_tls, bool is_auth, bool is_utf8)
 {
 	/* By TLS (1) and AUTH (2): RFC 3848, RFC 6531 4.3. */
-	static const char *const esmtp[] = {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
-	static const char *const utf8[] = {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA",
-	                                   "UTF8SMTPSA"};
+	static const char *const esmtp[] = { "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA" };
+	static const char *const utf8[] = { "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA",
+		                            "UTF8SMTPSA" };
 	unsigned i = (is_tls ? 1u : 0u) | (is_auth ? 2u : 0u);
 
 	if (is_utf8)
