@@ -1,0 +1,50 @@
+// Keyboard: single keys and "g x" pairs, silent while somebody types, and off on request
+// (WCAG 2.1.4).
+import { useEffect } from "preact/hooks";
+import { signal } from "@preact/signals";
+
+export const keysOn = signal(localStorage.getItem("keys") !== "0");
+
+export function setKeysOn(on: boolean): void {
+  keysOn.value = on;
+  localStorage.setItem("keys", on ? "1" : "0");
+}
+
+type Handlers = Record<string, (event: KeyboardEvent) => void>;
+const stack: Handlers[] = [];
+let prefix = "";
+
+function isTyping(target: EventTarget | null): boolean {
+  const e = target as HTMLElement | null;
+  return !!e && (e.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(e.tagName));
+}
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !keysOn.peek()) return;
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  const key = prefix + event.key;
+  prefix = "";
+  if (key === "g") {
+    prefix = "g ";
+    setTimeout(() => (prefix = ""), 1000);
+    return;
+  }
+  for (let i = stack.length - 1; i >= 0; i--) {
+    const fn = stack[i]![key];
+    if (fn) {
+      event.preventDefault();
+      fn(event);
+      return;
+    }
+  }
+});
+
+/** These keys, while the component is there. */
+export function useKeys(handlers: Handlers): void {
+  useEffect(() => {
+    stack.push(handlers);
+    return () => {
+      stack.splice(stack.indexOf(handlers), 1);
+    };
+  });
+}

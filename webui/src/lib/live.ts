@@ -1,0 +1,118 @@
+// One event stream for all tabs of a browser: the tab that holds the lock reads it and tells
+// the others. Pages subscribe to topics and fetch again; where no stream is to be had, they
+// are told every 15 seconds instead.
+import { signal } from "@preact/signals";
+import { BASE } from "./api";
+
+export type LiveState = "live" | "paused" | "reconnecting";
+export const live = signal<LiveState>("reconnecting");
+export const isPaused = signal(false);
+
+type Listener = { topics: string[]; fn: () => void };
+const listeners = new Set<Listener>();
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("mailstead-live") : null;
+const POLL_MS = 15000;
+const TOLD_AT_MOST_EVERY_MS = 500;
+const TOPICS = ["message", "queue", "trace", "auth", "admin", "role"];
+
+let source: EventSource | null = null;
+
+/** fn is called when something of these topics happened, at most twice a second. */
+export function onLive(topics: string[], fn: () => void): () => void {
+  let last = 0;
+  let timer = 0;
+  const listener: Listener = {
+    topics,
+    fn: () => {
+      if (timer) return;
+      const wait = Math.max(0, last + TOLD_AT_MOST_EVERY_MS - Date.now());
+      timer = window.setTimeout(() => {
+        timer = 0;
+        last = Date.now();
+        if (!isPaused.peek() && !document.hidden) fn();
+      }, wait);
+    },
+  };
+  listeners.add(listener);
+  return () => {
+    clearTimeout(timer);
+    listeners.delete(listener);
+  };
+}
+
+function tell(topic: string): void {
+  for (const l of listeners) {
+    if (topic === "*" || l.topics.includes(topic)) l.fn();
+  }
+}
+
+/** "message.accepted" belongs to message and to trace; delivery.* to queue as well. */
+function topicsOf(event: string): string[] {
+  const head = event.split(".")[0]!;
+  if (head === "message" || head === "delivery" || head === "smtp") return ["message", "queue", "trace"];
+  return [head];
+}
+
+function take(kind: string, data: string): void {
+  if (kind === "event") for (const t of topicsOf(data)) tell(t);
+  else if (kind === "all") tell("*");
+  else if (kind === "state") live.value = data as LiveState;
+}
+
+function say(kind: string, data: string): void {
+  take(kind, data);
+  channel?.postMessage([kind, data]);
+}
+
+const EVENTS = [
+  "message.accepted", "message.stored", "message.queued", "message.delivered", "message.deferred",
+  "message.bounced", "message.expired", "message.dsn", "message.discarded", "queue.action",
+  "queue.changed", "smtp.rcpt.reject", "smtp.mail.reject", "smtp.data.reject",
+  "smtp.connect.refused", "auth.failed", "auth.ok", "admin.change", "role.start", "role.restart",
+];
+
+function openStream(): void {
+  source = new EventSource(`${BASE}/events?topics=${TOPICS.join(",")}`, { withCredentials: true });
+  source.onopen = () => {
+    say("state", "live");
+    say("all", "");
+  };
+  source.onerror = () => say("state", "reconnecting");
+  source.addEventListener("reset", () => say("all", ""));
+  source.addEventListener("dropped", () => say("all", ""));
+  for (const name of EVENTS) source.addEventListener(name, () => say("event", name));
+}
+
+let release: (() => void) | null = null;
+
+/** Begins after sign-in. */
+export function startLive(): void {
+  if (source || release) return;
+  if (channel) channel.onmessage = (m) => take(m.data[0], m.data[1]);
+  if (navigator.locks && channel) {
+    navigator.locks
+      .request("mailstead-live", () => {
+        openStream();
+        return new Promise<void>((done) => (release = done));
+      })
+      .catch(() => {});
+    // Another tab may hold the lock: its stream is ours too.
+    if (live.peek() === "reconnecting") live.value = "live";
+  } else {
+    openStream();
+  }
+}
+
+export function stopLive(): void {
+  source?.close();
+  source = null;
+  release?.();
+  release = null;
+}
+
+setInterval(() => {
+  if (live.peek() !== "live") tell("*");
+}, POLL_MS);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) tell("*");
+});

@@ -1,0 +1,194 @@
+// The shapes of api/openapi.yaml that the pages use.
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+  prev: string | null;
+  count?: number;
+  count_capped?: boolean;
+}
+
+export interface Session {
+  name: string;
+  role: string;
+  scopes: string[];
+  csrf_token: string;
+  expires_at: string;
+}
+
+export type OnOff = "active" | "disabled";
+
+export interface Domain {
+  id: string;
+  name: string;
+  name_unicode?: string;
+  state: OnOff;
+  accounts: number;
+  aliases: number;
+  catch_all: string[] | null;
+  created_at: string;
+  etag: string;
+}
+
+export interface Account {
+  id: string;
+  address: string;
+  domain: string;
+  name: string;
+  state: OnOff;
+  quota_bytes: number | null;
+  used_bytes: number;
+  messages: number;
+  created_at: string;
+  last_login_at: string | null;
+  etag: string;
+}
+
+export interface Usage {
+  used_bytes: number;
+  quota_bytes: number | null;
+  messages: number;
+  mailboxes: { name: string; messages: number; unseen: number; bytes: number }[];
+}
+
+export interface Alias {
+  id: string;
+  address: string;
+  domain: string;
+  kind: "alias" | "catch_all";
+  targets: string[];
+  state: OnOff;
+  etag: string;
+}
+
+export interface ResolutionNode {
+  address: string;
+  kind: string;
+  children: ResolutionNode[];
+}
+
+export interface Resolution {
+  address: string;
+  verdict: "accepted" | "refused" | "deferred";
+  reason: string | null;
+  tree: ResolutionNode;
+  recipients: { address: string; kind: string }[];
+}
+
+export interface Reason {
+  class: string;
+  bucket: string;
+  code: string | null;
+  enhanced: string | null;
+  remote: string | null;
+  text: string;
+  plain: string;
+  owner: string;
+  action: string;
+}
+
+export interface QueueItem {
+  id: string;
+  trace_id: string;
+  state: string;
+  from: string;
+  to: string;
+  to_domain: string;
+  subject: string;
+  size: number;
+  attempts: number;
+  created_at: string;
+  age_s: number;
+  next_try_at: string | null;
+  last_try_at: string | null;
+  expires_at: string;
+  reason: Reason | null;
+}
+
+export interface ActionPlan {
+  plan_id: string;
+  action: string;
+  count: number;
+  sample: { id: string; to: string }[];
+}
+
+export interface ActionResult {
+  done: number;
+  failed: number;
+  items: { id: string; error: { code: string; detail?: string } }[];
+}
+
+export interface Trace {
+  id: string;
+  time: string;
+  direction: "in" | "out" | "own";
+  from: string;
+  to: string;
+  more_recipients: number;
+  subject: string;
+  message_id: string;
+  size: number;
+  verdict: string;
+  reason: Reason | null;
+  attempts: number;
+  next_try_at: string | null;
+  queue_id: string | null;
+  ip: string | null;
+  user: string | null;
+}
+
+export interface TraceDetail extends Trace {
+  summary: string;
+  recipients: {
+    address: string;
+    verdict: string;
+    mailbox: string | null;
+    queue_id: string | null;
+    reason: Reason | null;
+    attempts: number;
+    next_try_at: string | null;
+  }[];
+}
+
+export interface TraceEvent {
+  time: string;
+  offset_ms: number;
+  event: string;
+  level: string;
+  text: string;
+  session_id: string | null;
+  fields: Record<string, string>;
+}
+
+export interface Stats {
+  from: string;
+  to: string;
+  step_s: number;
+  totals: Record<string, number>;
+  queue: {
+    total: number;
+    scheduled: number;
+    active: number;
+    deferred: number;
+    held: number;
+    oldest_age_s: number | null;
+  };
+  series: { metric: string; points: number[] }[];
+}
+
+export interface Check {
+  id: string;
+  title: string;
+  state: "ok" | "warn" | "fail" | "unknown" | "off";
+  text: string;
+  cause: string | null;
+  owner: string | null;
+  fix?: string | null;
+  checked_at: string;
+}
+
+export interface Health {
+  state: string;
+  needs_you: number;
+  items: Check[];
+}

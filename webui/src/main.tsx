@@ -1,0 +1,87 @@
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Problem, call, onSignedOut, setCsrfToken } from "./lib/api";
+import { startLive, stopLive } from "./lib/live";
+import { path, startRouter } from "./lib/router";
+import type { Session } from "./lib/types";
+import { AccountPage } from "./pages/account";
+import { Accounts } from "./pages/accounts";
+import { DomainPage } from "./pages/domain";
+import { Domains } from "./pages/domains";
+import { Journey } from "./pages/journey";
+import { Messages } from "./pages/messages";
+import { Overview } from "./pages/overview";
+import { Queue } from "./pages/queue";
+import { SignIn } from "./pages/signin";
+import { Empty, Notice } from "./ui/parts";
+import { Shell, applyTheme } from "./ui/shell";
+
+function Room() {
+  const [, room, name] = path.value.split("/").map(decodeURIComponent);
+  if (!room) return <Overview />;
+  if (room === "messages") return name ? <Journey id={name} key={name} /> : <Messages />;
+  if (room === "queue") return <Queue />;
+  if (room === "domains") return name ? <DomainPage name={name} key={name} /> : <Domains />;
+  if (room === "accounts") return name ? <AccountPage address={name} key={name} /> : <Accounts />;
+  return (
+    <Empty title="There is no such page">
+      <p>
+        <a href="/">To the overview</a>
+      </p>
+    </Empty>
+  );
+}
+
+function App() {
+  const [session, setSession] = useState<Session | null>(null);
+  const [isAsked, setAsked] = useState(false);
+  const [isOver, setOver] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+
+  function enter(s: Session) {
+    setCsrfToken(s.csrf_token);
+    setSession(s);
+    setOver(false);
+    startLive();
+  }
+
+  function ask() {
+    setProblem(null);
+    call<Session>("GET", "/session", { quiet: true })
+      .then(enter)
+      .catch((p) => p instanceof Problem && p.body.status !== 401 && setProblem(p))
+      .finally(() => setAsked(true));
+  }
+
+  useEffect(() => {
+    ask();
+    onSignedOut(() => {
+      stopLive();
+      setOver(true);
+    });
+  }, []);
+
+  if (problem) return <Notice problem={problem} retry={ask} />;
+  if (!isAsked) return <p class="boot">Mailstead</p>;
+  if (!session) return <SignIn onEnter={enter} />;
+  return (
+    <>
+      <Shell
+        session={session}
+        onLeave={() => {
+          setCsrfToken("");
+          setSession(null);
+        }}
+      >
+        <Room />
+      </Shell>
+      {isOver && <SignIn onEnter={enter} isAgain />}
+    </>
+  );
+}
+
+applyTheme();
+startRouter();
+const root = document.getElementById("app")!;
+root.replaceChildren();
+render(<App />, root);

@@ -1,0 +1,145 @@
+import { useState } from "preact/hooks";
+import { asCurl } from "../lib/api";
+import { clock, millis, now, plural, size } from "../lib/format";
+import { useResource } from "../lib/resource";
+import type { TraceDetail, TraceEvent } from "../lib/types";
+import { Copy, Notice, Quoted, State, When } from "../ui/parts";
+import { queueAction } from "./queue";
+
+function Step({ e, isRaw }: { e: TraceEvent; isRaw: boolean }) {
+  return (
+    <li class={`step ${e.level}`}>
+      <time dateTime={e.time} title={e.time}>
+        {millis(e.time)}
+      </time>
+      <span class="offset">+{e.offset_ms < 10000 ? `${e.offset_ms} ms` : clock(e.offset_ms / 1000)}</span>
+      <div>
+        <Quoted text={e.text} />
+        {isRaw && (
+          <pre>
+            {e.event}
+            {Object.entries(e.fields).map(([k, v]) => (
+              <span key={k}>
+                {"\n"}
+                {k}=<Quoted text={v} />
+              </span>
+            ))}
+          </pre>
+        )}
+      </div>
+    </li>
+  );
+}
+
+type Recipient = TraceDetail["recipients"][number];
+
+function RecipientRow({ r, reload }: { r: Recipient; reload: () => void }) {
+  const next = r.next_try_at && (Date.parse(r.next_try_at) - now.value) / 1000;
+  return (
+    <li>
+      <State of={r.verdict} /> <Quoted text={r.address} />
+      {r.mailbox && <span> in {r.mailbox}</span>}
+      {r.reason && (
+        <p>
+          {r.reason.plain} <span class="faint">{r.reason.text && <Quoted text={r.reason.text} />}</span>
+        </p>
+      )}
+      {next !== null && next !== "" && (
+        <p>
+          {plural(r.attempts, "try", "tries")} so far, next {next > 0 ? `in ${clock(next)}` : "now"}
+        </p>
+      )}
+      {r.queue_id && (
+        <button onClick={() => queueAction("retry", r.queue_id!, reload)}>Retry now</button>
+      )}
+    </li>
+  );
+}
+
+export function Journey({ id }: { id: string }) {
+  const path = `/traces/${encodeURIComponent(id)}`;
+  const trace = useResource<TraceDetail>(path, {}, ["trace"]);
+  const events = useResource<{ items: TraceEvent[]; truncated: boolean }>(`${path}/events`, {}, ["trace"]);
+  const [isRaw, setRaw] = useState(false);
+  const t = trace.data;
+  if (trace.problem) return <Notice problem={trace.problem} retry={trace.reload} />;
+  if (!t) return <p class="faint">…</p>;
+  return (
+    <>
+      <p class="crumbs">
+        <a href="/messages">Messages</a> › <code>{t.id}</code>
+      </p>
+      <div class="title">
+        <h1>
+          <Quoted text={t.subject} empty="(no subject)" />
+        </h1>
+        <div class="row">
+          <Copy text={location.href} label="Copy link" />
+          <Copy text={asCurl("GET", `${path}/events`)} label="Copy as curl" />
+        </div>
+      </div>
+      <p class="lead">
+        <State of={t.verdict} /> {t.summary}
+      </p>
+      <dl class="facts">
+        <div>
+          <dt>From</dt>
+          <dd>
+            <Quoted text={t.from} empty="<> (a bounce or notice)" />
+          </dd>
+        </div>
+        <div>
+          <dt>When</dt>
+          <dd>
+            <When at={t.time} />
+          </dd>
+        </div>
+        <div>
+          <dt>Size</dt>
+          <dd>{size(t.size)}</dd>
+        </div>
+        {t.ip && (
+          <div>
+            <dt>Handed over by</dt>
+            <dd>
+              {t.ip}
+              {t.user && `, logged in as ${t.user}`}
+            </dd>
+          </div>
+        )}
+        {t.message_id && (
+          <div>
+            <dt>Message-ID</dt>
+            <dd>
+              <Quoted text={t.message_id} />
+            </dd>
+          </div>
+        )}
+      </dl>
+      {t.recipients.length > 0 && (
+        <section aria-labelledby="recipients">
+          <h2 id="recipients">{plural(t.recipients.length, "recipient")}</h2>
+          <ul class="recipients">
+            {t.recipients.map((r) => (
+              <RecipientRow key={r.address} r={r} reload={trace.reload} />
+            ))}
+          </ul>
+        </section>
+      )}
+      <section aria-labelledby="journey">
+        <div class="title">
+          <h2 id="journey">Journey</h2>
+          <label class="check">
+            <input type="checkbox" checked={isRaw} onChange={(e) => setRaw(e.currentTarget.checked)} />
+            Protocol details
+          </label>
+        </div>
+        {events.problem && <Notice problem={events.problem} retry={events.reload} />}
+        <ol class="journey">
+          {events.data?.items.map((e, i) => <Step key={`${e.time}${i}`} e={e} isRaw={isRaw} />)}
+        </ol>
+        {events.data?.truncated && <p class="faint">There are more events than are shown here.</p>}
+      </section>
+    </>
+  );
+}

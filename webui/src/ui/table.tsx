@@ -1,0 +1,128 @@
+// A table that is a list of cards on a phone, walks with j and k, opens with Enter.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useKeys } from "../lib/keys";
+import { go } from "../lib/router";
+
+export interface Column<T> {
+  name: string;
+  cell: (row: T) => ComponentChildren;
+  /** numbers stand right */
+  right?: boolean;
+}
+
+export function Table<T extends { id: string }>(p: {
+  label: string;
+  rows: T[];
+  columns: Column<T>[];
+  open?: (row: T) => string;
+  selected?: Set<string>;
+  onSelect?: (ids: Set<string>) => void;
+  keys?: Record<string, (row: T) => void>;
+}) {
+  const [at, setAt] = useState(-1);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const anchor = useRef(-1);
+  const row = p.rows[at];
+
+  useEffect(() => {
+    body.current?.children[at]?.scrollIntoView({ block: "nearest" });
+  }, [at]);
+
+  function toggle(index: number, isRange: boolean) {
+    if (!p.onSelect || !p.selected || !p.rows[index]) return;
+    const next = new Set(p.selected);
+    const from = isRange && anchor.current >= 0 ? Math.min(anchor.current, index) : index;
+    const to = isRange && anchor.current >= 0 ? Math.max(anchor.current, index) : index;
+    const isOn = !next.has(p.rows[index].id);
+    for (let i = from; i <= to; i++) {
+      if (isOn) next.add(p.rows[i]!.id);
+      else next.delete(p.rows[i]!.id);
+    }
+    anchor.current = index;
+    p.onSelect(next);
+  }
+
+  const keys: Record<string, (e: KeyboardEvent) => void> = {
+    j: () => setAt(Math.min(p.rows.length - 1, at + 1)),
+    k: () => setAt(Math.max(0, at - 1)),
+  };
+  if (row && p.open) keys.Enter = () => go(p.open!(row));
+  if (p.onSelect) {
+    keys.x = () => toggle(at, false);
+    keys.X = () => toggle(at, true);
+  }
+  for (const [key, fn] of Object.entries(p.keys ?? {})) keys[key] = () => row && fn(row);
+  useKeys(keys);
+
+  const isAll = p.rows.length > 0 && p.rows.every((r) => p.selected?.has(r.id));
+  return (
+    <table>
+      <caption class="hidden">{p.label}</caption>
+      <thead>
+        <tr>
+          {p.onSelect && (
+            <th class="pick">
+              <input
+                type="checkbox"
+                aria-label="Select all on this page"
+                checked={isAll}
+                onChange={() => p.onSelect!(new Set(isAll ? [] : p.rows.map((r) => r.id)))}
+              />
+            </th>
+          )}
+          {p.columns.map((c) => (
+            <th key={c.name} scope="col" class={c.right ? "right" : ""}>
+              {c.name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody ref={body}>
+        {p.rows.map((r, i) => (
+          <tr key={r.id} class={i === at ? "at" : ""} aria-selected={p.selected?.has(r.id)}>
+            {p.onSelect && (
+              <td class="pick">
+                <input
+                  type="checkbox"
+                  aria-label="Select this row"
+                  checked={p.selected?.has(r.id)}
+                  onClick={(e) => {
+                    e.preventDefault();
+                    toggle(i, e.shiftKey);
+                  }}
+                />
+              </td>
+            )}
+            {p.columns.map((c) => (
+              <td key={c.name} data-name={c.name} class={c.right ? "right" : ""}>
+                {c.cell(r)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Cursor paging: newer and older, no page numbers. */
+export function Pager(p: {
+  prev: string | null;
+  next: string | null;
+  onGo: (cursor: string | undefined) => void;
+  words?: [string, string];
+}) {
+  if (!p.prev && !p.next) return null;
+  const [back, on] = p.words ?? ["Back", "More"];
+  return (
+    <nav class="pager" aria-label="Pages">
+      <button disabled={!p.prev} onClick={() => p.onGo(p.prev ?? undefined)}>
+        {back}
+      </button>
+      <button disabled={!p.next} onClick={() => p.onGo(p.next ?? undefined)}>
+        {on}
+      </button>
+    </nav>
+  );
+}
