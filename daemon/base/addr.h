@@ -45,6 +45,9 @@ void addr_format(struct strbuf *out, const struct addr *a);
 /* The text of addr_format_ip in a buffer of the caller's; for logs and keys. */
 struct str addr_ip_text(const struct addr *a, char (*buffer)[ADDR_TEXT_MAX]);
 
+/* ::ffff:a.b.c.d becomes a.b.c.d. */
+void addr_unmap(struct addr *a);
+
 /* The same family and address; ports are not looked at. */
 bool addr_eq_ip(const struct addr *a, const struct addr *b);
 /* 127.0.0.0/8 and ::1. */

@@ -17,6 +17,7 @@
 struct loop;
 typedef void loop_fn(void *arg);
 
+/* Also makes the process ignore SIGPIPE: a peer that went away is an error of write. */
 struct loop *loop_new(void);
 /* Everything made on the loop must be gone before (watches, timers, signals, wakes);
    work that still runs is waited for and its `done` is called. */
@@ -59,7 +60,8 @@ timer_is_set(const struct timer *t)
 
 /* A descriptor that is watched; the descriptor stays the caller's and must be open until
    watch_free. It is made non-blocking. Events are those that poll(2) calls level
-   triggered; an error on the descriptor counts as both. */
+   triggered; an error on the descriptor counts as both, and ends the watching until
+   watch_set is called again. */
 struct watch;
 enum {
 	WATCH_READ = 1,
@@ -71,6 +73,8 @@ struct watch *watch_new(struct loop *l, int fd, watch_fn *fn, void *arg);
 /* Sets what is watched for: WATCH_READ | WATCH_WRITE, or 0. No system call where
    nothing changes. */
 void watch_set(struct watch *w, unsigned events);
+/* What is watched for now. */
+unsigned watch_events(const struct watch *w);
 /* fn is not called again; the descriptor may be closed afterwards. */
 void watch_free(struct watch **w);
 

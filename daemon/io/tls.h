@@ -31,6 +31,9 @@ struct tls_server;
 struct tls_pair {
 	struct str certificate_path; /* PEM, leaf first, chain behind */
 	struct str key_path;         /* PEM, without a pass phrase */
+	struct str certificate_pem,
+		key_pem; /* their content, where somebody else has read
+	                    them: then the paths only name them */
 };
 
 /* A server without a certificate: handshakes fail until tls_server_load succeeds. */

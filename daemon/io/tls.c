@@ -1,0 +1,714 @@
+#include "io/tls.h"
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/strbuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	SERVER_MAGIC = 0x746c7373,
+	CONN_MAGIC = 0x746c7363,
+	PAIRS_MAX = 4096,
+	PEM_MAX = 1 << 20,
+	ERROR_MAX = 160,
+	SELF_SIGNED_DAYS = 3650,
+};
+
+/* TLS 1.2: ephemeral keys and AEAD only. TLS 1.3 has nothing else. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+struct tls_server {
+	uint32_t magic;
+	SSL_CTX **contexts; /* one for each pair, the first for unknown names */
+	size_t count;
+	int64_t expires_ms;
+};
+
+struct tls_conn {
+	uint32_t magic;
+	enum tls_alpn alpn;
+	SSL *ssl;
+	struct tls_server *server; /* NULL: a client */
+	bool is_up, is_broken, said_goodbye;
+	char error[ERROR_MAX];
+	struct tls_info info;
+};
+
+static const struct str alpn_words[] = {
+	[TLS_ALPN_NONE] = STR_INIT(""),         [TLS_ALPN_SMTP] = STR_INIT("smtp"),
+	[TLS_ALPN_IMAP] = STR_INIT("imap"),     [TLS_ALPN_POP3] = STR_INIT("pop3"),
+	[TLS_ALPN_HTTP] = STR_INIT("http/1.1"),
+};
+
+/* The oldest error of OpenSSL's queue, in its words; empties the queue. */
+static const char *
+library_error(void)
+{
+	unsigned long code = ERR_get_error();
+	const char *text = code ? ERR_reason_error_string(code) : NULL;
+
+	ERR_clear_error();
+	return text ? text : code ? "unknown error" : "connection lost";
+}
+
+/* ── contexts ── */
+
+static int
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
+        const unsigned char *in, unsigned int in_n, void *arg)
+{
+	struct tls_conn *c = CAST(tls_conn, CONN_MAGIC, SSL_get_app_data(ssl));
+	struct str ours = alpn_words[c->alpn];
+	unsigned int i = 0;
+
+	(void)arg;
+	while (i < in_n) {
+		unsigned int n = in[i++];
+
+		if (n > in_n - i)
+			break;
+		if (ours.n && str_eq(str_make(in + i, n), ours)) {
+			*out = in + i;
+			*out_n = (unsigned char)n;
+			return SSL_TLSEXT_ERR_OK;
+		}
+		i += n;
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void
+keep_sni(struct tls_conn *c, const char *name)
+{
+	struct str s = str_first(str_from(name), sizeof(c->info.sni) - 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		c->info.sni[i] = byte_lower(s.p[i]);
+	c->info.sni[s.n] = '\0';
+}
+
+static int
+on_sni(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_conn *c = CAST(tls_conn, CONN_MAGIC, SSL_get_app_data(ssl));
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	struct tls_server *t = c->server;
+
+	(void)alert;
+	(void)arg;
+	if (!name)
+		return SSL_TLSEXT_ERR_NOACK;
+	keep_sni(c, name);
+	for (size_t i = 0; i < t->count; i++) {
+		X509 *leaf = SSL_CTX_get0_certificate(t->contexts[i]);
+
+		if (X509_check_host(leaf, c->info.sni, 0, 0, NULL) == 1) {
+			(void)SSL_set_SSL_CTX(ssl, t->contexts[i]);
+			break;
+		}
+	}
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *
+context_new(const SSL_METHOD *method)
+{
+	SSL_CTX *ctx = SSL_CTX_new(method);
+
+	CHECK(ctx);
+	CHECK(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+	                                       SSL_OP_IGNORE_UNEXPECTED_EOF |
+	                                       SSL_OP_CIPHER_SERVER_PREFERENCE |
+	                                       SSL_OP_PRIORITIZE_CHACHA);
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
+	                                    SSL_MODE_ENABLE_PARTIAL_WRITE |
+	                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	return ctx;
+}
+
+static SSL_CTX *
+server_context_new(void)
+{
+	SSL_CTX *ctx = context_new(TLS_server_method());
+
+	CHECK(SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1);
+	(void)SSL_CTX_set_num_tickets(ctx, 1);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	(void)SSL_CTX_set_tlsext_servername_callback(ctx, on_sni);
+	return ctx;
+}
+
+/* Made once and kept: [TLS_CHECK_NONE], [TLS_CHECK_NAME]. */
+static SSL_CTX *client_contexts[2];
+
+static SSL_CTX *
+client_context(enum tls_check check)
+{
+	SSL_CTX *ctx = client_contexts[check];
+
+	if (ctx)
+		return ctx;
+	ctx = context_new(TLS_client_method());
+	/* Roots by hashed directory are read when they are needed; the one big file would
+	   cost megabytes in every process that only wants opportunistic TLS. */
+	(void)SSL_CTX_set_default_verify_dir(ctx);
+	if (check == TLS_CHECK_NAME) {
+		CHECK(SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1);
+		(void)SSL_CTX_set_default_verify_file(ctx);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	} else {
+		/* Weak keys on the other side are still better than no TLS (RFC 7435). */
+		CHECK(SSL_CTX_set_cipher_list(ctx, "DEFAULT:@SECLEVEL=1") == 1);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	}
+	client_contexts[check] = ctx;
+	return ctx;
+}
+
+/* ── certificates ── */
+
+struct tls_server *
+tls_server_new(void)
+{
+	struct tls_server *t = mem_alloc(sizeof(*t));
+
+	t->magic = SERVER_MAGIC;
+	return t;
+}
+
+static void
+contexts_free(SSL_CTX **contexts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		SSL_CTX_free(contexts[i]); /* lives on in running connections */
+	mem_free(contexts);
+}
+
+void
+tls_server_free(struct tls_server **tp)
+{
+	struct tls_server *t = *tp;
+
+	if (!t)
+		return;
+	*tp = NULL;
+	contexts_free(t->contexts, t->count);
+	mem_free(t);
+}
+
+bool
+tls_server_is_ready(const struct tls_server *t)
+{
+	return t->count > 0;
+}
+
+int64_t
+tls_server_expires_ms(const struct tls_server *t)
+{
+	return t->expires_ms;
+}
+
+static enum err
+read_file(struct str path, struct strbuf *out, struct diag *diag)
+{
+	char name[4096];
+	struct strbuf b = strbuf_on(name);
+	enum err e = OK;
+	int fd;
+
+	strbuf_add(&b, path);
+	fd = open(strbuf_cstr(&b), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return diag_set(diag, ERR_CONFIG, "%s: %s", name, strerrordesc_np(errno));
+	for (;;) {
+		char *p = strbuf_reserve(out, 4096);
+		ssize_t n = p ? read(fd, p, 4096) : -1;
+
+		if (n <= 0) {
+			if (n < 0)
+				e = diag_set(diag, ERR_CONFIG, "%s: cannot be read",
+				             name);
+			break;
+		}
+		out->n += (size_t)n;
+	}
+	(void)close(fd);
+	return e;
+}
+
+/* No pass phrase is ever asked for. */
+static int
+no_passphrase(char *p, int n, int is_writing, void *arg)
+{
+	(void)p;
+	(void)n;
+	(void)is_writing;
+	(void)arg;
+	return -1;
+}
+
+static bool
+use_chain(SSL_CTX *ctx, BIO *bio)
+{
+	X509 *leaf = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL), *issuer;
+	bool ok = leaf && SSL_CTX_use_certificate(ctx, leaf) == 1;
+
+	X509_free(leaf);
+	while (ok &&
+	       (issuer = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+		if (SSL_CTX_add0_chain_cert(ctx, issuer) != 1) {
+			X509_free(issuer);
+			ok = false;
+		}
+	}
+	/* The end of the file is the usual end of the chain, and an error to OpenSSL. */
+	if (ok && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+		ERR_clear_error();
+	return ok && ERR_peek_error() == 0;
+}
+
+static bool
+use_key(SSL_CTX *ctx, BIO *bio)
+{
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static enum err
+use_pem(SSL_CTX *ctx, struct str path, struct str pem, bool (*use)(SSL_CTX *, BIO *),
+        const char *what, struct diag *diag)
+{
+	struct strbuf content = strbuf_heap(PEM_MAX);
+	enum err e = OK;
+	BIO *bio;
+
+	if (pem.n)
+		strbuf_add(&content, pem);
+	else
+		e = read_file(path, &content, diag);
+	if (e == OK && content.n) {
+		bio = BIO_new_mem_buf(content.p, (int)content.n);
+		ERR_clear_error();
+		if (!bio || !use(ctx, bio))
+			e = diag_set(diag, ERR_CONFIG, "%.*s: no usable %s in it: %s",
+			             STR_ARG(path), what, library_error());
+		BIO_free(bio);
+	} else if (e == OK) {
+		e = diag_set(diag, ERR_CONFIG, "%.*s: empty", STR_ARG(path));
+	}
+	if (content.n)
+		OPENSSL_cleanse(content.p, content.n);
+	strbuf_release(&content);
+	return e;
+}
+
+static int64_t
+expires_ms(const X509 *leaf)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1)
+		return 0;
+	return (int64_t)timegm(&tm) * 1000;
+}
+
+static enum err
+load_pair(const struct tls_pair *p, SSL_CTX **ctx_out, int64_t *expires_out,
+          struct diag *diag)
+{
+	SSL_CTX *ctx = server_context_new();
+	enum err e = use_pem(ctx, p->certificate_path, p->certificate_pem, use_chain,
+	                     "certificate", diag);
+
+	if (e == OK)
+		e = use_pem(ctx, p->key_path, p->key_pem, use_key, "private key", diag);
+	if (e == OK && SSL_CTX_check_private_key(ctx) != 1)
+		e = diag_set(diag, ERR_CONFIG,
+		             "%.*s: does not belong to the certificate %.*s",
+		             STR_ARG(p->key_path), STR_ARG(p->certificate_path));
+	ERR_clear_error();
+	if (e != OK) {
+		SSL_CTX_free(ctx);
+		return e;
+	}
+	*ctx_out = ctx;
+	*expires_out = expires_ms(SSL_CTX_get0_certificate(ctx));
+	return OK;
+}
+
+enum err
+tls_server_load(struct tls_server *t, const struct tls_pair *pairs, size_t n,
+                struct diag *diag)
+{
+	int64_t first_ends_ms = 0, ends_ms;
+	SSL_CTX **contexts;
+
+	if (!n || n > PAIRS_MAX)
+		return diag_set(diag, ERR_CONFIG, "%zu certificates", n);
+	contexts = mem_alloc(size_mul(n, sizeof(SSL_CTX *)));
+	for (size_t i = 0; i < n; i++) {
+		enum err e = load_pair(&pairs[i], &contexts[i], &ends_ms, diag);
+
+		if (e != OK) {
+			contexts_free(contexts, i);
+			return e;
+		}
+		if (i == 0)
+			first_ends_ms = ends_ms;
+		if (ends_ms <= clock_unix_ms())
+			log_line(LEVEL_WARN, "tls.certificate.expired", "path=%.*s",
+			         STR_ARG(pairs[i].certificate_path));
+	}
+	contexts_free(t->contexts, t->count);
+	t->contexts = contexts;
+	t->count = n;
+	t->expires_ms = first_ends_ms;
+	return OK;
+}
+
+/* ── the self-signed pair ── */
+
+static bool
+add_extension(X509 *x, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *extension;
+	bool ok;
+
+	X509V3_set_ctx_nodb(&ctx);
+	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	ok = extension && X509_add_ext(x, extension, -1) == 1;
+	X509_EXTENSION_free(extension);
+	return ok;
+}
+
+static bool
+fill_certificate(X509 *x, EVP_PKEY *key, struct str hostname)
+{
+	char names[512];
+	struct strbuf b = strbuf_on(names);
+	unsigned char serial[16];
+	X509_NAME *name = X509_get_subject_name(x);
+	BIGNUM *number;
+	bool ok;
+
+	if (RAND_bytes(serial, sizeof(serial)) != 1)
+		return false;
+	serial[0] &= 0x7f;
+	number = BN_bin2bn(serial, sizeof(serial), NULL);
+	ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x));
+	BN_free(number);
+	strbuf_printf(&b, "DNS:%.*s", STR_ARG(hostname));
+	if (!str_eq(hostname, STR("localhost")))
+		strbuf_lit(&b, ",DNS:localhost");
+	strbuf_lit(&b, ",IP:127.0.0.1,IP:::1");
+	/* A name of more than 64 bytes fits no CN; the alternative name is what counts.
+	 */
+	if (hostname.n <= 64)
+		ok = ok && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+		                                      (const unsigned char *)hostname.p,
+		                                      (int)hostname.n, -1, 0) == 1;
+	return ok && X509_set_version(x, X509_VERSION_3) == 1 &&
+	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
+	       X509_time_adj_ex(X509_getm_notAfter(x), SELF_SIGNED_DAYS, 0, NULL) &&
+	       X509_set_pubkey(x, key) == 1 && X509_set_issuer_name(x, name) == 1 &&
+	       add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+	       add_extension(x, NID_key_usage, "critical,digitalSignature") &&
+	       add_extension(x, NID_ext_key_usage, "serverAuth") && !b.overflow &&
+	       add_extension(x, NID_subject_alt_name, strbuf_cstr(&b)) &&
+	       X509_sign(x, key, EVP_sha256()) > 0;
+}
+
+static enum err
+write_file(const char *path, unsigned mode, BIO *content, struct diag *diag)
+{
+	char temporary[4096];
+	struct strbuf b = strbuf_on(temporary);
+	char *p;
+	long n = BIO_get_mem_data(content, &p);
+	bool ok;
+	int fd;
+
+	strbuf_printf(&b, "%s.new", path);
+	(void)unlink(strbuf_cstr(&b));
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return diag_set(diag, ERR_IO, "%s: %s", temporary,
+		                strerrordesc_np(errno));
+	ok = write(fd, p, (size_t)n) == n && fsync(fd) == 0;
+	ok = close(fd) == 0 && ok;
+	if (!ok || rename(temporary, path) != 0)
+		return diag_set(diag, ERR_IO, "%s: cannot be written", path);
+	return OK;
+}
+
+static enum err
+write_pair(X509 *x, EVP_PKEY *key, const char *certificate_path, const char *key_path,
+           struct diag *diag)
+{
+	BIO *certificate_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_secmem());
+	enum err e = ERR_INTERNAL;
+
+	/* The certificate is written last: where it is, its key is too. */
+	if (certificate_pem && key_pem && PEM_write_bio_X509(certificate_pem, x) == 1 &&
+	    PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) == 1) {
+		e = write_file(key_path, 0600, key_pem, diag);
+		if (e == OK)
+			e = write_file(certificate_path, 0644, certificate_pem, diag);
+	}
+	BIO_free(certificate_pem);
+	BIO_free(key_pem);
+	return e;
+}
+
+enum err
+tls_make_self_signed(struct str hostname, const char *certificate_path,
+                     const char *key_path, bool *made_out, struct diag *diag)
+{
+	EVP_PKEY *key;
+	X509 *x;
+	enum err e;
+
+	*made_out = false;
+	if (access(certificate_path, F_OK) == 0 && access(key_path, F_OK) == 0)
+		return OK;
+	key = EVP_EC_gen("P-256");
+	x = X509_new();
+	if (key && x && fill_certificate(x, key, hostname))
+		e = write_pair(x, key, certificate_path, key_path, diag);
+	else
+		e = diag_set(diag, ERR_INTERNAL, "%s", library_error());
+	X509_free(x);
+	EVP_PKEY_free(key);
+	*made_out = e == OK;
+	return e;
+}
+
+/* ── connections ── */
+
+static struct tls_conn *
+conn_new(SSL_CTX *ctx, int fd)
+{
+	struct tls_conn *c;
+	SSL *ssl = SSL_new(ctx);
+
+	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		ERR_clear_error();
+		return NULL;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->magic = CONN_MAGIC;
+	c->ssl = ssl;
+	SSL_set_app_data(ssl, c);
+	return c;
+}
+
+struct tls_conn *
+tls_conn_server(struct tls_server *t, int fd, enum tls_alpn alpn)
+{
+	struct tls_conn *c;
+
+	CHECK(t->magic == SERVER_MAGIC);
+	c = t->count ? conn_new(t->contexts[0], fd) : NULL;
+	if (!c)
+		return NULL;
+	c->alpn = alpn;
+	c->server = t;
+	SSL_set_accept_state(c->ssl);
+	return c;
+}
+
+struct tls_conn *
+tls_conn_client(const struct tls_client *client, int fd)
+{
+	struct tls_conn *c = conn_new(client_context(client->check), fd);
+	char name[256];
+	struct strbuf b = strbuf_on(name);
+
+	if (!c)
+		return NULL;
+	strbuf_add(&b, client->name);
+	if (client->name.n && !b.overflow && b.n < sizeof(name)) {
+		const char *cstr = strbuf_cstr(&b);
+
+		(void)SSL_set_tlsext_host_name(c->ssl, cstr);
+		SSL_set_hostflags(c->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+		(void)SSL_set1_host(c->ssl, cstr);
+	}
+	SSL_set_connect_state(c->ssl);
+	return c;
+}
+
+void
+tls_conn_free(struct tls_conn **cp)
+{
+	struct tls_conn *c = *cp;
+
+	if (!c)
+		return;
+	*cp = NULL;
+	SSL_free(c->ssl);
+	mem_free(c);
+}
+
+static void
+set_error(struct tls_conn *c, const char *text)
+{
+	struct strbuf b = strbuf_fixed(c->error, sizeof(c->error) - 1);
+
+	strbuf_add(&b, str_first(str_from(text), sizeof(c->error) - 2));
+	c->error[b.n] = '\0';
+}
+
+/* What OpenSSL's result r means. */
+static enum tls_want
+judge(struct tls_conn *c, int r)
+{
+	int saved = errno;
+
+	switch (SSL_get_error(c->ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_WANT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WANT_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_EOF;
+	case SSL_ERROR_SYSCALL:
+		c->is_broken = true;
+		if (ERR_peek_error() == 0) {
+			set_error(c, saved ? strerrordesc_np(saved) : "connection lost");
+			return TLS_FAILED;
+		}
+		break;
+	default:
+		c->is_broken = true;
+		break;
+	}
+	set_error(c, library_error());
+	return TLS_FAILED;
+}
+
+static void
+fill_info(struct tls_conn *c)
+{
+	struct tls_info *info = &c->info;
+	long result;
+	X509 *leaf;
+
+	info->version = SSL_get_version(c->ssl);
+	info->cipher = SSL_get_cipher_name(c->ssl);
+	info->bits = SSL_get_cipher_bits(c->ssl, NULL);
+	info->resumed = SSL_session_reused(c->ssl) == 1;
+	info->verify_text = "";
+	if (c->server)
+		return;
+	result = SSL_get_verify_result(c->ssl);
+	info->verified = result == X509_V_OK;
+	info->verify_text = X509_verify_cert_error_string(result);
+	leaf = SSL_get0_peer_certificate(c->ssl);
+	if (leaf)
+		(void)X509_digest(leaf, EVP_sha256(), info->leaf_sha256, NULL);
+	else
+		info->verified = false;
+}
+
+enum tls_want
+tls_conn_handshake(struct tls_conn *c)
+{
+	enum tls_want want;
+	int r;
+
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_do_handshake(c->ssl);
+	if (r == 1) {
+		c->is_up = true;
+		fill_info(c);
+		return TLS_DONE;
+	}
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+		ERR_clear_error();
+		c->is_broken = true;
+		set_error(c,
+		          X509_verify_cert_error_string(SSL_get_verify_result(c->ssl)));
+		return TLS_UNVERIFIED;
+	}
+	want = judge(c, r);
+	if (want == TLS_EOF || want == TLS_FAILED) {
+		if (!c->error[0])
+			set_error(c, "closed during the handshake");
+		return TLS_FAILED;
+	}
+	return want;
+}
+
+enum tls_want
+tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *n_out)
+{
+	int r;
+
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_read_ex(c->ssl, p, n, n_out);
+	return r == 1 ? TLS_DONE : judge(c, r);
+}
+
+enum tls_want
+tls_conn_write(struct tls_conn *c, const void *p, size_t n, size_t *n_out)
+{
+	int r;
+
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_write_ex(c->ssl, p, n, n_out);
+	return r == 1 ? TLS_DONE : judge(c, r);
+}
+
+void
+tls_conn_goodbye(struct tls_conn *c)
+{
+	if (!c->is_up || c->is_broken || c->said_goodbye)
+		return;
+	c->said_goodbye = true;
+	(void)SSL_shutdown(c->ssl);
+	ERR_clear_error();
+}
+
+bool
+tls_conn_has_pending(const struct tls_conn *c)
+{
+	return SSL_has_pending(c->ssl) == 1;
+}
+
+const struct tls_info *
+tls_conn_info(const struct tls_conn *c)
+{
+	return &c->info;
+}
+
+const char *
+tls_conn_error(const struct tls_conn *c)
+{
+	return c->error;
+}
