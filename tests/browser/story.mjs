@@ -1,0 +1,277 @@
+// node story.mjs: URL, NAME, PASSWORD, SHOTS, and the helper commands in the environment; see
+// README.md. Prints a line for each step and "N passed, N failed".
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../../webui/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const { URL: BASE, NAME, PASSWORD, SHOTS, SEND_IN, SUBMIT } = process.env;
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const ANN = "kim@shop.example";
+
+let passed = 0;
+let failed = 0;
+const complaints = [];
+
+async function step(name, fn) {
+  try {
+    await fn();
+    if (complaints.length) throw new Error(complaints.splice(0).join("\n"));
+    passed++;
+    console.log(`ok   ${name}`);
+  } catch (error) {
+    failed++;
+    complaints.length = 0;
+    console.log(`FAIL ${name}\n     ${String(error.stack ?? error).replaceAll("\n", "\n     ")}`);
+    await page.screenshot({ path: `${SHOTS}/failed-${failed}.png` }).catch(() => {});
+  }
+}
+
+function must(held, what) {
+  if (!held) throw new Error(what);
+}
+
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage"],
+});
+const context = await browser.newContext({
+  ignoreHTTPSErrors: true,
+  viewport: { width: 1280, height: 860 },
+  bypassCSP: false,
+});
+const page = await context.newPage();
+page.setDefaultTimeout(15000);
+
+let requests = [];
+page.on("request", (r) => {
+  requests.push(r.url());
+  if (!r.url().startsWith(BASE) && !r.url().startsWith("data:"))
+    complaints.push(`request to ${r.url()}`);
+});
+page.on("console", (m) => {
+  // A refused sign-in is a 401 that the page handles; the browser logs it all the same.
+  if (m.type() === "error" && !/status of 40[1349]/.test(m.text())) complaints.push(m.text());
+});
+page.on("pageerror", (e) => complaints.push(`page error ${e}`));
+
+/** Serious findings of axe on what is shown now. The driver's own script needs no CSP. */
+async function axe(where) {
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("Page.setBypassCSP", { enabled: true });
+  await cdp.send("Runtime.evaluate", { expression: axeSource });
+  const { result } = await cdp.send("Runtime.evaluate", {
+    expression: `axe.run({resultTypes:["violations"]}).then(r => JSON.stringify(r.violations
+      .filter(v => v.impact === "serious" || v.impact === "critical")
+      .map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html).join(" | "))))`,
+    awaitPromise: true,
+  });
+  await cdp.detach();
+  const found = JSON.parse(result.value);
+  must(found.length === 0, `axe on ${where}: ${found.join("\n")}`);
+}
+
+async function theme(word) {
+  await page.getByLabel("Theme").selectOption(word);
+}
+
+async function shot(name) {
+  await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
+}
+
+async function waitFor(question, what, seconds = 20) {
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end) {
+    if (await question()) return;
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  throw new Error(`${what}: not within ${seconds} s`);
+}
+
+await step("the first page is small, strict and its own", async () => {
+  const answer = await page.goto(BASE + "/");
+  const h = answer.headers();
+  must(/default-src 'none'/.test(h["content-security-policy"] ?? ""), "Content-Security-Policy");
+  must(/require-trusted-types-for/.test(h["content-security-policy"]), "trusted types");
+  must(h["x-content-type-options"] === "nosniff", "nosniff");
+  must(h["referrer-policy"] === "no-referrer", "Referrer-Policy");
+  await page.getByRole("heading", { name: "Mailstead" }).waitFor();
+  must(requests.length <= 6, `${requests.length} requests: ${requests.join(" ")}`);
+  await axe("sign-in");
+});
+
+await step("a wrong password is refused and nothing is shown", async () => {
+  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Password").fill("not this one");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  must((await page.getByRole("navigation", { name: "Rooms" }).count()) === 0, "no rooms");
+});
+
+await step("the owner signs in", async () => {
+  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  const cookies = await context.cookies();
+  const session = cookies.find((c) => /mailstead/.test(c.name));
+  must(session?.httpOnly && session.sameSite === "Strict", "cookie HttpOnly and SameSite=Strict");
+  if (BASE.startsWith("https:")) must(session.secure && session.name.startsWith("__Host-"), "__Host- cookie");
+});
+
+await step("a domain is added", async () => {
+  await page.getByRole("link", { name: "Domains" }).click();
+  await page.getByRole("button", { name: "Add domain" }).first().click();
+  await page.getByRole("dialog").getByLabel("Domain").fill("not a domain");
+  await page.getByRole("dialog").getByRole("button", { name: "Add domain" }).click();
+  await page.getByRole("dialog").locator(".error, .notice").first().waitFor();
+  await axe("dialog with an error");
+  await page.getByRole("dialog").getByLabel("Domain").fill("shop.example");
+  await page.getByRole("dialog").getByRole("button", { name: "Add domain" }).click();
+  await page.getByRole("link", { name: "shop.example" }).waitFor();
+});
+
+await step("an account is added", async () => {
+  await page.getByRole("link", { name: "Accounts", exact: true }).click();
+  await page.getByRole("button", { name: "Add account" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Address").fill(ANN);
+  await dialog.getByLabel("Name of the person").fill("Kim");
+  await dialog.getByRole("button", { name: "Make one" }).click();
+  must((await dialog.getByLabel("Password").inputValue()).length >= 16, "a long password was made");
+  await dialog.getByRole("button", { name: "Add account" }).click();
+  await page.getByRole("link", { name: ANN }).waitFor();
+});
+
+await step("an alias is added and resolves", async () => {
+  await page.getByRole("button", { name: "Add alias" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Address").fill("sales@shop.example");
+  await dialog.getByLabel("Goes to").fill(ANN);
+  await dialog.getByRole("button", { name: "Add alias" }).click();
+  await page.getByRole("cell", { name: "sales@shop.example" }).waitFor();
+  await page.getByLabel("Any address").fill("sales@shop.example");
+  await page.getByRole("button", { name: "Look" }).click();
+  await page.locator(".tree").getByText(ANN).waitFor();
+});
+
+await step("a mail is seen coming in, found and told step by step", async () => {
+  await page.getByRole("link", { name: "Overview" }).click();
+  execFileSync("sh", ["-c", SEND_IN], { env: { ...process.env, RCPT: ANN, SUBJECT: "First <b>mail</b>" } });
+  await page.getByRole("cell", { name: ANN }).first().waitFor();
+  await page.getByRole("searchbox", { name: /Find a message/ }).fill(`to:${ANN}`);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Messages" }).waitFor();
+  await page.getByRole("cell", { name: "First <b>mail</b>" }).waitFor();
+  await page.locator("tbody tr").first().getByRole("link").first().click();
+  await page.getByRole("heading", { name: "Journey" }).waitFor();
+  await page.locator(".journey").getByText(/Accepted from/).waitFor();
+  await page.locator(".journey").getByText(/INBOX/).waitFor();
+  await page.getByLabel("Protocol details").check();
+  await page.locator(".journey pre").first().waitFor();
+  await axe("journey");
+  await shot("journey");
+});
+
+await step("a refusal is found as well", async () => {
+  execFileSync("sh", ["-c", `${SEND_IN} || true`], { env: { ...process.env, RCPT: "nobody@shop.example", SUBJECT: "x" } });
+  await waitFor(async () => {
+    await page.goto(`${BASE}/messages?q=${encodeURIComponent("to:nobody@shop.example")}`);
+    await page.locator("tbody tr, .empty").first().waitFor();
+    return (await page.locator("tbody").getByText("refused").count()) > 0;
+  }, "refusal listed");
+});
+
+await step("a waiting message shows its reason and is retried", async () => {
+  execFileSync("sh", ["-c", SUBMIT], { env: { ...process.env, RCPT: "x@down.odd.example", SUBJECT: "to a dead host" } });
+  await page.getByRole("link", { name: /^Queue/ }).click();
+  const row = page.locator("tbody tr", { hasText: "x@down.odd.example" });
+  await row.waitFor();
+  await waitFor(async () => Number(await row.locator('td[data-name="Tries"]').textContent()) >= 1, "a try");
+  await waitFor(async () => !/no try yet/.test(await row.locator('td[data-name="Why"]').textContent()), "a reason");
+  const before = Number(await row.locator('td[data-name="Tries"]').textContent());
+  await row.getByRole("button", { name: "Retry" }).click();
+  await page.getByRole("status").getByText(/set to try now/).waitFor();
+  await waitFor(async () => Number(await row.locator('td[data-name="Tries"]').textContent()) > before, "another try");
+  await shot("queue");
+});
+
+await step("the keyboard alone holds it, and undo lets it go", async () => {
+  await page.keyboard.press("j");
+  await page.keyboard.press("h");
+  await page.locator("tbody tr").first().locator('td[data-name="State"]', { hasText: "held" }).waitFor();
+  await page.keyboard.press("u");
+  await waitFor(async () => (await page.locator("tbody tr", { hasText: "held" }).count()) === 0, "released");
+  await page.keyboard.press("g");
+  await page.keyboard.press("d");
+  await page.getByRole("heading", { name: "Domains" }).waitFor();
+});
+
+await step("many at once: a plan first, then exactly that", async () => {
+  await page.getByRole("link", { name: /^Queue/ }).click();
+  await page.getByLabel("Select all on this page").check();
+  await page.getByRole("toolbar").getByRole("button", { name: "Delete" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("x@down.odd.example").waitFor();
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await page.getByText("Nothing waiting").waitFor();
+});
+
+const ROOMS = [["/", "Overview"], ["/messages", "Messages"], ["/queue", "Queue"], ["/domains", "Domains"],
+  ["/accounts", "Accounts and aliases"], ["/domains/shop.example", "shop.example"], [`/accounts/${ANN}`, ANN]];
+
+for (const word of ["light", "dark", "contrast"]) {
+  await step(`axe finds nothing serious in the ${word} theme`, async () => {
+    for (const [path, heading] of ROOMS) {
+      await page.goto(BASE + path);
+      await page.getByRole("heading", { name: heading, exact: true }).first().waitFor();
+      await theme(word);
+      await axe(`${path} (${word})`);
+      if (word !== "contrast") await shot(`${heading.toLowerCase().replaceAll(/\W+/g, "-")}-${word}`);
+    }
+  });
+}
+
+await step("a phone shows everything without scrolling sideways", async () => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const [path, heading] of ROOMS) {
+    await page.goto(BASE + path);
+    await page.getByRole("heading", { name: heading, exact: true }).first().waitFor();
+    await theme("light");
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    must(wide <= 0, `${path} is ${wide} pixels too wide`);
+    await shot(`${heading.toLowerCase().replaceAll(/\W+/g, "-")}-phone`);
+  }
+  await page.setViewportSize({ width: 1280, height: 860 });
+});
+
+await step("an old tab asks to sign in again and keeps its place", async () => {
+  await page.goto(`${BASE}/accounts`);
+  await page.getByRole("heading", { name: "Accounts and aliases" }).waitFor();
+  await context.clearCookies();
+  await page.getByLabel("Find an account").fill("kim");
+  await page.getByText("Your session has ended").waitFor();
+  await page.locator(".signin").getByLabel("Name").fill(NAME);
+  await page.locator(".signin").getByLabel("Password").fill(PASSWORD);
+  await page.locator(".signin").getByRole("button", { name: "Sign in" }).click();
+  await waitFor(async () => (await page.locator(".signin").count()) === 0, "signed in again");
+  must(page.url().endsWith("/accounts"), "still there");
+});
+
+await step("signing out ends the session on the server", async () => {
+  const cookies = await context.cookies();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await context.addCookies(cookies.map((c) => ({ ...c, expires: -1 })));
+  const answer = await page.request.get(`${BASE}/api/v1/session`);
+  must(answer.status() === 401, `the old cookie gives ${answer.status()}`);
+});
+
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
