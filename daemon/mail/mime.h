@@ -25,8 +25,8 @@
 enum {
 	MIME_PARTS_MAX = 1000, /* parts of one message, all levels together */
 	MIME_DEPTH_MAX = 32,   /* levels of multiparts and messages in each other */
-	MIME_NO_PART = UINT32_MAX,
 };
+#define MIME_NO_PART UINT32_MAX /* no enumerator: those are ints */
 
 enum mime_kind {
 	MIME_LEAF,
