@@ -63,15 +63,20 @@ or_none(struct str s)
 	return s.n ? s : (struct str){ NULL, 0 };
 }
 
+/* A group that was begun is ended, for which one entry more than max may be. */
 static void
 add_entry(struct parser *p, const struct list_entry *e)
 {
+	if (p->count >= p->max && e->kind != LIST_GROUP_END) {
+		p->is_cut = true;
+		return;
+	}
 	if (p->count == p->cap) {
 		size_t cap = p->cap ? p->cap * 2 : ENTRIES_FIRST;
 		struct list_entry *entries;
 
 		if (cap > p->max)
-			cap = p->max;
+			cap = p->max + 1;
 		entries = p->count < cap ? arena_try(p->arena, cap * sizeof(*entries))
 		                         : NULL;
 		if (!entries) {

@@ -36,7 +36,8 @@ struct address_list {
 	bool is_cut; /* there were more than max, or the arena was full */
 };
 
-/* Parses the unfolded or folded value of one field into at most max entries. */
+/* Parses the unfolded or folded value of one field into at most max entries, and one
+   more where the last group must be ended. */
 void address_list_parse(struct str value, size_t max, struct arena *a,
                         struct address_list *list_out);
 

@@ -161,7 +161,7 @@ begin_single(struct writer *w, const struct mime_part *part)
 static void
 end_single(struct writer *w, const struct mime_part *part)
 {
-	if (part->kind == MIME_MESSAGE || str_eq_icase(part->type, STR("text"))) {
+	if (mime_is_message(part) || str_eq_icase(part->type, STR("text"))) {
 		strbuf_byte(w->out, ' ');
 		strbuf_u64(w->out, part->body_lines);
 	}
@@ -170,6 +170,17 @@ end_single(struct writer *w, const struct mime_part *part)
 		add_field(w, &part->content_md5);
 		add_extension(w, part);
 	}
+	strbuf_byte(w->out, ')');
+}
+
+/* The grammar wants a part in every multipart. */
+static void
+add_empty_part(struct writer *w)
+{
+	strbuf_lit(w->out,
+	           "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0");
+	if (w->is_extended)
+		strbuf_lit(w->out, " NIL NIL NIL NIL");
 	strbuf_byte(w->out, ')');
 }
 
@@ -185,17 +196,6 @@ add_envelope(struct writer *w, const struct mime_part *message)
 	strbuf_byte(w->out, ' ');
 	envelope_format(&fields, w->arena, w->out, NULL);
 	strbuf_byte(w->out, ' ');
-}
-
-/* The grammar wants a part in every multipart. */
-static void
-add_empty_part(struct writer *w)
-{
-	strbuf_lit(w->out,
-	           "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0");
-	if (w->is_extended)
-		strbuf_lit(w->out, " NIL NIL NIL NIL");
-	strbuf_byte(w->out, ')');
 }
 
 static void
@@ -226,8 +226,13 @@ begin_part(struct writer *w, uint32_t i)
 		return;
 	}
 	begin_single(w, part);
-	if (part->kind == MIME_MESSAGE)
+	if (part->kind == MIME_MESSAGE) {
 		add_envelope(w, part + 1);
+	} else if (mime_is_message(part)) {
+		/* Too deep to be taken apart: the grammar wants something here. */
+		strbuf_lit(w->out, " (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) ");
+		add_empty_part(w);
+	}
 }
 
 static void

@@ -276,6 +276,13 @@ find_encoding(struct parser *p, const struct mime_part *part)
 	                                                   : MIME_7BIT;
 }
 
+bool
+mime_is_message(const struct mime_part *part)
+{
+	return str_eq_icase(part->type, STR("message")) &&
+	       str_eq_icase(part->subtype, STR("rfc822"));
+}
+
 static struct str
 find_param(struct str value, struct str name, struct arena *a)
 {
@@ -318,11 +325,7 @@ begin_body(struct parser *p)
 		}
 		return false;
 	}
-	if (!str_eq_icase(part->type, STR("message")) ||
-	    (!str_eq_icase(part->subtype, STR("rfc822")) &&
-	     !str_eq_icase(part->subtype, STR("global"))))
-		return false;
-	if (part->encoding != MIME_7BIT)
+	if (!mime_is_message(part))
 		return false;
 	if (!may_open(p)) {
 		p->is_cut = true;

@@ -31,7 +31,7 @@ enum {
 enum mime_kind {
 	MIME_LEAF,
 	MIME_MULTIPART, /* may have no child: no boundary, or none found */
-	MIME_MESSAGE,   /* message/rfc822 or message/global: has one child, the message */
+	MIME_MESSAGE,   /* message/rfc822: has one child, the message */
 };
 
 enum mime_encoding {
@@ -66,6 +66,11 @@ struct mime_tree {
 	bool is_ambiguous; /* programs may disagree about this structure: two Content-Type
 	                      fields in one part, a multipart without its end, … */
 };
+
+/* True for message/rfc822, also where a cap kept it from being taken apart. It is taken
+   apart whatever its transfer encoding says (RFC 2046 5.2.1 allows none). message/global
+   is not: to readers of RFC 3501 it is data. */
+bool mime_is_message(const struct mime_part *part);
 
 /* Parses. The tree lies in the arena and borrows from message. It takes up to about
    400 KiB of arena at MIME_PARTS_MAX parts. */
