@@ -29,7 +29,8 @@ struct line_reader {
    LINE_OK *line_out is the line and *used_out what to consume; with an error *used_out
    covers the bytes up to and including the offending one (LINE_LONG: the first max,
    which hold no end of a line), so that a caller who goes on can skip the rest up to its
-   end. max counts the line without CRLF. Results are the same however the bytes arrive. */
+   end. max counts the line without CRLF. However the bytes arrive, the results are the
+   same. */
 enum line_result line_next(struct line_reader *r, struct str input, size_t max,
                            struct str *line_out, size_t *used_out);
 

@@ -1,4 +1,4 @@
-/* The line reader: any bytes, in one piece and in pieces, give the same lines and errors. */
+/* The line reader: bytes in one piece and in pieces give the same lines and errors. */
 #include "base/line.h"
 #include "base/panic.h"
 #include "base/strbuf.h"

@@ -68,11 +68,11 @@ class Cache:
                     open(mark, "w", encoding="utf-8").close()
 
 
-def parse(root, text, path):
-    """file:line:col: error|warning: words, as all of these tools print them."""
+def parse(root, text, path, kinds="error|warning|performance|portability"):
+    """file:line:col: kind: words, as all of these tools print them."""
     found = []
-    for m in re.finditer(r"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?(?:error|warning|note|style|performance|"
-                         r"portability): (.*)$", text, re.M):
+    for m in re.finditer(rf"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?(?:{kinds}): (.*)$", text,
+                         re.M):
         name = os.path.relpath(os.path.join(root, m[1]), root)
         found.append((name, int(m[2]), m[3]))
     return found or [(path, 1, text.strip()[-300:])]
@@ -143,7 +143,7 @@ def shell(tree):
 
     def judge(path):
         code, text = output(tree.root, "shellcheck", "-f", "gcc", "-e", "SC1091", path)
-        return parse(tree.root, text, path) if code else []
+        return parse(tree.root, text, path, "error|warning|note") if code else []
 
     files = [f for f in tree.files.values()
              if re.match(r"#!(/usr)?/bin/(env )?(ba|da)?sh\b", f.text)]

@@ -21,9 +21,9 @@ static const struct {
 	{ STR_INIT("m\xc3\xbcller"), "\"m\xc3\xbcller\"" },
 	{ STR_INIT("\xff\xc3"), "\"\\xff\\xc3\"" },
 	{ STR_INIT("\xc2\x85"), "\"\\xc2\\x85\"" },
-	{ STR_INIT("a\xe2\x80\xae"
+	{ STR_INIT("a\xe2\x80\x8b"
 	           "b"),
-	  "\"a\\xe2\\x80\\xaeb\"" },
+	  "\"a\\xe2\\x80\\x8bb\"" },
 };
 
 static void
