@@ -83,7 +83,7 @@ def peer_arrays(tree):
     for f in tree.c_files("daemon"):
         if folder(f.path) not in PEER_FOLDERS or not f.path.endswith(".c"):
             continue
-        for line, m in f.find(r"^[ \t]+(?:unsigned )?char ((?:\w+\[[^\]]*\](?:, )?)+);"):
+        for line, m in f.find(r"^[ \t]+char ((?:\w+\[[^\]]*\](?:, )?)+);"):
             for name in re.findall(r"(\w+)\[", m[1]):
                 if not re.search(rf"strbuf_(on|fixed)\(\(?(\w+(->|\.))?{name}\b", f.code):
                     yield f.path, line, f"char {name}[]: put a strbuf over it"
@@ -109,7 +109,7 @@ def shape(tree):
         for line, text in enumerate(f.lines, 1):
             if text != text.rstrip():
                 yield f.path, line, "space at the end of the line"
-        for line, _ in f.find(r"^typedef\s+(struct|enum|union)\b"):
+        for line, _ in f.find(r"^typedef\s+[^;(]*[;{]"):
             yield f.path, line, "typedef only function types"
         for line, text in f.comments:
             yield from comment(f, line, text)

@@ -50,6 +50,7 @@ CASES = [
     ("shape", {"daemon/io/a.c": "/* TODO(#3) more */\n"}, OK),
     ("shape", {"daemon/io/a.c": "/* close(fd); */\n"}, "daemon/io/a.c:1"),
     ("shape", {"daemon/io/a.h": H.format("IO_A_H", "typedef struct a a;")}, "daemon/io/a.h:4"),
+    ("shape", {"daemon/io/a.h": H.format("IO_A_H", "typedef enum a f(int);")}, OK),
     ("shape", {"daemon/io/a.h": H.format("A_H", "")}, "daemon/io/a.h:1"),
     ("shape", {"daemon/io/a.h": H.format("IO_A_H", ""),
                "daemon/io/a.c": '#include "base/str.h"\n#include "io/a.h"\n'}, "daemon/io/a.c:1"),
