@@ -15,121 +15,121 @@ struct charset {
 };
 
 static const struct charset charsets[] = {
-	{"utf-8", NULL},
-	{"us-ascii", NULL},
-	{"iso-8859-1", "CP1252"},
-	{"iso-8859-2", "ISO-8859-2"},
-	{"iso-8859-3", "ISO-8859-3"},
-	{"iso-8859-4", "ISO-8859-4"},
-	{"iso-8859-5", "ISO-8859-5"},
-	{"iso-8859-6", "ISO-8859-6"},
-	{"iso-8859-7", "ISO-8859-7"},
-	{"iso-8859-8", "ISO-8859-8"},
-	{"iso-8859-9", "CP1254"},
-	{"iso-8859-10", "ISO-8859-10"},
-	{"iso-8859-11", "CP874"},
-	{"iso-8859-13", "ISO-8859-13"},
-	{"iso-8859-14", "ISO-8859-14"},
-	{"iso-8859-15", "ISO-8859-15"},
-	{"iso-8859-16", "ISO-8859-16"},
-	{"windows-874", "CP874"},
-	{"windows-1250", "CP1250"},
-	{"windows-1251", "CP1251"},
-	{"windows-1252", "CP1252"},
-	{"windows-1253", "CP1253"},
-	{"windows-1254", "CP1254"},
-	{"windows-1255", "CP1255"},
-	{"windows-1256", "CP1256"},
-	{"windows-1257", "CP1257"},
-	{"windows-1258", "CP1258"},
-	{"koi8-r", "KOI8-R"},
-	{"koi8-u", "KOI8-U"},
-	{"macintosh", "MACINTOSH"},
-	{"ibm437", "IBM437"},
-	{"ibm850", "IBM850"},
-	{"ibm852", "IBM852"},
-	{"ibm866", "IBM866"},
-	{"viscii", "VISCII"},
-	{"iso-2022-jp", "ISO-2022-JP-2"},
-	{"shift_jis", "CP932"},
-	{"euc-jp", "EUC-JP"},
-	{"gb18030", "GB18030"},
-	{"big5", "BIG5-HKSCS"},
-	{"euc-kr", "CP949"},
-	{"iso-2022-kr", "ISO-2022-KR"},
-	{"utf-16", "UTF-16"},
-	{"utf-16be", "UTF-16BE"},
-	{"utf-16le", "UTF-16LE"},
-	{"utf-32", "UTF-32"},
+	{ "utf-8", NULL },
+	{ "us-ascii", NULL },
+	{ "iso-8859-1", "CP1252" },
+	{ "iso-8859-2", "ISO-8859-2" },
+	{ "iso-8859-3", "ISO-8859-3" },
+	{ "iso-8859-4", "ISO-8859-4" },
+	{ "iso-8859-5", "ISO-8859-5" },
+	{ "iso-8859-6", "ISO-8859-6" },
+	{ "iso-8859-7", "ISO-8859-7" },
+	{ "iso-8859-8", "ISO-8859-8" },
+	{ "iso-8859-9", "CP1254" },
+	{ "iso-8859-10", "ISO-8859-10" },
+	{ "iso-8859-11", "CP874" },
+	{ "iso-8859-13", "ISO-8859-13" },
+	{ "iso-8859-14", "ISO-8859-14" },
+	{ "iso-8859-15", "ISO-8859-15" },
+	{ "iso-8859-16", "ISO-8859-16" },
+	{ "windows-874", "CP874" },
+	{ "windows-1250", "CP1250" },
+	{ "windows-1251", "CP1251" },
+	{ "windows-1252", "CP1252" },
+	{ "windows-1253", "CP1253" },
+	{ "windows-1254", "CP1254" },
+	{ "windows-1255", "CP1255" },
+	{ "windows-1256", "CP1256" },
+	{ "windows-1257", "CP1257" },
+	{ "windows-1258", "CP1258" },
+	{ "koi8-r", "KOI8-R" },
+	{ "koi8-u", "KOI8-U" },
+	{ "macintosh", "MACINTOSH" },
+	{ "ibm437", "IBM437" },
+	{ "ibm850", "IBM850" },
+	{ "ibm852", "IBM852" },
+	{ "ibm866", "IBM866" },
+	{ "viscii", "VISCII" },
+	{ "iso-2022-jp", "ISO-2022-JP-2" },
+	{ "shift_jis", "CP932" },
+	{ "euc-jp", "EUC-JP" },
+	{ "gb18030", "GB18030" },
+	{ "big5", "BIG5-HKSCS" },
+	{ "euc-kr", "CP949" },
+	{ "iso-2022-kr", "ISO-2022-KR" },
+	{ "utf-16", "UTF-16" },
+	{ "utf-16be", "UTF-16BE" },
+	{ "utf-16le", "UTF-16LE" },
+	{ "utf-32", "UTF-32" },
 };
 
 static const struct {
 	const char *alias, *name;
 } aliases[] = {
-	{"utf8", "utf-8"},
-	{"unicode-1-1-utf-8", "utf-8"},
-	{"unknown-8bit", "utf-8"},
-	{"8bit", "utf-8"},
-	{"ascii", "us-ascii"},
-	{"ansi_x3.4-1968", "us-ascii"},
-	{"iso646-us", "us-ascii"},
-	{"latin1", "iso-8859-1"},
-	{"latin-1", "iso-8859-1"},
-	{"l1", "iso-8859-1"},
-	{"iso8859-1", "iso-8859-1"},
-	{"iso_8859-1", "iso-8859-1"},
-	{"latin2", "iso-8859-2"},
-	{"iso8859-2", "iso-8859-2"},
-	{"iso8859-5", "iso-8859-5"},
-	{"iso8859-7", "iso-8859-7"},
-	{"iso-8859-8-i", "iso-8859-8"},
-	{"iso-8859-8-e", "iso-8859-8"},
-	{"iso-8859-6-i", "iso-8859-6"},
-	{"latin5", "iso-8859-9"},
-	{"iso8859-9", "iso-8859-9"},
-	{"tis-620", "iso-8859-11"},
-	{"latin9", "iso-8859-15"},
-	{"iso8859-15", "iso-8859-15"},
-	{"cp1250", "windows-1250"},
-	{"cp1251", "windows-1251"},
-	{"cp1252", "windows-1252"},
-	{"cp1253", "windows-1253"},
-	{"cp1254", "windows-1254"},
-	{"cp1255", "windows-1255"},
-	{"cp1256", "windows-1256"},
-	{"cp1257", "windows-1257"},
-	{"cp1258", "windows-1258"},
-	{"cp874", "windows-874"},
-	{"koi8r", "koi8-r"},
-	{"koi8", "koi8-r"},
-	{"cp437", "ibm437"},
-	{"cp850", "ibm850"},
-	{"cp852", "ibm852"},
-	{"cp866", "ibm866"},
-	{"mac", "macintosh"},
-	{"x-mac-roman", "macintosh"},
-	{"iso-2022-jp-1", "iso-2022-jp"},
-	{"iso-2022-jp-2", "iso-2022-jp"},
-	{"sjis", "shift_jis"},
-	{"shift-jis", "shift_jis"},
-	{"x-sjis", "shift_jis"},
-	{"ms_kanji", "shift_jis"},
-	{"windows-31j", "shift_jis"},
-	{"cp932", "shift_jis"},
-	{"x-euc-jp", "euc-jp"},
-	{"gb2312", "gb18030"},
-	{"gbk", "gb18030"},
-	{"cp936", "gb18030"},
-	{"euc-cn", "gb18030"},
-	{"x-gbk", "gb18030"},
-	{"big5-hkscs", "big5"},
-	{"cp950", "big5"},
-	{"ks_c_5601-1987", "euc-kr"},
-	{"ks_c_5601", "euc-kr"},
-	{"cp949", "euc-kr"},
-	{"uhc", "euc-kr"},
-	{"utf16", "utf-16"},
-	{"ucs-2", "utf-16"},
+	{ "utf8", "utf-8" },
+	{ "unicode-1-1-utf-8", "utf-8" },
+	{ "unknown-8bit", "utf-8" },
+	{ "8bit", "utf-8" },
+	{ "ascii", "us-ascii" },
+	{ "ansi_x3.4-1968", "us-ascii" },
+	{ "iso646-us", "us-ascii" },
+	{ "latin1", "iso-8859-1" },
+	{ "latin-1", "iso-8859-1" },
+	{ "l1", "iso-8859-1" },
+	{ "iso8859-1", "iso-8859-1" },
+	{ "iso_8859-1", "iso-8859-1" },
+	{ "latin2", "iso-8859-2" },
+	{ "iso8859-2", "iso-8859-2" },
+	{ "iso8859-5", "iso-8859-5" },
+	{ "iso8859-7", "iso-8859-7" },
+	{ "iso-8859-8-i", "iso-8859-8" },
+	{ "iso-8859-8-e", "iso-8859-8" },
+	{ "iso-8859-6-i", "iso-8859-6" },
+	{ "latin5", "iso-8859-9" },
+	{ "iso8859-9", "iso-8859-9" },
+	{ "tis-620", "iso-8859-11" },
+	{ "latin9", "iso-8859-15" },
+	{ "iso8859-15", "iso-8859-15" },
+	{ "cp1250", "windows-1250" },
+	{ "cp1251", "windows-1251" },
+	{ "cp1252", "windows-1252" },
+	{ "cp1253", "windows-1253" },
+	{ "cp1254", "windows-1254" },
+	{ "cp1255", "windows-1255" },
+	{ "cp1256", "windows-1256" },
+	{ "cp1257", "windows-1257" },
+	{ "cp1258", "windows-1258" },
+	{ "cp874", "windows-874" },
+	{ "koi8r", "koi8-r" },
+	{ "koi8", "koi8-r" },
+	{ "cp437", "ibm437" },
+	{ "cp850", "ibm850" },
+	{ "cp852", "ibm852" },
+	{ "cp866", "ibm866" },
+	{ "mac", "macintosh" },
+	{ "x-mac-roman", "macintosh" },
+	{ "iso-2022-jp-1", "iso-2022-jp" },
+	{ "iso-2022-jp-2", "iso-2022-jp" },
+	{ "sjis", "shift_jis" },
+	{ "shift-jis", "shift_jis" },
+	{ "x-sjis", "shift_jis" },
+	{ "ms_kanji", "shift_jis" },
+	{ "windows-31j", "shift_jis" },
+	{ "cp932", "shift_jis" },
+	{ "x-euc-jp", "euc-jp" },
+	{ "gb2312", "gb18030" },
+	{ "gbk", "gb18030" },
+	{ "cp936", "gb18030" },
+	{ "euc-cn", "gb18030" },
+	{ "x-gbk", "gb18030" },
+	{ "big5-hkscs", "big5" },
+	{ "cp950", "big5" },
+	{ "ks_c_5601-1987", "euc-kr" },
+	{ "ks_c_5601", "euc-kr" },
+	{ "cp949", "euc-kr" },
+	{ "uhc", "euc-kr" },
+	{ "utf16", "utf-16" },
+	{ "ucs-2", "utf-16" },
 };
 
 /* An open converter is kept for each charset that was used: opening one costs more than
@@ -233,7 +233,7 @@ feed(struct charset_stream *cs, struct str s, struct strbuf *out)
 void
 charset_convert(const struct charset *c, struct str s, struct strbuf *out)
 {
-	struct charset_stream cs = {.charset = c};
+	struct charset_stream cs = { .charset = c };
 	size_t i;
 
 	if (!c || !c->iconv) {
@@ -290,15 +290,17 @@ feed_utf8(struct charset_stream *cs, struct str piece, struct strbuf *out)
 {
 	size_t cut;
 
-	/* Byte by byte until the kept character is whole or none. */
+	/* Byte by byte until nothing is kept. */
 	while (cs->kept_bytes && piece.n) {
 		cs->kept[cs->kept_bytes++] = piece.p[0];
 		piece = str_from_offset(piece, 1);
-		if (cs->kept_bytes < 4 && cut_utf8(str_make(cs->kept, cs->kept_bytes)))
-			continue;
-		utf8_clean(out, str_make(cs->kept, cs->kept_bytes));
-		cs->kept_bytes = 0;
+		cut = cut_utf8(str_make(cs->kept, cs->kept_bytes));
+		utf8_clean(out, str_make(cs->kept, cs->kept_bytes - cut));
+		memmove(cs->kept, cs->kept + cs->kept_bytes - cut, cut);
+		cs->kept_bytes = cut;
 	}
+	if (!piece.n)
+		return;
 	cut = cut_utf8(piece);
 	utf8_clean(out, str_first(piece, piece.n - cut));
 	memcpy(cs->kept, piece.p + piece.n - cut, cut);
@@ -319,8 +321,10 @@ charset_feed(struct charset_stream *cs, struct str piece, struct strbuf *out)
 void
 charset_finish(struct charset_stream *cs, struct strbuf *out)
 {
-	if (cs->kept_bytes)
-		utf8_clean(out, STR("\xff"));
+	if (cs->kept_bytes && cs->cd == (iconv_t)-1)
+		utf8_clean(out, str_make(cs->kept, cs->kept_bytes));
+	else if (cs->kept_bytes)
+		utf8_add(out, 0xfffd);
 	cs->kept_bytes = 0;
 }
 

@@ -9,29 +9,29 @@ test_refuses(void)
 		const char *what;
 		struct str text;
 	} rows[] = {
-		{"nothing", STR_INIT("")},
-		{"a bare string", STR_INIT("\"a\"")},
-		{"a bare number", STR_INIT("1")},
-		{"two values", STR_INIT("{} {}")},
-		{"a key twice", STR_INIT("{\"a\":1,\"a\":2}")},
-		{"a key twice through an escape", STR_INIT("{\"a\":1,\"\\u0061\":2}")},
-		{"a NUL escape", STR_INIT("{\"a\":\"\\u0000\"}")},
-		{"a NUL byte", STR_INIT("{\"a\":\"\0\"}")},
-		{"a NUL behind the end", STR_INIT("{}\0")},
-		{"a lone high surrogate", STR_INIT("{\"a\":\"\\ud800\"}")},
-		{"a lone low surrogate", STR_INIT("{\"a\":\"\\udc00\"}")},
-		{"bad UTF-8", STR_INIT("{\"a\":\"\xff\"}")},
-		{"an overlong form", STR_INIT("{\"a\":\"\xc0\xaf\"}")},
-		{"an integer over 64 bits", STR_INIT("{\"a\":18446744073709551616}")},
-		{"a real out of range", STR_INIT("{\"a\":1e999}")},
-		{"NaN", STR_INIT("{\"a\":NaN}")},
-		{"a comment", STR_INIT("{/**/}")},
-		{"a trailing comma", STR_INIT("{\"a\":1,}")},
-		{"single quotes", STR_INIT("{'a':1}")},
-		{"a byte order mark", STR_INIT("\xef\xbb\xbf{}")},
-		{"a leading zero", STR_INIT("{\"a\":01}")},
-		{"a raw newline", STR_INIT("{\"a\":\"\n\"}")},
-		{"an open string", STR_INIT("{\"a\":\"")},
+		{ "nothing", STR_INIT("") },
+		{ "a bare string", STR_INIT("\"a\"") },
+		{ "a bare number", STR_INIT("1") },
+		{ "two values", STR_INIT("{} {}") },
+		{ "a key twice", STR_INIT("{\"a\":1,\"a\":2}") },
+		{ "a key twice through an escape", STR_INIT("{\"a\":1,\"\\u0061\":2}") },
+		{ "a NUL escape", STR_INIT("{\"a\":\"\\u0000\"}") },
+		{ "a NUL byte", STR_INIT("{\"a\":\"\0\"}") },
+		{ "a NUL behind the end", STR_INIT("{}\0") },
+		{ "a lone high surrogate", STR_INIT("{\"a\":\"\\ud800\"}") },
+		{ "a lone low surrogate", STR_INIT("{\"a\":\"\\udc00\"}") },
+		{ "bad UTF-8", STR_INIT("{\"a\":\"\xff\"}") },
+		{ "an overlong form", STR_INIT("{\"a\":\"\xc0\xaf\"}") },
+		{ "an integer over 64 bits", STR_INIT("{\"a\":18446744073709551616}") },
+		{ "a real out of range", STR_INIT("{\"a\":1e999}") },
+		{ "NaN", STR_INIT("{\"a\":NaN}") },
+		{ "a comment", STR_INIT("{/**/}") },
+		{ "a trailing comma", STR_INIT("{\"a\":1,}") },
+		{ "single quotes", STR_INIT("{'a':1}") },
+		{ "a byte order mark", STR_INIT("\xef\xbb\xbf{}") },
+		{ "a leading zero", STR_INIT("{\"a\":01}") },
+		{ "a raw newline", STR_INIT("{\"a\":\"\n\"}") },
+		{ "an open string", STR_INIT("{\"a\":\"") },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -72,8 +72,8 @@ test_reads(void)
 {
 	struct json *doc = NULL;
 	const struct json_value *root;
-	struct json_member m = {0};
-	struct str text = {NULL, 0};
+	struct json_member m = { 0 };
+	struct str text = { NULL, 0 };
 	int64_t number = 0;
 	bool flag = false;
 
@@ -123,5 +123,5 @@ test_writes(void)
 	             "written");
 }
 
-SUITE(ext_json, {"refuses", test_refuses}, {"depth", test_depth}, {"reads", test_reads},
-      {"writes", test_writes});
+SUITE(ext_json, { "refuses", test_refuses }, { "depth", test_depth },
+      { "reads", test_reads }, { "writes", test_writes });
