@@ -12,6 +12,7 @@ ifeq ($(V),)
 SAY      = @echo "  $(1) $@";
 endif
 PREFIX  ?= /usr
+VERSION := 0.1.0
 PKGS    := libuv openssl libmicrohttpd libcares yaml-0.1 libpcre2-8 sqlite3 jansson \
            libcurl libsodium libidn2 libpsl libutf8proc libzstd zlib libseccomp libsystemd
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes -Werror
@@ -183,15 +184,19 @@ format: ## clang-format over the tree
 
 # ---- installing ----
 
-.PHONY: install
-install: all ## into DESTDIR and PREFIX (/usr)
-	@packaging/install.sh "$(DESTDIR)" "$(PREFIX)"
+$(B)/conf-man: $(B)/obj/packaging/man/conf_man.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
-.PHONY: deb rpm
-deb: all ## build/mailstead_VERSION_ARCH.deb
-	@packaging/make-deb.sh
-rpm: all ## build/mailstead-VERSION.ARCH.rpm
-	@packaging/make-rpm.sh
+$(B)/mailstead.yaml.5: $(B)/conf-man
+	@$< >$@.new && mv $@.new $@
+
+.PHONY: install deb rpm
+install: all $(B)/mailstead.yaml.5 ## into DESTDIR and PREFIX (/usr)
+	@packaging/install.sh "$(DESTDIR)" "$(PREFIX)"
+deb: all $(B)/mailstead.yaml.5 ## build/mailstead_VERSION_ARCH.deb
+	@packaging/make-deb.sh $(VERSION)
+rpm: all $(B)/mailstead.yaml.5 ## build/mailstead-VERSION-1.ARCH.rpm
+	@packaging/make-rpm.sh $(VERSION)
 
 .PHONY: clean
 clean: ## remove build/ and webui/node_modules

@@ -127,7 +127,7 @@ def cppcheck(tree):
     """cppcheck finds nothing."""
     work = os.path.join(tree.root, "build", "lint", "cppcheck")
     os.makedirs(work, exist_ok=True)
-    folders = [d for d in ("daemon", "api", "tests") if os.path.isdir(os.path.join(tree.root, d))]
+    folders = [d for d in ("daemon", "api", "tests", "packaging") if os.path.isdir(os.path.join(tree.root, d))]
     code, text = output(tree.root, "cppcheck", "-q", "--enable=warning,performance,portability",
                         "--inline-suppr", "--error-exitcode=1", f"--cppcheck-build-dir={work}",
                         f"-j{JOBS}", "--std=c11", "-D_GNU_SOURCE", "-Idaemon", "-I.",

@@ -86,7 +86,7 @@ class Tree:
         return [f for p, f in self.files.items() if p.startswith(tuple(t + "/" for t in tops))]
 
     def c_files(self, *tops):
-        return [f for f in self.under(*(tops or ("daemon", "api", "tests"))) if f.is_c]
+        return [f for f in self.under(*(tops or ("daemon", "api", "tests", "packaging"))) if f.is_c]
 
 
 def folder(path):
