@@ -1,0 +1,105 @@
+/* cmd_copy.c - COPY and MOVE (RFC 3501 6.4.7, RFC 6851), with COPYUID (RFC 4315 3). */
+#include "imap/imap_priv.h"
+
+struct copy {
+	struct imap_set uids;
+	struct str name;
+	bool is_move;
+	struct imap_copied copied;
+};
+
+enum {
+	CODE_MAX = 4 * 1024 * 1024,
+};
+
+static const struct str none;
+
+static enum imap_step
+start_copy(struct imap_session *s, struct imap_args *args, bool is_move)
+{
+	struct copy *copy = ARENA_NEW(s->arena, struct copy);
+	enum err bad_name;
+
+	copy->is_move = is_move;
+	if (!imap_args_space(args) || !imap_take_messages(s, args, s->is_uid, &copy->uids) ||
+	    !imap_args_space(args) || !imap_args_mailbox(args, &copy->name, &bad_name) ||
+	    !imap_args_end(args))
+		return imap_bad_args(s, args);
+	if (bad_name != OK)
+		return imap_no(s, STR("TRYCREATE"), STR("No such mailbox"));
+	if (copy->uids.n == 0)
+		return imap_ok(s, none, none);
+	s->job = copy;
+	s->ops->copy(s->ops_arg, copy->uids.ranges, copy->uids.n, copy->name, is_move, s->arena,
+	             &copy->copied);
+	return STEP_WAIT;
+}
+
+/* COPY set mailbox                                                 RFC 3501 6.4.7 */
+IMAP_START(imap_cmd_copy)
+{
+	(void)out;
+	return start_copy(s, args, false);
+}
+
+/* MOVE set mailbox                                                 RFC 6851 3.1 */
+IMAP_START(imap_cmd_move)
+{
+	(void)out;
+	return start_copy(s, args, true);
+}
+
+/* Both sets in the order of the pairs: ranges where both sides go on by one. */
+static void
+add_uids(struct strbuf *code, const uint32_t *uids, const uint32_t *other, size_t n)
+{
+	size_t first = 0;
+
+	for (size_t i = 1; i <= n; i++) {
+		if (i < n && uids[i] == uids[i - 1] + 1 && other[i] == other[i - 1] + 1)
+			continue;
+		if (first > 0)
+			strbuf_byte(code, ',');
+		strbuf_u64(code, uids[first]);
+		if (i - 1 > first) {
+			strbuf_byte(code, ':');
+			strbuf_u64(code, uids[i - 1]);
+		}
+		first = i;
+	}
+}
+
+static struct str
+copyuid(struct imap_session *s, const struct imap_copied *c)
+{
+	struct strbuf code = strbuf_arena(s->arena, CODE_MAX);
+
+	strbuf_lit(&code, "COPYUID ");
+	strbuf_u64(&code, c->uidvalidity);
+	strbuf_byte(&code, ' ');
+	add_uids(&code, c->from, c->to, c->n);
+	strbuf_byte(&code, ' ');
+	add_uids(&code, c->to, c->from, c->n);
+	return code.overflow ? none : strbuf_str(&code);
+}
+
+IMAP_RESUME(imap_copied)
+{
+	const struct copy *copy = s->job;
+	struct str code;
+
+	if (answer == ERR_NOT_FOUND)
+		return imap_no(s, STR("TRYCREATE"), STR("No such mailbox"));
+	if (answer != OK)
+		return imap_error(s, answer);
+	if (copy->copied.n == 0)
+		return imap_ok(s, STR("EXPUNGEISSUED"), STR("The messages are gone"));
+	code = copyuid(s, &copy->copied);
+	if (!copy->is_move || code.n == 0)
+		return imap_ok(s, code, none);
+	/* Before the EXPUNGEs that follow (RFC 6851 4.3). */
+	strbuf_lit(out, "* OK [");
+	strbuf_add(out, code);
+	strbuf_lit(out, "] Moved\r\n");
+	return imap_ok(s, none, none);
+}
