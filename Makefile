@@ -117,7 +117,7 @@ test: ## unit and dialogue tests and the quick lints: under a minute
 # What make check runs, in this order: what fails fast comes first.
 SUITES := $(if $(wildcard tests/lint/run),lint) unit $(if $(DLG_OBJ),dialogue) unit-san \
           $(if $(DLG_OBJ),dialogue-san) $(if $(FUZZERS),replay) \
-          $(foreach s,system browser crash,$(if $(wildcard tests/$s/run),$s))
+          $(foreach s,system crash,$(if $(wildcard tests/$s/run),$s))
 
 .PHONY: check
 check: ## everything that must hold before a change lands; ends with "N passed, N failed"
@@ -145,22 +145,22 @@ unit-san dialogue-san:
 .PHONY: system
 system: ## the appliance against real mail programs, in a build with sanitizers
 	@$(MAKE) --no-print-directory SAN=1 all
-	@MAILSTEAD=build/san/mailstead tests/system/run
+	@MAILSTEAD_BINARY=$(CURDIR)/build/san/mailstead tests/system/run
 
 .PHONY: browser
-browser: all ## the dashboard, driven by headless Chromium
-	@MAILSTEAD=$(B)/mailstead tests/browser/run
+browser: all ## the system tests that drive the dashboard with headless Chromium, alone
+	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/system/run dashboard
 
 .PHONY: crash crash-long
 crash: all ## processes killed under load, a short run
-	@MAILSTEAD=$(B)/mailstead tests/crash/run
+	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run
 crash-long: all
-	@MAILSTEAD=$(B)/mailstead tests/crash/run --long
+	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
 
 .PHONY: bench
 bench: all ## measure beside Postfix and Dovecot
 	@packaging/install-deps.sh
-	@MAILSTEAD=$(B)/mailstead tests/bench/run
+	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/bench/run
 
 .PHONY: fuzz
 fuzz: ## each fuzzer for FUZZ_SECONDS (10) with libFuzzer

@@ -6,12 +6,12 @@
 #
 #   packaging/run-local.sh          ports are 2000 + the usual one: smtp 2025, imaps 2993 …
 #   BASE=10000 packaging/run-local.sh
-#   MAILSTEAD=FILE                  another binary than build/mailstead
+#   MAILSTEAD_BINARY=FILE              another binary than build/mailstead
 set -eu
 cd "$(dirname "$0")/.."
 
 base=${BASE:-2000}
-mailstead=${MAILSTEAD:-build/mailstead}
+mailstead=${MAILSTEAD_BINARY:-build/mailstead}
 dir=$PWD/build/run
 domain=example.test
 run=$dir/run

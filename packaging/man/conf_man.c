@@ -9,9 +9,9 @@ static const char head[] =
 	"mailstead.yaml \\- configuration of the mail appliance\n"
 	".SH DESCRIPTION\n"
 	"Only what must be known before the store opens stands in this file; what a "
-        "person\n"
+	"person\n"
 	"edits in the dashboard lives in the store. Aliases, duplicate keys and unknown "
-        "keys\n"
+	"keys\n"
 	"are errors. \\fBmailstead check\\fR prints every error with line and column.\n";
 
 static const char tail[] = ".SH FILES\n"
