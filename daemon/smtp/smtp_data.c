@@ -26,10 +26,22 @@ smtp_data_init(struct smtp_data *d, bool has_dots, uint64_t size_max)
 		                 .at = AT_LINE };
 }
 
+/* What a message is refused for must not depend on how the network cut it, so the kinds
+   of errors have ranks; within one, the first that comes counts. */
+static int
+rank(enum err e)
+{
+	if (e == ERR_BARE_NEWLINE || e == ERR_NUL_BYTE)
+		return 3;
+	if (e == ERR_TOO_LARGE)
+		return 2;
+	return e == OK ? 0 : 1;
+}
+
 static void
 refuse(struct smtp_data *d, enum err e)
 {
-	if (d->err == OK)
+	if (rank(e) > rank(d->err))
 		d->err = e;
 }
 
@@ -48,11 +60,14 @@ pass(struct smtp_data *d, struct str run, smtp_data_sink *sink, void *arg)
 static void
 check_text(struct smtp_data *d, struct str text)
 {
-	if (d->err != OK || text.n == 0)
+	size_t nul;
+
+	if (text.n == 0)
 		return;
-	if (memchr(text.p, '\r', text.n))
+	nul = str_find(text, '\0');
+	if (str_find(text, '\r') < nul)
 		refuse(d, ERR_BARE_NEWLINE);
-	if (memchr(text.p, '\0', text.n))
+	else if (nul != SIZE_MAX)
 		refuse(d, ERR_NUL_BYTE);
 }
 

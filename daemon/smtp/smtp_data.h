@@ -24,7 +24,7 @@ typedef enum err smtp_data_sink(void *arg, struct str bytes);
 struct smtp_data {
 	uint64_t size;     /* bytes passed on, or refused */
 	uint64_t size_max; /* more is ERR_TOO_LARGE */
-	enum err err;      /* the first thing that was wrong */
+	enum err err;      /* what is wrong, or OK */
 	bool has_dots;     /* DATA, not BDAT */
 	unsigned char at;  /* enum at, in smtp_data.c */
 };

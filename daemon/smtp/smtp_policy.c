@@ -1,0 +1,499 @@
+/* What the session core asks, answered from the index and by the store.
+ *
+ * Who may send:
+ *   null sender ............ always
+ *   with a login ........... as itself, its aliases, with any detail; else 553
+ *   a domain of ours ....... only with a login or from a relay network; else 550
+ *   anybody else ........... yes
+ * Who may be sent to:
+ *   an address of ours ..... what it resolves to: mailboxes, and aliases' other servers
+ *   anything else .......... with a login or from a relay network; else 550
+ * An address is ours when its domain, as it stands behind the last "@", is one of ours:
+ * nothing inside a local part ("user%host", "host!user", a quoted "@") is ever looked at.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "mail/address_list.h"
+#include "smtp/smtp_conn.h"
+
+enum {
+	ARENA_BUDGET = 2 * 1024 * 1024, /* SMTP_TARGETS_MAX of them */
+	TARGET_RESERVE = 1024,
+	RESOLVE_BUDGET = 512 * 1024, /* RESOLVE_MAX targets */
+	FREE_GUESSES = 3,            /* unknown recipients answered at once */
+	GUESS_PAUSE_MS = 1000,       /* … and later ones after this long */
+	FROM_ADDRESSES_MAX = 64,
+};
+
+static struct smtp_conn *
+conn_of(void *arg)
+{
+	return CAST(smtp_conn, SMTP_CONN_MAGIC, arg);
+}
+
+/* ---- who is there ----------------------------------------------------------------- */
+
+void
+smtp_policy_classify(const struct smtp_conn *c, const struct addr *ip,
+                     struct smtp_peer *peer)
+{
+	const struct smtp_settings *s = c->settings;
+
+	peer->may_relay = nets_have(s->relay_networks.p, s->relay_networks.n, ip);
+	peer->may_auth_plain = nets_have(s->plaintext_auth.p, s->plaintext_auth.n, ip);
+	peer->may_xclient = nets_have(s->proxies.p, s->proxies.n, &c->direct);
+}
+
+static void
+classify(void *arg, struct smtp_peer *peer)
+{
+	struct smtp_conn *c = conn_of(arg);
+	struct addr ip;
+
+	if (!addr_parse_ip(peer->ip, &ip))
+		ip = (struct addr){ .family = ADDR_NONE };
+	smtp_policy_classify(c, &ip, peer);
+	c->account_id = 0;
+}
+
+/* ---- login ------------------------------------------------------------------------ */
+
+static void
+auth_done(void *arg, enum err e, const struct answer_auth *found)
+{
+	struct smtp_conn *c = conn_of(arg);
+	struct smtp_answer answer = { .err = e };
+
+	c->call = 0;
+	if (e == OK) {
+		c->account_id = found->id;
+		answer.login = found->address;
+	} else if (e == ERR_ACCOUNT_OFF) {
+		answer.err = ERR_AUTH;
+		answer.text = STR("Account disabled");
+	} else if (e != ERR_AUTH && e != ERR_AUTH_RATE) {
+		answer.err = ERR_AUTH_TEMP;
+	}
+	smtp_conn_answer(c, &answer);
+}
+
+static void
+ask_auth(void *arg, const struct smtp_credentials *credentials)
+{
+	struct smtp_conn *c = conn_of(arg);
+	struct op_auth op = {
+		.kind = LOGIN_ACCOUNT,
+		.protocol = STR("smtp"),
+		.name = credentials->user,
+		.password = credentials->password,
+		.ip = smtp_session_peer(c->session)->ip,
+		.session_id = id_str(smtp_session_id(c->session)),
+	};
+
+	c->call = store_auth(c->server->parts.store, &op, auth_done, c);
+}
+
+/* XCLIENT names a login; its account is looked up when it matters. */
+static enum err
+find_account(struct smtp_conn *c)
+{
+	struct account account;
+	struct arena *a;
+	enum err e;
+
+	if (c->account_id)
+		return OK;
+	a = arena_new(8 * 1024);
+	e = reader_account(c->server->parts.reader, smtp_session_login(c->session), a,
+	                   &account);
+	if (e == OK)
+		c->account_id = account.id;
+	arena_free(&a);
+	return e == ERR_NOT_FOUND ? ERR_SENDER_DENIED : e;
+}
+
+/* ---- sender ----------------------------------------------------------------------- */
+
+static enum err
+check_login_sender(struct smtp_conn *c, const struct address *from)
+{
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf key = strbuf_on(bytes);
+	enum err e = address_normalize(from, &key);
+
+	if (e == OK)
+		e = find_account(c);
+	if (e != OK)
+		return e == ERR_STORE_TEMP ? e : ERR_SENDER_DENIED;
+	return reader_may_send_as(c->server->parts.reader, c->account_id,
+	                          strbuf_str(&key));
+}
+
+static enum err
+check_stranger(struct smtp_conn *c, const struct address *from)
+{
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf domain = strbuf_on(bytes);
+	enum err e;
+
+	if (from->is_literal)
+		return OK;
+	e = domain_normalize(from->domain, &domain);
+	if (e != OK)
+		return ERR_SENDER_ADDRESS;
+	e = reader_is_local_domain(c->server->parts.reader, strbuf_str(&domain));
+	if (e == ERR_NOT_FOUND)
+		return OK;
+	return e == OK ? ERR_SENDER_LOCAL : e;
+}
+
+static void
+ask_mail(void *arg, const struct smtp_mail *mail)
+{
+	struct smtp_conn *c = conn_of(arg);
+	enum err e = OK;
+
+	if (address_is_null(&mail->from))
+		e = OK;
+	else if (smtp_session_login(c->session).n)
+		e = check_login_sender(c, &mail->from);
+	else if (!smtp_session_peer(c->session)->may_relay)
+		e = check_stranger(c, &mail->from);
+	c->answer = (struct smtp_answer){ .trace_id = id_new("mtr_") };
+	smtp_conn_answer_soon(c, e);
+}
+
+/* ---- recipients ------------------------------------------------------------------- */
+
+static bool
+is_same(const struct target *a, const struct target *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	return a->kind == RCPT_LOCAL ? a->account_id == b->account_id
+	                             : str_eq(a->rcpt, b->rcpt);
+}
+
+static enum err
+add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt *rcpt,
+           bool is_alias)
+{
+	struct smtp_target *t;
+
+	for (t = c->targets; t; t = t->next) {
+		if (is_same(&t->to, to))
+			return OK;
+	}
+	if (c->target_count == SMTP_TARGETS_MAX || arena_left(c->arena) < TARGET_RESERVE)
+		return ERR_RCPT_MAX;
+	t = ARENA_NEW(c->arena, struct smtp_target);
+	t->to = *to;
+	t->to.rcpt = arena_str(c->arena, to->rcpt);
+	t->to.domain = arena_str(c->arena, to->domain);
+	t->rcpt = rcpt;
+	t->is_alias = is_alias;
+	*c->targets_last = t;
+	c->targets_last = &t->next;
+	c->target_count++;
+	return OK;
+}
+
+static enum err
+add_resolution(struct smtp_conn *c, const struct resolution *r,
+               const struct smtp_rcpt *rcpt)
+{
+	struct smtp_target **last = c->targets_last;
+	size_t count = c->target_count;
+	enum err e = OK;
+
+	for (size_t i = 0; i < r->count && e == OK; i++)
+		e = add_target(c, &r->targets[i], rcpt, r->is_alias);
+	if (e == OK)
+		return OK;
+	/* All of them or none. */
+	*last = NULL;
+	c->targets_last = last;
+	c->target_count = count;
+	return e;
+}
+
+static bool
+take_name(void *arg, const struct domain *d)
+{
+	struct strbuf *name = arg;
+
+	strbuf_add(name, d->name);
+	return false;
+}
+
+/* <Postmaster> is that of our own name, or of our first domain (RFC 5321 4.5.1). */
+static enum err
+resolve_postmaster(struct smtp_conn *c, struct arena *a, struct resolution *r)
+{
+	struct reader *reader = c->server->parts.reader;
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf key = strbuf_on(bytes);
+	enum err e;
+
+	strbuf_printf(&key, "postmaster@%.*s", STR_ARG(c->settings->session.hostname));
+	e = reader_resolve(reader, strbuf_str(&key), 0, a, r);
+	if (e != ERR_RELAY)
+		return e;
+	strbuf_clear(&key);
+	strbuf_lit(&key, "postmaster@");
+	e = reader_domains(reader, (struct str){ NULL, 0 }, 1, take_name, &key);
+	if (e == OK)
+		e = reader_resolve(reader, strbuf_str(&key), 0, a, r);
+	return e == ERR_RELAY ? ERR_NO_SUCH_USER : e;
+}
+
+static enum err
+add_remote(struct smtp_conn *c, struct str domain, const struct smtp_rcpt *rcpt)
+{
+	struct target to = { .kind = RCPT_REMOTE, .rcpt = rcpt->text, .domain = domain };
+
+	if (!smtp_session_login(c->session).n &&
+	    !smtp_session_peer(c->session)->may_relay)
+		return ERR_RELAY;
+	return add_target(c, &to, rcpt, false);
+}
+
+static enum err
+resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct arena *a)
+{
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf key = strbuf_on(bytes);
+	struct resolution r;
+	struct str domain;
+	enum err e;
+
+	if (rcpt->address.domain.n == 0) {
+		e = resolve_postmaster(c, a, &r);
+		return e == OK ? add_resolution(c, &r, rcpt) : e;
+	}
+	/* Mail to an address literal is not for us, whatever address stands there. */
+	if (rcpt->address.is_literal)
+		return add_remote(c, rcpt->address.domain, rcpt);
+	e = address_normalize(&rcpt->address, &key);
+	if (e != OK)
+		return ERR_ADDRESS;
+	e = reader_resolve(c->server->parts.reader, strbuf_str(&key),
+	                   smtp_session_mail(c->session)->size_declared, a, &r);
+	if (e == OK)
+		return add_resolution(c, &r, rcpt);
+	domain = str_from_offset(strbuf_str(&key),
+	                         str_find_last(strbuf_str(&key), '@') + 1);
+	return e == ERR_RELAY ? add_remote(c, domain, rcpt) : e;
+}
+
+static void
+ask_rcpt(void *arg, const struct smtp_rcpt *rcpt)
+{
+	struct smtp_conn *c = conn_of(arg);
+	struct arena *a = arena_new(RESOLVE_BUDGET);
+	enum err e;
+
+	if (!c->arena) {
+		c->arena = arena_new(ARENA_BUDGET);
+		c->targets = NULL;
+		c->targets_last = &c->targets;
+		c->target_count = 0;
+	}
+	e = resolve(c, rcpt, a);
+	arena_free(&a);
+	if (e == ERR_NO_SUCH_USER && ++c->guesses > FREE_GUESSES)
+		smtp_conn_answer_after(c, e, GUESS_PAUSE_MS);
+	else
+		smtp_conn_answer_soon(c, e);
+}
+
+/* ---- content ---------------------------------------------------------------------- */
+
+static void
+ask_open(void *arg, const struct smtp_mail *mail)
+{
+	struct smtp_conn *c = conn_of(arg);
+	uint64_t max = c->settings->session.message_size_max;
+
+	(void)mail;
+	/* Our own lines come on top of what the client may send. */
+	c->body = body_writer_new(c->server->parts.bodies, max + 64 * 1024);
+	c->answer = (struct smtp_answer){ .now_ms = clock_unix_ms() };
+	smtp_conn_answer_soon(c, OK);
+}
+
+static enum err
+take_bytes(void *arg, struct str bytes)
+{
+	return body_write(conn_of(arg)->body, bytes);
+}
+
+/* What people see is the From field, so a login may not write there what it may not say
+   in MAIL (RFC 6409 6.1). */
+static enum err
+check_from_field(struct smtp_conn *c, const struct smtp_mail *mail)
+{
+	struct arena *a;
+	struct address_list list;
+	enum err e = OK;
+
+	if (!smtp_session_login(c->session).n || mail->from_fields == 0)
+		return OK;
+	if (mail->from_fields > 1)
+		return ERR_MESSAGE_SYNTAX;
+	a = arena_new(64 * 1024);
+	address_list_parse(mail->header_from, FROM_ADDRESSES_MAX, a, &list);
+	for (size_t i = 0; i < list.count && e == OK; i++) {
+		const struct list_entry *entry = &list.entries[i];
+		struct address from = { .local = entry->local, .domain = entry->domain };
+
+		if (entry->kind == LIST_MAILBOX)
+			e = check_login_sender(c, &from);
+	}
+	if (e == OK && list.is_cut)
+		e = ERR_MESSAGE_SYNTAX;
+	arena_free(&a);
+	return e;
+}
+
+static void
+accept_done(void *arg, enum err e, const struct answer_accept *result)
+{
+	struct smtp_conn *c = conn_of(arg);
+
+	(void)result;
+	c->call = 0;
+	smtp_conn_answer(c, &(struct smtp_answer){ .err = e });
+}
+
+static void
+fill_rcpts(struct smtp_conn *c, struct accept_rcpt *rcpts)
+{
+	size_t i = 0;
+
+	for (const struct smtp_target *t = c->targets; t; t = t->next, i++) {
+		rcpts[i] = (struct accept_rcpt){
+			.kind = t->to.kind,
+			.rcpt = t->to.rcpt,
+			.account_id = t->to.account_id,
+			.domain = t->to.domain,
+			.notify = t->rcpt->notify,
+			.orcpt = t->rcpt->orcpt,
+		};
+		if (t->is_alias)
+			rcpts[i].orig_rcpt = t->rcpt->text;
+	}
+}
+
+static void
+body_done(void *arg, enum err e, const struct new_body *body)
+{
+	struct smtp_conn *c = conn_of(arg);
+	const struct smtp_mail *mail = smtp_session_mail(c->session);
+	const struct smtp_peer *peer = smtp_session_peer(c->session);
+	struct str login = smtp_session_login(c->session);
+	struct op_accept op;
+	struct arena *a;
+
+	if (e != OK) {
+		smtp_conn_answer(c, &(struct smtp_answer){ .err = e });
+		return;
+	}
+	a = arena_new(size_mul(SMTP_TARGETS_MAX + 1, sizeof(*op.rcpts)));
+	op = (struct op_accept){
+		.trace_id = id_str(&mail->trace_id),
+		.session_id = id_str(smtp_session_id(c->session)),
+		.direction = login.n || peer->may_relay ? TRACE_OUT : TRACE_IN,
+		.sender = mail->from_text,
+		.ip = peer->ip,
+		.helo = smtp_session_helo(c->session),
+		.user = login,
+		.body = *body,
+		/* A later bounce would tell a stranger what this reply can tell. */
+		.all_or_none = true,
+		.ret = mail->ret,
+		.envid = mail->envid,
+		.expires_ms = clock_unix_ms() + c->settings->lifetime_ms,
+		.rcpts = ARENA_ARRAY(a, struct accept_rcpt, c->target_count),
+		.rcpts_count = c->target_count,
+	};
+	fill_rcpts(c, op.rcpts);
+	smtp_events_tell(&c->events);
+	c->call = store_accept(c->server->parts.store, &op, accept_done, c);
+	arena_free(&a);
+}
+
+static struct str
+rcpt_words(const struct smtp_conn *c, struct arena *a)
+{
+	struct strbuf words = strbuf_arena(a, 4096);
+
+	for (const struct smtp_target *t = c->targets; t; t = t->next) {
+		if (words.n)
+			strbuf_byte(&words, ' ');
+		strbuf_add(&words, t->to.rcpt);
+	}
+	return strbuf_str(&words);
+}
+
+static void
+ask_accept(void *arg, const struct smtp_mail *mail)
+{
+	struct smtp_conn *c = conn_of(arg);
+	enum err e = check_from_field(c, mail);
+	struct arena *a;
+	struct body_about about;
+
+	if (e != OK) {
+		c->answer = (struct smtp_answer){ 0 };
+		smtp_conn_answer_soon(c, e);
+		return;
+	}
+	a = arena_new(16 * 1024);
+	about = (struct body_about){
+		.trace_id = id_str(&mail->trace_id),
+		.sender = mail->from_text,
+		.rcpts = rcpt_words(c, a),
+		.at_ms = clock_unix_ms(),
+		.prefix_len = (uint32_t)mail->prefix_size,
+	};
+	body_finish(c->body, &about, body_done, c);
+	arena_free(&a);
+}
+
+/* ---- the end ---------------------------------------------------------------------- */
+
+void
+smtp_policy_forget(struct smtp_conn *c)
+{
+	body_writer_free(&c->body);
+	arena_free(&c->arena);
+	c->targets = NULL;
+	c->target_count = 0;
+	smtp_events_forget_message(&c->events);
+}
+
+static void
+forget(void *arg)
+{
+	smtp_policy_forget(conn_of(arg));
+}
+
+static void
+tell(void *arg, struct event *event)
+{
+	smtp_events_add(&conn_of(arg)->events, event);
+}
+
+const struct smtp_ops smtp_policy_ops = {
+	.auth = ask_auth,
+	.mail = ask_mail,
+	.rcpt = ask_rcpt,
+	.open = ask_open,
+	.accept = ask_accept,
+	.write = take_bytes,
+	.forget = forget,
+	.tell = tell,
+	.classify = classify,
+};

@@ -1,0 +1,103 @@
+#include "smtp/smtp_head.h"
+
+#include "base/strbuf.h"
+#include "tests/unit/check.h"
+
+static enum err
+take(void *arg, struct str bytes)
+{
+	strbuf_add(arg, bytes);
+	return OK;
+}
+
+#define D "Date: D\r\n"
+#define M "Message-ID: <M>\r\n"
+
+static const struct {
+	const char *what, *in, *out, *from;
+	bool is_submission;
+} rows[] = {
+	{ "from outside nothing is added", "A: b\r\n\r\nx\r\n", "A: b\r\n\r\nx\r\n", "",
+	  false },
+	{ "Return-Path goes", "Return-Path: <x>\r\nA: b\r\n\r\n", "A: b\r\n\r\n", "",
+	  false },
+	{ "with its folds", "A: b\r\nRETURN-PATH: <x>\r\n  y\r\n\tz\r\nB: c\r\n\r\n",
+	  "A: b\r\nB: c\r\n\r\n", "", false },
+	{ "with spaces before the colon", "Return-Path \t: <x>\r\n\r\n", "\r\n", "",
+	  false },
+	{ "Bcc from outside stays", "Bcc: x\r\n\r\n", "Bcc: x\r\n\r\n", "", false },
+	{ "Bcc of a submission goes", "Bcc: x,\r\n y\r\n\r\nz", D M "\r\nz", "", true },
+	{ "what is there is not added", "date: x\r\nMESSAGE-ID: y\r\n\r\n",
+	  "date: x\r\nMESSAGE-ID: y\r\n\r\n", "", true },
+	{ "body only", "just text\r\nDate: x\r\n", D M "\r\njust text\r\nDate: x\r\n", "",
+	  true },
+	{ "no body", "A: b\r\n", "A: b\r\n" D M, "", true },
+	{ "empty", "", D M, "", true },
+	{ "a body that looks like a header", "A: b\r\n\r\nReturn-Path: x\r\nBcc: y\r\n",
+	  "A: b\r\n" D M "\r\nReturn-Path: x\r\nBcc: y\r\n", "", true },
+	{ "From is kept in mind", "from: Ann\r\n <a@b>\r\nFrom: c\r\n\r\n",
+	  "from: Ann\r\n <a@b>\r\nFrom: c\r\n\r\n", "Ann\r\n <a@b>", false },
+	{ "a stray line from outside", "From x y\r\nA: b\r\n\r\n",
+	  "From x y\r\nA: b\r\n\r\n", "", false },
+	{ "a fold before any field", " x\r\nA: b\r\n\r\n", " x\r\nA: b\r\n\r\n", "",
+	  false },
+	{ "a colon first", ": x\r\n\r\n", ": x\r\n\r\n", "", false },
+	{ "a name without end",
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaa"
+	  "aaaaaaaaaaaaa: x\r\nReturn-Path: y\r\n\r\n",
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaa"
+	  "aaaaaaaaaaaaa: x\r\n\r\n",
+	  "", false },
+};
+
+static void
+run(size_t i, size_t piece)
+{
+	struct arena *a = arena_new(64 * 1024);
+	struct smtp_head_conf conf = { .is_submission = rows[i].is_submission,
+		                       .received_max = 2,
+		                       .date = STR(D),
+		                       .message_id = STR(M) };
+	struct strbuf out = strbuf_heap(10000);
+	struct smtp_head *h = smtp_head_new(a, &conf, take, &out);
+	struct str in = str_from(rows[i].in);
+
+	for (size_t at = 0; at < in.n; at += piece)
+		CHECK_ERR_EQ(
+			smtp_head_write(h, str_first(str_from_offset(in, at), piece)), OK,
+			rows[i].what);
+	CHECK_ERR_EQ(smtp_head_finish(h), OK, rows[i].what);
+	CHECK_STR_EQ(strbuf_str(&out), str_from(rows[i].out), rows[i].what);
+	CHECK_STR_EQ(smtp_head_from(h), str_from(rows[i].from), rows[i].what);
+	strbuf_release(&out);
+	arena_free(&a);
+}
+
+static void
+test_rows(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		run(i, 100000);
+		run(i, 1);
+		run(i, 3);
+	}
+}
+
+static void
+test_loop(void)
+{
+	struct arena *a = arena_new(64 * 1024);
+	struct smtp_head_conf conf = { .received_max = 2 };
+	struct strbuf out = strbuf_heap(10000);
+	struct smtp_head *h = smtp_head_new(a, &conf, take, &out);
+
+	CHECK_ERR_EQ(smtp_head_write(h, STR("Received: a\r\nRECEIVED : b\r\n")), OK,
+	             "two hops");
+	CHECK_ERR_EQ(smtp_head_write(h, STR("Received: c\r\n")), ERR_LOOP, "three hops");
+	strbuf_release(&out);
+	arena_free(&a);
+}
+
+SUITE(smtp_head, { "rows", test_rows }, { "loop", test_loop });
