@@ -6,6 +6,7 @@ enum {
 	/* A chunk size in hex, and extensions nobody uses. */
 	CHUNK_LINE_MAX = 64,
 	CHUNK_DIGITS_MAX = 8,
+	EMPTY_LINES_MAX = 4, /* bytes of them */
 };
 
 static const struct http_refusal long_head = {431, "too_large", "The head is too large"};
@@ -36,6 +37,7 @@ http_gate_answered(struct http_gate *g)
 		return;
 	g->state = HTTP_GATE_HEAD;
 	g->body = 0;
+	g->skipped = 0;
 	strbuf_release(&g->head_bytes);
 	g->head = (struct http_head){0};
 }
@@ -72,9 +74,11 @@ take_head(struct http_gate *g, struct str in, size_t *used_out)
 	const struct http_refusal *bad;
 
 	/* RFC 9112 2.2: an empty line before the request is passed over. */
-	while (!before && *used_out < in.n &&
-	       (in.p[*used_out] == '\r' || in.p[*used_out] == '\n') && *used_out < 4)
+	while (!before && *used_out < in.n && g->skipped < EMPTY_LINES_MAX &&
+	       (in.p[*used_out] == '\r' || in.p[*used_out] == '\n')) {
 		(*used_out)++;
+		g->skipped++;
+	}
 	in = str_from_offset(in, *used_out);
 	take = in.n < g->head_max + 1 - before ? in.n : g->head_max + 1 - before;
 	strbuf_add(&g->head_bytes, str_first(in, take));

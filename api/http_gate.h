@@ -37,6 +37,7 @@ struct http_gate {
 	enum http_gate_state state;
 	uint64_t left;     /* bytes of the body or chunk still to come */
 	uint64_t body;     /* bytes of body so far */
+	unsigned skipped;  /* bytes of empty lines before the head */
 	uint64_t body_max; /* more are refused */
 	size_t head_max;
 	struct strbuf head_bytes; /* heap; of the request under way */
