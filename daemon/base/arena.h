@@ -10,6 +10,7 @@
 #define BASE_ARENA_H
 
 #include "base/macros.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <stddef.h>
