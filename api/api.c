@@ -1,0 +1,304 @@
+#include "api/api.h"
+
+#include "api/request.h"
+#include "api/routes.h"
+#include "api/uri.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/mem.h"
+#include "base/panic.h"
+
+enum {
+	ARENA_BYTES = 64 << 20, /* an answer of API_REPLY_MAX, grown by doubling */
+	SIGN_IN_BODY_MAX = 8 * 1024,
+	DAEMON_MEMORY = 48 * 1024, /* beside the head, per connection */
+};
+
+static struct api_request *
+of(struct http_exchange *x)
+{
+	void *data = http_exchange_data(x);
+
+	return data ? CAST(api_request, API_REQUEST_MAGIC, data) : NULL;
+}
+
+void
+request_end(struct api_request *r)
+{
+	if (r->call)
+		store_forget(r->api->store, r->call);
+	if (r->x)
+		http_exchange_set_data(r->x, NULL);
+	list_remove(&r->in_list);
+	json_free(&r->doc);
+	r->magic = 0;
+	arena_free(&(struct arena *){ r->arena });
+}
+
+static struct api_request *
+request_new(struct api *a, struct http_exchange *x)
+{
+	const struct http_head *h = http_exchange_head(x);
+	struct arena *arena = arena_new(ARENA_BYTES);
+	struct api_request *r = ARENA_NEW(arena, struct api_request);
+	size_t at = str_find(h->target, '?');
+
+	r->magic = API_REQUEST_MAGIC;
+	r->api = a;
+	r->x = x;
+	r->arena = arena;
+	r->id = id_new("req_");
+	/* The gate may forget its head before a late answer is made. */
+	r->method = arena_str(arena, h->method);
+	r->path = arena_str(arena, str_first(h->target, at));
+	if (at != SIZE_MAX)
+		r->query = arena_str(arena, str_from_offset(h->target, at + 1));
+	list_add_last(&a->requests, &r->in_list);
+	http_exchange_set_data(x, r);
+	return r;
+}
+
+static bool
+is_api_path(struct str path)
+{
+	return str_starts(path, STR("/api/")) || str_eq(path, STR("/api"));
+}
+
+/* The parameter names of the query are those of the route; dry_run is read here. */
+static bool
+check_query(struct api_request *r)
+{
+	struct str rest = r->query, name, value;
+	bool is_bad;
+
+	while (uri_next_param(&rest, r->arena, &name, &value, &is_bad)) {
+		struct str known = str_from(r->route->query), word;
+		bool is_known = false;
+
+		while (!is_known && str_next(&known, ' ', &word))
+			is_known = str_eq(word, name);
+		if (!is_known)
+			api_fault(r,
+			          arena_printf(r->arena, "?%.*s",
+			                       STR_ARG(str_first(name, 64))),
+			          "unknown_field", "no such parameter here");
+		if (is_known && str_eq(name, STR("dry_run"))) {
+			r->dry_run = str_eq(value, STR("true"));
+			if (!r->dry_run && !str_eq(value, STR("false")))
+				api_fault(r, STR("?dry_run"), "wrong_type",
+				          "must be true or false");
+		}
+	}
+	if (is_bad)
+		api_problem(r, PROBLEM_MALFORMED, "the query cannot be decoded");
+	else if (r->errors_count)
+		api_problem(r, PROBLEM_INVALID, NULL);
+	return !is_bad && !r->errors_count;
+}
+
+static bool
+check_scope(struct api_request *r)
+{
+	if (!caller_has(&r->caller, r->route->scope)) {
+		r->problem_key = "scope";
+		r->problem_value = str_from(scope_word(r->route->scope));
+		api_problem(r, PROBLEM_FORBIDDEN_SCOPE, "%s is needed",
+		            scope_word(r->route->scope));
+		return false;
+	}
+	if ((r->route->flags & ROUTE_GLOBAL) && r->caller.domains.n) {
+		api_problem(r, PROBLEM_FORBIDDEN_SCOPE,
+		            "this token is limited to some domains");
+		return false;
+	}
+	return true;
+}
+
+/* JSON is the one type there is; a browser cannot send it from a form (R46). */
+static bool
+check_type(struct api_request *r)
+{
+	const struct http_head *h = http_exchange_head(r->x);
+	struct str type = api_head(r, "content-type");
+	bool has_body = h->is_chunked || h->content_length;
+
+	type = str_trim(str_first(type, str_find(type, ';')));
+	if (api_head(r, "content-encoding").n) {
+		api_problem(r, PROBLEM_MEDIA_TYPE, "no Content-Encoding");
+		return false;
+	}
+	if (!(r->route->flags & ROUTE_BODY)) {
+		if (!has_body)
+			return true;
+		api_problem(r, PROBLEM_MEDIA_TYPE, "this operation takes no body");
+		return false;
+	}
+	if (str_eq_icase(type, STR("application/json")) ||
+	    str_eq_icase(type, STR("application/merge-patch+json")))
+		return true;
+	api_problem(r, PROBLEM_MEDIA_TYPE, NULL);
+	return false;
+}
+
+/* Everything that can be said before the body is read. False: answered. */
+static bool
+begin(struct api_request *r)
+{
+	struct str allow = { NULL, 0 };
+	enum route_found found;
+
+	found = route_find(r->method, r->path, r->arena, &r->route, r->params, &allow);
+	if (found == ROUTE_NO_PATH && !is_api_path(r->path)) {
+		assets_reply(r);
+		return false;
+	}
+	if (!(found == ROUTE_FOUND && r->route->scope == SCOPE_NONE)) {
+		if (!request_authenticate(r))
+			return false;
+		if (r->caller.kind == CALLER_NOBODY) {
+			api_problem(r, PROBLEM_UNAUTHENTICATED, NULL);
+			return false;
+		}
+	}
+	if (found == ROUTE_NO_METHOD) {
+		api_header(r, "Allow", allow);
+		if (str_eq(r->method, STR("OPTIONS")))
+			api_reply_empty(r, 204);
+		else
+			api_problem(r, PROBLEM_METHOD, NULL);
+		return false;
+	}
+	if (found != ROUTE_FOUND) {
+		api_problem(r, PROBLEM_NOT_FOUND, NULL);
+		return false;
+	}
+	return check_scope(r) && check_type(r) && check_query(r);
+}
+
+static size_t
+on_head(void *arg, struct http_exchange *x)
+{
+	struct api *a = arg;
+	struct api_request *r = request_new(a, x);
+	size_t max = (size_t)a->conf->limits.http_body;
+
+	if (!request_check_host(r) || !begin(r))
+		return 0;
+	if (r->route->flags & ROUTE_SIGN_IN)
+		max = SIGN_IN_BODY_MAX;
+	if (http_exchange_head(x)->content_length > max) {
+		api_problem(r, PROBLEM_TOO_LARGE, "at most %zu bytes", max);
+		return 0;
+	}
+	return r->route->flags & ROUTE_BODY ? max : 0;
+}
+
+static bool
+read_body(struct api_request *r)
+{
+	struct str body = http_exchange_body(r->x);
+	struct diag diag = { 0 };
+
+	if (json_parse(body, &r->doc, &diag) != OK) {
+		api_problem(r, PROBLEM_MALFORMED_JSON, "line %d, column %d: %s",
+		            diag.line, diag.column, diag.text);
+		return false;
+	}
+	if (json_kind(json_root(r->doc)) == JSON_KIND_OBJECT)
+		return true;
+	api_problem(r, PROBLEM_MALFORMED_JSON, "must be an object");
+	return false;
+}
+
+static void
+on_request(void *arg, struct http_exchange *x)
+{
+	struct api_request *r = of(x);
+
+	(void)arg;
+	CHECK(r);
+	if ((r->route->flags & ROUTE_BODY) && !read_body(r))
+		return;
+	r->route->handler(r);
+}
+
+static void
+on_gone(void *arg, struct http_exchange *x)
+{
+	struct api_request *r = of(x);
+
+	(void)arg;
+	if (r)
+		request_end(r);
+}
+
+static void
+on_drained(void *arg, struct http_exchange *x)
+{
+	(void)arg;
+	(void)x;
+}
+
+static const struct http_ops http_ops = {
+	.head = on_head,
+	.request = on_request,
+	.gone = on_gone,
+	.drained = on_drained,
+};
+
+void
+api_continue(void *request, enum err e)
+{
+	struct api_request *r = CAST(api_request, API_REQUEST_MAGIC, request);
+
+	r->call = 0;
+	if (e == OK)
+		r->next(r);
+	else
+		api_problem_err(r, e);
+}
+
+struct str
+api_domain_of(struct str address)
+{
+	size_t at = str_find_last(address, '@');
+
+	return at == SIZE_MAX ? STR("") : str_from_offset(address, at + 1);
+}
+
+struct api *
+api_new(struct loop *l, const struct conf *conf, struct store_client *store,
+        struct http_server **server_out)
+{
+	struct api *a = mem_alloc(sizeof(*a));
+
+	a->loop = l;
+	a->conf = conf;
+	a->store = store;
+	a->reader = reader_open(conf);
+	a->traces = trace_reader_open(conf);
+	a->started_ms = clock_unix_ms();
+	list_init(&a->requests);
+	random_bytes(a->secret, sizeof(a->secret));
+	*server_out = http_server_new(l, (size_t)conf->limits.http_header + DAEMON_MEMORY,
+	                              &http_ops, a);
+	return a;
+}
+
+void
+api_set_conf(struct api *a, const struct conf *conf)
+{
+	a->conf = conf;
+}
+
+void
+api_free(struct api **a)
+{
+	if (!*a)
+		return;
+	CHECK(list_is_empty(&(*a)->requests)); /* http_server_free told them all */
+	reader_close(&(*a)->reader);
+	trace_reader_close(&(*a)->traces);
+	mem_free(*a);
+	*a = NULL;
+}

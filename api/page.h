@@ -1,0 +1,44 @@
+/* page.h - lists in pages: limit, signed cursors, next.
+ *
+ *     if (!page_begin(&p, r, "domains", STR("")))  return;
+ *     … for each row that fits: if (!page_take(&p, key)) stop; write it to p.j …
+ *     page_end(&p, e);
+ *
+ * A cursor holds the key of the last row shown, bound to the list and its filter, and
+ * signed with a secret that the process makes when it starts; so it survives the deletion
+ * of its row, and nobody can make one up. Lists are read forwards: prev is always null.
+ */
+#ifndef API_PAGE_H
+#define API_PAGE_H
+
+#include "api/api.h"
+
+struct page {
+	struct api_request *r;
+	struct strbuf b;
+	struct json_out j;
+	size_t limit, taken;
+	struct str after; /* start behind this key; empty: at the beginning */
+	struct str last;  /* key of the last row taken */
+	uint32_t binding; /* of the cursors to this list and filter */
+	bool has_more;
+};
+
+/* Reads limit and cursor. filter: all parameters that choose rows. False: answered. */
+MUSTUSE bool page_begin(struct page *p, struct api_request *r, const char *list,
+                        struct str filter);
+/* Is there room for one more row? Its key is copied. */
+MUSTUSE bool page_take(struct page *p, struct str key);
+/* Answers: the page, or a problem where reading ended with an error. */
+void page_end(struct page *p, enum err e);
+/* The same with "count" (capped: at least so many). */
+void page_end_counted(struct page *p, enum err e, uint64_t count, bool is_capped);
+
+/* The cursor itself. */
+void cursor_format(const uint8_t secret[32], uint32_t binding, struct str key,
+                   struct strbuf *out);
+/* False: it is none of ours. */
+MUSTUSE bool cursor_parse(const uint8_t secret[32], struct str cursor, struct arena *a,
+                          uint32_t *binding_out, struct str *key_out);
+
+#endif

@@ -1,0 +1,300 @@
+/* How a request is answered: headers that every answer carries, problems, ETags. */
+#include "api/api.h"
+
+#include "api/request.h"
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/panic.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+
+static const struct {
+	int status;
+	const char *code, *title;
+} problems[] = {
+#define PROBLEM(id, status, code, title) { status, code, title },
+#include "api/problems.def"
+#undef PROBLEM
+};
+_Static_assert(ARRAY_LEN(problems) == PROBLEM_COUNT, "one row for each problem");
+
+struct strbuf
+api_buffer(struct api_request *r)
+{
+	return strbuf_arena(r->arena, API_REPLY_MAX);
+}
+
+struct str
+api_head(const struct api_request *r, const char *name)
+{
+	return http_head_find(http_exchange_head(r->x), str_from(name));
+}
+
+void
+api_header(struct api_request *r, const char *name, struct str value)
+{
+	size_t n = 0;
+
+	while (n < value.n && ((unsigned char)value.p[n] >= ' ' || value.p[n] == '\t') &&
+	       value.p[n] != 0x7f)
+		n++;
+	CHECK(r->headers_count < API_HEADERS_MAX);
+	r->headers[r->headers_count++] =
+		(struct http_field){ str_from(name),
+		                     arena_str(r->arena, str_first(value, n)) };
+}
+
+/* What no answer of the API goes without. */
+static void
+add_common(struct api_request *r, const char *type)
+{
+	if (type)
+		api_header(r, "Content-Type", str_from(type));
+	api_header(r, "Request-Id", id_str(&r->id));
+	api_header(r, "Cache-Control", STR("no-store"));
+	request_add_security(r, STR("default-src 'none'; frame-ancestors 'none'"));
+}
+
+void
+request_add_security(struct api_request *r, struct str csp)
+{
+	api_header(r, "X-Content-Type-Options", STR("nosniff"));
+	api_header(r, "Content-Security-Policy", csp);
+	api_header(r, "Referrer-Policy", STR("no-referrer"));
+	api_header(r, "Cross-Origin-Resource-Policy", STR("same-origin"));
+	api_header(r, "Cross-Origin-Opener-Policy", STR("same-origin"));
+	if (http_exchange_peer(r->x)->is_tls)
+		api_header(r, "Strict-Transport-Security", STR("max-age=31536000"));
+}
+
+static void
+count(struct api *a, int status)
+{
+	a->counts.requests++;
+	a->counts.errors_client += status >= 400 && status < 500;
+	a->counts.errors_server += status >= 500;
+	a->counts.unauthenticated += status == 401;
+}
+
+static void
+answer(struct api_request *r, int status, struct str body)
+{
+	CHECK(r->x);
+	count(r->api, status);
+	http_answer(r->x, status, r->headers, r->headers_count, body);
+	request_end(r);
+}
+
+/* Lists and figures change without a version of their own: their tag is their content. */
+static bool
+is_unchanged(struct api_request *r, struct str json)
+{
+	static const uint64_t key[2] = { 0x6d61696c, 0x73746561 };
+	struct str want = api_head(r, "if-none-match"), tag;
+
+	if (!str_eq(r->method, STR("GET")) && !str_eq(r->method, STR("HEAD")))
+		return false;
+	for (size_t i = 0; i < r->headers_count; i++) {
+		if (str_eq(r->headers[i].name, STR("ETag")))
+			return str_eq(want, r->headers[i].value);
+	}
+	tag = arena_printf(r->arena, "\"%016llx\"",
+	                   (unsigned long long)siphash24(key, json));
+	api_header(r, "ETag", tag);
+	return str_eq(want, tag);
+}
+
+void
+api_reply_json(struct api_request *r, int status, struct str json)
+{
+	if (json.n == API_REPLY_MAX || !json.n) {
+		api_problem(r, PROBLEM_INTERNAL, "the answer is too large");
+		return;
+	}
+	if (status == 200 && is_unchanged(r, json)) {
+		add_common(r, NULL);
+		answer(r, 304, STR(""));
+		return;
+	}
+	add_common(r, "application/json");
+	answer(r, status, json);
+}
+
+void
+api_reply_text(struct api_request *r, int status, const char *type, struct str text)
+{
+	add_common(r, type);
+	answer(r, status, text);
+}
+
+void
+api_reply_empty(struct api_request *r, int status)
+{
+	add_common(r, NULL);
+	answer(r, status, STR(""));
+}
+
+void
+api_reply_dry_run(struct api_request *r, const char *action, struct str target)
+{
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+
+	json_open_object(&j, NULL);
+	json_bool(&j, "dry_run", true);
+	json_cstr(&j, "action", action);
+	json_str(&j, "target", target);
+	json_close_object(&j);
+	api_reply_json(r, 200, strbuf_str(&b));
+}
+
+/* --- problems ---------------------------------------------------------------------- */
+
+void
+api_fault(struct api_request *r, struct str pointer, const char *code, const char *detail,
+          ...)
+{
+	struct strbuf b = strbuf_arena(r->arena, 512);
+	va_list ap;
+
+	if (r->errors_count == API_ERRORS_MAX)
+		return;
+	if (detail) {
+		va_start(ap, detail);
+		strbuf_vprintf(&b, detail, ap);
+		va_end(ap);
+	}
+	r->errors[r->errors_count++] = (struct api_error){ .pointer = pointer,
+		                                           .code = code,
+		                                           .detail = strbuf_str(&b) };
+}
+
+static void
+write_errors(const struct api_request *r, struct json_out *j)
+{
+	if (!r->errors_count)
+		return;
+	json_open_array(j, "errors");
+	for (size_t i = 0; i < r->errors_count; i++) {
+		const struct api_error *e = &r->errors[i];
+
+		json_open_object(j, NULL);
+		json_str(j, "pointer", e->pointer);
+		json_cstr(j, "code", e->code);
+		if (e->detail.n)
+			json_str(j, "detail", e->detail);
+		if (e->position)
+			json_i64(j, "position", (int64_t)e->position);
+		json_close_object(j);
+	}
+	json_close_array(j);
+}
+
+static void
+problem(struct api_request *r, int status, const char *code, const char *title,
+        struct str detail)
+{
+	struct strbuf b = api_buffer(r), type = strbuf_arena(r->arena, 100);
+	struct json_out j = json_out_on(&b);
+
+	strbuf_lit(&type, "/problems/");
+	for (const char *p = code; *p; p++)
+		strbuf_byte(&type, *p == '_' ? '-' : *p);
+	json_open_object(&j, NULL);
+	json_str(&j, "type", strbuf_str(&type));
+	json_cstr(&j, "title", title);
+	json_i64(&j, "status", status);
+	if (detail.n)
+		json_str(&j, "detail", detail);
+	json_cstr(&j, "code", code);
+	write_errors(r, &j);
+	if (r->problem_key)
+		json_str(&j, r->problem_key, r->problem_value);
+	json_str(&j, "request_id", id_str(&r->id));
+	json_str(&j, "instance", utf8_first(r->path, 1024));
+	json_close_object(&j);
+	if (status == 401)
+		api_header(r, "WWW-Authenticate", STR("Bearer realm=\"mailstead\""));
+	if (status == 429 || status == 503)
+		api_header(r, "Retry-After", status == 429 ? STR("60") : STR("2"));
+	add_common(r, "application/problem+json");
+	answer(r, status, strbuf_str(&b));
+}
+
+void
+api_problem(struct api_request *r, enum problem what, const char *detail, ...)
+{
+	struct strbuf b = strbuf_arena(r->arena, 1024);
+	va_list ap;
+
+	if (detail) {
+		va_start(ap, detail);
+		strbuf_vprintf(&b, detail, ap);
+		va_end(ap);
+	}
+	problem(r, problems[what].status, problems[what].code, problems[what].title,
+	        strbuf_str(&b));
+}
+
+void
+api_problem_err(struct api_request *r, enum err e)
+{
+	const struct err_info *info = err_get(e);
+
+	problem(r, info->http, info->word, info->text, STR(""));
+}
+
+/* --- versions ---------------------------------------------------------------------- */
+
+struct str
+api_close_with_etag(struct api_request *r, struct json_out *j, size_t from,
+                    uint64_t version)
+{
+	static const uint64_t key[2] = { 0x65746167, 0x7631 };
+	struct str so_far = str_from_offset(strbuf_str(j->out), from), tag;
+
+	tag = arena_printf(r->arena, "\"%llu.%08x\"", (unsigned long long)version,
+	                   (unsigned)siphash24(key, so_far));
+	json_str(j, "etag", tag);
+	json_close_object(j);
+	return tag;
+}
+
+/* The version in front of the dot; the rest changes with figures that no edit minds. */
+static bool
+parse_tag(struct str tag, uint64_t *version_out)
+{
+	size_t dot;
+
+	if (!str_skip_byte(&tag, '"') || !str_ends(tag, STR("\"")))
+		return false;
+	dot = str_find(tag, '.');
+	return dot != SIZE_MAX && str_parse_u64(str_first(tag, dot), version_out) &&
+	       *version_out;
+}
+
+bool
+api_if_match(struct api_request *r, uint64_t current, bool is_required,
+             uint64_t *version_out)
+{
+	struct str tag = api_head(r, "if-match");
+
+	*version_out = 0;
+	if (!tag.n) {
+		/* The command line has just been told by a person what to do. */
+		if (!is_required || r->caller.kind == CALLER_LOCAL)
+			return true;
+		api_problem(r, PROBLEM_IF_MATCH, NULL);
+		return false;
+	}
+	if (str_eq(tag, STR("*")) && current) {
+		*version_out = current;
+		return true;
+	}
+	if (parse_tag(tag, version_out) && *version_out == current)
+		return true;
+	api_problem(r, PROBLEM_ETAG, NULL);
+	return false;
+}
