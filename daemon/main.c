@@ -1,11 +1,121 @@
+/* mailstead - the one program: `serve` is the appliance, the rest are its commands. */
 #include "base/str.h"
+#include "base/strbuf.h"
+#include "conf/conf.h"
+#include "role/role.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	EXIT_USAGE = 2,
+	SCHEMA_MAX = 1 << 20,
+};
+
+#define DEFAULT_CONFIG "/etc/mailstead/mailstead.yaml"
+
+static const char usage[] =
+	"usage: mailstead COMMAND [OPTIONS]\n"
+	"  serve --config FILE    the appliance, in the foreground\n"
+	"  check --config FILE    0 and silence, or every error with line and column\n"
+	"  check --schema[=man]   every key of the configuration, as JSON or for a "
+        "manual\n"
+	"FILE is $MAILSTEAD_CONFIG or " DEFAULT_CONFIG " where it is left out.\n";
+
+static int
+usage_error(void)
+{
+	(void)fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+/* The file after --config; NULL: the arguments are wrong. */
+static const char *
+config_path(int argc, char **argv)
+{
+	const char *path = getenv("MAILSTEAD_CONFIG");
+
+	for (int i = 0; i < argc; i++) {
+		struct str s = str_from(argv[i]);
+
+		if (str_skip(&s, STR("--config=")))
+			path = s.p;
+		else if (str_eq(s, STR("--config")) && i + 1 < argc)
+			path = argv[++i];
+		else
+			return NULL;
+	}
+	return path && path[0] ? path : DEFAULT_CONFIG;
+}
+
+static int
+cmd_serve(int argc, char **argv)
+{
+	const char *path = config_path(argc, argv);
+
+	return path ? role_serve(path) : usage_error();
+}
+
+static void
+print_error(void *arg, const struct diag *diag)
+{
+	(void)fprintf(stderr, "%s:%d:%d: %s\n", (const char *)arg, diag->line,
+	              diag->column, diag->text);
+}
+
+static int
+print_schema(bool is_man)
+{
+	struct strbuf out = strbuf_heap(SCHEMA_MAX);
+	size_t written;
+
+	if (is_man)
+		conf_schema_man(&out);
+	else
+		conf_schema_json(NULL, &out);
+	written = fwrite(out.p, 1, out.n, stdout);
+	return written == out.n && fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int
+cmd_check(int argc, char **argv)
+{
+	struct conf *conf = NULL;
+	char shown[4096];
+	struct strbuf b = strbuf_on(shown);
+	const char *path;
+
+	if (argc == 1 && str_eq(str_from(argv[0]), STR("--schema")))
+		return print_schema(false);
+	if (argc == 1 && str_eq(str_from(argv[0]), STR("--schema=man")))
+		return print_schema(true);
+	path = config_path(argc, argv);
+	if (!path)
+		return usage_error();
+	strbuf_add(&b, str_from(path));
+	(void)strbuf_cstr(&b);
+	if (conf_load(path, print_error, shown, &conf) != OK)
+		return 1;
+	conf_free(&conf);
+	return 0;
+}
+
+static const struct command {
+	struct str name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ STR_INIT("serve"), cmd_serve },
+	{ STR_INIT("check"), cmd_check },
+	{ STR_INIT("role"), role_main }, /* by the supervisor only */
+};
 
 int
 main(int argc, char **argv)
 {
-	(void)argv;
-	(void)fprintf(stderr, "usage: mailstead COMMAND [OPTIONS]\n");
-	return argc > 1 ? 1 : 2;
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++) {
+		if (str_eq(str_from(argv[1]), commands[i].name))
+			return commands[i].run(argc - 2, argv + 2);
+	}
+	return usage_error();
 }

@@ -71,7 +71,7 @@ struct conf {
 	struct conf_limits limits;
 };
 
-/* Each error found, in the order of the file; diag->line and column are set. */
+/* Each error found; diag->line and column are set. */
 typedef void conf_error_fn(void *arg, const struct diag *diag);
 
 /* Reads and checks the file. On OK *conf_out is new (conf_free); else ERR_CONFIG (or

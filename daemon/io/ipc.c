@@ -250,8 +250,8 @@ on_accepted(void *arg, const struct accepted *a)
 		p->ops->opened(p->arg, p);
 }
 
-static const struct listener_ops listener_ops = {.accepted = on_accepted};
-static const struct listener_conf listener_conf = {0};
+static const struct listener_ops listener_ops = { .accepted = on_accepted };
+static const struct listener_conf listener_conf = { 0 };
 
 struct ipc_server *
 ipc_server_new(struct loop *l, int fd, const struct ipc_ops *ops, void *arg)

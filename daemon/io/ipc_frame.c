@@ -14,7 +14,7 @@ ipc_parse(struct str bytes, struct ipc_message *m_out, size_t *used_out)
 	uint32_t n;
 
 	*used_out = 0;
-	*m_out = (struct ipc_message){0};
+	*m_out = (struct ipc_message){ 0 };
 	if (bytes.n < LENGTH_BYTES)
 		return IPC_FRAME_MORE;
 	n = unpack_u32(&u);

@@ -51,7 +51,7 @@ struct waiting {
 static void
 refuse(struct listener *l, int fd, const struct addr *peer, enum err why)
 {
-	struct str goodbye = {0};
+	struct str goodbye = { 0 };
 
 	if (l->ops->refused)
 		l->ops->refused(l->arg, peer, why, &goodbye);
@@ -112,7 +112,7 @@ static void
 waiting_look(struct waiting *w)
 {
 	char bytes[PROXY_HEADER_MAX];
-	struct proxy_header h = {0};
+	struct proxy_header h = { 0 };
 	ssize_t n = recv(w->a.fd, bytes, sizeof(bytes), MSG_PEEK);
 	bool is_over = loop_now_ms(w->listener->loop) >= w->until_ms;
 	enum proxy_result result;
@@ -182,7 +182,7 @@ wait_for_header(struct listener *l, const struct accepted *a)
 static void
 took(struct listener *l, int fd, const struct sockaddr_storage *sa)
 {
-	struct accepted a = {.fd = fd, .uid = -1};
+	struct accepted a = { .fd = fd, .uid = -1 };
 	struct ucred cred;
 	socklen_t n = sizeof(cred);
 
@@ -222,7 +222,7 @@ on_rested(void *arg)
 static void
 out_of_descriptors(struct listener *l)
 {
-	struct addr nobody = {0};
+	struct addr nobody = { 0 };
 	int fd;
 
 	log_line(LEVEL_WARN, "listen.descriptors", "errno=%d", errno);
@@ -246,7 +246,7 @@ on_acceptable(void *arg, unsigned events)
 	if (watch_events(l->watch) == 0)
 		watch_set(l->watch, WATCH_READ);
 	for (int i = 0; i < TURN_ACCEPTS && !l->is_resting; i++) {
-		struct sockaddr_storage sa = {0};
+		struct sockaddr_storage sa = { 0 };
 		socklen_t n = sizeof(sa);
 		int fd = accept4(l->fd, (struct sockaddr *)&sa, &n,
 		                 SOCK_NONBLOCK | SOCK_CLOEXEC);

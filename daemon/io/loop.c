@@ -76,7 +76,7 @@ timer_down(struct loop *l, size_t place)
 void
 timer_init(struct timer *t, struct loop *l, loop_fn *fn, void *arg)
 {
-	*t = (struct timer){.loop = l, .fn = fn, .arg = arg};
+	*t = (struct timer){ .loop = l, .fn = fn, .arg = arg };
 }
 
 void
@@ -171,7 +171,7 @@ loop_defer(struct loop *l, loop_fn *fn, void *arg)
 		l->deferred = mem_grow(
 			l->deferred, size_mul(l->deferred_cap, sizeof(struct deferred)));
 	}
-	l->deferred[l->deferred_count++] = (struct deferred){fn, arg};
+	l->deferred[l->deferred_count++] = (struct deferred){ fn, arg };
 	(void)uv_idle_start(&l->idle, on_idle);
 }
 

@@ -88,7 +88,7 @@ u16_at(struct str bytes, size_t at)
 static struct addr
 addr_at(struct str bytes, size_t at, size_t n, size_t port_at)
 {
-	struct addr a = {.family = n == 4 ? ADDR_V4 : ADDR_V6};
+	struct addr a = { .family = n == 4 ? ADDR_V4 : ADDR_V6 };
 
 	memcpy(a.ip, bytes.p + at, n);
 	a.port = (uint16_t)u16_at(bytes, port_at);
@@ -135,7 +135,7 @@ parse_v2(struct str bytes, struct proxy_header *h, size_t *used_out)
 enum proxy_result
 proxy_parse(struct str bytes, struct proxy_header *header_out, size_t *used_out)
 {
-	*header_out = (struct proxy_header){0};
+	*header_out = (struct proxy_header){ 0 };
 	*used_out = 0;
 	if (!bytes.n)
 		return PROXY_MORE;

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum sandbox_right {
 	SANDBOX_READ = 1,  /* read files below */
@@ -29,6 +30,10 @@ struct sandbox {
 	const struct sandbox_path *paths;
 	size_t paths_count;
 	bool want_inet; /* may make IPv4 and IPv6 sockets */
+	const uint16_t
+		*ports; /* with want_inet: the TCP ports it may connect to (Landlock 4,
+	                          Linux 6.7); without: none. No ports with want_inet: any */
+	size_t ports_count;
 };
 
 /* Becomes user (and its group, no supplementary groups); nothing to do when we are not
@@ -38,7 +43,8 @@ MUSTUSE enum err sandbox_drop_user(const char *user, struct diag *diag);
 /* The process dies with SIGKILL when its parent does; false when the parent is gone
    already. */
 bool sandbox_die_with_parent(int parent_pid);
-/* Closes the door. ERR_IO when the kernel refuses what it should grant. */
+/* Closes the door, for the calling thread and those it makes later: call it before any
+   thread is made. ERR_IO when the kernel refuses what it should grant. */
 MUSTUSE enum err sandbox_enter(const struct sandbox *s, struct diag *diag);
 
 #endif

@@ -18,8 +18,8 @@ enum {
 socklen_t
 socket_from_addr(const struct addr *a, struct sockaddr_storage *sa_out)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
 
 	memset(sa_out, 0, sizeof(*sa_out));
 	if (a->family == ADDR_V4) {
@@ -40,7 +40,7 @@ socket_from_addr(const struct addr *a, struct sockaddr_storage *sa_out)
 struct addr
 socket_to_addr(const struct sockaddr_storage *sa)
 {
-	struct addr a = {0};
+	struct addr a = { 0 };
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 
@@ -62,22 +62,22 @@ socket_to_addr(const struct sockaddr_storage *sa)
 struct addr
 socket_local(int fd)
 {
-	struct sockaddr_storage sa = {0};
+	struct sockaddr_storage sa = { 0 };
 	socklen_t n = sizeof(sa);
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
-		return (struct addr){0};
+		return (struct addr){ 0 };
 	return socket_to_addr(&sa);
 }
 
 struct addr
 socket_peer(int fd)
 {
-	struct sockaddr_storage sa = {0};
+	struct sockaddr_storage sa = { 0 };
 	socklen_t n = sizeof(sa);
 
 	if (getpeername(fd, (struct sockaddr *)&sa, &n) != 0)
-		return (struct addr){0};
+		return (struct addr){ 0 };
 	return socket_to_addr(&sa);
 }
 
@@ -116,7 +116,7 @@ unix_addr(const char *path, struct sockaddr_un *sa)
 {
 	struct str s = str_from(path);
 
-	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (s.n >= sizeof(sa->sun_path))
 		return false;
 	memcpy(sa->sun_path, s.p, s.n);

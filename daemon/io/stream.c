@@ -83,7 +83,7 @@ const struct stream_limits stream_limits_default = {
 static const struct {
 	const char *word, *text;
 } ends[] = {
-#define STREAM_END(id, word, text) [STREAM_##id] = {word, text},
+#define STREAM_END(id, word, text) [STREAM_##id] = { word, text },
 #include "io/stream_end.def"
 #undef STREAM_END
 };
@@ -825,7 +825,7 @@ dial(const struct addr *to, const struct addr *from)
 {
 	const int on = 1;
 	struct sockaddr_storage sa;
-	struct addr local = from ? *from : (struct addr){0};
+	struct addr local = from ? *from : (struct addr){ 0 };
 	socklen_t n = socket_from_addr(to, &sa);
 	int saved,
 		fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

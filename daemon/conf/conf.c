@@ -1,0 +1,324 @@
+#include "conf/conf.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "conf/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	ARENA_BYTES = 64 << 20, /* a file of 1 MiB that is all nodes stays below it */
+	PROCESSES_DEFAULT_MAX = 4,
+	PATH_KEY_MAX = 128,
+};
+
+struct owned {
+	struct conf conf; /* first: what conf_free gets */
+	struct arena *arena;
+	bool seen[]; /* one for each row */
+};
+
+struct loading {
+	struct owned *owned;
+	conf_error_fn *on_error;
+	void *arg;
+	enum err result;
+};
+
+static const struct {
+	const char *word, *role;
+	bool is_tls;
+} protocols[] = {
+#define PROTOCOL(id, word, role, tls, alpn) [CONF_##id] = { word, role, tls },
+#include "conf/protocols.def"
+#undef PROTOCOL
+};
+_Static_assert(ARRAY_LEN(protocols) == CONF_PROTOCOL_COUNT, "one row for each protocol");
+
+const char *
+conf_protocol_word(enum conf_protocol p)
+{
+	return protocols[p].word;
+}
+
+const char *
+conf_protocol_role(enum conf_protocol p)
+{
+	return protocols[p].role;
+}
+
+bool
+conf_protocol_is_tls(enum conf_protocol p)
+{
+	return protocols[p].is_tls;
+}
+
+static void
+on_yaml_error(void *arg, const struct diag *diag)
+{
+	struct loading *l = arg;
+
+	l->result = ERR_CONFIG;
+	l->on_error(l->arg, diag);
+}
+
+static void
+tell(struct loading *l, int line, int column, struct str key, const char *text)
+{
+	struct diag d = { .line = line, .column = column };
+
+	l->result =
+		diag_set(&d, ERR_CONFIG, "%.*s: %s", STR_ARG(str_first(key, 100)), text);
+	l->on_error(l->arg, &d);
+}
+
+static size_t
+row_index(const struct conf_row *row)
+{
+	size_t i = 0;
+
+	while (conf_row_at(i) != row)
+		i++;
+	return i;
+}
+
+static void
+read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
+{
+	struct arena *a = l->owned->arena;
+
+	for (const struct yaml_node *n = map->first; n; n = n->next) {
+		struct str path = n->key;
+		const struct conf_row *row;
+		struct diag d = { 0 };
+
+		if (prefix.n && n->key.n < PATH_KEY_MAX)
+			path = arena_printf(a, "%.*s.%.*s", STR_ARG(prefix),
+			                    STR_ARG(n->key));
+		row = conf_row_find(path);
+		if (row && n->is_null) {
+			continue; /* "key:" with nothing behind is the same as no key */
+		} else if (row) {
+			l->owned->seen[row_index(row)] = true;
+			if (conf_value_read(row, n, &l->owned->conf, a, &d) != OK)
+				on_yaml_error(l, &d);
+		} else if (!prefix.n && conf_row_is_group(path)) {
+			if (n->kind == YAML_MAP)
+				read_map(l, n, path);
+			else if (!n->is_null)
+				tell(l, n->line, n->column, path, "must be a map");
+		} else {
+			tell(l, n->key_line, n->key_column, path, "no such key");
+		}
+	}
+}
+
+static void
+fill_defaults(struct loading *l)
+{
+	struct conf *c = &l->owned->conf;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t processes = cores < 1                       ? 1
+	                    : cores > PROCESSES_DEFAULT_MAX ? PROCESSES_DEFAULT_MAX
+	                                                    : cores;
+
+	for (size_t i = 0; i < conf_row_count(); i++) {
+		if (!l->owned->seen[i])
+			conf_value_default(conf_row_at(i), c, l->owned->arena);
+	}
+	if (!c->processes_smtp)
+		c->processes_smtp = processes;
+	if (!c->processes_imap)
+		c->processes_imap = processes;
+}
+
+/* The place of a key in the file, for errors that need more than one value. */
+static void
+tell_at(struct loading *l, const struct yaml_node *root, const char *group,
+        const char *key, const char *text)
+{
+	const struct yaml_node *n = root ? root->first : NULL;
+	int line = 1, column = 1;
+
+	while (n && !str_eq(n->key, str_from(group)))
+		n = n->next;
+	if (n) {
+		line = n->key_line;
+		column = n->key_column;
+		for (n = n->first; n; n = n->next) {
+			if (key && str_eq(n->key, str_from(key))) {
+				line = n->key_line;
+				column = n->key_column;
+			}
+		}
+	}
+	tell(l, line, column, str_from(group), text);
+}
+
+/* Two listeners cannot have one address; port 0 is a different one each time. */
+static void
+check_listen(struct loading *l, const struct yaml_node *root)
+{
+	const struct conf *c = &l->owned->conf;
+
+	for (unsigned p = 0; p < CONF_PROTOCOL_COUNT; p++) {
+		for (size_t i = 0; i < c->listen[p].n; i++) {
+			const struct addr *a = &c->listen[p].p[i];
+
+			for (unsigned q = 0; a->port && q <= p; q++) {
+				size_t end = q == p ? i : c->listen[q].n;
+
+				for (size_t k = 0; k < end; k++) {
+					const struct addr *b = &c->listen[q].p[k];
+
+					if (addr_eq_ip(a, b) && a->port == b->port)
+						tell_at(l, root, "listen",
+						        conf_protocol_word(
+								(enum conf_protocol)p),
+						        "this address is there twice");
+				}
+			}
+		}
+	}
+}
+
+static void
+check_whole(struct loading *l, const struct yaml_node *root)
+{
+	const struct conf *c = &l->owned->conf;
+
+	if (!c->hostname.n && !l->owned->seen[row_index(conf_row_find(STR("hostname")))])
+		tell(l, 1, 1, STR("hostname"), "must be set");
+	if (!c->tls_certificate.n != !c->tls_key.n)
+		tell_at(l, root, "tls", NULL, "certificate and key go together");
+	if (!c->delivery_retry_ms.n)
+		tell_at(l, root, "delivery", "retry", "retry needs at least one pause");
+	check_listen(l, root);
+}
+
+enum err
+conf_parse(struct str text, const char *path, conf_error_fn *on_error, void *arg,
+           struct conf **conf_out)
+{
+	struct owned *o =
+		mem_alloc(size_add(sizeof(*o), conf_row_count() * sizeof(bool)));
+	struct loading l = { .owned = o, .on_error = on_error, .arg = arg };
+	struct yaml_node *root;
+	enum err e;
+
+	o->arena = arena_new(ARENA_BYTES);
+	o->conf.path = str_from(arena_cstr(o->arena, str_from(path)));
+	e = yaml_parse(text, o->arena, on_yaml_error, &l, &root);
+	if (e == OK || root) {
+		if (root && root->kind == YAML_MAP)
+			read_map(&l, root, STR(""));
+		else if (root && !root->is_null)
+			tell(&l, root->line, root->column, STR("file"),
+			     "must be a map of keys");
+		/* A file that broke off half-way has no use for "must be set". */
+		fill_defaults(&l);
+		if (l.result == OK)
+			check_whole(&l, root);
+	}
+	if (e == OK)
+		e = l.result;
+	if (e != OK) {
+		struct conf *c = &o->conf;
+
+		conf_free(&c);
+		return e;
+	}
+	*conf_out = &o->conf;
+	return OK;
+}
+
+static enum err
+read_file(const char *path, struct strbuf *out, struct diag *d)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return diag_set(d, ERR_IO, "%s", strerrordesc_np(errno));
+	while (n > 0) {
+		char *p = strbuf_reserve(out, 4096);
+
+		n = p ? read(fd, p, 4096) : 0;
+		if (n > 0)
+			out->n += (size_t)n;
+	}
+	(void)close(fd);
+	if (out->overflow)
+		return diag_set(d, ERR_CONFIG, "longer than 1 MiB");
+	return n < 0 ? diag_set(d, ERR_IO, "%s", strerrordesc_np(errno)) : OK;
+}
+
+enum err
+conf_load(const char *path, conf_error_fn *on_error, void *arg, struct conf **conf_out)
+{
+	struct strbuf text = strbuf_heap(YAML_TEXT_MAX + 8192);
+	struct diag d = { 0 };
+	char *absolute = realpath(path, NULL);
+	enum err e = read_file(path, &text, &d);
+
+	if (e != OK)
+		on_error(arg, &d);
+	else
+		e = conf_parse(strbuf_str(&text), absolute ? absolute : path, on_error,
+		               arg, conf_out);
+	mem_free(absolute);
+	strbuf_release(&text);
+	return e;
+}
+
+void
+conf_free(struct conf **c)
+{
+	struct owned *o = (struct owned *)*c;
+
+	if (!o)
+		return;
+	*c = NULL;
+	arena_free(&o->arena);
+	mem_free(o);
+}
+
+bool
+conf_needs_restart(const struct conf *a, const struct conf *b, const char **key_out)
+{
+	for (size_t i = 0; i < conf_row_count(); i++) {
+		const struct conf_row *row = conf_row_at(i);
+
+		if (row->needs_restart && !conf_value_eq(row, a, b)) {
+			*key_out = row->path.p;
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *
+below(struct str directory, const char *name, struct strbuf *out)
+{
+	strbuf_clear(out);
+	strbuf_printf(out, "%s/%s", directory.p, name);
+	return strbuf_cstr(out);
+}
+
+const char *
+conf_data_path(const struct conf *c, const char *name, struct strbuf *out)
+{
+	return below(c->data_dir, name, out);
+}
+
+const char *
+conf_run_path(const struct conf *c, const char *name, struct strbuf *out)
+{
+	return below(c->run_dir, name, out);
+}

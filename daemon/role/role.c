@@ -1,0 +1,353 @@
+/* The process side: from the arguments to the entry function of the row, and what the
+ * control socket says meanwhile. */
+#include "role/role.h"
+
+#include "base/event.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "io/ipc.h"
+#include "io/sandbox.h"
+#include "io/socket.h"
+#include "role/row.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+	PRIV_MAGIC = 0x726f6c65,
+	START_WAIT_MS = 10000,
+	PATHS_MAX = 32,
+	EXIT_BAD_START = 3,
+};
+
+struct role_priv {
+	uint32_t magic;
+	struct role role;
+	const struct role_row *row;
+	struct conf *conf;
+	struct ipc_peer *control;
+	struct loop_signal *on_term;
+	loop_fn *stop_fn, *reload_fn;
+	void *stop_arg, *reload_arg;
+	bool is_stopping;
+	int parent_pid, unix_fd;
+	size_t listener_count;
+	struct role_listener listeners[64];
+	char title[32];
+};
+
+size_t
+role_listener_count(const struct role *r)
+{
+	return r->priv->listener_count;
+}
+
+const struct role_listener *
+role_listener(const struct role *r, size_t i)
+{
+	CHECK(i < r->priv->listener_count);
+	return &r->priv->listeners[i];
+}
+
+int
+role_unix_fd(const struct role *r)
+{
+	return r->priv->unix_fd;
+}
+
+void
+role_on_stop(struct role *r, loop_fn *fn, void *arg)
+{
+	r->priv->stop_fn = fn;
+	r->priv->stop_arg = arg;
+}
+
+bool
+role_is_stopping(const struct role *r)
+{
+	return r->priv->is_stopping;
+}
+
+void
+role_on_reload(struct role *r, loop_fn *fn, void *arg)
+{
+	r->priv->reload_fn = fn;
+	r->priv->reload_arg = arg;
+}
+
+int64_t
+role_share(const struct role *r, int64_t total)
+{
+	return (total + r->count - 1) / r->count;
+}
+
+/* ── what the supervisor says ── */
+
+static void
+stop(struct role_priv *p)
+{
+	if (p->is_stopping)
+		return;
+	p->is_stopping = true;
+	if (p->stop_fn)
+		p->stop_fn(p->stop_arg);
+	else
+		loop_stop(p->role.loop);
+}
+
+static void
+on_term(void *arg)
+{
+	stop(CAST(role_priv, PRIV_MAGIC, arg));
+}
+
+static void
+on_conf_error(void *arg, const struct diag *diag)
+{
+	struct str path = *(const struct str *)arg;
+
+	log_line(LEVEL_ERROR, "config.error", "path=%.*s line=%d column=%d text=\"%s\"",
+	         STR_ARG(path), diag->line, diag->column, diag->text);
+}
+
+/* Takes what s says into use; false leaves all as it was. */
+static bool
+take_conf(struct role_priv *p, const struct role_start *s)
+{
+	struct str path = s->conf_path;
+	struct conf *fresh = NULL, *old = p->conf;
+	char path_text[4096];
+	struct strbuf b = strbuf_on(path_text);
+	struct diag diag = { 0 };
+
+	strbuf_add(&b, path);
+	if (conf_parse(s->conf_text, strbuf_cstr(&b), on_conf_error, &path, &fresh) != OK)
+		return false;
+	if (p->row->has_tls && s->certificate_pem.n) {
+		struct tls_pair pair = {
+			.certificate_path = fresh->tls_certificate,
+			.key_path = fresh->tls_key,
+			.certificate_pem = s->certificate_pem,
+			.key_pem = s->key_pem,
+		};
+
+		if (!p->role.tls)
+			p->role.tls = tls_server_new();
+		if (tls_server_load(p->role.tls, &pair, 1, &diag) != OK) {
+			log_line(LEVEL_ERROR, "tls.refused", "text=\"%s\"", diag.text);
+			conf_free(&fresh);
+			return false;
+		}
+	}
+	p->conf = fresh;
+	p->role.conf = fresh;
+	event_set_log(fresh->log_level, p->title);
+	if (p->reload_fn && old)
+		p->reload_fn(p->reload_arg);
+	conf_free(&old);
+	return true;
+}
+
+static void
+on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
+{
+	struct role_priv *p = CAST(role_priv, PRIV_MAGIC, arg);
+	struct role_start s;
+
+	(void)peer;
+	if (m->kind == ROLE_STOP)
+		stop(p);
+	else if (m->kind == ROLE_RELOAD && role_start_unpack(m->payload, &s))
+		(void)take_conf(p, &s);
+}
+
+/* The supervisor is gone: nobody would start us again or stop us. */
+static void
+on_control_closed(void *arg, struct ipc_peer *peer, const char *why)
+{
+	struct role_priv *p = CAST(role_priv, PRIV_MAGIC, arg);
+
+	(void)peer;
+	log_line(LEVEL_WARN, "role.orphan", "why=%s", why);
+	p->control = NULL;
+	stop(p);
+}
+
+static const struct ipc_ops control_ops = {
+	.message = on_message,
+	.closed = on_control_closed,
+};
+
+/* ── start ── */
+
+static bool
+read_exactly(int fd, struct strbuf *out, size_t n)
+{
+	while (out->n < n) {
+		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		char *p = strbuf_reserve(out, n - out->n);
+		ssize_t got;
+
+		if (!p || poll(&poll_fd, 1, START_WAIT_MS) != 1)
+			return false;
+		got = read(fd, p, n - out->n);
+		if (got <= 0 && errno != EAGAIN && errno != EINTR)
+			return false;
+		if (got > 0)
+			out->n += (size_t)got;
+	}
+	return true;
+}
+
+/* The first frame, read before there is a loop. */
+static bool
+read_start(struct strbuf *frame, struct role_start *s_out)
+{
+	struct ipc_message m;
+	size_t used;
+	uint32_t n;
+
+	if (!read_exactly(ROLE_CONTROL_FD, frame, 4))
+		return false;
+	n = (uint32_t)(uint8_t)frame->p[0] | (uint32_t)(uint8_t)frame->p[1] << 8 |
+	    (uint32_t)(uint8_t)frame->p[2] << 16 | (uint32_t)(uint8_t)frame->p[3] << 24;
+	if (n > IPC_FRAME_MAX || !read_exactly(ROLE_CONTROL_FD, frame, (size_t)n + 4))
+		return false;
+	return ipc_parse(strbuf_str(frame), &m, &used) == IPC_FRAME_OK &&
+	       m.kind == ROLE_START && role_start_unpack(m.payload, s_out);
+}
+
+static bool
+parse_arguments(struct role_priv *p, int argc, char **argv)
+{
+	uint32_t index, count, parent;
+
+	if (argc < 4)
+		return false;
+	p->row = role_row_find(str_from(argv[0]));
+	if (!p->row || !str_parse_u32(str_from(argv[1]), &index) ||
+	    !str_parse_u32(str_from(argv[2]), &count) ||
+	    !str_parse_u32(str_from(argv[3]), &parent) || index >= count || count > 1000)
+		return false;
+	p->role.name = p->row->name;
+	p->role.index = (int)index;
+	p->role.count = (int)count;
+	p->parent_pid = (int)parent;
+	if (count > 1)
+		(void)snprintf(p->title, sizeof(p->title), "%s-%u", p->row->name, index);
+	else
+		(void)snprintf(p->title, sizeof(p->title), "%s", p->row->name);
+	return true;
+}
+
+static int
+run(struct role_priv *p)
+{
+	struct strbuf frame = strbuf_heap(IPC_HEADER_BYTES + IPC_FRAME_MAX);
+	struct role_start s;
+	int status;
+
+	event_set_log(LEVEL_INFO, p->title);
+	if (!sandbox_die_with_parent(p->parent_pid) || !read_start(&frame, &s) ||
+	    !take_conf(p, &s)) {
+		strbuf_release(&frame);
+		return EXIT_BAD_START;
+	}
+	p->unix_fd = s.unix_fd;
+	p->listener_count = s.listener_count;
+	memcpy(p->listeners, s.listeners, sizeof(p->listeners));
+	strbuf_release(&frame);
+	(void)signal(SIGINT,
+	             SIG_IGN); /* a terminal's Ctrl-C is the supervisor's business */
+	(void)signal(SIGHUP, SIG_IGN);
+	p->role.loop = loop_new();
+	p->on_term = loop_signal_new(p->role.loop, SIGTERM, on_term, p);
+	p->control = ipc_peer_new(p->role.loop, ROLE_CONTROL_FD, &control_ops, p);
+	status = p->row->main(&p->role);
+	ipc_peer_free(&p->control);
+	loop_signal_free(&p->on_term);
+	tls_server_free(&p->role.tls);
+	loop_free(&p->role.loop);
+	conf_free(&p->conf);
+	return status;
+}
+
+int
+role_main(int argc, char **argv)
+{
+	struct role_priv *p = mem_alloc(sizeof(*p));
+	int status = EXIT_BAD_START;
+
+	p->magic = PRIV_MAGIC;
+	p->role.priv = p;
+	p->unix_fd = -1;
+	if (parse_arguments(p, argc, argv))
+		status = run(p);
+	else
+		(void)fprintf(stderr,
+		              "mailstead role: started by `mailstead serve` only\n");
+	mem_free(p);
+	return status;
+}
+
+/* ── ready ── */
+
+/* "r:data/keys w:data" as paths of the sandbox; the text goes to `text`. */
+static size_t
+sandbox_paths(const struct role_priv *p, struct strbuf *text, struct sandbox_path *paths)
+{
+	struct str rest = str_from(p->row->paths), word;
+	size_t n = 0;
+
+	while (str_next(&rest, ' ', &word)) {
+		unsigned rights = word.p[0] == 'w' ? SANDBOX_WRITE : SANDBOX_READ;
+		struct str base = p->conf->data_dir;
+		char *start;
+
+		CHECK(n < PATHS_MAX && word.n > 2 && word.p[1] == ':');
+		word = str_from_offset(word, 2);
+		if (!str_skip(&word, STR("data"))) {
+			CHECK(str_skip(&word, STR("run")));
+			base = p->conf->run_dir;
+		}
+		start = strbuf_reserve(text, base.n + word.n + 1);
+		CHECK(start);
+		strbuf_add(text, base);
+		strbuf_add(text, word);
+		strbuf_byte(text, '\0');
+		paths[n++] = (struct sandbox_path){ start, rights };
+	}
+	return n;
+}
+
+enum err
+role_ready(struct role *r)
+{
+	struct role_priv *p = r->priv;
+	struct sandbox_path paths[PATHS_MAX];
+	struct sandbox s = { .paths = paths, .want_inet = p->row->wants_inet };
+	struct strbuf text = strbuf_heap(256 << 10);
+	struct diag diag = { 0 };
+	enum err e;
+
+	/* One allocation, so that the pointers into it stay. */
+	CHECK(strbuf_reserve(&text, 128 << 10));
+	s.paths_count = sandbox_paths(p, &text, paths);
+	e = sandbox_drop_user(p->conf->user.p, &diag);
+	/* Changing the user forgets this promise of the kernel. */
+	if (e == OK && !sandbox_die_with_parent(p->parent_pid))
+		e = diag_set(&diag, ERR_SHUTDOWN, "the supervisor is gone");
+	if (e == OK)
+		e = sandbox_enter(&s, &diag);
+	strbuf_release(&text);
+	if (e != OK) {
+		log_line(LEVEL_ERROR, "role.sandbox", "text=\"%s\"", diag.text);
+		return e;
+	}
+	if (p->control)
+		ipc_send(p->control, ROLE_READY, 0, STR(""));
+	return OK;
+}

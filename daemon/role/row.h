@@ -1,0 +1,55 @@
+/* row.h - roles.def as a table, and the messages between supervisor and process. */
+#ifndef ROLE_ROW_H
+#define ROLE_ROW_H
+
+#include "base/str.h"
+#include "conf/conf.h"
+#include "role/role.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct role_row {
+	const char *name;
+	int64_t (*count)(const struct conf *conf);
+	const char *unix_socket;
+	bool has_tls, wants_inet;
+	const char *paths;
+	int (*main)(struct role *r);
+};
+
+size_t role_row_count(void);
+const struct role_row *role_row_at(size_t i);
+/* NULL: no such role. */
+const struct role_row *role_row_find(struct str name);
+
+enum {
+	ROLE_CONTROL_FD = 3, /* in the process: its end of the control socket */
+	ROLE_FIRST_FD = 4,   /* and what else it inherits, from here on */
+};
+
+/* Kinds of the frames on the control socket (io/ipc.h). */
+enum role_message {
+	ROLE_START = 1, /* role_start, to the process, first */
+	ROLE_STOP,      /* to the process */
+	ROLE_RELOAD,    /* role_start without sockets, to the process */
+	ROLE_READY,     /* from the process */
+};
+
+/* What a process is told at its start and at a reload. It reads no file for this: a
+   configuration that somebody is editing cannot keep a process from coming back, and
+   no process needs the right to read keys. */
+struct role_start {
+	struct str conf_path, conf_text;
+	struct str certificate_pem, key_pem;
+	int unix_fd; /* -1: none */
+	size_t listener_count;
+	struct role_listener listeners[64];
+};
+
+void role_start_pack(const struct role_start *s, struct strbuf *out);
+/* Borrows from bytes. False: damaged. */
+bool role_start_unpack(struct str bytes, struct role_start *s_out);
+
+#endif

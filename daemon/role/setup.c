@@ -1,0 +1,412 @@
+#include "role/setup.h"
+
+#include "base/event.h"
+#include "base/panic.h"
+#include "io/socket.h"
+#include "io/tls.h"
+#include "role/notify.h"
+#include "role/row.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	TEXT_MAX = 1 << 20,
+	PATH_MAX_BYTES = 4200,
+	USER_BUFFER = 4096,
+};
+
+struct owner {
+	bool is_set;
+	uid_t uid;
+	gid_t gid;
+};
+
+static enum err
+failed(struct diag *diag, const char *path)
+{
+	return diag_set(diag, ERR_IO, "%s: %s", path, strerrordesc_np(errno));
+}
+
+/* ── files and directories ── */
+
+static enum err
+read_file(const char *path, struct strbuf *out, struct diag *diag)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return failed(diag, path);
+	while (n > 0) {
+		char *p = strbuf_reserve(out, 4096);
+
+		n = p ? read(fd, p, 4096) : 0;
+		if (n > 0)
+			out->n += (size_t)n;
+	}
+	(void)close(fd);
+	if (n < 0)
+		return failed(diag, path);
+	return out->overflow ? diag_set(diag, ERR_IO, "%s: longer than 1 MiB", path) : OK;
+}
+
+static enum err
+find_owner(const struct conf *c, struct owner *o, struct diag *diag)
+{
+	char buffer[USER_BUFFER];
+	struct passwd entry, *found = NULL;
+
+	*o = (struct owner){ 0 };
+	if (!c->user.n || geteuid() != 0)
+		return OK;
+	if (getpwnam_r(c->user.p, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
+		return diag_set(diag, ERR_CONFIG, "user: there is no user %s", c->user.p);
+	*o = (struct owner){ true, found->pw_uid, found->pw_gid };
+	return OK;
+}
+
+static enum err
+make_directory(const char *path, mode_t mode, const struct owner *o, struct diag *diag)
+{
+	char text[PATH_MAX_BYTES];
+	struct strbuf b = strbuf_on(text);
+	struct str rest = str_from(path);
+
+	/* What is above may belong to anybody and be readable; what is ours may not. */
+	for (size_t i = 1; i < rest.n; i++) {
+		if (rest.p[i] != '/')
+			continue;
+		strbuf_clear(&b);
+		strbuf_add(&b, str_first(rest, i));
+		if (mkdir(strbuf_cstr(&b), 0755) != 0 && errno != EEXIST)
+			return failed(diag, strbuf_cstr(&b));
+	}
+	if (mkdir(path, mode) != 0) {
+		if (errno != EEXIST)
+			return failed(diag, path);
+		return access(path, R_OK | W_OK | X_OK) == 0 ? OK : failed(diag, path);
+	}
+	if (o->is_set && chown(path, o->uid, o->gid) != 0)
+		return failed(diag, path);
+	return OK;
+}
+
+static enum err
+make_directories(const struct conf *c, struct diag *diag)
+{
+	char text[PATH_MAX_BYTES];
+	struct strbuf b = strbuf_on(text);
+	struct owner o, root = { 0 };
+	enum err e = find_owner(c, &o, diag);
+
+	if (e == OK)
+		e = make_directory(c->data_dir.p, 0750, &o, diag);
+	if (e == OK)
+		e = make_directory(c->run_dir.p, 0750, &o, diag);
+	/* Keys stay with root where we are root: no process reads them from disk. */
+	if (e == OK)
+		e = make_directory(conf_data_path(c, "keys", &b), 0700, &root, diag);
+	return e;
+}
+
+/* ── configuration and certificate ── */
+
+static enum err
+read_pair(struct conf *c, struct strbuf *certificate_pem, struct strbuf *key_pem,
+          struct diag *diag)
+{
+	char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES];
+	struct strbuf certificate_b = strbuf_on(certificate), key_b = strbuf_on(key);
+	struct tls_server *trial;
+	struct tls_pair pair;
+	bool made = false;
+	enum err e = OK;
+
+	if (c->tls_certificate.n) {
+		strbuf_add(&certificate_b, c->tls_certificate);
+		strbuf_add(&key_b, c->tls_key);
+	} else {
+		(void)conf_data_path(c, "keys/tls.pem", &certificate_b);
+		(void)conf_data_path(c, "keys/tls.key", &key_b);
+		e = make_directories(c, diag);
+		if (e == OK)
+			e = tls_make_self_signed(c->hostname, certificate, key, &made,
+			                         diag);
+	}
+	if (made)
+		log_line(LEVEL_WARN, "tls.self_signed",
+		         "certificate=%s text=\"made once; name your own under tls:\"",
+		         strbuf_cstr(&certificate_b));
+	if (e == OK)
+		e = read_file(strbuf_cstr(&certificate_b), certificate_pem, diag);
+	if (e == OK)
+		e = read_file(strbuf_cstr(&key_b), key_pem, diag);
+	if (e != OK)
+		return e;
+	pair = (struct tls_pair){ strbuf_str(&certificate_b), strbuf_str(&key_b),
+		                  strbuf_str(certificate_pem), strbuf_str(key_pem) };
+	trial = tls_server_new();
+	e = tls_server_load(trial, &pair, 1, diag);
+	tls_server_free(&trial);
+	return e;
+}
+
+enum err
+setup_read(struct setup *s, const char *path, conf_error_fn *on_error, void *arg)
+{
+	struct strbuf text = strbuf_heap(TEXT_MAX), certificate = strbuf_heap(TEXT_MAX),
+		      key = strbuf_heap(TEXT_MAX);
+	struct conf *fresh = NULL;
+	struct diag diag = { 0 };
+	const char *restart_key;
+	enum err e = read_file(path, &text, &diag);
+
+	if (e == OK) {
+		e = conf_parse(strbuf_str(&text), path, on_error, arg, &fresh);
+		if (e == OK && s->conf &&
+		    conf_needs_restart(s->conf, fresh, &restart_key))
+			e = diag_set(&diag, ERR_CONFIG,
+			             "%s: can only change with a restart", restart_key);
+		if (e == OK)
+			e = read_pair(fresh, &certificate, &key, &diag);
+	}
+	if (e != OK) {
+		if (diag.text[0])
+			on_error(arg, &diag);
+		conf_free(&fresh);
+		strbuf_release(&text);
+		strbuf_release(&certificate);
+		strbuf_release(&key);
+		return e;
+	}
+	conf_free(&s->conf);
+	strbuf_release(&s->conf_text);
+	strbuf_release(&s->certificate_pem);
+	strbuf_release(&s->key_pem);
+	s->conf = fresh;
+	s->conf_text = text;
+	s->certificate_pem = certificate;
+	s->key_pem = key;
+	return OK;
+}
+
+/* ── locks and limits ── */
+
+/* Two supervisors on one data_dir would be two writers. The lock dies with us. */
+static enum err
+lock_data(struct setup *s, struct diag *diag)
+{
+	s->lock_fd = open(s->conf->data_dir.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock_fd < 0)
+		return failed(diag, s->conf->data_dir.p);
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return diag_set(diag, ERR_IO, "%s: another instance is running on it",
+		                s->conf->data_dir.p);
+	return OK;
+}
+
+static enum err
+write_pid(struct setup *s, struct diag *diag)
+{
+	char path[PATH_MAX_BYTES], pid[32];
+	struct strbuf path_b = strbuf_on(path), pid_b = strbuf_on(pid);
+
+	strbuf_printf(&pid_b, "%d\n", (int)getpid());
+	s->pid_fd = open(conf_run_path(s->conf, "mailstead.pid", &path_b),
+	                 O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (s->pid_fd < 0 || write(s->pid_fd, pid, pid_b.n) != (ssize_t)pid_b.n)
+		return failed(diag, path);
+	return OK;
+}
+
+static void
+raise_limits(const struct conf *c)
+{
+	rlim_t wanted = (rlim_t)c->limits.descriptors;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_max < wanted && geteuid() == 0)
+		limit.rlim_max = wanted;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	log_line(limit.rlim_cur < wanted ? LEVEL_WARN : LEVEL_INFO, "limit.descriptors",
+	         "have=%lu want=%lu", (unsigned long)limit.rlim_cur,
+	         (unsigned long)wanted);
+}
+
+/* ── sockets ── */
+
+static bool
+is_served(enum conf_protocol p)
+{
+	return role_row_find(str_from(conf_protocol_role(p))) != NULL;
+}
+
+static enum err
+add_listener(struct setup *s, enum conf_protocol p, int fd, struct diag *diag)
+{
+	struct role_listener *l = &s->listeners[s->listener_count];
+	char text[ADDR_TEXT_MAX];
+	struct strbuf b = strbuf_on(text);
+
+	if (s->listener_count == SETUP_LISTENERS_MAX) {
+		(void)close(fd);
+		return diag_set(diag, ERR_CONFIG, "listen: more than 256 sockets");
+	}
+	*l = (struct role_listener){ .protocol = p, .addr = socket_local(fd), .fd = fd };
+	s->listener_count++;
+	addr_format(&b, &l->addr);
+	log_line(LEVEL_INFO, "listen.open", "protocol=%s address=%s",
+	         conf_protocol_word(p), strbuf_cstr(&b));
+	return OK;
+}
+
+/* Sockets that systemd opened, by their names, which are those of the listen keys. */
+static enum err
+take_sockets(struct setup *s, struct diag *diag)
+{
+	struct notify_socket sockets[SETUP_LISTENERS_MAX];
+	size_t n = notify_sockets(sockets, ARRAY_LEN(sockets));
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned p = 0;
+
+		while (p < CONF_PROTOCOL_COUNT &&
+		       strcmp(sockets[i].name,
+		              conf_protocol_word((enum conf_protocol)p)) != 0)
+			p++;
+		if (p == CONF_PROTOCOL_COUNT)
+			return diag_set(diag, ERR_CONFIG,
+			                "systemd: FileDescriptorName=%s is no protocol",
+			                sockets[i].name);
+		(void)socket_set_cloexec(sockets[i].fd, true);
+		(void)fcntl(sockets[i].fd, F_SETFL,
+		            fcntl(sockets[i].fd, F_GETFL) | O_NONBLOCK);
+		if (add_listener(s, (enum conf_protocol)p, sockets[i].fd, diag) != OK)
+			return ERR_CONFIG;
+	}
+	return OK;
+}
+
+static bool
+has_listener(const struct setup *s, enum conf_protocol p, const struct addr *a)
+{
+	for (size_t i = 0; i < s->listener_count; i++) {
+		const struct role_listener *l = &s->listeners[i];
+
+		if (l->protocol == p && addr_eq_ip(&l->addr, a) &&
+		    l->addr.port == a->port)
+			return true;
+	}
+	return false;
+}
+
+static enum err
+open_listeners(struct setup *s, struct diag *diag)
+{
+	for (unsigned i = 0; i < CONF_PROTOCOL_COUNT; i++) {
+		enum conf_protocol p = (enum conf_protocol)i;
+
+		for (size_t k = 0; k < s->conf->listen[p].n; k++) {
+			const struct addr *a = &s->conf->listen[p].p[k];
+			char text[ADDR_TEXT_MAX];
+			struct strbuf b = strbuf_on(text);
+			struct diag cause;
+			int fd;
+
+			if (!is_served(p) || has_listener(s, p, a))
+				continue;
+			addr_format(&b, a);
+			if (socket_listen(a, &fd, &cause) != OK)
+				return diag_set(diag, ERR_IO, "listen.%s %s: %s",
+				                conf_protocol_word(p), strbuf_cstr(&b),
+				                cause.text);
+			if (add_listener(s, p, fd, diag) != OK)
+				return ERR_CONFIG;
+		}
+	}
+	return OK;
+}
+
+static enum err
+open_unix_sockets(struct setup *s, struct diag *diag)
+{
+	char path[PATH_MAX_BYTES];
+	struct strbuf b = strbuf_on(path);
+	struct owner o;
+	enum err e = find_owner(s->conf, &o, diag);
+
+	for (size_t i = 0; e == OK && i < role_row_count(); i++) {
+		const struct role_row *row = role_row_at(i);
+		struct diag cause;
+
+		if (!row->unix_socket[0])
+			continue;
+		(void)conf_run_path(s->conf, row->unix_socket, &b);
+		if (socket_listen_unix(path, 0600, &s->unix_fds[i], &cause) != OK)
+			e = diag_set(diag, ERR_IO, "%s: %s", path, cause.text);
+		else if (o.is_set && chown(path, o.uid, o.gid) != 0)
+			e = failed(diag, path);
+	}
+	return e;
+}
+
+enum err
+setup_open(struct setup *s, struct diag *diag)
+{
+	enum err e;
+
+	CHECK(role_row_count() <= SETUP_ROWS_MAX);
+	for (size_t i = 0; i < SETUP_ROWS_MAX; i++)
+		s->unix_fds[i] = -1;
+	s->lock_fd = s->pid_fd = -1;
+	raise_limits(s->conf);
+	e = make_directories(s->conf, diag);
+	if (e == OK)
+		e = lock_data(s, diag);
+	if (e == OK)
+		e = write_pid(s, diag);
+	if (e == OK)
+		e = take_sockets(s, diag);
+	if (e == OK)
+		e = open_listeners(s, diag);
+	if (e == OK)
+		e = open_unix_sockets(s, diag);
+	return e;
+}
+
+void
+setup_close(struct setup *s)
+{
+	char path[PATH_MAX_BYTES];
+	struct strbuf b = strbuf_on(path);
+
+	for (size_t i = 0; i < s->listener_count; i++)
+		(void)close(s->listeners[i].fd);
+	for (size_t i = 0; i < role_row_count(); i++) {
+		if (s->unix_fds[i] < 0)
+			continue;
+		(void)close(s->unix_fds[i]);
+		(void)unlink(conf_run_path(s->conf, role_row_at(i)->unix_socket, &b));
+	}
+	if (s->pid_fd >= 0) {
+		(void)unlink(conf_run_path(s->conf, "mailstead.pid", &b));
+		(void)close(s->pid_fd);
+	}
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd);
+	conf_free(&s->conf);
+	strbuf_release(&s->conf_text);
+	strbuf_release(&s->certificate_pem);
+	strbuf_release(&s->key_pem);
+}
