@@ -412,7 +412,7 @@ def test_the_log_has_no_control_bytes(world):
 def test_password_guessing_is_slow_and_the_victim_gets_in(world):
     begin, tries = time.monotonic(), 0
     while time.monotonic() - begin < 8 and tries < 60:
-        w = Wire(world.home.address, 143)
+        w = Wire(world.home.address, 143, source="127.0.0.66")
         w.line()
         for n in range(3):
             w.send(b"a%d LOGIN %s wrong%d\r\n" % (n, ANN.encode(), tries))

@@ -7,8 +7,9 @@ from appliance import insecure_tls
 
 
 class Wire:
-    def __init__(self, host, port, tls=False, timeout=20):
-        self.s = socket.create_connection((host, port), timeout)
+    def __init__(self, host, port, tls=False, timeout=20, source=None):
+        self.s = socket.create_connection((host, port), timeout,
+                                          source_address=(source, 0) if source else None)
         if tls:
             self.s = insecure_tls().wrap_socket(self.s)
         self.rest = b""
