@@ -55,7 +55,7 @@ check  git                  git-core                    git
 check  procps               procps-ng                   ps
 check  iproute2             iproute                     ss
 check  util-linux           util-linux                  -
-check  bsdutils             util-linux-script           script
+check  bsdutils             /usr/bin/script             script
 check  mount                util-linux-core             mount
 check  e2fsprogs            e2fsprogs                   mkfs.ext4
 check  xfsprogs             xfsprogs                    mkfs.xfs
@@ -163,7 +163,8 @@ if [ $system = apt ]; then
 	fi
 else
 	# shellcheck disable=SC2086
-	$as_root dnf install -y -q --setopt=install_weak_deps=False $want
+	$as_root dnf install -y -q --setopt=install_weak_deps=False \
+		--setopt=strict=False $want
 fi
 
 want=$(missing | tr '\n' ' ')

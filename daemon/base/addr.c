@@ -8,7 +8,7 @@ enum {
 	PORT_MAX = 65535,
 };
 
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 static unsigned
 bits_of(enum addr_family family)
@@ -33,7 +33,7 @@ parse_raw(struct str s, struct addr *a)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	*a = (struct addr){0};
+	*a = (struct addr){ 0 };
 	if (!s.n || s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
 		return false;
 	memcpy(text, s.p, s.n);
@@ -141,20 +141,26 @@ net_parse(struct str s, struct net *net_out)
 	size_t slash = str_find(s, '/');
 	struct addr masked;
 	uint32_t bits;
+	unsigned widest;
 
 	if (!parse_raw(str_first(s, slash), &net_out->addr))
 		return false;
-	net_out->bits = bits_of(net_out->addr.family);
+	widest = bits_of(net_out->addr.family);
 	if (slash == SIZE_MAX) {
 		addr_unmap(&net_out->addr);
 		net_out->bits = bits_of(net_out->addr.family);
 		return true;
 	}
-	if (!str_parse_u32(str_from_offset(s, slash + 1), &bits) || bits > net_out->bits)
+	if (!str_parse_u32(str_from_offset(s, slash + 1), &bits) || bits > widest)
 		return false;
-	net_out->bits = bits;
 	masked = addr_masked(&net_out->addr, bits);
-	return addr_eq_ip(&masked, &net_out->addr);
+	if (!addr_eq_ip(&masked, &net_out->addr))
+		return false;
+	/* A mapped network is one of IPv4, unless it is wider than all of that. */
+	if (bits >= BITS_V6 - BITS_V4)
+		addr_unmap(&net_out->addr);
+	net_out->bits = bits - (widest - bits_of(net_out->addr.family));
+	return true;
 }
 
 bool
@@ -181,7 +187,7 @@ nets_have(const struct net *nets, size_t n, const struct addr *a)
 bool
 addr_is_loopback(const struct addr *a)
 {
-	static const struct addr one = {ADDR_V6, 0, {[15] = 1}};
+	static const struct addr one = { ADDR_V6, 0, { [15] = 1 } };
 
 	if (a->family == ADDR_V4)
 		return a->ip[0] == 127;
