@@ -28,7 +28,7 @@ ascii_run(struct str s)
 static void
 fold_ascii(struct str s, struct strbuf *out)
 {
-	char *to = strbuf_reserve(out, s.n);
+	char *to = s.n ? strbuf_reserve(out, s.n) : NULL;
 
 	if (!to)
 		return;

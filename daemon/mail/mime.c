@@ -396,7 +396,7 @@ find_part(struct parser *p)
 void
 mime_parse(struct str message, struct arena *a, struct mime_tree *tree_out)
 {
-	struct parser p = { .message = message, .arena = a };
+	struct parser p = { .message = message.n ? message : STR(""), .arena = a };
 
 	CHECK(open_part(&p));
 	for (;;) {

@@ -325,6 +325,8 @@ mail_prepare(struct str message, struct arena *a, struct prepared *prepared_out)
 	struct prepared p = { .size_bytes = message.n };
 	struct mime_tree tree;
 
+	if (!message.n)
+		message = STR("");
 	mime_parse(message, a, &tree);
 	p.header_bytes = tree.parts[0].header_bytes;
 	p.part_count = tree.count;

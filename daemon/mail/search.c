@@ -134,7 +134,7 @@ search_new(struct str message, const struct search_key *key, enum search_scope s
 {
 	struct search *s = mem_alloc(sizeof(*s));
 
-	s->message = message;
+	s->message = message.n ? message : STR("");
 	s->key = key;
 	s->scope = scope;
 	s->arena = arena_new(TREE_BYTES);
