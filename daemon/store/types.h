@@ -226,6 +226,11 @@ enum queue_state {
 	QUEUE_STATE_COUNT,
 };
 
+/* expires_ms of a row that a person wants bounced (QUEUE_BOUNCE). */
+enum {
+	QUEUE_SENT_BACK = 1,
+};
+
 /* DSN NOTIFY (RFC 3461 4.1); 0: the parameter was not given (failure and delay). */
 enum dsn_notify {
 	NOTIFY_NEVER = 1,

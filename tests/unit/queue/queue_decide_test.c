@@ -9,8 +9,8 @@ enum {
 	DELAY = QUEUE_NOTIFY_DELAY,
 };
 
-static const int64_t pauses[] = {100, 200};
-static const struct queue_schedule schedule = {pauses, 2, 1000};
+static const int64_t pauses[] = { 100, 200 };
+static const struct queue_schedule schedule = { pauses, 2, 1000 };
 
 /* All were created at 1000 and live until 2000; a delay is told from 400 on. */
 /* clang-format off */
@@ -52,14 +52,14 @@ static void
 test_decisions(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct queue_facts f = {.attempts = rows[i].attempts,
-		                        .created_ms = 1000,
-		                        .expires_ms = 2000,
-		                        .now_ms = rows[i].now,
-		                        .delay_warned_ms = rows[i].warned,
-		                        .delay_warning_ms = 400,
-		                        .notify = rows[i].notify,
-		                        .is_null_sender = rows[i].is_null};
+		struct queue_facts f = { .attempts = rows[i].attempts,
+			                 .created_ms = 1000,
+			                 .expires_ms = 2000,
+			                 .now_ms = rows[i].now,
+			                 .delay_warned_ms = rows[i].warned,
+			                 .delay_warning_ms = 400,
+			                 .notify = rows[i].notify,
+			                 .is_null_sender = rows[i].is_null };
 		struct queue_decision d = queue_decide(&schedule, &f, rows[i].attempt);
 
 		CHECK_U64_EQ(d.fate, rows[i].fate, rows[i].what);
@@ -69,4 +69,4 @@ test_decisions(void)
 	}
 }
 
-SUITE(queue_decide, {"decisions", test_decisions});
+SUITE(queue_decide, { "decisions", test_decisions });

@@ -2,7 +2,7 @@
 
 #include "tests/unit/check.h"
 
-static const struct queue_destination_conf conf = {8, 1000, 4500};
+static const struct queue_destination_conf conf = { 8, 1000, 4500 };
 
 static void
 test_grows(void)
@@ -28,7 +28,7 @@ test_grows(void)
 static void
 test_backs_off(void)
 {
-	static const int64_t pauses[] = {1000, 2000, 4000, 4500, 4500};
+	static const int64_t pauses[] = { 1000, 2000, 4000, 4500, 4500 };
 	struct queue_destination d;
 	int64_t now = 0;
 
@@ -82,5 +82,5 @@ test_slots(void)
 	queue_destination_closed(&d);
 }
 
-SUITE(queue_destination, {"grows", test_grows}, {"backs off", test_backs_off},
-      {"slots", test_slots});
+SUITE(queue_destination, { "grows", test_grows }, { "backs off", test_backs_off },
+      { "slots", test_slots });

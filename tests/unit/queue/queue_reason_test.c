@@ -83,5 +83,5 @@ test_words(void)
 	CHECK_U64_EQ(queue_reason_find(STR("nonsense")), REASON_COUNT, "no such word");
 }
 
-SUITE(queue_reason, {"replies", test_replies}, {"own findings", test_causes},
-      {"words", test_words});
+SUITE(queue_reason, { "replies", test_replies }, { "own findings", test_causes },
+      { "words", test_words });

@@ -8,9 +8,10 @@ enum {
 	DAY = 24 * HOUR,
 };
 
-static const int64_t pauses[] = {5 * MINUTE, 15 * MINUTE, 30 * MINUTE,
-                                 HOUR,       2 * HOUR,    4 * HOUR};
-static const struct queue_schedule usual = {pauses, ARRAY_LEN(pauses), 5 * (int64_t)DAY};
+static const int64_t pauses[] = { 5 * MINUTE, 15 * MINUTE, 30 * MINUTE,
+	                          HOUR,       2 * HOUR,    4 * HOUR };
+static const struct queue_schedule usual = { pauses, ARRAY_LEN(pauses),
+	                                     5 * (int64_t)DAY };
 
 static void
 test_pauses(void)
@@ -30,8 +31,8 @@ test_pauses(void)
 static void
 test_least_tries(void)
 {
-	static const int64_t seconds[] = {1000, 2000, 2000};
-	struct queue_schedule quick = {seconds, 3, 10000}, once = {seconds, 1, 1};
+	static const int64_t seconds[] = { 1000, 2000, 2000 };
+	struct queue_schedule quick = { seconds, 3, 10000 }, once = { seconds, 1, 1 };
 
 	CHECK_U64_EQ(queue_schedule_least_tries(&usual), 12, "5 d");
 	CHECK_U64_EQ(queue_schedule_least_tries(&quick), 2, "10 s");
@@ -65,5 +66,5 @@ test_clock(void)
 	             "tried after it");
 }
 
-SUITE(queue_schedule, {"pauses", test_pauses}, {"least tries", test_least_tries},
-      {"a clock that steps", test_clock});
+SUITE(queue_schedule, { "pauses", test_pauses }, { "least tries", test_least_tries },
+      { "a clock that steps", test_clock });

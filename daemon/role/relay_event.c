@@ -1,0 +1,211 @@
+/* What the queue process tells the delivery log, in plain words and with the server's. */
+#include "base/rfc3339.h"
+#include "role/relay_priv.h"
+
+enum {
+	WORDS_MAX = 1024,
+};
+
+void
+relay_reply_format(const struct relay_row *row, struct strbuf *out)
+{
+	if (row->code) {
+		strbuf_printf(out, "%d", row->code);
+		if (row->enhanced.n) {
+			strbuf_byte(out, ' ');
+			strbuf_add(out, row->enhanced);
+		}
+		if (row->text.n) {
+			strbuf_byte(out, ' ');
+			strbuf_add(out, row->text);
+		}
+		return;
+	}
+	if (row->cause != OK)
+		strbuf_add(out, str_from(err_get(row->cause)->text));
+	if (row->text.n) {
+		strbuf_lit(out, ": ");
+		strbuf_add(out, row->text);
+	}
+}
+
+void
+relay_reason_format(const struct relay_row *row, struct strbuf *out)
+{
+	size_t before = out->n, middle;
+
+	strbuf_add(out, str_from(queue_reason_info(row->reason)->title));
+	middle = out->n;
+	if (middle > before)
+		strbuf_lit(out, ": ");
+	before = out->n;
+	relay_reply_format(row, out);
+	if (out->n == before)
+		strbuf_truncate(out, middle);
+}
+
+static void
+begin(struct event *e, enum event_id id, const struct relay_row *row,
+      const struct relay_conn *c)
+{
+	event_init(e, id, row->item.trace_id,
+	           c ? id_str(&c->session_id) : (struct str){ 0 });
+}
+
+void
+relay_tell_attempt(const struct relay_conn *c, const struct relay_row *row)
+{
+	struct event e;
+
+	begin(&e, EV_ATTEMPT, row, c);
+	event_str(&e, "rcpt", row->item.rcpt);
+	event_i64(&e, "attempt", row->item.attempts);
+	event_i64(&e, "queue_id", (int64_t)row->item.id);
+	event_str(&e, "host", c->host);
+	event_tell(&e);
+}
+
+void
+relay_tell_route(const struct relay_conn *c)
+{
+	const struct queue_route *route = &c->path.route;
+	struct strbuf hosts = strbuf_heap(WORDS_MAX);
+	struct event e;
+
+	for (size_t i = 0; i < route->count; i++)
+		strbuf_printf(&hosts, "%s%.*s (%u)", i ? ", " : "",
+		              STR_ARG(route->hosts[i].name), route->hosts[i].preference);
+	begin(&e, EV_ROUTE, &c->job->rows[0], c);
+	event_str(&e, "domain", relay_dest_name(c->dest));
+	event_str(&e, "hosts", strbuf_str(&hosts));
+	event_tell(&e);
+	strbuf_release(&hosts);
+}
+
+void
+relay_tell_dial(const struct relay_conn *c)
+{
+	char text[ADDR_TEXT_MAX];
+	struct event e;
+
+	begin(&e, EV_DIAL, &c->job->rows[0], c);
+	event_str(&e, "host", c->host);
+	event_str(&e, "ip", addr_ip_text(&c->addr, &text));
+	event_i64(&e, "port", c->addr.port);
+	event_tell(&e);
+}
+
+void
+relay_tell_tls(const struct relay_conn *c)
+{
+	const struct tls_info *info = stream_tls_info(c->stream);
+	struct event e;
+
+	begin(&e, EV_REMOTE_TLS, &c->job->rows[0], c);
+	event_str(&e, "host", c->host);
+	if (info) {
+		event_str(&e, "tls", str_from(info->version));
+		event_str(&e, "cipher", str_from(info->cipher));
+		event_str(&e, "verified", str_from(info->verify_text));
+	}
+	event_tell(&e);
+}
+
+void
+relay_tell_tls_failed(const struct relay_conn *c, struct str detail)
+{
+	struct event e;
+
+	begin(&e, EV_REMOTE_TLS_FAILED, &c->job->rows[0], c);
+	event_str(&e, "host", c->host);
+	event_str(&e, "reason", detail);
+	event_tell(&e);
+}
+
+static const enum event_id fate_events[] = {
+	[FATE_DELIVERED] = EV_DELIVERED,
+	[FATE_DEFERRED] = EV_DEFERRED,
+	[FATE_BOUNCED] = EV_BOUNCED,
+	[FATE_EXPIRED] = EV_EXPIRED,
+};
+
+static void
+add_when(struct event *e, const char *key, int64_t at_ms)
+{
+	char bytes[40];
+	struct strbuf when = strbuf_on(bytes);
+
+	rfc3339_format(&when, at_ms);
+	event_str(e, key, strbuf_str(&when));
+}
+
+void
+relay_tell_fate(const struct relay_job *job, const struct relay_row *row)
+{
+	const struct relay_conn *c = job->conn;
+	struct strbuf words = strbuf_heap(WORDS_MAX);
+	struct event e;
+
+	begin(&e, fate_events[row->decision.fate], row, c);
+	event_str(&e, "rcpt", row->item.rcpt);
+	event_i64(&e, "queue_id", (int64_t)row->item.id);
+	event_i64(&e, row->decision.fate == FATE_EXPIRED ? "tries" : "attempt",
+	          row->item.attempts);
+	if (row->host.n)
+		event_str(&e, "host", row->host);
+	if (row->ip.n)
+		event_str(&e, "ip", row->ip);
+	if (row->code)
+		event_i64(&e, "code", row->code);
+	if (row->enhanced.n)
+		event_str(&e, "enhanced", row->enhanced);
+	if (row->decision.fate == FATE_DELIVERED) {
+		const struct tls_info *tls =
+			c && c->stream ? stream_tls_info(c->stream) : NULL;
+
+		if (tls)
+			event_str(&e, "tls", str_from(tls->version));
+		relay_reply_format(row, &words);
+		event_str(&e, "reply", strbuf_str(&words));
+	} else {
+		event_str(&e, "class", str_from(queue_reason_info(row->reason)->word));
+		relay_reason_format(row, &words);
+		event_str(&e, "reason", strbuf_str(&words));
+	}
+	if (row->decision.fate == FATE_DEFERRED)
+		add_when(&e, "next", row->decision.due_ms);
+	event_tell(&e);
+	strbuf_release(&words);
+}
+
+void
+relay_tell_double_bounce(const struct relay_row *row, const char *why)
+{
+	struct event e;
+
+	begin(&e, EV_DOUBLE_BOUNCE, row, NULL);
+	event_str(&e, "from", row->item.sender);
+	event_str(&e, "rcpt", row->item.rcpt);
+	event_str(&e, "reason", str_from(why));
+	event_tell(&e);
+}
+
+static const char *const tell_words[] = {
+	[TELL_NOBODY] = "",
+	[TELL_FAILED] = "failed",
+	[TELL_DELAYED] = "delayed",
+	[TELL_RELAYED] = "relayed",
+};
+
+void
+relay_tell_dsn(const struct relay_row *row, struct str dsn_id)
+{
+	struct event e;
+
+	begin(&e, EV_DSN_SENT, row, NULL);
+	event_str(&e, "from", row->item.sender);
+	event_str(&e, "rcpt", row->item.rcpt);
+	event_str(&e, "action", str_from(tell_words[row->decision.tell]));
+	event_str(&e, "dsn", dsn_id);
+	event_tell(&e);
+}

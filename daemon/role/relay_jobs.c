@@ -1,0 +1,410 @@
+/* Claimed rows become jobs that wait at their destination.
+ *
+ * What cannot be served soon does not stay: rows of a paused destination, of a slow one
+ * with enough waiting already, or of a full memory go back to the store with a later
+ * time. So one dead destination with a hundred thousand rows costs memory for a few
+ * dozen, and the rows behind them are looked at within seconds.
+ */
+#include "base/mem.h"
+#include "base/panic.h"
+#include "role/relay_priv.h"
+
+enum {
+	JOB_BUDGET = 64 * 1024,
+	ROW_BUDGET = 24 * 1024,
+	DEST_NAME_MAX = 1024,
+	ROW_MS_FIRST = 100,
+	ROW_MS_MAX = 2000,
+};
+
+enum take {
+	TAKE_SEND,
+	TAKE_BOUNCE, /* a person sends it back to its sender */
+	TAKE_RETURN, /* later */
+};
+
+struct str
+relay_dest_name(const struct relay_dest *d)
+{
+	return strbuf_str(&d->name);
+}
+
+static struct relay_dest *
+dest_get(struct relay *r, struct str name)
+{
+	struct relay_dest *d = map_find(r->dests, name);
+	struct queue_destination_conf conf = relay_dest_conf(r);
+
+	if (d)
+		return CAST(relay_dest, RELAY_DEST_MAGIC, d);
+	d = mem_alloc(sizeof(*d));
+	d->magic = RELAY_DEST_MAGIC;
+	d->relay = r;
+	d->name = strbuf_heap(DEST_NAME_MAX);
+	strbuf_add(&d->name, str_first(name, DEST_NAME_MAX));
+	d->row_ms = ROW_MS_FIRST;
+	queue_destination_init(&d->d, &conf);
+	list_init(&d->jobs);
+	list_init(&d->conns);
+	list_add_last(&r->dest_list, &d->link);
+	(void)map_set(r->dests, name, d);
+	return d;
+}
+
+static void
+dest_free(struct relay_dest *d)
+{
+	CHECK(!d->held && list_is_empty(&d->conns));
+	(void)map_remove(d->relay->dests, relay_dest_name(d));
+	list_remove(&d->link);
+	strbuf_release(&d->name);
+	mem_free(d);
+}
+
+struct relay_job *
+relay_job_new(struct relay *r, struct relay_dest *d, size_t max)
+{
+	struct arena *arena = arena_new(JOB_BUDGET + size_mul(max, ROW_BUDGET));
+	struct relay_job *job = ARENA_NEW(arena, struct relay_job);
+
+	job->magic = RELAY_JOB_MAGIC;
+	job->relay = r;
+	job->dest = d;
+	job->arena = arena;
+	job->rows = ARENA_ARRAY(arena, struct relay_row, max);
+	job->max = max;
+	job->since_ms = relay_mono(r);
+	if (d)
+		d->held++;
+	return job;
+}
+
+struct relay_row *
+relay_job_add(struct relay_job *job, const struct queue_item *from)
+{
+	struct relay_row *row = &job->rows[job->count];
+	struct queue_item *item = &row->item;
+
+	CHECK(job->count < job->max);
+	job->count++;
+	job->relay->rows++;
+	*item = *from;
+	item->trace_id = arena_str(job->arena, from->trace_id);
+	item->sender = arena_str(job->arena, from->sender);
+	item->rcpt = arena_str(job->arena, from->rcpt);
+	item->domain = arena_str(job->arena, from->domain);
+	item->orcpt = arena_str(job->arena, from->orcpt);
+	item->envid = arena_str(job->arena, from->envid);
+	item->ref.sha256 = arena_str(job->arena, from->ref.sha256);
+	/* Not needed on the way out. */
+	item->last_class = item->last_enhanced = item->last_text = (struct str){ 0 };
+	item->last_host = item->last_ip = (struct str){ 0 };
+	item->subject = item->message_id_field = (struct str){ 0 };
+	return row;
+}
+
+void
+relay_job_free(struct relay_job **jobp)
+{
+	struct relay_job *job = *jobp;
+	struct arena *arena = job->arena;
+
+	CHECK(job->magic == RELAY_JOB_MAGIC);
+	*jobp = NULL;
+	relay_dsn_free(job);
+	job->relay->rows -= job->count;
+	if (job->dest)
+		job->dest->held--;
+	job->magic = 0;
+	arena_free(&arena);
+}
+
+static bool
+is_congested(const struct relay_dest *d, int64_t mono_ms)
+{
+	const struct relay_job *first;
+
+	if (list_is_empty(&d->jobs) || d->job_rows < RELAY_CONGESTED_ROWS)
+		return false;
+	first = CONTAINER_OF(d->jobs.next, struct relay_job, link);
+	return mono_ms - first->since_ms > RELAY_CONGESTED_MS;
+}
+
+bool
+relay_is_troubled(struct relay *r)
+{
+	int64_t now = relay_mono(r);
+
+	LIST_EACH(&r->dest_list, l)
+	{
+		const struct relay_dest *d = CONTAINER_OF(l, struct relay_dest, link);
+
+		if (d->d.state != DESTINATION_OPEN || is_congested(d, now))
+			return true;
+	}
+	return r->clock.jump_ms != 0;
+}
+
+/* The queue time at which a row of this destination may come back. */
+static int64_t
+slot(struct relay_dest *d)
+{
+	int64_t mono = relay_mono(d->relay);
+
+	return relay_now(d->relay) + queue_destination_slot_ms(&d->d, mono, d->row_ms) -
+	       mono;
+}
+
+/* What to do with a claimed row; *due_out for TAKE_RETURN. */
+static enum take
+sort_out(struct relay *r, struct relay_dest *d, const struct queue_item *item,
+         int64_t *due_out)
+{
+	int64_t mono = relay_mono(r);
+	int64_t shift =
+		queue_clock_shift_ms(&r->clock, item->last_attempt_ms, item->due_ms);
+
+	if (item->expires_ms == QUEUE_SENT_BACK)
+		return TAKE_BOUNCE;
+	*due_out = item->due_ms + shift;
+	if (shift)
+		return TAKE_RETURN;
+	if (!queue_destination_is_waiting(&d->d, mono) && !is_congested(d, mono) &&
+	    !r->is_stopping)
+		return TAKE_SEND;
+	*due_out = r->is_stopping ? relay_now(r) : slot(d);
+	return TAKE_RETURN;
+}
+
+/* A job that has all its rows. */
+static void
+begin(struct relay_job *job, enum take take)
+{
+	if (take == TAKE_BOUNCE) {
+		struct relay_finding finding = { .attempt = ATTEMPT_RETURNED };
+
+		relay_job_fail(job, &finding);
+		relay_job_finish(job);
+		return;
+	}
+	list_add_last(&job->dest->jobs, &job->link);
+	job->dest->job_rows += job->count;
+}
+
+static void
+add_returned(struct relay *r, struct relay_job **job, const struct queue_item *item,
+             int64_t due_ms)
+{
+	struct relay_row *row;
+
+	if (!*job)
+		*job = relay_job_new(r, NULL, RELAY_CLAIM);
+	row = relay_job_add(*job, item);
+	row->is_returned = true;
+	row->decision.due_ms = due_ms;
+}
+
+void
+relay_take(struct relay *r, const struct queue_item *items, size_t n, bool is_counted)
+{
+	size_t max = (size_t)relay_limits(r)->delivery_rcpt_transaction;
+	struct relay_job *job = NULL, *returned = NULL;
+	enum take doing = TAKE_SEND;
+
+	for (size_t i = 0; i < n; i++) {
+		struct relay_dest *d = dest_get(r, items[i].domain);
+		int64_t due_ms = 0;
+		enum take take = sort_out(r, d, &items[i], &due_ms);
+
+		if (take == TAKE_RETURN) {
+			add_returned(r, &returned, &items[i], due_ms);
+			continue;
+		}
+		/* Rows come in order of their message. */
+		if (job && (job->dest != d || take != doing || job->count == job->max ||
+		            job->rows[0].item.message_id != items[i].message_id)) {
+			begin(job, doing);
+			job = NULL;
+		}
+		if (!job)
+			job = relay_job_new(r, d, max < n - i ? max : n - i);
+		job->is_counted = is_counted;
+		doing = take;
+		(void)relay_job_add(job, &items[i]);
+	}
+	if (job)
+		begin(job, doing);
+	if (returned)
+		relay_job_write(returned);
+	relay_dispatch_soon(r);
+}
+
+struct relay_job *
+relay_job_next(struct relay_dest *d)
+{
+	struct relay_job *job;
+
+	if (list_is_empty(&d->jobs))
+		return NULL;
+	job = CONTAINER_OF(d->jobs.next, struct relay_job, link);
+	list_remove(&job->link);
+	d->job_rows -= job->count;
+	return job;
+}
+
+void
+relay_job_put_back(struct relay_job *job)
+{
+	job->conn = NULL;
+	list_add_first(&job->dest->jobs, &job->link);
+	job->dest->job_rows += job->count;
+}
+
+static void
+dispatch(struct relay_dest *d)
+{
+	struct relay *r = d->relay;
+	size_t max = (size_t)relay_limits(r)->delivery_connections;
+
+	while (!list_is_empty(&d->jobs) && !r->is_stopping) {
+		struct relay_conn *idle = relay_conn_idle(d);
+
+		if (idle) {
+			relay_conn_take(idle, relay_job_next(d));
+			continue;
+		}
+		if (!queue_destination_may_open(&d->d, relay_mono(r)))
+			return;
+		if (r->conns >= max && !relay_conn_make_room(r))
+			return;
+		relay_conn_open(d, relay_job_next(d));
+	}
+}
+
+static void
+dispatch_all(void *arg)
+{
+	struct relay *r = CAST(relay, RELAY_MAGIC, arg);
+
+	r->is_dispatching = false;
+	LIST_EACH(&r->dest_list, l)
+	dispatch(CONTAINER_OF(l, struct relay_dest, link));
+	/* Who was served first is served last the next time there is too little. */
+	if (!list_is_empty(&r->dest_list)) {
+		struct link *first = r->dest_list.next;
+
+		list_remove(first);
+		list_add_last(&r->dest_list, first);
+	}
+}
+
+void
+relay_dispatch_soon(struct relay *r)
+{
+	if (r->is_dispatching)
+		return;
+	r->is_dispatching = true;
+	loop_defer(r->loop, dispatch_all, r);
+}
+
+void
+relay_dispatch_cancel(struct relay *r)
+{
+	loop_defer_cancel(r->loop, dispatch_all, r);
+	r->is_dispatching = false;
+}
+
+/* The last waiting job goes back. */
+static void
+return_last(struct relay_dest *d)
+{
+	struct relay_job *job = CONTAINER_OF(d->jobs.prev, struct relay_job, link);
+
+	list_remove(&job->link);
+	d->job_rows -= job->count;
+	relay_job_return(job, 0);
+}
+
+void
+relay_dest_failed(struct relay_dest *d, enum queue_reason reason)
+{
+	struct queue_destination_conf conf = relay_dest_conf(d->relay);
+
+	queue_destination_failed(&d->d, &conf, reason, relay_mono(d->relay),
+	                         random_u64());
+	while (!list_is_empty(&d->jobs) && d->d.state == DESTINATION_PAUSED) {
+		struct relay_job *job = relay_job_next(d);
+
+		relay_job_return(job, slot(d));
+	}
+}
+
+void
+relay_dest_finished(struct relay_dest *d, size_t rows)
+{
+	int64_t now = relay_mono(d->relay), took = now - d->row_at_ms;
+
+	if (!rows)
+		return;
+	took = took < ROW_MS_MAX ? took / (int64_t)rows : ROW_MS_MAX;
+	d->row_ms = (d->row_ms * 7 + took) / 8;
+	if (d->row_ms < 1)
+		d->row_ms = 1;
+	d->row_at_ms = now;
+}
+
+void
+relay_sweep(struct relay *r)
+{
+	int64_t now = relay_mono(r);
+
+	r->congested_rows = 0;
+	LIST_EACH(&r->dest_list, l)
+	{
+		struct relay_dest *d = CONTAINER_OF(l, struct relay_dest, link);
+
+		while (!list_is_empty(&d->jobs)) {
+			const struct relay_job *first =
+				CONTAINER_OF(d->jobs.next, struct relay_job, link);
+			bool is_old = now - first->since_ms > RELAY_WAIT_MAX_MS;
+
+			if (!is_old && !is_congested(d, now))
+				break;
+			return_last(d);
+		}
+		if (!list_is_empty(&d->jobs) && d->job_rows < RELAY_CONGESTED_ROWS)
+			r->congested_rows += d->job_rows;
+		if (!d->held && list_is_empty(&d->conns) &&
+		    queue_destination_is_idle(&d->d, now))
+			dest_free(d);
+	}
+	relay_dispatch_soon(r);
+}
+
+void
+relay_return_all(struct relay *r)
+{
+	LIST_EACH(&r->dest_list, l)
+	{
+		struct relay_dest *d = CONTAINER_OF(l, struct relay_dest, link);
+
+		while (!list_is_empty(&d->jobs))
+			relay_job_return(relay_job_next(d), relay_now(r));
+	}
+}
+
+void
+relay_dests_free(struct relay *r)
+{
+	LIST_EACH(&r->dest_list, l)
+	{
+		struct relay_dest *d = CONTAINER_OF(l, struct relay_dest, link);
+
+		while (!list_is_empty(&d->jobs)) {
+			struct relay_job *job = relay_job_next(d);
+
+			relay_job_free(&job);
+		}
+		dest_free(d);
+	}
+}

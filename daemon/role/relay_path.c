@@ -1,0 +1,204 @@
+/* Which addresses a connection tries: MX, then the addresses of one host after the other,
+ * so that nothing is asked for hosts that are never needed. */
+#include "base/panic.h"
+#include "mail/address.h"
+#include "role/relay_priv.h"
+
+enum {
+	MX_MAX = 64, /* records looked at */
+};
+
+static void
+exhausted(struct relay_conn *c)
+{
+	enum err e = c->path.dns;
+
+	/* A host without addresses is as final as a domain without hosts, a name service
+	   that does not answer is not. */
+	relay_conn_exhausted(c, e,
+	                     e == ERR_DNS_NXDOMAIN || e == ERR_DNS_NODATA ||
+	                             e == ERR_LOOP || e == ERR_NULL_MX);
+}
+
+/* We listen there ourselves: the mail would come back (RFC 5321 5.1). */
+static bool
+is_own(const struct relay *r, const struct addr *addrs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < r->own_count; k++) {
+			if (addr_eq_ip(&addrs[i], &r->own[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+on_addresses(struct relay_conn *c)
+{
+	struct relay_path *p = &c->path;
+	const struct relay *r = c->dest->relay;
+	uint16_t port = (uint16_t)r->role->conf->delivery_port;
+
+	if (is_own(r, p->v4, p->v4_count) || is_own(r, p->v6, p->v6_count)) {
+		enum err e = queue_route_cut(&p->route, p->host);
+
+		/* Better hosts were tried already; worse ones may not be. */
+		if (e != OK || !p->tried)
+			p->dns = ERR_LOOP;
+		p->host = p->route.count;
+		relay_path_next(c);
+		return;
+	}
+	p->host++;
+	p->addr_next = 0;
+	p->addr_count =
+		queue_route_addresses(p->v6, p->v6_count, p->v4, p->v4_count, port,
+	                              random_u64(), p->addrs, ARRAY_LEN(p->addrs));
+	relay_path_next(c);
+}
+
+static size_t
+take_addresses(struct relay_path *p, const struct dns_answer *answer, struct addr *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; answer->status == DNS_OK && i < answer->count; i++) {
+		if (n < RELAY_HOST_ADDRS)
+			out[n++] = answer->records[i].addr;
+	}
+	/* "Try again" outweighs "there is none". */
+	if (answer->status != DNS_OK && p->dns != ERR_DNS_TEMP)
+		p->dns = dns_status_err(answer->status);
+	return n;
+}
+
+static void
+on_a(void *arg, const struct dns_answer *answer)
+{
+	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
+
+	c->path.a = NULL;
+	c->path.v4_count = take_addresses(&c->path, answer, c->path.v4);
+	if (!c->path.aaaa)
+		on_addresses(c);
+}
+
+static void
+on_aaaa(void *arg, const struct dns_answer *answer)
+{
+	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
+
+	c->path.aaaa = NULL;
+	c->path.v6_count = take_addresses(&c->path, answer, c->path.v6);
+	if (!c->path.a)
+		on_addresses(c);
+}
+
+void
+relay_path_next(struct relay_conn *c)
+{
+	struct relay_path *p = &c->path;
+	struct dns *dns = c->dest->relay->dns;
+
+	if (p->tried >= ROUTE_ADDRESSES_MAX) {
+		exhausted(c);
+		return;
+	}
+	if (p->addr_next < p->addr_count) {
+		size_t host = p->host ? p->host - 1 : 0;
+
+		p->tried++;
+		relay_conn_dial(c,
+		                host < p->route.count ? p->route.hosts[host].name
+		                                      : relay_dest_name(c->dest),
+		                &p->addrs[p->addr_next++]);
+		return;
+	}
+	if (p->host >= p->route.count) {
+		exhausted(c);
+		return;
+	}
+	c->state = RELAY_ROUTING;
+	p->v4_count = p->v6_count = 0;
+	p->aaaa = dns_ask(dns, p->route.hosts[p->host].name, DNS_AAAA, on_aaaa, c);
+	p->a = dns_ask(dns, p->route.hosts[p->host].name, DNS_A, on_a, c);
+}
+
+static size_t
+copy_mx(struct relay_conn *c, const struct dns_answer *answer, struct queue_mx *mx)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; answer->status == DNS_OK && i < answer->count; i++) {
+		if (n == MX_MAX)
+			break;
+		mx[n].preference = answer->records[i].preference;
+		mx[n++].host = arena_str(c->arena, answer->records[i].name);
+	}
+	return n;
+}
+
+static void
+on_mx(void *arg, const struct dns_answer *answer)
+{
+	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
+	struct relay_path *p = &c->path;
+	struct queue_mx mx[MX_MAX];
+	size_t n;
+	enum err e = OK;
+
+	p->mx = NULL;
+	/* No such record is no error: the domain itself is its host (RFC 5321 5.1). */
+	if (answer->status != DNS_OK && answer->status != DNS_NODATA)
+		e = dns_status_err(answer->status);
+	n = copy_mx(c, answer, mx);
+	if (e == OK)
+		e = queue_route_from_mx(&p->route, relay_dest_name(c->dest), mx, n,
+		                        c->dest->relay->role->conf->hostname,
+		                        random_u64());
+	if (e != OK) {
+		p->dns = e;
+		p->route.count = 0;
+		exhausted(c);
+		return;
+	}
+	relay_tell_route(c);
+	relay_path_next(c);
+}
+
+void
+relay_path_start(struct relay_conn *c)
+{
+	struct relay_path *p = &c->path;
+	struct relay *r = c->dest->relay;
+	struct str name = relay_dest_name(c->dest);
+
+	*p = (struct relay_path){ .dns = ERR_DNS_NODATA };
+	c->state = RELAY_ROUTING;
+	if (name.n && name.p[0] == '[') {
+		uint16_t port = (uint16_t)r->role->conf->delivery_port;
+
+		p->dns = ERR_ADDRESS;
+		if (queue_route_literal(name, port, &p->addrs[0]))
+			p->addr_count = 1;
+		if (is_own(r, p->addrs, p->addr_count)) {
+			p->addr_count = 0;
+			p->dns = ERR_LOOP;
+		}
+		if (p->addr_count)
+			relay_path_next(c);
+		else
+			relay_conn_exhausted(c, p->dns, true);
+		return;
+	}
+	p->mx = dns_ask(r->dns, name, DNS_MX, on_mx, c);
+}
+
+void
+relay_path_cancel(struct relay_conn *c)
+{
+	dns_cancel(&c->path.mx);
+	dns_cancel(&c->path.a);
+	dns_cancel(&c->path.aaaa);
+}

@@ -1,0 +1,341 @@
+/* relay_priv.h - inside of the queue process: role/queue.c and role/relay_*.c share it.
+ *
+ *   queue.c         the process: what it opens, claims, stop and reload
+ *   relay_jobs.c    claimed rows -> jobs of a destination; who is served, who waits
+ *   relay_path.c    the addresses a connection tries, one DNS question after the other
+ *   relay_conn.c    one connection: dial, dialogue, job after job
+ *   relay_result.c  decisions, events, results to the store
+ *   relay_dsn.c     notifications
+ *
+ * A job belongs to exactly one of: the line of its destination (dest->jobs), a
+ * connection (conn->job), the results to be written (relay->results or a batch that is
+ * out). Whoever has it hands it on or frees it. All of it happens on one loop.
+ */
+#ifndef ROLE_RELAY_PRIV_H
+#define ROLE_RELAY_PRIV_H
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/event.h"
+#include "base/ids.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "io/dns.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "queue/queue_decide.h"
+#include "queue/queue_destination.h"
+#include "queue/queue_reason.h"
+#include "queue/queue_route.h"
+#include "queue/queue_schedule.h"
+#include "role/role.h"
+#include "smtp/smtp_client.h"
+#include "store/body.h"
+#include "store/client.h"
+#include "store/feed.h"
+#include "store/reader.h"
+
+enum {
+	RELAY_MAGIC = 0x524c5930,
+	RELAY_DEST_MAGIC = 0x524c5931,
+	RELAY_JOB_MAGIC = 0x524c5932,
+	RELAY_CONN_MAGIC = 0x524c5933,
+
+	RELAY_LEASE_MS = 2 * 60 * 60 * 1000, /* outlives any attempt */
+	RELAY_WAIT_MAX_MS = 10 * 60 * 1000,  /* of a row in memory, before its attempt */
+	RELAY_ROWS_MAX = 5000,               /* in memory */
+	RELAY_ROWS_LOW = 600,                /* below it more are claimed */
+	RELAY_CLAIM = 300,                   /* rows at a time */
+	RELAY_CONGESTED_MS = 2000, /* a destination whose first job waits that long */
+	RELAY_CONGESTED_ROWS = 60, /* keeps only so many rows in memory */
+	RELAY_OWN_MAX = 64,        /* own addresses known */
+	RELAY_HOST_ADDRS = 16,     /* addresses of one family looked at */
+};
+
+struct relay_dest;
+struct relay_job;
+struct relay_conn;
+struct relay_dsn;
+
+/* The process. */
+struct relay {
+	uint32_t magic;
+	struct role *role;
+	struct loop *loop;
+	struct store_client *store;
+	struct reader *reader;
+	struct bodies *bodies;
+	struct dns *dns;
+	struct feed *feed;
+	struct queue_clock clock;
+	struct addr own[RELAY_OWN_MAX]; /* where we ourselves take mail */
+	size_t own_count;
+
+	struct map *dests;
+	struct link dest_list;
+	size_t rows;           /* in memory, until their result is written */
+	size_t congested_rows; /* of slow destinations, as of the last sweep */
+	size_t conns;          /* that exist */
+
+	struct timer wake;   /* something is due */
+	struct timer sweep;  /* once a second */
+	struct timer stop;   /* stopping has taken long enough */
+	int64_t next_due_ms; /* queue time; INT64_MAX: nothing known */
+	int64_t looked_ms;   /* monotonic: when the store was asked what comes next */
+	bool is_claiming;    /* a claim is out */
+	bool counts_attempt; /* and counts attempts */
+	bool want_claim;     /* there may be more */
+	bool is_ready;       /* old leases are given back */
+	bool is_dispatching; /* a round is due */
+	bool is_stopping, is_flushing;
+
+	struct link results; /* jobs that are to be written */
+	size_t writing;      /* jobs with a result that is not yet in the store */
+	struct timer retry;  /* the store could not take results */
+};
+
+/* A destination with jobs, connections, or a past. */
+struct relay_dest {
+	uint32_t magic;
+	struct link link;
+	struct relay *relay;
+	struct queue_destination d;
+	struct link jobs; /* waiting, oldest first */
+	size_t job_rows;  /* in them */
+	size_t held;      /* jobs of it, wherever they are */
+	struct link conns;
+	int64_t plain_until_ms; /* TLS failed there: not tried before */
+	int64_t row_ms;         /* between two finished rows, about */
+	int64_t row_at_ms;      /* when the last one was */
+	struct strbuf name;
+};
+
+/* One claimed row, and what became of it. Strings live in the job's arena. */
+struct relay_row {
+	struct queue_item item;
+	enum queue_attempt attempt;
+	enum err cause; /* OK: the server said it */
+	bool is_done;   /* attempt is set */
+	enum queue_reason reason;
+	int code;
+	struct str enhanced, text; /* of the reply; text: our words without one */
+	struct str host, ip;       /* of the server, where one was reached */
+	struct queue_decision decision;
+	bool is_returned; /* not tried after all, due at decision.due_ms */
+};
+
+/* Rows of one message for one destination. */
+struct relay_job {
+	uint32_t magic;
+	struct link link;
+	struct relay *relay;
+	struct relay_dest *dest; /* NULL: rows of several, which go back unseen */
+	struct relay_conn *conn; /* waits for the result; NULL: nobody does */
+	struct arena *arena;
+	struct relay_row *rows;
+	size_t count, max;
+	int64_t since_ms; /* monotonic: when it began to wait */
+	bool is_counted;  /* the attempt is in the store */
+	bool was_retried; /* a kept connection broke under it: it is sent once more */
+	bool is_writing;  /* counted in relay->writing */
+	bool is_alone;    /* its result is written by itself */
+	struct relay_dsn *dsn;
+};
+
+/* What was found out about rows that have no result of their own. */
+struct relay_finding {
+	enum queue_attempt attempt;
+	enum err cause;     /* OK: the server said code, enhanced, text */
+	bool is_connecting; /* before it said anything */
+	enum queue_stage stage;
+	int code;
+	struct str enhanced, text, host, ip;
+};
+
+enum relay_conn_state {
+	RELAY_ROUTING, /* DNS is asked, or the attempt is being recorded */
+	RELAY_DIALING,
+	RELAY_TALKING,
+	RELAY_IDLE,    /* READY, and no job */
+	RELAY_WRITING, /* the job's result goes to the store */
+	RELAY_LEAVING, /* QUIT */
+};
+
+/* The addresses that a connection may try. */
+struct relay_path {
+	struct queue_route route; /* names live in conn->arena */
+	size_t host;              /* the next one to resolve */
+	struct addr addrs[ROUTE_HOST_ADDRESSES_MAX];
+	size_t addr_count, addr_next, tried;
+	struct addr v4[RELAY_HOST_ADDRS], v6[RELAY_HOST_ADDRS];
+	size_t v4_count, v6_count;
+	struct dns_query *mx, *a, *aaaa;
+	enum err dns; /* the best reason why a host had no address */
+};
+
+struct relay_conn {
+	uint32_t magic;
+	struct link link;
+	struct relay_dest *dest;
+	enum relay_conn_state state;
+	struct arena *arena;
+	struct relay_path path;
+	struct str host; /* the server's name by MX, or the literal */
+	struct addr addr;
+	struct relay_finding best; /* of the addresses tried; attempt OK: none yet */
+	struct smtp_client_conf client_conf;
+	struct smtp_client *client;
+	struct stream *stream;
+	struct stream_limits limits;
+	struct tls_client tls;
+	struct id session_id;
+	char ip_text[ADDR_TEXT_MAX];
+	uint64_t steps;       /* of the client when the deadline was set */
+	int64_t dialed_ms;    /* monotonic */
+	int64_t job_until_ms; /* monotonic: no job takes longer */
+	uint64_t messages;    /* done over this connection */
+	bool is_plain;        /* TLS was tried at this address and failed */
+
+	struct relay_job *job;
+	uint64_t store_call;
+	bool is_sent; /* the job is in a transaction */
+	struct smtp_client_message message;
+	struct smtp_client_rcpt *rcpts; /* in job->arena */
+	size_t *rcpt_rows;              /* their rows */
+	struct body *body;
+	struct str rest; /* of the body, still to be sent */
+};
+
+/* --- queue.c ------------------------------------------------------------------------ */
+
+int64_t relay_now(struct relay *r);        /* queue time: Unix ms that never jump back */
+int64_t relay_mono(const struct relay *r); /* monotonic ms */
+struct queue_schedule relay_schedule(const struct relay *r);
+struct queue_destination_conf relay_dest_conf(const struct relay *r);
+const struct conf_limits *relay_limits(const struct relay *r);
+/* Something is due at that queue time. */
+void relay_due(struct relay *r, int64_t due_ms);
+/* Claims, where there is room. */
+void relay_claim(struct relay *r);
+/* Something ended: goes on, or finishes stopping. */
+void relay_moved(struct relay *r);
+
+/* --- relay_jobs.c ------------------------------------------------------------------- */
+
+/* Takes the rows of a claim, whose attempts are counted already or not. */
+void relay_take(struct relay *r, const struct queue_item *items, size_t n,
+                bool is_counted);
+struct relay_job *relay_job_new(struct relay *r, struct relay_dest *d, size_t max);
+/* A row for this item, copied into the job's arena. */
+struct relay_row *relay_job_add(struct relay_job *job, const struct queue_item *item);
+void relay_job_free(struct relay_job **job);
+/* Opens connections and gives out jobs as far as the destinations allow, soon: never
+   inside this call. */
+void relay_dispatch_soon(struct relay *r);
+void relay_dispatch_cancel(struct relay *r);
+/* The next waiting job, or NULL; it is the caller's then. */
+struct relay_job *relay_job_next(struct relay_dest *d);
+/* Back to the head of the line. */
+void relay_job_put_back(struct relay_job *job);
+/* The destination cannot be used: its waiting rows go back to the store. */
+void relay_dest_failed(struct relay_dest *d, enum queue_reason reason);
+/* Some rows of it are done. */
+void relay_dest_finished(struct relay_dest *d, size_t rows);
+struct str relay_dest_name(const struct relay_dest *d);
+/* Is any destination paused or slow? Then claims do not count as attempts. */
+bool relay_is_troubled(struct relay *r);
+/* Once a second: sends away what waits too long, forgets idle destinations. */
+void relay_sweep(struct relay *r);
+/* Sends all waiting rows back, due at once. */
+void relay_return_all(struct relay *r);
+/* All jobs that wait and all destinations; connections are gone already. */
+void relay_dests_free(struct relay *r);
+
+/* --- relay_path.c ------------------------------------------------------------------- */
+
+/* Looks for the addresses of the connection's destination; relay_conn_dial or
+   relay_conn_exhausted follows, later or at once. */
+void relay_path_start(struct relay_conn *c);
+/* The next address. */
+void relay_path_next(struct relay_conn *c);
+void relay_path_cancel(struct relay_conn *c);
+
+/* --- relay_conn.c ------------------------------------------------------------------- */
+
+/* A new connection for a job of its destination. */
+void relay_conn_open(struct relay_dest *d, struct relay_job *job);
+/* An idle connection of the destination that can take a job, or NULL. */
+struct relay_conn *relay_conn_idle(const struct relay_dest *d);
+/* Gives an idle one a job. */
+void relay_conn_take(struct relay_conn *c, struct relay_job *job);
+/* Ends an idle connection of any destination to make room; false: there is none. */
+bool relay_conn_make_room(struct relay *r);
+void relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr);
+/* There is no address (left). cause says why where none was tried; with is_permanent
+   the destination can never be reached. */
+void relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent);
+/* The result of its job is in the store: go on. */
+void relay_conn_go_on(struct relay_conn *c);
+/* We stop: idle ones leave now, busy ones after their message. */
+void relay_conn_stop_all(struct relay *r);
+/* All at once, without waiting for anybody; their jobs keep their lease. */
+void relay_conn_free_all(struct relay *r);
+
+/* --- relay_message.c ---------------------------------------------------------------- */
+
+/* Fills c->message from the job's open rows and opens the body. ERR_NOT_FOUND and the
+   like: the body cannot be read. */
+MUSTUSE enum err relay_message_open(struct relay_conn *c);
+/* The transaction broke before its text was sent, and nothing was decided: the same
+   rows may go to another address. */
+bool relay_message_can_repeat(const struct relay_conn *c);
+void relay_message_close(struct relay_conn *c);
+/* Takes the results of a transaction over into the rows. Rows that are to be sent in
+   another one become a job of their own, at the head of the line. */
+void relay_message_results(struct relay_conn *c);
+
+/* --- relay_result.c ----------------------------------------------------------------- */
+
+/* One finding for all rows of a job that have no result yet. */
+void relay_job_fail(struct relay_job *job, const struct relay_finding *finding);
+void relay_row_set(struct relay_job *job, struct relay_row *row,
+                   const struct relay_finding *finding);
+/* Every row has a result: decides, tells, and writes it. job->conn goes on once it is in
+   the store. */
+void relay_job_finish(struct relay_job *job);
+/* Gives all rows back that were not tried after all. due_ms 0: when their destination
+   has room. */
+void relay_job_return(struct relay_job *job, int64_t due_ms);
+/* Its notification is there, or none is possible. */
+void relay_job_write(struct relay_job *job);
+/* What the store could not take is put in line again. */
+void relay_retry(void *relay);
+/* Jobs whose results are not out. */
+void relay_results_free(struct relay *r);
+
+/* --- relay_event.c ------------------------------------------------------------------ */
+
+void relay_tell_attempt(const struct relay_conn *c, const struct relay_row *row);
+void relay_tell_dial(const struct relay_conn *c);
+void relay_tell_tls(const struct relay_conn *c);
+void relay_tell_tls_failed(const struct relay_conn *c, struct str detail);
+void relay_tell_route(const struct relay_conn *c);
+/* What became of a row. */
+void relay_tell_fate(const struct relay_job *job, const struct relay_row *row);
+void relay_tell_double_bounce(const struct relay_row *row, const char *why);
+void relay_tell_dsn(const struct relay_row *row, struct str dsn_id);
+/* Why, in plain words with the server's: "the mailbox is full: 452 4.2.2 over quota". */
+void relay_reason_format(const struct relay_row *row, struct strbuf *out);
+/* The reply as it is shown: "550 5.1.1 no such user", or our own words. */
+void relay_reply_format(const struct relay_row *row, struct strbuf *out);
+
+/* --- relay_dsn.c -------------------------------------------------------------------- */
+
+/* Builds the notification that the job's decisions ask for; relay_job_write follows,
+   later or at once. */
+void relay_dsn_make(struct relay_job *job);
+/* The operation, or NULL where there is none (nobody to tell, or it failed). */
+const struct op_accept *relay_dsn_op(const struct relay_job *job);
+void relay_dsn_free(struct relay_job *job);
+
+#endif
