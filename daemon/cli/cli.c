@@ -1,0 +1,239 @@
+#include "cli/cli.h"
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "cli/call.h"
+#include "cli/commands.h"
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ARENA_BYTES = 1 << 30,
+};
+
+static const char conf_default[] = "/etc/mailstead/mailstead.yaml";
+
+/* clang-format off */
+static const struct cli_command commands[] = {
+	{ "domain add",       "NAME",                          "",                       "take mail for a domain", 1, 1, cmd_domain_add },
+	{ "domain list",      "[--search TEXT]",               "search=",                "the domains", 0, 0, cmd_domain_list },
+	{ "domain show",      "NAME",                          "",                       "one domain", 1, 1, cmd_domain_show },
+	{ "domain remove",    "NAME [--cascade]",              "cascade",                "no longer take mail for it; --cascade: with its accounts and their mail", 1, 1, cmd_domain_remove },
+	{ "account add",      "ADDRESS [--password-stdin] [--name NAME] [--quota SIZE]", "password-stdin name= quota=", "make a mailbox and its login", 1, 1, cmd_account_add },
+	{ "account list",     "[--domain NAME] [--search TEXT]", "domain= search=",      "the accounts", 0, 0, cmd_account_list },
+	{ "account show",     "ADDRESS",                       "",                       "one account", 1, 1, cmd_account_show },
+	{ "account usage",    "ADDRESS",                       "",                       "what it keeps, mailbox by mailbox", 1, 1, cmd_account_usage },
+	{ "account password", "ADDRESS [--password-stdin]",    "password-stdin",         "set a new password", 1, 1, cmd_account_password },
+	{ "account set",      "ADDRESS [--name NAME] [--quota SIZE|none]", "name= quota=", "change an account", 1, 1, cmd_account_set },
+	{ "account enable",   "ADDRESS",                       "",                       "let it log in and get mail", 1, 1, cmd_account_enable },
+	{ "account disable",  "ADDRESS",                       "",                       "no login, no mail", 1, 1, cmd_account_disable },
+	{ "account remove",   "ADDRESS",                       "",                       "remove it with its mail", 1, 1, cmd_account_remove },
+	{ "alias add",        "ADDRESS TARGET…",               "",                       "an address that stands for others; *@DOMAIN is the catch-all", 2, CALL_ARGS_MAX, cmd_alias_add },
+	{ "alias set",        "ADDRESS TARGET…",               "",                       "other targets", 2, CALL_ARGS_MAX, cmd_alias_set },
+	{ "alias list",       "[--domain NAME] [--search TEXT]", "domain= search=",      "the aliases", 0, 0, cmd_alias_list },
+	{ "alias show",       "ADDRESS",                       "",                       "one alias", 1, 1, cmd_alias_show },
+	{ "alias remove",     "ADDRESS",                       "",                       "remove an alias", 1, 1, cmd_alias_remove },
+	{ "resolve",          "ADDRESS",                       "",                       "what happens to mail for it", 1, 1, cmd_resolve },
+	{ "admin add",        "NAME [--password-stdin] [--role ROLE]", "password-stdin role=", "somebody who may sign in to the dashboard; roles: owner admin operator helpdesk auditor", 1, 1, cmd_admin_add },
+	{ "admin list",       "",                              "",                       "the administrators", 0, 0, cmd_admin_list },
+	{ "admin show",       "NAME",                          "",                       "one administrator", 1, 1, cmd_admin_show },
+	{ "admin password",   "NAME [--password-stdin]",       "password-stdin",         "set a new password", 1, 1, cmd_admin_password },
+	{ "admin remove",     "NAME",                          "",                       "remove an administrator", 1, 1, cmd_admin_remove },
+	{ "token create",     "NAME [--scope SCOPE]… [--domain NAME]… [--expires TIME|never]", "scope= domain= expires=", "make a key for the REST API; it is shown once", 1, 1, cmd_token_create },
+	{ "token list",       "",                              "",                       "the keys, without their secrets", 0, 0, cmd_token_list },
+	{ "token revoke",     "ID",                            "",                       "make a key worthless", 1, 1, cmd_token_revoke },
+};
+/* clang-format on */
+
+/* How many words of argv name this command; 0: it is another one. */
+static int
+match_words(const struct cli_command *command, int argc, char **argv)
+{
+	struct str rest = str_from(command->words), word;
+	int n = 0;
+
+	while (str_next(&rest, ' ', &word)) {
+		if (n >= argc || !str_eq(word, str_from(argv[n])))
+			return 0;
+		n++;
+	}
+	return n;
+}
+
+bool
+cli_knows(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct str words = str_from(commands[i].words);
+
+		if (str_eq(str_first(words, str_find(words, ' ')), str_from(word)))
+			return true;
+	}
+	return false;
+}
+
+void
+cli_print_commands(FILE *to)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		(void)fprintf(to, "  mailstead %s %s\n        %s\n", commands[i].words,
+		              commands[i].arguments, commands[i].help);
+}
+
+/* Is `name` among the options of the command, and does it take a value? */
+static bool
+find_option(const struct cli_command *command, struct str name, bool *has_value_out)
+{
+	struct str rest = str_from(command->options), word;
+
+	while (str_next(&rest, ' ', &word)) {
+		*has_value_out = str_ends(word, STR("="));
+		if (str_eq(name, str_first(word, word.n - *has_value_out)))
+			return true;
+	}
+	return false;
+}
+
+/* Takes one option; how many words of argv it was, 0 where it is none. */
+static int
+take_option(struct call *c, struct str *conf_path, int argc, char **argv)
+{
+	struct str name = str_from(argv[0]), value = { NULL, 0 };
+	size_t at = str_find(name, '=');
+	bool has_value = true, is_conf;
+	int used = 1;
+
+	if (!str_skip(&name, STR("--")))
+		return 0;
+	if (at != SIZE_MAX) {
+		value = str_from_offset(str_from(argv[0]), at + 1);
+		name = str_first(name, at - 2);
+	}
+	if (str_eq(name, STR("json"))) {
+		c->is_json = true;
+		return 1;
+	}
+	is_conf = str_eq(name, STR("config"));
+	if (!is_conf && !find_option(c->command, name, &has_value))
+		return 0;
+	if (has_value && at == SIZE_MAX) {
+		if (argc < 2)
+			return 0;
+		value = str_from(argv[1]);
+		used = 2;
+	}
+	if (is_conf) {
+		*conf_path = value;
+		return used;
+	}
+	if (c->options_count == CALL_OPTIONS_MAX)
+		return 0;
+	c->options[c->options_count].name = name;
+	c->options[c->options_count++].value = value;
+	return used;
+}
+
+static int
+parse(struct call *c, struct str *conf_path, int argc, char **argv)
+{
+	bool only_args = false;
+
+	for (int i = 0; i < argc;) {
+		struct str word = str_from(argv[i]);
+
+		if (!only_args && str_eq(word, STR("--"))) {
+			only_args = true;
+			i++;
+		} else if (!only_args && str_starts(word, STR("-")) && word.n > 1) {
+			int used = take_option(c, conf_path, argc - i, argv + i);
+
+			if (!used)
+				return call_usage(
+					c, "an option that this command does not have");
+			i += used;
+		} else if (c->args_count == CALL_ARGS_MAX) {
+			return call_usage(c, "too many arguments");
+		} else {
+			c->args[c->args_count++] = word;
+			i++;
+		}
+	}
+	if (c->args_count < c->command->args_min)
+		return call_usage(c, "an argument is missing");
+	if (c->args_count > c->command->args_max)
+		return call_usage(c, "too many arguments");
+	return CLI_OK;
+}
+
+static void
+on_conf_error(void *arg, const struct diag *diag)
+{
+	const char *path = arg;
+
+	(void)fprintf(stderr, "%s:%d:%d: %s\n", path, diag->line, diag->column,
+	              diag->text);
+}
+
+static int
+run(struct call *c, const char *conf_path)
+{
+	struct strbuf path = strbuf_arena(c->arena, 4096);
+	struct conf *conf = NULL;
+	int status;
+
+	if (conf_load(conf_path, on_conf_error, (void *)(uintptr_t)conf_path, &conf) !=
+	    OK) {
+		(void)fprintf(stderr, "mailstead: cannot use %s\n", conf_path);
+		return CLI_UNREACHABLE;
+	}
+	c->client = client_new(conf_run_path(conf, "api.sock", &path));
+	status = c->command->run(c);
+	client_free(&c->client);
+	conf_free(&conf);
+	return status;
+}
+
+/* No such command: those that begin the same are shown. */
+static int
+unknown(int argc, char **argv)
+{
+	(void)fprintf(stderr, "mailstead: no such command: %s%s%s\n", argv[1],
+	              argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct str words = str_from(commands[i].words);
+
+		if (str_eq(str_first(words, str_find(words, ' ')), str_from(argv[1])))
+			(void)fprintf(stderr, "  mailstead %s %s\n", commands[i].words,
+			              commands[i].arguments);
+	}
+	return CLI_USAGE;
+}
+
+int
+cli_main(int argc, char **argv)
+{
+	const char *from_env = getenv("MAILSTEAD_CONFIG");
+	struct str conf_path = str_from(from_env ? from_env : conf_default);
+	struct arena *arena = arena_new_secret(ARENA_BYTES);
+	struct call *c = ARENA_NEW(arena, struct call);
+	int words = 0, status;
+
+	c->arena = arena;
+	for (size_t i = 0; i < ARRAY_LEN(commands) && !words; i++) {
+		words = match_words(&commands[i], argc - 1, argv + 1);
+		c->command = &commands[i];
+	}
+	if (!words) {
+		arena_free(&arena);
+		return unknown(argc, argv);
+	}
+	status = parse(c, &conf_path, argc - 1 - words, argv + 1 + words);
+	if (status == CLI_OK)
+		status = run(c, arena_cstr(arena, conf_path));
+	arena_free(&arena);
+	if (fflush(stdout) != 0 && status == CLI_OK)
+		status = CLI_REFUSED;
+	return status;
+}

@@ -1,0 +1,20 @@
+/* commands.h - the functions behind the table of commands; each gives an enum cli_exit. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+struct call;
+typedef int cli_run(struct call *c);
+
+/* cmd_people.c */
+cli_run cmd_domain_add, cmd_domain_list, cmd_domain_show, cmd_domain_remove;
+cli_run cmd_account_add, cmd_account_list, cmd_account_show, cmd_account_usage,
+	cmd_account_password, cmd_account_set, cmd_account_enable, cmd_account_disable,
+	cmd_account_remove;
+cli_run cmd_alias_add, cmd_alias_set, cmd_alias_list, cmd_alias_show, cmd_alias_remove,
+	cmd_resolve;
+/* cmd_access.c */
+cli_run cmd_admin_add, cmd_admin_list, cmd_admin_show, cmd_admin_password,
+	cmd_admin_remove;
+cli_run cmd_token_create, cmd_token_list, cmd_token_revoke;
+
+#endif
