@@ -1,6 +1,7 @@
 /* mailstead - the one program: `serve` is the appliance, the rest are its commands. */
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "cli/cli.h"
 #include "conf/conf.h"
 #include "role/role.h"
 
@@ -20,13 +21,16 @@ static const char usage[] =
 	"  serve --config FILE    the appliance, in the foreground\n"
 	"  check --config FILE    0 and silence, or every error with line and column\n"
 	"  check --schema[=man]   every key of the configuration, as JSON or for a "
-        "manual\n"
+	"manual\n"
 	"FILE is $MAILSTEAD_CONFIG or " DEFAULT_CONFIG " where it is left out.\n";
 
 static int
 usage_error(void)
 {
 	(void)fputs(usage, stderr);
+	(void)fputs("Commands to the running appliance; all take --config and --json:\n",
+	            stderr);
+	cli_print_commands(stderr);
 	return EXIT_USAGE;
 }
 
@@ -117,5 +121,7 @@ main(int argc, char **argv)
 		if (str_eq(str_from(argv[1]), commands[i].name))
 			return commands[i].run(argc - 2, argv + 2);
 	}
+	if (argc > 1 && cli_knows(argv[1]))
+		return cli_main(argc, argv);
 	return usage_error();
 }

@@ -89,7 +89,7 @@ if [ ! -e "$dir/credentials" ]; then
 	echo "$owner" | "$mailstead" admin add owner --password-stdin >/dev/null ||
 		fail "cannot make the owner's login"
 	token=$("$mailstead" token create run-local --json |
-		sed -n 's/.*"secret" *: *"\([^"]*\)".*/\1/p')
+		sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
 	[ -n "$token" ] || fail "cannot make a token"
 	cat >"$dir/credentials.new" <<END
 owner=$owner
