@@ -7,7 +7,7 @@
 #include "io/limiter.h"
 #include "io/listener.h"
 #include "role/role.h"
-#include "smtp/smtp_server.h"
+#include "smtp/smtp_conn.h"
 #include "store/body.h"
 #include "store/client.h"
 #include "store/reader.h"

@@ -79,38 +79,38 @@ cmd_http(struct smtp_session *s, struct str args, struct strbuf *out)
 
 /* clang-format off */
 static const struct smtp_command commands[] = {
-	/* verb                  allowed in         flags                              start */
-	{ STR_INIT("MAIL"),     ST(READY),         SMTP_WANT_ARGS | SMTP_NEED_LOGIN,  smtp_cmd_mail },     /* RFC 5321 4.1.1.2 */
-	{ STR_INIT("RCPT"),     ST_MAIL,           SMTP_WANT_ARGS,                    smtp_cmd_rcpt },     /* RFC 5321 4.1.1.3 */
-	{ STR_INIT("DATA"),     ST(RCPT),          SMTP_NO_ARGS | SMTP_LAST,          smtp_cmd_data },     /* RFC 5321 4.1.1.4 */
-	{ STR_INIT("BDAT"),     ST_ANY,            SMTP_WANT_ARGS,                    smtp_cmd_bdat },     /* RFC 3030 2 */
-	{ STR_INIT("EHLO"),     ST_ANY,            SMTP_WANT_ARGS,                    smtp_cmd_ehlo },     /* RFC 5321 4.1.1.1 */
-	{ STR_INIT("HELO"),     ST_ANY,            SMTP_WANT_ARGS,                    smtp_cmd_helo },     /* RFC 5321 4.1.1.1 */
-	{ STR_INIT("QUIT"),     ST_ANY,            SMTP_NO_ARGS,                      cmd_quit },          /* RFC 5321 4.1.1.10 */
-	{ STR_INIT("RSET"),     ST_ANY,            SMTP_NO_ARGS,                      cmd_rset },          /* RFC 5321 4.1.1.5 */
-	{ STR_INIT("NOOP"),     ST_ANY,            0,                                 cmd_noop },          /* RFC 5321 4.1.1.9 */
-	{ STR_INIT("STARTTLS"), ST_IDLE,           SMTP_NO_ARGS,                      smtp_cmd_starttls }, /* RFC 3207 4 */
-	{ STR_INIT("AUTH"),     ST(READY),         SMTP_WANT_ARGS,                    smtp_cmd_auth },     /* RFC 4954 4 */
-	{ STR_INIT("VRFY"),     ST_ANY,            SMTP_WANT_ARGS,                    cmd_vrfy },          /* RFC 5321 4.1.1.6 */
-	{ STR_INIT("HELP"),     ST_ANY,            0,                                 cmd_help },          /* RFC 5321 4.1.1.8 */
-	{ STR_INIT("XCLIENT"),  ST_IDLE,           SMTP_WANT_ARGS,                    smtp_cmd_xclient },
-	{ STR_INIT("EXPN"),     ST_ANY,            0,                                 cmd_off },           /* RFC 5321 4.1.1.7 */
-	{ STR_INIT("ETRN"),     ST_ANY,            0,                                 cmd_off },           /* RFC 1985 5.2 */
-	{ STR_INIT("ATRN"),     ST_ANY,            0,                                 cmd_off },           /* RFC 2645 5.2.1 */
-	{ STR_INIT("TURN"),     ST_ANY,            0,                                 cmd_off },           /* RFC 5321 F.1 */
-	{ STR_INIT("SEND"),     ST_ANY,            0,                                 cmd_off },           /* RFC 5321 F.6 */
-	{ STR_INIT("SOML"),     ST_ANY,            0,                                 cmd_off },
-	{ STR_INIT("SAML"),     ST_ANY,            0,                                 cmd_off },
-	{ STR_INIT("BURL"),     ST_ANY,            0,                                 cmd_off },           /* RFC 4468 3 */
-	{ STR_INIT("GET"),      ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("POST"),     ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("HEAD"),     ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("PUT"),      ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("DELETE"),   ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("PATCH"),    ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("OPTIONS"),  ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("CONNECT"),  ST_ANY,            0,                                 cmd_http },
-	{ STR_INIT("TRACE"),    ST_ANY,            0,                                 cmd_http },
+	/* verb                  allowed in  flags                             start */
+	{ STR_INIT("MAIL"),     ST(READY),  SMTP_WANT_ARGS | SMTP_NEED_LOGIN, smtp_cmd_mail },
+	{ STR_INIT("RCPT"),     ST_MAIL,    SMTP_WANT_ARGS,                   smtp_cmd_rcpt },
+	{ STR_INIT("DATA"),     ST(RCPT),   SMTP_NO_ARGS | SMTP_LAST,         smtp_cmd_data },
+	{ STR_INIT("BDAT"),     ST_ANY,     SMTP_WANT_ARGS,                   smtp_cmd_bdat },
+	{ STR_INIT("EHLO"),     ST_ANY,     SMTP_WANT_ARGS,                   smtp_cmd_ehlo },
+	{ STR_INIT("HELO"),     ST_ANY,     SMTP_WANT_ARGS,                   smtp_cmd_helo },
+	{ STR_INIT("QUIT"),     ST_ANY,     SMTP_NO_ARGS,                     cmd_quit },
+	{ STR_INIT("RSET"),     ST_ANY,     SMTP_NO_ARGS,                     cmd_rset },
+	{ STR_INIT("NOOP"),     ST_ANY,     0,                                cmd_noop },
+	{ STR_INIT("STARTTLS"), ST_IDLE,    SMTP_NO_ARGS,                     smtp_cmd_starttls },
+	{ STR_INIT("AUTH"),     ST(READY),  SMTP_WANT_ARGS,                   smtp_cmd_auth },
+	{ STR_INIT("VRFY"),     ST_ANY,     SMTP_WANT_ARGS,                   cmd_vrfy },
+	{ STR_INIT("HELP"),     ST_ANY,     0,                                cmd_help },
+	{ STR_INIT("XCLIENT"),  ST_IDLE,    SMTP_WANT_ARGS,                   smtp_cmd_xclient },
+	{ STR_INIT("EXPN"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("ETRN"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("ATRN"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("TURN"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("SEND"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("SOML"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("SAML"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("BURL"),     ST_ANY,     0,                                cmd_off },
+	{ STR_INIT("GET"),      ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("POST"),     ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("HEAD"),     ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("PUT"),      ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("DELETE"),   ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("PATCH"),    ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("OPTIONS"),  ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("CONNECT"),  ST_ANY,     0,                                cmd_http },
+	{ STR_INIT("TRACE"),    ST_ANY,     0,                                cmd_http },
 };
 /* clang-format on */
 

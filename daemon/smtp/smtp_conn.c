@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "smtp/smtp_conn_priv.h"
 
 enum {
 	CONN_BUDGET = 8 * 1024,
@@ -313,9 +314,11 @@ static void
 begin_session(struct smtp_conn *c, const struct accepted *a)
 {
 	char bytes[ADDR_TEXT_MAX];
+	struct strbuf ip = strbuf_on(bytes);
 	struct smtp_peer peer = { .port = a->peer.port };
 
-	peer.ip = addr_ip_text(&a->peer, &bytes);
+	addr_format_ip(&ip, &a->peer);
+	peer.ip = strbuf_str(&ip);
 	smtp_policy_classify(c, &a->peer, &peer);
 	c->session =
 		smtp_session_new(&c->settings->session,

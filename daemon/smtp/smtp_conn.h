@@ -1,94 +1,45 @@
-/* smtp_conn.h - one SMTP connection of a server process, for the files that make it work.
+/* smtp_conn.h - the SMTP connections of one process.
+ *
+ * Glues the session core (smtp_session.h) to a stream, to the store and to the readers:
+ * smtp_conn.c moves bytes and keeps deadlines, smtp_policy_conn.c answers what the core asks.
+ *
+ * Owns: its connections and the settings they were begun with. Borrows: all of struct
+ * smtp_server_parts but conf, which is copied from.
  */
 #ifndef SMTP_SMTP_CONN_H
 #define SMTP_SMTP_CONN_H
 
-#include "base/arena.h"
-#include "base/list.h"
-#include "io/stream.h"
-#include "smtp/smtp_events.h"
-#include "smtp/smtp_server.h"
-#include "smtp/smtp_session.h"
+#include "conf/conf.h"
+#include "io/limiter.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/tls.h"
+#include "store/body.h"
+#include "store/client.h"
+#include "store/reader.h"
 
-enum {
-	SMTP_CONN_MAGIC = 0x534d5450,
-	SMTP_TARGETS_MAX = 5000, /* of one message, aliases expanded */
+struct smtp_server;
+
+struct smtp_server_parts {
+	struct loop *loop;
+	struct tls_server *tls; /* NULL: no TLS at all */
+	struct store_client *store;
+	struct reader *reader;
+	struct bodies *bodies;
+	struct limiter *limiter; /* what accepted connections are given back to */
+	const struct conf *conf;
 };
 
-/* What of the configuration a connection follows, from its beginning to its end. */
-struct smtp_settings {
-	unsigned refs;
-	struct arena *arena;
-	struct smtp_conf session;
-	struct conf_nets proxies, relay_networks, plaintext_auth;
-	struct stream_limits stream;
-	int64_t first_ms, command_ms, data_ms, session_ms;
-	int64_t lifetime_ms; /* of queued mail */
-};
-
-/* Where one recipient's copy goes. */
-struct smtp_target {
-	struct smtp_target *next;
-	struct target to;
-	const struct smtp_rcpt *rcpt; /* as the client said it */
-	bool is_alias;
-};
-
-struct smtp_conn {
-	uint32_t magic;
-	struct arena *own; /* this struct lies in it */
-	struct link link;
-	struct smtp_server *server;
-	struct smtp_settings *settings;
-	struct addr direct;  /* who is connected: the proxy, where there is one */
-	struct addr counted; /* what the limiter counted */
-	struct stream *stream;
-	struct smtp_session *session;
-	enum conf_protocol protocol;
-	int64_t began_ms;
-	uint64_t progress; /* of the session, when the deadline was set */
-	bool has_deadline;
-
-	/* the question that is out */
-	struct smtp_answer answer; /* given by deliver_answer */
-	struct timer pause;        /* … after a while, for those who guess */
-	uint64_t call;             /* … or by the store */
-
-	uint64_t account_id; /* of the login */
-	unsigned guesses;    /* unknown recipients so far */
-
-	/* the transaction */
-	struct arena *arena;
-	struct smtp_target *targets, **targets_last;
-	size_t target_count;
-	struct body_writer *body;
-
-	struct smtp_events events;
-};
-
-struct smtp_server {
-	struct arena *own;              /* this struct lies in it */
-	struct smtp_server_parts parts; /* conf is NULL: see settings */
-	struct smtp_settings *settings;
-	struct link conns;
-	size_t count;
-	bool is_stopping;
-	loop_fn *on_stopped;
-	void *on_stopped_arg;
-};
-
-/* The core's questions (smtp_policy.c); arg is the connection. */
-extern const struct smtp_ops smtp_policy_ops;
-/* Sets the may_ flags of a peer by its address and by who is connected. */
-void smtp_policy_classify(const struct smtp_conn *c, const struct addr *ip,
-                          struct smtp_peer *peer);
-/* Lets go of everything of the transaction and of the question that is out. */
-void smtp_policy_forget(struct smtp_conn *c);
-
-/* Gives the answer to the core: later (for what was known at once), or now (inside a
-   call-back of the store). */
-void smtp_conn_answer_soon(struct smtp_conn *c, enum err e);
-void smtp_conn_answer_after(struct smtp_conn *c, enum err e, int64_t ms);
-void smtp_conn_answer(struct smtp_conn *c, const struct smtp_answer *answer);
+struct smtp_server *smtp_server_new(const struct smtp_server_parts *parts);
+/* Ends what is left at once. */
+void smtp_server_free(struct smtp_server **s);
+/* New connections follow this configuration; it is not kept. */
+void smtp_server_set_conf(struct smtp_server *s, const struct conf *conf);
+/* Takes a connection that came to `protocol` (one of the three of SMTP). */
+void smtp_server_accept(struct smtp_server *s, enum conf_protocol protocol,
+                        const struct accepted *a);
+/* Sessions between two messages are told goodbye now, others after their command; then
+   done is called, once. */
+void smtp_server_stop(struct smtp_server *s, loop_fn *done, void *arg);
 
 #endif

@@ -119,7 +119,7 @@ struct smtp_answer {
    answered later, exactly once, by smtp_session_resume(). What they are given lives
    until then; smtp_session_mail() lives until forget. */
 struct smtp_ops {
-	/* Is the password right? OK: login. Whoever answers tells AUTH_OK and AUTH_FAILED. */
+	/* Is the password right? OK: login. Who answers tells AUTH_OK and AUTH_FAILED. */
 	void (*auth)(void *arg, const struct smtp_credentials *credentials);
 	/* May this sender send (mail->from, smtp_session_login)? OK: trace_id. */
 	void (*mail)(void *arg, const struct smtp_mail *mail);

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/address_list.h"
-#include "smtp/smtp_conn.h"
+#include "smtp/smtp_conn_priv.h"
 
 enum {
 	ARENA_BUDGET = 2 * 1024 * 1024, /* SMTP_TARGETS_MAX of them */

@@ -1,0 +1,94 @@
+/* smtp_conn_priv.h - one SMTP connection of a server process, for the files that make it work.
+ */
+#ifndef SMTP_SMTP_CONN_PRIV_H
+#define SMTP_SMTP_CONN_PRIV_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "io/stream.h"
+#include "smtp/smtp_conn.h"
+#include "smtp/smtp_events.h"
+#include "smtp/smtp_session.h"
+
+enum {
+	SMTP_CONN_MAGIC = 0x534d5450,
+	SMTP_TARGETS_MAX = 5000, /* of one message, aliases expanded */
+};
+
+/* What of the configuration a connection follows, from its beginning to its end. */
+struct smtp_settings {
+	unsigned refs;
+	struct arena *arena;
+	struct smtp_conf session;
+	struct conf_nets proxies, relay_networks, plaintext_auth;
+	struct stream_limits stream;
+	int64_t first_ms, command_ms, data_ms, session_ms;
+	int64_t lifetime_ms; /* of queued mail */
+};
+
+/* Where one recipient's copy goes. */
+struct smtp_target {
+	struct smtp_target *next;
+	struct target to;
+	const struct smtp_rcpt *rcpt; /* as the client said it */
+	bool is_alias;
+};
+
+struct smtp_conn {
+	uint32_t magic;
+	struct arena *own; /* this struct lies in it */
+	struct link link;
+	struct smtp_server *server;
+	struct smtp_settings *settings;
+	struct addr direct;  /* who is connected: the proxy, where there is one */
+	struct addr counted; /* what the limiter counted */
+	struct stream *stream;
+	struct smtp_session *session;
+	enum conf_protocol protocol;
+	int64_t began_ms;
+	uint64_t progress; /* of the session, when the deadline was set */
+	bool has_deadline;
+
+	/* the question that is out */
+	struct smtp_answer answer; /* given by deliver_answer */
+	struct timer pause;        /* … after a while, for those who guess */
+	uint64_t call;             /* … or by the store */
+
+	uint64_t account_id; /* of the login */
+	unsigned guesses;    /* unknown recipients so far */
+
+	/* the transaction */
+	struct arena *arena;
+	struct smtp_target *targets, **targets_last;
+	size_t target_count;
+	struct body_writer *body;
+
+	struct smtp_events events;
+};
+
+struct smtp_server {
+	struct arena *own;              /* this struct lies in it */
+	struct smtp_server_parts parts; /* conf is NULL: see settings */
+	struct smtp_settings *settings;
+	struct link conns;
+	size_t count;
+	bool is_stopping;
+	loop_fn *on_stopped;
+	void *on_stopped_arg;
+};
+
+/* The core's questions (smtp_policy_conn.c); arg is the connection. */
+extern const struct smtp_ops smtp_policy_ops;
+/* Sets the may_ flags of a peer by its address and by who is connected. */
+void smtp_policy_classify(const struct smtp_conn *c, const struct addr *ip,
+                          struct smtp_peer *peer);
+/* Lets go of everything of the transaction and of the question that is out. */
+void smtp_policy_forget(struct smtp_conn *c);
+
+/* Gives the answer to the core: later (for what was known at once), or now (inside a
+   call-back of the store). */
+void smtp_conn_answer_soon(struct smtp_conn *c, enum err e);
+void smtp_conn_answer_after(struct smtp_conn *c, enum err e, int64_t ms);
+void smtp_conn_answer(struct smtp_conn *c, const struct smtp_answer *answer);
+
+#endif
