@@ -16,6 +16,7 @@ int role_smtp_main(struct role *r);
 
 enum {
 	LISTENERS_MAX = 64,
+	ROLE_BUDGET = 256 * 1024,
 };
 
 struct door {
@@ -182,7 +183,7 @@ close_all(struct smtp_role *me)
 int
 role_smtp_main(struct role *r)
 {
-	struct arena *a = arena_new(256 * 1024);
+	struct arena *a = arena_new(ROLE_BUDGET);
 	struct smtp_role *me = ARENA_NEW(a, struct smtp_role);
 	enum err e;
 

@@ -12,6 +12,8 @@
 
 enum {
 	CONN_BUDGET = 8 * 1024,
+	SETTINGS_BUDGET = 1024 * 1024,
+	OUT_MAX_BYTES = 4 * SMTP_OUT_MAX,
 };
 
 static void pump(struct smtp_conn *c);
@@ -372,7 +374,7 @@ static struct smtp_settings *
 settings_new(const struct conf *conf, bool has_tls)
 {
 	const struct conf_limits *l = &conf->limits;
-	struct arena *a = arena_new(1024 * 1024);
+	struct arena *a = arena_new(SETTINGS_BUDGET);
 	struct smtp_settings *s = ARENA_NEW(a, struct smtp_settings);
 
 	*s = (struct smtp_settings){
@@ -405,7 +407,7 @@ settings_new(const struct conf *conf, bool has_tls)
 	if (s->session.auth_line_max < s->session.line_max)
 		s->session.auth_line_max = s->session.line_max;
 	s->stream.out_full = SMTP_OUT_PAUSE;
-	s->stream.out_max = 4 * SMTP_OUT_MAX;
+	s->stream.out_max = OUT_MAX_BYTES;
 	s->stream.stalled_ms = l->stalled_timeout;
 	s->stream.handshake_ms = l->handshake_timeout;
 	return s;

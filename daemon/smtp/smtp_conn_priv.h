@@ -1,5 +1,4 @@
-/* smtp_conn_priv.h - one SMTP connection of a server process, for the files that make it work.
- */
+/* smtp_conn_priv.h - one SMTP connection of a server process, for the two files of it. */
 #ifndef SMTP_SMTP_CONN_PRIV_H
 #define SMTP_SMTP_CONN_PRIV_H
 

@@ -24,6 +24,10 @@ enum {
 	FREE_GUESSES = 3,            /* unknown recipients answered at once */
 	GUESS_PAUSE_MS = 1000,       /* … and later ones after this long */
 	FROM_ADDRESSES_MAX = 64,
+	FROM_BUDGET = 64 * 1024,
+	ACCOUNT_BUDGET = 8 * 1024,
+	WORDS_MAX = 4096,          /* recipients in the record of a body, cut there */
+	STAMP_RESERVE = 64 * 1024, /* our own lines, on top of what the client may send */
 };
 
 static struct smtp_conn *
@@ -104,7 +108,7 @@ find_account(struct smtp_conn *c)
 
 	if (c->account_id)
 		return OK;
-	a = arena_new(8 * 1024);
+	a = arena_new(ACCOUNT_BUDGET);
 	e = reader_account(c->server->parts.reader, smtp_session_login(c->session), a,
 	                   &account);
 	if (e == OK)
@@ -317,8 +321,7 @@ ask_open(void *arg, const struct smtp_mail *mail)
 	uint64_t max = c->settings->session.message_size_max;
 
 	(void)mail;
-	/* Our own lines come on top of what the client may send. */
-	c->body = body_writer_new(c->server->parts.bodies, max + 64 * 1024);
+	c->body = body_writer_new(c->server->parts.bodies, max + STAMP_RESERVE);
 	c->answer = (struct smtp_answer){ .now_ms = clock_unix_ms() };
 	smtp_conn_answer_soon(c, OK);
 }
@@ -342,7 +345,7 @@ check_from_field(struct smtp_conn *c, const struct smtp_mail *mail)
 		return OK;
 	if (mail->from_fields > 1)
 		return ERR_MESSAGE_SYNTAX;
-	a = arena_new(64 * 1024);
+	a = arena_new(FROM_BUDGET);
 	address_list_parse(mail->header_from, FROM_ADDRESSES_MAX, a, &list);
 	for (size_t i = 0; i < list.count && e == OK; i++) {
 		const struct list_entry *entry = &list.entries[i];
@@ -427,7 +430,7 @@ body_done(void *arg, enum err e, const struct new_body *body)
 static struct str
 rcpt_words(const struct smtp_conn *c, struct arena *a)
 {
-	struct strbuf words = strbuf_arena(a, 4096);
+	struct strbuf words = strbuf_arena(a, WORDS_MAX);
 
 	for (const struct smtp_target *t = c->targets; t; t = t->next) {
 		if (words.n)
@@ -450,7 +453,7 @@ ask_accept(void *arg, const struct smtp_mail *mail)
 		smtp_conn_answer_soon(c, e);
 		return;
 	}
-	a = arena_new(16 * 1024);
+	a = arena_new(4 * (size_t)WORDS_MAX);
 	about = (struct body_about){
 		.trace_id = id_str(&mail->trace_id),
 		.sender = mail->from_text,

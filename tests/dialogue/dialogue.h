@@ -23,7 +23,7 @@ enum dialogue_next {
 struct dialogue_core {
 	const char *name; /* "smtp" */
 	/* A session with its world, before any byte. Lines about what happened (events,
-	   what was stored) are appended to *log, each with its LF: `E:` looks for them. */
+	   what was stored) are appended to *log, each with its LF: "E:" looks for them. */
 	void *(*open)(struct strbuf *log);
 	/* A line "@key value" of the story, before the first byte; false: not known. */
 	bool (*set)(void *core, struct str key, struct str value);

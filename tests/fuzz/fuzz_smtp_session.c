@@ -188,7 +188,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct smtp_peer peer = { .ip = STR("203.0.113.9") };
 	struct strbuf out = strbuf_heap(SMTP_OUT_MAX);
-	struct world w = { .body = strbuf_heap(64 * 1024) };
+	struct world w = { .body = strbuf_heap(1 << 16) };
 
 	if (n < 3)
 		return 0;
