@@ -164,10 +164,17 @@ strbuf_vprintf(struct strbuf *b, const char *format, va_list ap)
 	int n;
 	char *p;
 
+	/* Mostly it fits into what is there already: formatted once. */
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, again);
+	n = vsnprintf(b->p ? b->p + b->n : NULL, b->cap - b->n, format, again);
 	va_end(again);
 	CHECK(n >= 0);
+	if (b->overflow)
+		return;
+	if ((size_t)n < b->cap - b->n) {
+		b->n += (size_t)n;
+		return;
+	}
 	/* One byte more for the NUL that vsnprintf writes; in a buffer that is full but
 	   for that byte, the text goes through memory of its own. */
 	if ((size_t)n + 1 <= b->max - b->n) {

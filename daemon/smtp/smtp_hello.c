@@ -83,22 +83,22 @@ format_limits(const struct smtp_session *s, struct strbuf *out)
 }
 
 static const struct {
-	const char *keyword;
+	struct str keyword;
 	bool (*is_offered)(const struct smtp_session *s); /* NULL: always */
 	void (*format)(const struct smtp_session *s, struct strbuf *out); /* or NULL */
 } extensions[] = {
-	{ "PIPELINING", NULL, NULL },
-	{ "SIZE", NULL, format_size },
-	{ "8BITMIME", NULL, NULL },
-	{ "SMTPUTF8", NULL, NULL },
-	{ "CHUNKING", NULL, NULL },
-	{ "ENHANCEDSTATUSCODES", NULL, NULL },
-	{ "DSN", NULL, NULL },
-	{ "LIMITS", NULL, format_limits },
-	{ "STARTTLS", offers_starttls, NULL },
-	{ "AUTH PLAIN LOGIN", smtp_auth_is_offered, NULL },
-	{ "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT", offers_xclient,
-	  NULL },
+	{ STR_INIT("PIPELINING"), NULL, NULL },
+	{ STR_INIT("SIZE"), NULL, format_size },
+	{ STR_INIT("8BITMIME"), NULL, NULL },
+	{ STR_INIT("SMTPUTF8"), NULL, NULL },
+	{ STR_INIT("CHUNKING"), NULL, NULL },
+	{ STR_INIT("ENHANCEDSTATUSCODES"), NULL, NULL },
+	{ STR_INIT("DSN"), NULL, NULL },
+	{ STR_INIT("LIMITS"), NULL, format_limits },
+	{ STR_INIT("STARTTLS"), offers_starttls, NULL },
+	{ STR_INIT("AUTH PLAIN LOGIN"), smtp_auth_is_offered, NULL },
+	{ STR_INIT("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"),
+	  offers_xclient, NULL },
 };
 
 /* EHLO SP domain                                                    RFC 5321 4.1.1.1 */
@@ -109,12 +109,15 @@ smtp_cmd_ehlo(struct smtp_session *s, struct str args, struct strbuf *out)
 
 	if (take_helo(s, args, true) != OK)
 		return refuse_helo(s, args, out);
-	strbuf_printf(out, "250-%.*s\r\n", STR_ARG(s->conf->hostname));
+	strbuf_lit(out, "250-");
+	strbuf_add(out, s->conf->hostname);
+	strbuf_lit(out, "\r\n");
 	for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
 		if (extensions[i].is_offered && !extensions[i].is_offered(s))
 			continue;
 		last = out->n;
-		strbuf_printf(out, "250-%s", extensions[i].keyword);
+		strbuf_lit(out, "250-");
+		strbuf_add(out, extensions[i].keyword);
 		if (extensions[i].format)
 			extensions[i].format(s, out);
 		strbuf_lit(out, "\r\n");

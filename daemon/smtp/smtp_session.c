@@ -165,9 +165,12 @@ smtp_reply_good(struct smtp_session *s, struct strbuf *out, int code,
 	va_list ap;
 
 	(void)s;
-	strbuf_printf(out, "%d ", code);
-	if (enhanced)
-		strbuf_printf(out, "%s ", enhanced);
+	strbuf_u64(out, (uint64_t)code);
+	strbuf_byte(out, ' ');
+	if (enhanced) {
+		strbuf_add(out, str_from(enhanced));
+		strbuf_byte(out, ' ');
+	}
 	va_start(ap, format);
 	strbuf_vprintf(out, format, ap);
 	va_end(ap);
