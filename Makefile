@@ -184,11 +184,12 @@ format: ## clang-format over the tree
 
 # ---- installing ----
 
-$(B)/conf-man: $(B)/obj/packaging/man/conf_man.o $(B)/libmailstead.a
-	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+# The manual page of the configuration is its schema.
+MAN5    := packaging/man/mailstead.yaml.5
 
-$(B)/mailstead.yaml.5: $(B)/conf-man
-	@$< >$@.new && mv $@.new $@
+$(B)/mailstead.yaml.5: $(B)/mailstead $(MAN5).head $(MAN5).tail
+	@cp $(MAN5).head $@.new && $< check --schema=man >>$@.new && cat $(MAN5).tail >>$@.new
+	@mv $@.new $@
 
 .PHONY: install deb rpm
 install: all $(B)/mailstead.yaml.5 ## into DESTDIR and PREFIX (/usr)
