@@ -3,7 +3,7 @@
 import re
 
 from tables import (BANNED, COLUMNS, FILE_LINES_MAX, HEAP, HEAP_FILES, IMPURE_FILES, IMPURE_HEADERS,
-                    LEVELS, LIBRARIES, PEER_FOLDERS, PURE, SIDEWAYS, SYSTEM_HEADERS)
+                    INVISIBLE, LEVELS, LIBRARIES, PEER_FOLDERS, PURE, SIDEWAYS, SYSTEM_HEADERS)
 from tree import folder
 
 SQL = re.compile(r"\b(SELECT\b.+\bFROM|INSERT\s+(OR\s+\w+\s+)?INTO|UPDATE\s+\w+\s+SET|"
@@ -109,6 +109,8 @@ def shape(tree):
         for line, text in enumerate(f.lines, 1):
             if text != text.rstrip():
                 yield f.path, line, "space at the end of the line"
+        for line, _ in f.find(INVISIBLE, f.text):
+            yield f.path, line, "an invisible character"
         for line, _ in f.find(r"^typedef\s+[^;(]*[;{]"):
             yield f.path, line, "typedef only function types"
         for line, text in f.comments:

@@ -47,6 +47,7 @@ CASES = [
     ("shape", {"daemon/io/a.c": "int a;\n" * 801}, "daemon/io/a.c:1"),
     ("shape", {"daemon/io/a.c": "int a; \n"}, "daemon/io/a.c:1"),
     ("shape", {"daemon/io/a.c": "int a;\n/* TODO: more */\n"}, "daemon/io/a.c:2"),
+    ("shape", {"daemon/io/a.c": "int a;\n/* \u202e */\n"}, "daemon/io/a.c:2"),
     ("shape", {"daemon/io/a.c": "/* TODO(#3) more */\n"}, OK),
     ("shape", {"daemon/io/a.c": "/* close(fd); */\n"}, "daemon/io/a.c:1"),
     ("shape", {"daemon/io/a.h": H.format("IO_A_H", "typedef struct a a;")}, "daemon/io/a.h:4"),

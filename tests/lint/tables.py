@@ -31,7 +31,7 @@ SIDEWAYS = {
 
 # Cores that are fed bytes and asked for answers: no socket, clock or resolver inside.
 PURE = ("mail", "policy", "smtp", "imap", "pop3")
-IMPURE_FILES = r"_conn(_priv)?\.[ch]$"  # the drivers that join a core to its socket
+IMPURE_FILES = r"_(conn|server|policy)(_priv)?\.[ch]$"  # the drivers that join a core to its socket
 IMPURE_HEADERS = r"^(io/|base/clock\.h|uv\.h|time\.h|sys/socket\.h|sys/time\.h|netdb\.h|poll\.h)"
 
 # Header of a library -> the files that may include it. A library without a row here may be
@@ -84,10 +84,13 @@ BANNED = {
 
 # The heap: base/ has it, and wrappers of libraries that hand out or want heap memory.
 HEAP = r"malloc|calloc|realloc|reallocarray|free|strn?dup|v?asprintf|posix_memalign|aligned_alloc"
-HEAP_FILES = r"^daemon/(base|ext)/|^daemon/io/(loop|tls|dns|sandbox)|^daemon/store/db_sqlite\.c$|^tests/"
+HEAP_FILES = r"^daemon/(base|ext)/|^daemon/io/(loop|tls|dns|sandbox)|^daemon/store/db_sqlite\.c$|^daemon/role/notify\.c$|^tests/"
 
 # Folders where bytes come from a peer: their length is known, never looked for.
 PEER_FOLDERS = ("mail", "policy", "filter", "smtp", "imap", "pop3")
+
+# Characters that make a line look like another one: what they stand for is escaped.
+INVISIBLE = r"[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 
 COLUMNS = 90
 FILE_LINES_MAX = 800

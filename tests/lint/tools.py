@@ -111,13 +111,14 @@ def settings(tree, name):
 
 
 def tidy(tree):
-    """clang-tidy finds nothing."""
+    """clang-tidy finds nothing; its analyzer, nine tenths of the time, looks at no tests."""
     flags = CFLAGS + pkg_cflags(tree.root)
     version = output(tree.root, "clang-tidy", "--version")[1]
     cache = Cache(tree, "tidy", version, settings(tree, ".clang-tidy"), *flags)
 
     def judge(path):
-        code, text = output(tree.root, "clang-tidy", "--quiet", path, "--", *flags)
+        less = ["--checks=-clang-analyzer-*"] if path.startswith("tests/") else []
+        code, text = output(tree.root, "clang-tidy", "--quiet", *less, path, "--", *flags)
         return parse(tree.root, text, path) if code else []
 
     yield from cache.run([f for f in tree.c_files() if f.path.endswith(".c")], judge)
