@@ -71,25 +71,24 @@ password()
 	LC_ALL=C tr -dc a-km-z2-9 </dev/urandom | head -c 16
 }
 
+# login account|admin NAME PASSWORD: makes it, or gives it that password.
+login()
+{
+	verb=add
+	"$mailstead" "$1" show "$2" >/dev/null 2>&1 && verb=password
+	echo "$3" | "$mailstead" "$1" $verb "$2" --password-stdin >/dev/null ||
+		fail "cannot make the $1 $2"
+}
+
 # Made only once all of it is there, so that a first run that was cut short starts again.
 if [ ! -e "$dir/credentials" ]; then
 	owner=$(password) ann=$(password) bob=$(password)
 	"$mailstead" domain list | grep -qw "$domain" ||
 		"$mailstead" domain add "$domain" >/dev/null || fail "cannot make the domain"
-	for account in ann:$ann bob:$bob; do
-		address=${account%%:*}@$domain
-		"$mailstead" account show "$address" >/dev/null 2>&1 &&
-			"$mailstead" account remove "$address" >/dev/null
-		echo "${account#*:}" |
-			"$mailstead" account add "$address" --password-stdin >/dev/null ||
-			fail "cannot make the account $address"
-	done
-	"$mailstead" admin show owner >/dev/null 2>&1 &&
-		"$mailstead" admin remove owner >/dev/null
-	echo "$owner" | "$mailstead" admin add owner --password-stdin >/dev/null ||
-		fail "cannot make the owner's login"
-	token=$("$mailstead" token create run-local --json |
-		sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
+	login account "ann@$domain" "$ann"
+	login account "bob@$domain" "$bob"
+	login admin owner "$owner"
+	token=$("$mailstead" token create make-run --expires never)
 	[ -n "$token" ] || fail "cannot make a token"
 	cat >"$dir/credentials.new" <<END
 owner=$owner
