@@ -23,7 +23,7 @@ failed(const struct queue_facts *f, enum queue_fate fate)
 static struct queue_decision
 deferred(const struct queue_schedule *s, const struct queue_facts *f)
 {
-	struct queue_decision d = {.fate = FATE_DEFERRED};
+	struct queue_decision d = { .fate = FATE_DEFERRED };
 
 	d.due_ms = f->now_ms + queue_schedule_pause_ms(s, f->attempts, f->random);
 	/* The last try is at the end of the lifetime, not a pause later. */
@@ -40,7 +40,7 @@ struct queue_decision
 queue_decide(const struct queue_schedule *s, const struct queue_facts *f,
              enum queue_attempt attempt)
 {
-	struct queue_decision d = {.fate = FATE_DELIVERED};
+	struct queue_decision d = { .fate = FATE_DELIVERED };
 
 	switch (attempt) {
 	case ATTEMPT_OK:

@@ -12,7 +12,7 @@ void
 queue_destination_init(struct queue_destination *d,
                        const struct queue_destination_conf *conf)
 {
-	*d = (struct queue_destination){.allowed = DESTINATION_CONNECTIONS_FIRST};
+	*d = (struct queue_destination){ .allowed = DESTINATION_CONNECTIONS_FIRST };
 	if (d->allowed > conf->connections_max)
 		d->allowed = conf->connections_max;
 }

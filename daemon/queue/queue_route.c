@@ -69,11 +69,11 @@ queue_route_from_mx(struct queue_route *route, struct str domain,
 {
 	uint32_t ours = UINT32_MAX;
 
-	*route = (struct queue_route){0};
+	*route = (struct queue_route){ 0 };
 	if (count == 0) {
 		if (str_eq_icase(domain, our_name))
 			return ERR_LOOP;
-		insert(route, (struct queue_host){domain, 0}, &random);
+		insert(route, (struct queue_host){ domain, 0 }, &random);
 		return OK;
 	}
 	/* "The domain takes no mail" is one record with the root as its host; a root
@@ -85,7 +85,7 @@ queue_route_from_mx(struct queue_route *route, struct str domain,
 			ours = mx[i].preference;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct queue_host h = {mx[i].host, mx[i].preference};
+		struct queue_host h = { mx[i].host, mx[i].preference };
 
 		if (h.name.n && h.preference < ours && !is_known(route, h.name))
 			insert(route, h, &random);

@@ -44,7 +44,7 @@ queue_schedule_least_tries(const struct queue_schedule *s)
 void
 queue_clock_init(struct queue_clock *c, int64_t unix_ms, int64_t mono_ms)
 {
-	*c = (struct queue_clock){.offset_ms = unix_ms - mono_ms};
+	*c = (struct queue_clock){ .offset_ms = unix_ms - mono_ms };
 }
 
 int64_t

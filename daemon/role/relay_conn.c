@@ -189,7 +189,7 @@ relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent)
 			.is_connecting = true,
 		};
 	relay_job_fail(job, &f);
-	/* A destination with other connections at work is alive: it only takes no more. */
+	/* With other connections at work it is alive: it only takes no more. */
 	if (f.attempt == ATTEMPT_TEMP && d->conns.next == &c->link &&
 	    d->conns.prev == &c->link)
 		relay_dest_failed(d, job->rows[0].reason);

@@ -29,7 +29,7 @@ static const struct {
 	const char *name;
 	size_t time_offset;
 } states[] = {
-#define STATE(id, name, time) {name, offsetof(struct smtp_client_times, time)},
+#define STATE(id, name, time) { name, offsetof(struct smtp_client_times, time) },
 #include "smtp/smtp_client_states.def"
 #undef STATE
 };
@@ -144,8 +144,9 @@ reply_result(const struct smtp_client *c, struct arena *arena, int code)
 static struct smtp_client_result
 own_result(const struct smtp_client *c, enum smtp_client_outcome outcome, enum err cause)
 {
-	return (struct smtp_client_result){
-		.outcome = outcome, .at = c->state, .cause = cause};
+	return (struct smtp_client_result){ .outcome = outcome,
+		                            .at = c->state,
+		                            .cause = cause };
 }
 
 /* Gives the result to every recipient that has none. */
@@ -208,7 +209,7 @@ sent(struct smtp_client *c)
 static enum smtp_client_next
 say_hello(struct smtp_client *c, enum smtp_client_state state, struct strbuf *out)
 {
-	c->ext = (struct smtp_client_ext){0};
+	c->ext = (struct smtp_client_ext){ 0 };
 	strbuf_add(out, state == SMTP_CLIENT_EHLO ? STR("EHLO ") : STR("HELO "));
 	strbuf_add(out, c->conf->helo);
 	strbuf_lit(out, "\r\n");
@@ -382,7 +383,7 @@ on_data(struct smtp_client *c, int code, struct strbuf *out)
 {
 	c->want_rset = true;
 	if (code == 354 && c->accepted) {
-		c->body = (struct smtp_body_writer){0};
+		c->body = (struct smtp_body_writer){ 0 };
 		return enter(c, SMTP_CLIENT_BODY);
 	}
 	if (code == 354) {
@@ -573,7 +574,7 @@ pick(struct smtp_client *c, struct smtp_client_message *m)
 	for (size_t i = 0; i < m->rcpt_count; i++) {
 		struct smtp_client_rcpt *rcpt = &m->rcpts[i];
 
-		rcpt->result = (struct smtp_client_result){0};
+		rcpt->result = (struct smtp_client_result){ 0 };
 		if (why != OK)
 			rcpt->result = refused(why);
 		else if (!rcpt->address.n || !smtp_client_path_check(rcpt->address))

@@ -39,14 +39,14 @@ static const struct offer {
 	enum smtp_client_offer bit;
 	void (*parse)(struct smtp_client_ext *ext, struct str args);
 } offers[] = {
-	{STR_INIT("PIPELINING"), SMTP_OFFER_PIPELINING, NULL},
-	{STR_INIT("SIZE"), SMTP_OFFER_SIZE, on_size},
-	{STR_INIT("8BITMIME"), SMTP_OFFER_8BITMIME, NULL},
-	{STR_INIT("SMTPUTF8"), SMTP_OFFER_SMTPUTF8, NULL},
-	{STR_INIT("DSN"), SMTP_OFFER_DSN, NULL},
-	{STR_INIT("STARTTLS"), SMTP_OFFER_STARTTLS, NULL},
-	{STR_INIT("ENHANCEDSTATUSCODES"), SMTP_OFFER_ENHANCED, NULL},
-	{STR_INIT("LIMITS"), SMTP_OFFER_LIMITS, on_limits},
+	{ STR_INIT("PIPELINING"), SMTP_OFFER_PIPELINING, NULL },
+	{ STR_INIT("SIZE"), SMTP_OFFER_SIZE, on_size },
+	{ STR_INIT("8BITMIME"), SMTP_OFFER_8BITMIME, NULL },
+	{ STR_INIT("SMTPUTF8"), SMTP_OFFER_SMTPUTF8, NULL },
+	{ STR_INIT("DSN"), SMTP_OFFER_DSN, NULL },
+	{ STR_INIT("STARTTLS"), SMTP_OFFER_STARTTLS, NULL },
+	{ STR_INIT("ENHANCEDSTATUSCODES"), SMTP_OFFER_ENHANCED, NULL },
+	{ STR_INIT("LIMITS"), SMTP_OFFER_LIMITS, on_limits },
 };
 
 void
@@ -147,9 +147,9 @@ add_notify(struct strbuf *out, unsigned notify)
 		unsigned bit;
 		const char *word;
 	} words[] = {
-		{SMTP_NOTIFY_SUCCESS, "SUCCESS"},
-		{SMTP_NOTIFY_FAILURE, "FAILURE"},
-		{SMTP_NOTIFY_DELAY, "DELAY"},
+		{ SMTP_NOTIFY_SUCCESS, "SUCCESS" },
+		{ SMTP_NOTIFY_FAILURE, "FAILURE" },
+		{ SMTP_NOTIFY_DELAY, "DELAY" },
 	};
 	const char *before = " NOTIFY=";
 

@@ -3,7 +3,7 @@
 void
 smtp_reply_init(struct smtp_reply_parser *p)
 {
-	*p = (struct smtp_reply_parser){.line = strbuf_heap(SMTP_REPLY_LINE_MAX)};
+	*p = (struct smtp_reply_parser){ .line = strbuf_heap(SMTP_REPLY_LINE_MAX) };
 }
 
 void
@@ -88,13 +88,13 @@ smtp_reply_enhanced(int code, struct str *text)
 	struct str rest = *text, found;
 
 	if (!rest.n || rest.p[0] != '0' + code / 100 || code / 100 == 3)
-		return (struct str){0};
+		return (struct str){ 0 };
 	if (!skip_number(&rest, 1) || !str_skip_byte(&rest, '.') ||
 	    !skip_number(&rest, 3) || !str_skip_byte(&rest, '.') ||
 	    !skip_number(&rest, 3))
-		return (struct str){0};
+		return (struct str){ 0 };
 	if (rest.n && rest.p[0] != ' ' && rest.p[0] != '\t')
-		return (struct str){0};
+		return (struct str){ 0 };
 	found = str_first(*text, text->n - rest.n);
 	*text = str_trim(rest);
 	return found;

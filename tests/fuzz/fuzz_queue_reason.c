@@ -16,10 +16,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	code = 400 + data[0] % 200;
 	text = str_from_offset(text, 2);
 	(void)str_next(&text, ' ', &enhanced);
-	r = queue_reason_from_reply((enum queue_stage)(data[1] % 4), code, enhanced, text);
+	r = queue_reason_from_reply((enum queue_stage)(data[1] % 4), code, enhanced,
+	                            text);
 	CHECK(r > REASON_NONE && r < REASON_COUNT);
-	CHECK(r == queue_reason_from_reply((enum queue_stage)(data[1] % 4), code, enhanced,
-	                                   text));
+	CHECK(r == queue_reason_from_reply((enum queue_stage)(data[1] % 4), code,
+	                                   enhanced, text));
 	CHECK(queue_reason_find(str_from(queue_reason_info(r)->word)) == r);
 	return 0;
 }

@@ -55,15 +55,15 @@ check_output(struct str s)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct smtp_client_rcpt rcpts[RCPTS] = {{.address = STR("a@b")},
-	                                        {.address = STR("\"x y\"@b")},
-	                                        {.address = STR("bad\r\n@b")}};
-	struct smtp_client_message m = {.from = STR("f@me"),
-	                                .envid = STR("id"),
-	                                .size = 10,
-	                                .rcpts = rcpts,
-	                                .rcpt_count = RCPTS};
-	struct smtp_client_conf conf = {.helo = STR("me"), .rcpt_max = 100};
+	struct smtp_client_rcpt rcpts[RCPTS] = { { .address = STR("a@b") },
+		                                 { .address = STR("\"x y\"@b") },
+		                                 { .address = STR("bad\r\n@b") } };
+	struct smtp_client_message m = { .from = STR("f@me"),
+		                         .envid = STR("id"),
+		                         .size = 10,
+		                         .rcpts = rcpts,
+		                         .rcpt_count = RCPTS };
+	struct smtp_client_conf conf = { .helo = STR("me"), .rcpt_max = 100 };
 	enum smtp_client_next next = SMTP_CLIENT_NEXT_READ;
 	struct strbuf out = strbuf_heap(1 << 22);
 	struct smtp_client *c;

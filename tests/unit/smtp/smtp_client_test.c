@@ -9,8 +9,8 @@
 #include "smtp/smtp_client_body.h"
 #include "tests/unit/check.h"
 
-static const struct smtp_client_times times = {1000, 2000, 3000, 4000,
-                                               5000, 6000, 7000, 8000};
+static const struct smtp_client_times times = { 1000, 2000, 3000, 4000,
+	                                        5000, 6000, 7000, 8000 };
 
 struct dialogue {
 	const char *what;
@@ -112,7 +112,7 @@ add_lines(struct strbuf *b, struct str s)
 static void
 show_result(struct strbuf *b, struct smtp_client_result r)
 {
-	static const char *const words[] = {"OPEN", "OK", "AGAIN", "TEMP", "PERM"};
+	static const char *const words[] = { "OPEN", "OK", "AGAIN", "TEMP", "PERM" };
 
 	strbuf_add(b, str_from(words[r.outcome]));
 	if (r.cause != OK)
@@ -233,8 +233,8 @@ check_results(struct runner *r)
 static void
 run(const struct dialogue *d, bool by_bytes)
 {
-	struct smtp_client_conf conf = {STR("me"), d->tls, 100, times};
-	struct runner r = {.d = d, .out = strbuf_heap(1 << 20)};
+	struct smtp_client_conf conf = { STR("me"), d->tls, 100, times };
+	struct runner r = { .d = d, .out = strbuf_heap(1 << 20) };
 	struct strbuf names = strbuf_heap(256), said = strbuf_heap(4096);
 	struct str script = str_from(d->server), piece;
 
@@ -273,10 +273,11 @@ test_dialogues(void)
 static void
 test_early(void)
 {
-	struct smtp_client_conf conf = {STR("me"), TRY, 100, times};
-	struct smtp_client_rcpt rcpt = {.address = STR("a@b")};
-	struct smtp_client_message m = {
-		.from = STR("f@me"), .rcpts = &rcpt, .rcpt_count = 1};
+	struct smtp_client_conf conf = { STR("me"), TRY, 100, times };
+	struct smtp_client_rcpt rcpt = { .address = STR("a@b") };
+	struct smtp_client_message m = { .from = STR("f@me"),
+		                         .rcpts = &rcpt,
+		                         .rcpt_count = 1 };
 	struct strbuf out = strbuf_heap(4096);
 	struct smtp_client *c = smtp_client_new(&conf);
 
@@ -321,10 +322,11 @@ test_closed(void)
 	};
 
 	for (size_t steps = 0; steps <= ARRAY_LEN(replies); steps++) {
-		struct smtp_client_conf conf = {STR("me"), TRY, 100, times};
-		struct smtp_client_rcpt rcpt = {.address = STR("a@b")};
-		struct smtp_client_message m = {
-			.from = STR("f@me"), .rcpts = &rcpt, .rcpt_count = 1};
+		struct smtp_client_conf conf = { STR("me"), TRY, 100, times };
+		struct smtp_client_rcpt rcpt = { .address = STR("a@b") };
+		struct smtp_client_message m = { .from = STR("f@me"),
+			                         .rcpts = &rcpt,
+			                         .rcpt_count = 1 };
 		struct strbuf out = strbuf_heap(4096);
 		struct smtp_client *c = smtp_client_new(&conf);
 		enum smtp_client_next next;
@@ -357,7 +359,7 @@ test_endless(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
-		struct smtp_client_conf conf = {STR("me"), TRY, 100, times};
+		struct smtp_client_conf conf = { STR("me"), TRY, 100, times };
 		struct strbuf out = strbuf_heap(4096);
 		struct smtp_client *c = smtp_client_new(&conf);
 		uint64_t steps = smtp_client_steps(c);
@@ -379,17 +381,18 @@ test_endless(void)
 static const struct {
 	const char *what, *in, *out;
 } bodies[] = {
-	{"plain", "a\r\nb\r\n", "a\r\nb\r\n.\r\n"},
-	{"empty", "", ".\r\n"},
-	{"no last line end", "a", "a\r\n.\r\n"},
-	{"dots", ".\r\n..\r\na.\r\n.b", "..\r\n...\r\na.\r\n..b\r\n.\r\n"},
-	{"bare LF", "a\n.\nb\n", "a\r\n..\r\nb\r\n.\r\n"},
-	{"bare CR", "a\r.\rb", "a\r\n..\r\nb\r\n.\r\n"},
-	{"CR CR LF", "a\r\r\n.\r\n", "a\r\n\r\n..\r\n.\r\n"},
-	{"LF dot CRLF", "a\n.\r\nMAIL FROM:<x>\r\n", "a\r\n..\r\nMAIL FROM:<x>\r\n.\r\n"},
-	{"CRLF dot CR", "a\r\n.\rb", "a\r\n..\r\nb\r\n.\r\n"},
-	{"last CR", "a\r", "a\r\n.\r\n"},
-	{"LF CR", "a\n\r.\r\n", "a\r\n\r\n..\r\n.\r\n"},
+	{ "plain", "a\r\nb\r\n", "a\r\nb\r\n.\r\n" },
+	{ "empty", "", ".\r\n" },
+	{ "no last line end", "a", "a\r\n.\r\n" },
+	{ "dots", ".\r\n..\r\na.\r\n.b", "..\r\n...\r\na.\r\n..b\r\n.\r\n" },
+	{ "bare LF", "a\n.\nb\n", "a\r\n..\r\nb\r\n.\r\n" },
+	{ "bare CR", "a\r.\rb", "a\r\n..\r\nb\r\n.\r\n" },
+	{ "CR CR LF", "a\r\r\n.\r\n", "a\r\n\r\n..\r\n.\r\n" },
+	{ "LF dot CRLF", "a\n.\r\nMAIL FROM:<x>\r\n",
+	  "a\r\n..\r\nMAIL FROM:<x>\r\n.\r\n" },
+	{ "CRLF dot CR", "a\r\n.\rb", "a\r\n..\r\nb\r\n.\r\n" },
+	{ "last CR", "a\r", "a\r\n.\r\n" },
+	{ "LF CR", "a\n\r.\r\n", "a\r\n\r\n..\r\n.\r\n" },
 };
 
 static void
@@ -399,7 +402,7 @@ test_bodies(void)
 		struct str in = str_from(bodies[i].in);
 
 		for (size_t step = 1; step <= in.n + 1; step++) {
-			struct smtp_body_writer w = {0};
+			struct smtp_body_writer w = { 0 };
 			struct strbuf out = strbuf_heap(256);
 
 			for (size_t at = 0; at < in.n; at += step)
@@ -414,6 +417,6 @@ test_bodies(void)
 	}
 }
 
-SUITE(smtp_smtp_client, {"dialogues", test_dialogues}, {"early talkers", test_early},
-      {"lost connections", test_closed}, {"endless replies", test_endless},
-      {"message text", test_bodies});
+SUITE(smtp_smtp_client, { "dialogues", test_dialogues }, { "early talkers", test_early },
+      { "lost connections", test_closed }, { "endless replies", test_endless },
+      { "message text", test_bodies });
