@@ -348,6 +348,8 @@ relay_open(struct relay *r, struct role *role)
 	r->looked_ms = INT64_MIN / 2;
 	list_init(&r->dest_list);
 	list_init(&r->results);
+	list_init(&r->telling);
+	list_init(&r->batches);
 	r->dests = map_new();
 	queue_clock_init(&r->clock, clock_unix_ms(), clock_mono_ms());
 	timer_init(&r->wake, r->loop, on_wake, r);

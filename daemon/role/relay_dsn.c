@@ -277,9 +277,11 @@ store_report(struct relay_dsn *dsn, struct str original)
 	about.rcpts = item->sender;
 	dsn->op.body.prefix_len = about.prefix_len;
 	dsn->writer = body_writer_new(r->bodies, text.n + 1);
-	e = text.overflow ? ERR_TOO_LARGE : body_write(dsn->writer, strbuf_str(&text));
-	/* What went wrong with writing is said again at the end. */
-	if (e == OK || dsn->writer)
+	e = body_write(dsn->writer, strbuf_str(&text));
+	/* What went wrong with writing is said once more at the end. */
+	if (text.overflow || e == ERR_TOO_LARGE)
+		give_up(dsn->job, ERR_TOO_LARGE);
+	else
 		body_finish(dsn->writer, &about, on_stored, dsn);
 	strbuf_release(&text);
 }
@@ -300,6 +302,8 @@ relay_dsn_make(struct relay_job *job)
 	dsn->id = id_new("mtr_");
 	timer_init(&dsn->retry, r->loop, on_retry, dsn);
 	job->dsn = dsn;
+	list_remove(&job->link);
+	list_add_last(&r->telling, &job->link);
 	dsn->op.trace_id = id_str(&dsn->id);
 	dsn->op.direction = TRACE_OWN;
 	dsn->op.expires_ms = relay_now(r) + r->role->conf->delivery_lifetime_ms;

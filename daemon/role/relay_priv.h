@@ -89,7 +89,9 @@ struct relay {
 	bool is_dispatching; /* a round is due */
 	bool is_stopping, is_flushing;
 
+	struct link telling; /* jobs whose notification is being made */
 	struct link results; /* jobs that are to be written */
+	struct link batches; /* and those that are under way */
 	size_t writing;      /* jobs with a result that is not yet in the store */
 	struct timer retry;  /* the store could not take results */
 };
@@ -310,7 +312,8 @@ void relay_job_return(struct relay_job *job, int64_t due_ms);
 void relay_job_write(struct relay_job *job);
 /* What the store could not take is put in line again. */
 void relay_retry(void *relay);
-/* Jobs whose results are not out. */
+/* All jobs whose results are not in the store. Their batches must not be answered any
+   more. */
 void relay_results_free(struct relay *r);
 
 /* --- relay_event.c ------------------------------------------------------------------ */

@@ -18,6 +18,7 @@ enum {
 /* An operation that is out. */
 struct batch {
 	uint32_t magic;
+	struct link link; /* in relay->batches */
 	struct relay *relay;
 	struct link jobs;
 	size_t count;
@@ -168,6 +169,7 @@ static void flush(void *arg);
 static void
 put_in_line(struct relay_job *job)
 {
+	list_remove(&job->link);
 	list_add_last(&job->relay->results, &job->link);
 }
 
@@ -241,6 +243,7 @@ on_written(void *arg, enum err e, const struct answer_accept *answer)
 			put_in_line(job);
 		}
 	}
+	list_remove(&b->link);
 	mem_free(b);
 	if (e != OK && !list_is_empty(&r->results))
 		timer_set(&r->retry, is_one ? RETRY_MS : 0);
@@ -257,6 +260,7 @@ take_batch(struct relay *r, size_t *rows_out, size_t *notifications_out)
 	b->magic = BATCH_MAGIC;
 	b->relay = r;
 	list_init(&b->jobs);
+	list_add_last(&r->batches, &b->link);
 	*rows_out = *notifications_out = 0;
 	while (!list_is_empty(&r->results)) {
 		struct relay_job *job =
@@ -314,15 +318,28 @@ relay_retry(void *arg)
 	flush(arg);
 }
 
+static void
+free_jobs(struct link *jobs)
+{
+	while (!list_is_empty(jobs)) {
+		struct relay_job *job = CONTAINER_OF(jobs->next, struct relay_job, link);
+
+		list_remove(&job->link);
+		relay_job_free(&job);
+	}
+}
+
 void
 relay_results_free(struct relay *r)
 {
 	loop_defer_cancel(r->loop, flush, r);
-	while (!list_is_empty(&r->results)) {
-		struct relay_job *job =
-			CONTAINER_OF(r->results.next, struct relay_job, link);
+	free_jobs(&r->results);
+	free_jobs(&r->telling);
+	while (!list_is_empty(&r->batches)) {
+		struct batch *b = CONTAINER_OF(r->batches.next, struct batch, link);
 
-		list_remove(&job->link);
-		relay_job_free(&job);
+		free_jobs(&b->jobs);
+		list_remove(&b->link);
+		mem_free(b);
 	}
 }
