@@ -85,6 +85,10 @@ fuzzers: $(FUZZERS)
 # The dashboard: what npm ci installs follows the lock file, what esbuild makes the sources.
 WEBUI_SRC := $(shell find webui -type f -not -path '*/node_modules/*' 2>/dev/null)
 
+# npm trusts whom the system trusts, company proxies included.
+export NODE_EXTRA_CA_CERTS ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt \
+                                /etc/pki/tls/certs/ca-bundle.crt))
+
 .PHONY: webui
 ifneq ($(wildcard webui/package.json),)
 webui: build/webui/.built
