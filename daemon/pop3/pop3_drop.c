@@ -4,6 +4,10 @@
 #include "mail/header.h"
 #include "pop3/pop3_priv.h"
 
+enum {
+	LINE_PIECE_BYTES = 64 * 1024,
+};
+
 static const struct pop3_entry *
 entry(const struct pop3_session *s, size_t i)
 {
@@ -128,23 +132,27 @@ add_entry(struct pop3_session *s, size_t i, struct strbuf *out)
 	strbuf_lit(out, "\r\n");
 }
 
-/* One line of the message, a dot before a dot (RFC 1939 3). False: TOP has enough. */
+/* One line of the message, or a piece of a long one, a dot before a dot (RFC 1939 3).
+   False: TOP has enough. */
 static bool
 add_line(struct pop3_session *s, struct strbuf *out)
 {
-	const char *p = s->message.p + s->at;
-	size_t left = s->message.n - s->at;
-	const char *lf = memchr(p, '\n', left);
-	size_t n = lf ? (size_t)(lf - p) + 1 : left;
+	struct str rest = str_from_offset(s->message, s->at);
+	struct str piece = str_first(rest, LINE_PIECE_BYTES);
+	const char *lf = memchr(piece.p, '\n', piece.n);
+	bool is_start = s->at == 0 || s->message.p[s->at - 1] == '\n';
 
-	if (s->at >= s->body_at && s->lines_left != UINT64_MAX && s->lines_left-- == 0)
+	if (is_start && s->at >= s->body_at && s->lines_left != UINT64_MAX &&
+	    s->lines_left-- == 0)
 		return false;
-	if (*p == '.')
+	if (lf)
+		piece.n = (size_t)(lf - piece.p) + 1;
+	if (is_start && piece.p[0] == '.')
 		strbuf_byte(out, '.');
-	strbuf_bytes(out, p, n);
-	if (!lf)
+	strbuf_add(out, piece);
+	s->at += piece.n;
+	if (!lf && s->at == s->message.n)
 		strbuf_lit(out, "\r\n");
-	s->at += n;
 	return true;
 }
 
