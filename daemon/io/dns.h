@@ -81,7 +81,7 @@ struct dns_conf {
 
 /* conf is copied. */
 struct dns *dns_new(struct loop *l, const struct dns_conf *conf);
-/* Questions that are out are dropped without a callback. */
+/* Questions that are out are dropped without a callback. Not inside a dns_fn. */
 void dns_free(struct dns **d);
 /* Other servers from now on; the cache is emptied. */
 void dns_set_conf(struct dns *d, const struct dns_conf *conf);

@@ -1,0 +1,449 @@
+/* The resolver against NSD where that is installed, and against a responder of our own
+ * that misbehaves in ways no real server would on demand. */
+#include "io/dns.h"
+
+#include "base/clock.h"
+#include "io/socket.h"
+#include "tests/unit/check.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	TURNS_MAX = 5000,
+	ANSWERS_MAX = 64,
+};
+
+/* How the responder treats what it gets. */
+enum manner {
+	SILENT,
+	WRONG_QUESTION,
+	GARBAGE,
+	SERVFAIL,
+	RIGHT, /* A 192.0.2.7, TTL 60 */
+	LOWER_CASE,
+};
+
+struct responder {
+	int fd;
+	struct watch *watch;
+	enum manner manner;
+	unsigned asked;
+	struct addr addr;
+};
+
+struct fixture {
+	struct loop *loop;
+	struct dns *dns;
+	struct responder responder;
+	unsigned answers;
+	enum dns_status status;
+	size_t count;
+	uint32_t ttl_s;
+	bool authentic;
+	char text[4096]; /* of all records, in words */
+	struct timer tick;
+};
+
+static void
+on_tick(void *arg)
+{
+	timer_set(arg, 2);
+}
+
+static void
+on_question(void *arg, unsigned events)
+{
+	struct responder *r = arg;
+	unsigned char m[1024];
+	struct sockaddr_storage from;
+	socklen_t from_n = sizeof(from);
+	ssize_t n = recvfrom(r->fd, m, 512, 0, (struct sockaddr *)&from, &from_n);
+
+	(void)events;
+	if (n < 17)
+		return;
+	r->asked++;
+	if (r->manner == SILENT)
+		return;
+	m[2] |= 0x80;
+	m[3] = 0x80;
+	if (r->manner == SERVFAIL)
+		m[3] |= 2;
+	if (r->manner == GARBAGE)
+		memset(m + 12, 0xff, (size_t)n - 12);
+	if (r->manner == WRONG_QUESTION)
+		m[13] ^= 1;
+	if (r->manner == LOWER_CASE) {
+		for (ssize_t i = 12; i < n; i++)
+			m[i] = (unsigned char)byte_lower((char)m[i]);
+	}
+	if (r->manner == RIGHT || r->manner == LOWER_CASE) {
+		m[7] = 1;
+		memcpy(m + n, "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\300\0\2\7", 16);
+		n += 16;
+	}
+	(void)!sendto(r->fd, m, (size_t)n, 0, (struct sockaddr *)&from, from_n);
+}
+
+static void
+init(struct fixture *f, const struct addr *server, int64_t timeout_ms)
+{
+	struct dns_conf conf = {
+		.servers_count = 1,
+		.trust_ad = true,
+		.timeout_ms = timeout_ms,
+		.cache_max = 4,
+		.ttl_max_s = 3600,
+		.negative_max_s = 60,
+		.in_flight_max = 3,
+	};
+
+	memset(f, 0, sizeof(*f));
+	f->loop = loop_new();
+	timer_init(&f->tick, f->loop, on_tick, &f->tick);
+	timer_set(&f->tick, 1);
+	f->responder.fd = -1;
+	if (!server) {
+		struct sockaddr_storage sa;
+		struct addr a = { ADDR_V4, 0, { 127, 0, 0, 1 } };
+		socklen_t n = socket_from_addr(&a, &sa);
+
+		f->responder.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		CHECK_TRUE(bind(f->responder.fd, (struct sockaddr *)&sa, n) == 0, "bind");
+		f->responder.addr = socket_local(f->responder.fd);
+		f->responder.watch =
+			watch_new(f->loop, f->responder.fd, on_question, &f->responder);
+		watch_set(f->responder.watch, WATCH_READ);
+		server = &f->responder.addr;
+	}
+	conf.servers = server;
+	f->dns = dns_new(f->loop, &conf);
+}
+
+static void
+fini(struct fixture *f)
+{
+	dns_free(&f->dns);
+	watch_free(&f->responder.watch);
+	if (f->responder.fd >= 0)
+		(void)close(f->responder.fd);
+	timer_stop(&f->tick);
+	loop_free(&f->loop);
+}
+
+static void
+on_answer(void *arg, const struct dns_answer *a)
+{
+	struct fixture *f = arg;
+	struct strbuf out = strbuf_on(f->text);
+
+	f->answers++;
+	f->status = a->status;
+	f->count = a->count;
+	f->ttl_s = a->ttl_s;
+	f->authentic = a->authentic;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct dns_record *r = &a->records[i];
+
+		if (i)
+			strbuf_byte(&out, '|');
+		if (r->type == DNS_MX)
+			strbuf_printf(&out, "%u ", (unsigned)r->preference);
+		if (r->addr.family != ADDR_NONE)
+			addr_format_ip(&out, &r->addr);
+		strbuf_add(&out, r->name);
+		strbuf_add(&out, str_first(r->text, 80));
+	}
+	(void)strbuf_cstr(&out);
+}
+
+static void
+wait_for(struct fixture *f, unsigned answers)
+{
+	for (int i = 0; i < TURNS_MAX && f->answers < answers; i++)
+		(void)loop_turn(f->loop);
+	CHECK_U64_EQ(f->answers, answers, "answers");
+}
+
+static void
+ask(struct fixture *f, const char *name, enum dns_type type)
+{
+	unsigned before = f->answers;
+
+	(void)dns_ask(f->dns, str_from(name), type, on_answer, f);
+	wait_for(f, before + 1);
+}
+
+static void
+test_bad_manners(void)
+{
+	static const enum manner bad[] = { SILENT, WRONG_QUESTION, GARBAGE, SERVFAIL };
+	struct fixture f;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		int64_t start_ms = clock_mono_ms();
+
+		init(&f, NULL, 200);
+		f.responder.manner = bad[i];
+		ask(&f, "a.example", DNS_A);
+		CHECK_U64_EQ(f.status, DNS_TEMP, "try again later");
+		CHECK_TRUE(clock_mono_ms() - start_ms < 1500, "in time");
+		fini(&f);
+	}
+}
+
+static void
+test_cache_and_coalescing(void)
+{
+	struct fixture f;
+	unsigned asked;
+
+	init(&f, NULL, 2000);
+	f.responder.manner = RIGHT;
+	(void)dns_ask(f.dns, STR("a.example"), DNS_A, on_answer, &f);
+	(void)dns_ask(f.dns, STR("A.Example."), DNS_A, on_answer, &f);
+	CHECK_U64_EQ(f.answers, 0, "never inside the call");
+	wait_for(&f, 2);
+	CHECK_CSTR_EQ(f.text, "192.0.2.7", "the answer");
+	CHECK_U64_EQ(f.responder.asked, 1, "two equal questions are one");
+	ask(&f, "a.example", DNS_A);
+	CHECK_U64_EQ(f.responder.asked, 1, "then it comes from the cache");
+	CHECK_TRUE(f.ttl_s > 0 && f.ttl_s <= 60, "with what is left of its TTL");
+	for (int i = 0; i < 6; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "n%d.example", i);
+		ask(&f, name, DNS_A);
+	}
+	asked = f.responder.asked;
+	ask(&f, "a.example", DNS_A);
+	CHECK_U64_EQ(f.responder.asked, asked + 1, "the cache is bounded");
+	fini(&f);
+}
+
+static void
+test_cancel_and_free(void)
+{
+	struct fixture f;
+	struct dns_query *q[ANSWERS_MAX];
+
+	init(&f, NULL, 2000);
+	f.responder.manner = RIGHT;
+	for (int i = 0; i < 10; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "n%d.example", i);
+		q[i] = dns_ask(f.dns, str_from(name), DNS_A, on_answer, &f);
+	}
+	dns_cancel(&q[3]);
+	CHECK_TRUE(!q[3], "cleared");
+	wait_for(&f, 9);
+	f.responder.manner = SILENT;
+	(void)dns_ask(f.dns, STR("x.example"), DNS_A, on_answer, &f);
+	(void)loop_turn(f.loop);
+	(void)loop_turn(f.loop);
+	fini(&f); /* with a question out: no answer, no leak */
+	CHECK_U64_EQ(f.answers, 9, "no more");
+}
+
+static void
+test_bad_names(void)
+{
+	struct fixture f;
+
+	init(&f, NULL, 500);
+	f.responder.manner = RIGHT;
+	ask(&f, "", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_BAD_NAME, "empty");
+	ask(&f, "a..b", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_BAD_NAME, "empty label");
+	CHECK_U64_EQ(f.responder.asked, 0, "nobody was asked");
+	fini(&f);
+}
+
+/* One that changes the case is asked again over TCP, which ours does not speak. */
+static void
+test_other_case_is_not_believed(void)
+{
+	struct fixture f;
+
+	init(&f, NULL, 400);
+	f.responder.manner = LOWER_CASE;
+	ask(&f, "abcdefghijklmnopqrstuvwxyz.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_TEMP, "not believed");
+	fini(&f);
+}
+
+/* ── a real server ── */
+
+static const char zone[] =
+	"$ORIGIN example.\n$TTL 300\n"
+	"@ SOA ns hostmaster 1 3600 600 86400 30\n@ NS ns\nns A 127.0.0.1\n"
+	"@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 192.0.2.1\nmx1 AAAA 2001:db8::1\nmx2 A "
+        "192.0.2.2\n"
+	"@ TXT \"v=spf1 \" \"-all\"\nalias CNAME mx1\nnull MX 0 .\n"
+	"_25._tcp.mx1 TLSA 3 1 1 "
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
+	"1 PTR mx1\n"
+	"big TXT "
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaa"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n"
+	"big TXT "
+        "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+        "bbbbbbb"
+	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"\n"
+	"big TXT "
+        "\"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+	"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+        "ccccccc"
+	"cccccccccccccccccccccccccccccccccccccccccccccccccccc\"\n";
+
+struct server {
+	pid_t pid;
+	struct addr addr;
+	char directory[64];
+};
+
+static void
+write_text(const char *directory, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "w");
+	if (CHECK_TRUE(file, path)) {
+		(void)fputs(text, file);
+		(void)fclose(file);
+	}
+}
+
+static struct addr
+free_port(void)
+{
+	struct addr a = { ADDR_V4, 0, { 127, 0, 0, 1 } };
+	struct sockaddr_storage sa;
+	socklen_t n = socket_from_addr(&a, &sa);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK_TRUE(bind(fd, (struct sockaddr *)&sa, n) == 0, "bind");
+	a = socket_local(fd);
+	(void)close(fd);
+	return a;
+}
+
+static void
+server_start(struct server *s)
+{
+	char conf[1024], path[128];
+
+	(void)snprintf(s->directory, sizeof(s->directory), "/tmp/mailstead-dns-XXXXXX");
+	CHECK_TRUE(mkdtemp(s->directory), "a directory");
+	s->addr = free_port();
+	(void)snprintf(
+		conf, sizeof(conf),
+		"server:\n  ip-address: 127.0.0.1@%u\n  server-count: 1\n  database: "
+	        "\"\"\n"
+		"  username: \"\"\n  zonesdir: \"%s\"\n  pidfile: \"%s/pid\"\n"
+		"  xfrdfile: \"%s/xfrd\"\n  zonelistfile: \"%s/list\"\n  xfrdir: \"%s\"\n"
+		"  logfile: \"%s/log\"\n  cookie-secret-file: \"%s/cookie\"\n"
+		"remote-control:\n  control-enable: no\n"
+		"zone:\n  name: example\n  zonefile: zone\n",
+		(unsigned)s->addr.port, s->directory, s->directory, s->directory,
+		s->directory, s->directory, s->directory, s->directory);
+	write_text(s->directory, "zone", zone);
+	write_text(s->directory, "conf", conf);
+	(void)snprintf(path, sizeof(path), "%s/conf", s->directory);
+	s->pid = fork();
+	if (s->pid == 0) {
+		(void)execl("/usr/sbin/nsd", "nsd", "-d", "-c", path, (char *)NULL);
+		_exit(127);
+	}
+}
+
+static void
+server_stop(struct server *s)
+{
+	static const char *const files[] = { "zone", "conf", "pid",   "xfrd",
+		                             "list", "log",  "cookie" };
+	char path[128];
+
+	(void)kill(s->pid, SIGTERM);
+	(void)waitpid(s->pid, NULL, 0);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", s->directory, files[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(s->directory);
+}
+
+static const struct {
+	const char *name;
+	enum dns_type type;
+	enum dns_status status;
+	const char *records;
+} questions[] = {
+	{ "example", DNS_MX, DNS_OK, "10 mx1.example|20 mx2.example" },
+	{ "EXAMPLE.", DNS_TXT, DNS_OK, "v=spf1 -all" },
+	{ "mx1.example", DNS_A, DNS_OK, "192.0.2.1" },
+	{ "mx1.example", DNS_AAAA, DNS_OK, "2001:db8::1" },
+	{ "alias.example", DNS_A, DNS_OK, "192.0.2.1" },
+	{ "alias.example", DNS_CNAME, DNS_OK, "mx1.example" },
+	{ "null.example", DNS_MX, DNS_OK, "0 " },
+	{ "example", DNS_NS, DNS_OK, "ns.example" },
+	{ "example", DNS_SOA, DNS_OK, "ns.example" },
+	{ "1.example", DNS_PTR, DNS_OK, "mx1.example" },
+	{ "mx2.example", DNS_AAAA, DNS_NODATA, "" },
+	{ "nobody.example", DNS_A, DNS_NXDOMAIN, "" },
+	{ "elsewhere.test", DNS_A, DNS_TEMP, "" }, /* REFUSED */
+};
+
+static void
+test_a_real_server(void)
+{
+	struct server s;
+	struct fixture f;
+
+	if (access("/usr/sbin/nsd", X_OK) != 0) {
+		printf("(no NSD here: skipped) ");
+		return;
+	}
+	server_start(&s);
+	init(&f, &s.addr, 3000);
+	f.status = DNS_TEMP;
+	for (int i = 0; i < 100 && f.status != DNS_OK; i++) {
+		(void)usleep(50000);
+		ask(&f, "ns.example", DNS_A);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+		f.text[0] = '\0';
+		ask(&f, questions[i].name, questions[i].type);
+		CHECK_U64_EQ(f.status, questions[i].status, questions[i].name);
+		CHECK_CSTR_EQ(f.text, questions[i].records, questions[i].name);
+	}
+	ask(&f, "big.example", DNS_TXT);
+	CHECK_U64_EQ(f.count, 3, "too long for UDP: TCP");
+	ask(&f, "_25._tcp.mx1.example", DNS_TLSA);
+	CHECK_U64_EQ(f.count, 1, "TLSA");
+	CHECK_TRUE(!f.authentic, "no AD from a server without DNSSEC");
+	ask(&f, "nobody.example", DNS_A);
+	CHECK_TRUE(f.ttl_s <= 30, "negative answers live as the SOA says");
+	fini(&f);
+	server_stop(&s);
+}
+
+SUITE(io_dns, { "bad manners", test_bad_manners },
+      { "cache and coalescing", test_cache_and_coalescing },
+      { "cancel and free", test_cancel_and_free }, { "bad names", test_bad_names },
+      { "other case is not believed", test_other_case_is_not_believed },
+      { "a real server", test_a_real_server });
