@@ -1,0 +1,93 @@
+#include "ext/crypto.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+struct sha256_state {
+	EVP_MD_CTX *ctx;
+};
+
+/* Looked up once: OpenSSL 3 searches its providers at every use of EVP_sha256(). */
+static const EVP_MD *
+sha256_md(void)
+{
+	static EVP_MD *md;
+	EVP_MD *mine = __atomic_load_n(&md, __ATOMIC_ACQUIRE), *none = NULL;
+
+	if (mine)
+		return mine;
+	mine = EVP_MD_fetch(NULL, "SHA256", NULL);
+	CHECK(mine);
+	if (__atomic_compare_exchange_n(&md, &none, mine, false, __ATOMIC_ACQ_REL,
+	                                __ATOMIC_ACQUIRE))
+		return mine;
+	EVP_MD_free(mine); /* another thread was first */
+	return none;
+}
+
+struct sha256_state *
+sha256_new(void)
+{
+	struct sha256_state *s = mem_alloc(sizeof(*s));
+
+	s->ctx = EVP_MD_CTX_new();
+	CHECK(s->ctx);
+	sha256_restart(s);
+	return s;
+}
+
+void
+sha256_restart(struct sha256_state *s)
+{
+	CHECK(EVP_DigestInit_ex(s->ctx, sha256_md(), NULL) == 1);
+}
+
+void
+sha256_add(struct sha256_state *s, const void *p, size_t n)
+{
+	CHECK(EVP_DigestUpdate(s->ctx, p, n) == 1);
+}
+
+struct sha256
+sha256_result(struct sha256_state *s)
+{
+	struct sha256 d;
+	unsigned n = sizeof(d.bytes);
+
+	CHECK(EVP_DigestFinal_ex(s->ctx, d.bytes, &n) == 1 && n == sizeof(d.bytes));
+	return d;
+}
+
+void
+sha256_free(struct sha256_state **s)
+{
+	if (!*s)
+		return;
+	EVP_MD_CTX_free((*s)->ctx);
+	mem_free(*s);
+	*s = NULL;
+}
+
+struct sha256
+sha256_of(struct str bytes)
+{
+	struct sha256 d;
+	unsigned n = sizeof(d.bytes);
+
+	CHECK(EVP_Digest(bytes.n ? bytes.p : "", bytes.n, d.bytes, &n, sha256_md(), NULL) == 1);
+	return d;
+}
+
+struct sha256
+hmac_sha256(struct str key, struct str bytes)
+{
+	struct sha256 d;
+	unsigned n = sizeof(d.bytes);
+
+	CHECK(HMAC(sha256_md(), key.n ? key.p : "", (int)key.n,
+	           (const unsigned char *)(bytes.n ? bytes.p : ""), bytes.n, d.bytes, &n));
+	return d;
+}
