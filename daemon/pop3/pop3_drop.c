@@ -17,7 +17,7 @@ entry(const struct pop3_session *s, size_t i)
 static bool
 is_deleted(const struct pop3_session *s, size_t i)
 {
-	return (unsigned char)s->deleted.p[i / 8] >> (i % 8) & 1u;
+	return ((unsigned)(unsigned char)s->deleted.p[i / 8] >> (i % 8) & 1U) != 0;
 }
 
 void
