@@ -248,10 +248,13 @@ stream_output(struct stream *s)
 void
 stream_flush_soon(struct stream *s)
 {
-	if (s->will_flush || s->state == ENDED)
+	if (s->state == ENDED)
 		return;
+	/* Also where it became full only since the flush was asked for. */
 	if (stream_is_full(s))
 		s->is_full = true;
+	if (s->will_flush)
+		return;
 	s->will_flush = true;
 	loop_defer(s->loop, on_flush, s);
 }
