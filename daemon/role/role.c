@@ -20,6 +20,7 @@ enum {
 	PRIV_MAGIC = 0x726f6c65,
 	START_WAIT_MS = 10000,
 	PATHS_MAX = 32,
+	PORTS_MAX = 16,
 	EXIT_BAD_START = 3,
 };
 
@@ -323,9 +324,25 @@ sandbox_paths(const struct role_priv *p, struct strbuf *text, struct sandbox_pat
 	return n;
 }
 
+/* The ports of mail transfer, names and policies, and what the configuration adds. */
+static size_t
+sandbox_ports(const struct conf *c, uint16_t *ports)
+{
+	static const uint16_t usual[] = { 25, 53, 443, 465, 587 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+		ports[n++] = usual[i];
+	ports[n++] = (uint16_t)c->delivery_port;
+	for (size_t i = 0; i < c->dns_servers.n && n < PORTS_MAX; i++)
+		ports[n++] = c->dns_servers.p[i].port;
+	return n;
+}
+
 enum err
 role_ready(struct role *r)
 {
+	uint16_t ports[PORTS_MAX];
 	struct role_priv *p = r->priv;
 	struct sandbox_path paths[PATHS_MAX];
 	struct sandbox s = { .paths = paths, .want_inet = p->row->wants_inet };
@@ -336,6 +353,8 @@ role_ready(struct role *r)
 	/* One allocation, so that the pointers into it stay. */
 	CHECK(strbuf_reserve(&text, 128 << 10));
 	s.paths_count = sandbox_paths(p, &text, paths);
+	s.ports = ports;
+	s.ports_count = sandbox_ports(p->conf, ports);
 	e = sandbox_drop_user(p->conf->user.p, &diag);
 	/* Changing the user forgets this promise of the kernel. */
 	if (e == OK && !sandbox_die_with_parent(p->parent_pid))

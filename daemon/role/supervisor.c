@@ -78,7 +78,7 @@ struct supervisor {
 	struct timer watchdog, stop_limit;
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
-	bool was_ready;
+	bool was_ready, has_started_all;
 	enum {
 		SERVING,
 		STOPPING_OTHERS,
@@ -87,6 +87,8 @@ struct supervisor {
 };
 
 /* ── starting a process ── */
+
+static void child_start(void *arg);
 
 static void
 pack_start(const struct child *c, bool with_sockets, struct strbuf *out)
@@ -205,6 +207,20 @@ tell_event(enum event_id id, const struct child *c, const char *reason, int64_t 
 	event_tell(&e);
 }
 
+/* The first row makes the files that the others open, and are allowed to open, by name:
+   they start when it has been ready once. */
+static void
+start_rows(struct supervisor *s, bool is_first)
+{
+	for (size_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+
+		if ((c->row_index == 0) == is_first && c->state == DOWN && c->pid == 0 &&
+		    !timer_is_set(&c->restart))
+			child_start(c);
+	}
+}
+
 static void
 on_child_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 {
@@ -215,6 +231,11 @@ on_child_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 		return;
 	c->state = RUNNING;
 	tell_event(EV_STARTED, c, NULL, loop_now_ms(c->supervisor->loop) - c->started_ms);
+	if (c->row_index == 0 && !c->supervisor->has_started_all &&
+	    c->supervisor->phase == SERVING) {
+		c->supervisor->has_started_all = true;
+		start_rows(c->supervisor, false);
+	}
 	update_status(c->supervisor);
 }
 
@@ -480,9 +501,9 @@ make_children(struct supervisor *s)
 			c->index = k;
 			c->count = count;
 			timer_init(&c->restart, s->loop, child_start, c);
-			child_start(c);
 		}
 	}
+	start_rows(s, true);
 }
 
 static void
