@@ -1,0 +1,333 @@
+/* Messages come in: accept and append. */
+#include "store/tx.h"
+
+#include "base/ids.h"
+#include "store/head.h"
+
+enum {
+	DIGEST_BYTES = 32,
+	RCPTS_MAX = 100 * 1000,
+};
+
+enum err
+tx_disk_check(const struct tx *tx, uint64_t size)
+{
+	return tx->free_bytes < tx->limits->disk_reserve_bytes + size + size / 2
+	               ? ERR_DISK_FULL
+	               : OK;
+}
+
+enum err
+tx_quota_check(const struct tx_account *acc, uint64_t size)
+{
+	if (acc->quota_bytes &&
+	    (size > acc->quota_bytes || acc->used_bytes > acc->quota_bytes - size))
+		return ERR_QUOTA;
+	return OK;
+}
+
+/* The fields of lists, searches and threads, in one column: nobody selects by them. */
+static struct str
+fields_pack(struct tx *tx, const struct message_head *h)
+{
+	struct strbuf b = strbuf_arena(tx->arena, 1 << 20);
+
+	head_fields_pack(h, &b);
+	return strbuf_str(&b);
+}
+
+enum err
+tx_message_new(struct tx *tx, const struct new_body *body, struct str trace_id,
+               int64_t received_ms, uint64_t refs, uint64_t *id_out)
+{
+	const struct body_ref *ref = &body->ref;
+	const struct message_head *h = &body->head;
+	struct tx_segment *seg;
+	enum err e;
+
+	if (ref->sha256.n != DIGEST_BYTES || ref->size > UINT32_MAX)
+		return ERR_INVALID;
+	e = tx_segment(tx, ref->segment, &seg);
+	/* A sealed segment may be compacted at any moment: the writer begins a new one.
+	 */
+	if (e == ERR_NOT_FOUND || (e == OK && seg->state != SEGMENT_OPEN))
+		e = ERR_STORE_TEMP;
+	if (e == OK)
+		e = tx_id(tx, id_out);
+	if (e != OK)
+		return e;
+	e = tx_run(tx,
+	           "INSERT INTO message (id, refs, segment, place, stored_bytes, size,"
+	           " codec, sha256, received_ms, prefix_len, trace_id, flags,"
+	           " header_bytes, date_ms, date_zone, envelope, body, bodystructure,"
+	           " parts, fields) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+	           " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+	           VALUES(V_I(*id_out), V_I(refs), V_I(ref->segment), V_I(ref->offset),
+	                  V_I(ref->stored_bytes), V_I(ref->size), V_I(ref->codec),
+	                  V_B(ref->sha256), V_I(received_ms), V_I(body->prefix_len),
+	                  V_S(trace_id), V_I(h->flags), V_I(h->header_bytes),
+	                  V_I(h->date_ms), V_I(h->date_zone), V_B(h->envelope),
+	                  V_B(h->body), V_B(h->bodystructure), V_B(h->parts),
+	                  V_B(fields_pack(tx, h))));
+	if (e == OK) {
+		seg->bytes += (int64_t)ref->stored_bytes;
+		seg->count++;
+	}
+	return e;
+}
+
+enum err
+tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_account *acc,
+             uint64_t message_id, uint64_t flags, uint64_t modseq, uint64_t size,
+             int64_t date_ms, uint32_t *uid_out)
+{
+	enum err e;
+
+	if (m->uidnext == UINT32_MAX)
+		return ERR_LIMIT;
+	e = tx_run(tx,
+	           "INSERT INTO entry (mailbox_id, uid, message_id, flags, modseq, size,"
+	           " date_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	           VALUES(V_I(m->id), V_I(m->uidnext), V_I(message_id), V_I(flags),
+	                  V_I(modseq), V_I(size), V_I(date_ms)));
+	if (e != OK)
+		return e;
+	*uid_out = m->uidnext++;
+	m->modseq = modseq;
+	m->count++;
+	m->unseen += !(flags & FLAG_SEEN);
+	m->deleted += (flags & FLAG_DELETED) != 0;
+	m->size_bytes += size;
+	m->is_dirty = true;
+	acc->used_bytes += size;
+	acc->message_count++;
+	acc->is_dirty = true;
+	return OK;
+}
+
+/* --- accept
+ * ------------------------------------------------------------------------------ */
+
+static enum err
+check_local(struct tx *tx, const struct op_accept *op, size_t i)
+{
+	const struct accept_rcpt *r = &op->rcpts[i];
+	uint64_t size = op->body.ref.size, wanted = size;
+	struct tx_account *acc;
+	enum err e = tx_account(tx, r->account_id, &acc);
+
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? ERR_NO_SUCH_USER : e;
+	if (acc->state != ACCOUNT_ACTIVE)
+		return ERR_ACCOUNT_OFF;
+	/* The same account through two aliases takes the room twice. */
+	for (size_t j = 0; acc->quota_bytes && j < i; j++) {
+		if (op->rcpts[j].kind == RCPT_LOCAL &&
+		    op->rcpts[j].account_id == r->account_id)
+			wanted += size;
+	}
+	return tx_quota_check(acc, wanted);
+}
+
+/* Judges all recipients; nothing has been written yet. */
+static enum err
+check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *answer,
+            uint64_t *good_out)
+{
+	enum err first = OK;
+
+	*good_out = 0;
+	for (size_t i = 0; i < op->rcpts_count; i++) {
+		const struct accept_rcpt *r = &op->rcpts[i];
+		enum err e = ERR_INVALID;
+
+		if (r->kind == RCPT_LOCAL)
+			e = check_local(tx, op, i);
+		else if (r->kind == RCPT_REMOTE && r->domain.n && op->expires_ms > 0)
+			e = OK;
+		answer->results[i].error = e;
+		*good_out += e == OK;
+		if (e != OK && first == OK)
+			first = e;
+	}
+	if (op->all_or_none || !*good_out)
+		return first;
+	return OK;
+}
+
+static void
+tell_accepted(struct tx *tx, const struct op_accept *op)
+{
+	const struct message_head *h = &op->body.head;
+	struct event e;
+
+	event_init(&e, EV_ACCEPTED, op->trace_id, op->session_id);
+	event_str(&e, "from", op->sender);
+	event_i64(&e, "size", (int64_t)op->body.ref.size);
+	event_str(&e, "direction",
+	          str_from(direction_name((enum trace_direction)op->direction)));
+	if (op->ip.n)
+		event_str(&e, "ip", op->ip);
+	if (op->helo.n)
+		event_str(&e, "helo", op->helo);
+	if (op->user.n)
+		event_str(&e, "user", op->user);
+	if (h->message_id.n)
+		event_str(&e, "message_id", h->message_id);
+	if (h->subject.n)
+		event_str(&e, "subject", h->subject);
+	tx_event(tx, &e);
+}
+
+static void
+tell_rcpt(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
+          const struct accept_result *result, struct str mailbox)
+{
+	struct event e;
+
+	if (r->orig_rcpt.n && !str_eq_icase(r->orig_rcpt, r->rcpt)) {
+		event_init(&e, EV_EXPANDED, op->trace_id, op->session_id);
+		event_str(&e, "alias", r->orig_rcpt);
+		event_str(&e, "rcpt", r->rcpt);
+		tx_event(tx, &e);
+	}
+	event_init(&e, r->kind == RCPT_LOCAL ? EV_STORED : EV_QUEUED, op->trace_id,
+	           op->session_id);
+	event_str(&e, "rcpt", r->rcpt);
+	if (r->kind == RCPT_LOCAL) {
+		event_str(&e, "mailbox", mailbox);
+		event_i64(&e, "uid", result->uid);
+	} else {
+		event_i64(&e, "queue_id", (int64_t)result->queue_id);
+	}
+	tx_event(tx, &e);
+}
+
+static enum err
+store_local(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
+            uint64_t message_id, struct accept_result *result)
+{
+	struct str name = r->mailbox.n ? r->mailbox : STR("INBOX");
+	struct tx_mailbox *m;
+	struct tx_account *acc;
+	enum err e = tx_account(tx, r->account_id, &acc);
+
+	if (e == OK)
+		e = tx_mailbox_name_check(tx, &name);
+	if (e == OK)
+		e = tx_mailbox_named(tx, r->account_id, name, &m);
+	if (e == ERR_NOT_FOUND)
+		e = tx_mailbox_new(tx, r->account_id, name, USE_NONE, &m);
+	if (e == OK)
+		e = tx_entry_new(tx, m, acc, message_id, r->flags & FLAG_SYSTEM,
+		                 m->modseq + 1, op->body.ref.size, tx->now_ms,
+		                 &result->uid);
+	if (e != OK)
+		return e;
+	result->mailbox_id = m->id;
+	result->uidvalidity = m->uidvalidity;
+	tell_rcpt(tx, op, r, result, name);
+	return OK;
+}
+
+static enum err
+store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
+             uint64_t message_id, struct accept_result *result)
+{
+	int64_t due_ms = op->due_ms ? op->due_ms : tx->now_ms;
+	enum err e = tx_id(tx, &result->queue_id);
+
+	if (e == OK)
+		e = tx_run(tx,
+		           "INSERT INTO queue (id, message_id, state, due_ms, version,"
+		           " created_ms, expires_ms, trace_id, sender, rcpt, domain,"
+		           " notify, ret, orcpt, envid) VALUES ($1, $2, $3, $4, 1, $5,"
+		           " $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		           VALUES(V_I(result->queue_id), V_I(message_id),
+		                  V_I(QUEUE_SCHEDULED), V_I(due_ms), V_I(tx->now_ms),
+		                  V_I(op->expires_ms), V_S(op->trace_id), V_S(op->sender),
+		                  V_S(r->rcpt), V_S(r->domain), V_I(r->notify),
+		                  V_I(op->ret), V_S(r->orcpt), V_S(op->envid)));
+	if (e != OK)
+		return e;
+	tx_changed_queue(tx, due_ms);
+	tell_rcpt(tx, op, r, result, str_from(NULL));
+	return OK;
+}
+
+enum err
+op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept *answer)
+{
+	uint64_t good;
+	enum err e;
+
+	if (op->trace_id.n != ID_BYTES || !op->rcpts_count ||
+	    op->rcpts_count > RCPTS_MAX || op->direction < TRACE_IN ||
+	    op->direction > TRACE_OWN)
+		return ERR_INVALID;
+	e = tx_disk_check(tx, op->body.ref.size);
+	if (e != OK)
+		return e;
+	answer->results = ARENA_ARRAY(tx->arena, struct accept_result, op->rcpts_count);
+	answer->results_count = op->rcpts_count;
+	e = check_rcpts(tx, op, answer, &good);
+	if (e == OK)
+		e = tx_message_new(tx, &op->body, op->trace_id, tx->now_ms, good,
+		                   &answer->message_id);
+	if (e != OK)
+		return e;
+	tell_accepted(tx, op);
+	for (size_t i = 0; i < op->rcpts_count && e == OK; i++) {
+		const struct accept_rcpt *r = &op->rcpts[i];
+		struct accept_result *result = &answer->results[i];
+
+		if (result->error != OK)
+			continue;
+		e = r->kind == RCPT_LOCAL
+		            ? store_local(tx, op, r, answer->message_id, result)
+		            : store_remote(tx, op, r, answer->message_id, result);
+	}
+	return e;
+}
+
+/* --- append
+ * ------------------------------------------------------------------------------- */
+
+enum err
+op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append *answer)
+{
+	struct tx_mailbox *m;
+	struct tx_account *acc;
+	uint64_t sum = 0, modseq;
+	enum err e = tx_mailbox(tx, op->account_id, op->mailbox_id, &m);
+
+	if (e == OK)
+		e = tx_account(tx, op->account_id, &acc);
+	for (size_t i = 0; i < op->messages_count; i++)
+		sum += op->messages[i].body.ref.size;
+	if (e == OK)
+		e = tx_quota_check(acc, sum);
+	if (e == OK)
+		e = tx_disk_check(tx, sum);
+	if (e != OK)
+		return e;
+	answer->uidvalidity = m->uidvalidity;
+	answer->uids_count = op->messages_count;
+	answer->uids = ARENA_ARRAY(tx->arena, uint32_t, op->messages_count + 1);
+	modseq = m->modseq + 1;
+	for (size_t i = 0; i < op->messages_count && e == OK; i++) {
+		const struct append_message *a = &op->messages[i];
+		int64_t date_ms = a->internal_date_ms ? a->internal_date_ms : tx->now_ms;
+		uint64_t id, flags = a->flags;
+
+		e = tx_keywords_bits(tx, m, a->keywords, a->keywords_count, true, &flags,
+		                     NULL);
+		if (e == OK)
+			e = tx_message_new(tx, &a->body, str_from(NULL), tx->now_ms, 1,
+			                   &id);
+		if (e == OK)
+			e = tx_entry_new(tx, m, acc, id, flags, modseq, a->body.ref.size,
+			                 date_ms, &answer->uids[i]);
+	}
+	return e;
+}

@@ -1,0 +1,364 @@
+/* The queue: claims, attempts, results, and what people do to it.
+ *
+ * A row is QUEUE_ACTIVE while somebody holds a lease: (lease_epoch, lease_seq) name the
+ * client and the operation that took it, lease_until_ms when it lapses. Only its holder
+ * may write a result.
+ */
+#include "store/queue_row.h"
+#include "store/tx.h"
+
+enum {
+	CLAIM_MAX = 500,
+	IDS_MAX = 10 * 1000,
+};
+
+/* --- claim
+ * -------------------------------------------------------------------------------- */
+
+static enum err
+collect(struct tx *tx, struct stmt *s, uint64_t *ids, size_t max, size_t *n)
+{
+	while (*n < max && db_next(s))
+		ids[(*n)++] = db_u64(s, 0);
+	return db_done(tx->db, &s);
+}
+
+static enum err
+find_due(struct tx *tx, const struct op_queue_claim *op, size_t max, uint64_t *ids,
+         size_t *n)
+{
+	/* Two states and not three: SQLite walks queue_due for each. A lapsed lease is
+	   looked for last, it is rare. */
+	static const uint32_t states[] = {QUEUE_SCHEDULED, QUEUE_DEFERRED};
+	enum err e = OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(states) && e == OK; i++) {
+		struct stmt *s;
+
+		if (op->domain.n)
+			s = db_query(tx->db,
+			             "SELECT id FROM queue WHERE domain = $1 AND"
+			             " state = $2 AND due_ms <= $3 ORDER BY due_ms, id"
+			             " LIMIT $4",
+			             VALUES(V_S(op->domain), V_I(states[i]),
+			                    V_I(op->now_ms), V_I(max)));
+		else
+			s = db_query(tx->db,
+			             "SELECT id FROM queue WHERE state = $1 AND"
+			             " due_ms <= $2 ORDER BY due_ms, id LIMIT $3",
+			             VALUES(V_I(states[i]), V_I(op->now_ms), V_I(max)));
+		e = collect(tx, s, ids, max, n);
+	}
+	if (e == OK && *n < max)
+		e = collect(tx,
+		            db_query(tx->db,
+		                     "SELECT id FROM queue WHERE state = $1 AND"
+		                     " lease_until_ms <= $2 AND ($3 = '' OR domain = $3)"
+		                     " LIMIT $4",
+		                     VALUES(V_I(QUEUE_ACTIVE), V_I(op->now_ms),
+		                            V_S(op->domain), V_I(max))),
+		            ids, max, n);
+	return e;
+}
+
+static enum err
+lease(struct tx *tx, const struct op_queue_claim *op, uint64_t id)
+{
+	bool is_attempt = op->is_attempt;
+
+	return tx_run(tx,
+	              "UPDATE queue SET state = $1, lease_epoch = $2, lease_seq = $3,"
+	              " lease_until_ms = $4, attempts = attempts + $5,"
+	              " last_attempt_ms = CASE WHEN $5 = 1 THEN $6 ELSE last_attempt_ms"
+	              " END, version = version + 1 WHERE id = $7 AND (state = 0 OR"
+	              " state = 2 OR (state = 1 AND lease_until_ms <= $6))",
+	              VALUES(V_I(QUEUE_ACTIVE), V_I(tx->epoch), V_I(tx->seq),
+	                     V_I(op->now_ms + op->lease_ms), V_I(is_attempt),
+	                     V_I(op->now_ms), V_I(id)));
+}
+
+enum err
+op_queue_claim_again(struct tx *tx, const struct op_queue_claim *op,
+                     struct answer_queue *answer)
+{
+	struct stmt *s;
+
+	(void)op;
+	s = db_query(
+		tx->db,
+		"SELECT " QUEUE_COLUMNS QUEUE_FROM " WHERE q.lease_epoch = $1 AND"
+		" q.lease_seq = $2 AND q.state = 1 ORDER BY q.message_id, q.id LIMIT $3",
+		VALUES(V_I(tx->epoch), V_I(tx->seq), V_I(CLAIM_MAX)));
+	answer->items = ARENA_ARRAY(tx->arena, struct queue_item, CLAIM_MAX);
+	while (answer->items_count < CLAIM_MAX && db_next(s)) {
+		struct queue_item *item = &answer->items[answer->items_count++];
+
+		queue_row_read(s, item);
+		queue_row_keep(item, tx->arena);
+	}
+	return db_done(tx->db, &s);
+}
+
+enum err
+op_queue_claim_apply(struct tx *tx, const struct op_queue_claim *op,
+                     struct answer_queue *answer)
+{
+	size_t max = op->limit < CLAIM_MAX ? op->limit : CLAIM_MAX, n = 0;
+	uint64_t *ids = ARENA_ARRAY(tx->arena, uint64_t, CLAIM_MAX);
+	enum err e = OK;
+
+	if (!op->now_ms || !op->lease_ms || !max)
+		return ERR_INVALID;
+	if (op->ids_count) {
+		for (; n < op->ids_count && n < max; n++)
+			ids[n] = op->ids[n];
+	} else {
+		e = find_due(tx, op, max, ids, &n);
+	}
+	for (size_t i = 0; i < n && e == OK; i++)
+		e = lease(tx, op, ids[i]);
+	if (e != OK || !n)
+		return e;
+	tx_changed_queue(tx, op->now_ms);
+	return op_queue_claim_again(tx, op, answer);
+}
+
+/* --- attempt and result
+ * -------------------------------------------------------------------- */
+
+static enum err
+check_leased(struct tx *tx, uint64_t id, uint64_t *message_id_out)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db,
+	                    "SELECT message_id FROM queue WHERE id = $1 AND state = 1 AND"
+	                    " lease_epoch = $2",
+	                    VALUES(V_I(id), V_I(tx->epoch)), &s);
+
+	if (e == OK)
+		*message_id_out = db_u64(s, 0);
+	db_end(&s);
+	return e == ERR_NOT_FOUND ? ERR_CONFLICT : e;
+}
+
+enum err
+op_queue_attempt_apply(struct tx *tx, const struct op_queue_attempt *op,
+                       struct answer_none *answer)
+{
+	uint64_t message_id;
+	enum err e = op->ids_count > IDS_MAX ? ERR_LIMIT : OK;
+
+	(void)answer;
+	for (size_t i = 0; i < op->ids_count && e == OK; i++)
+		e = check_leased(tx, op->ids[i], &message_id);
+	for (size_t i = 0; i < op->ids_count && e == OK; i++)
+		e = tx_run(tx,
+		           "UPDATE queue SET attempts = attempts + 1,"
+		           " last_attempt_ms = $1, lease_until_ms = $2,"
+		           " version = version + 1 WHERE id = $3",
+		           VALUES(V_I(op->now_ms), V_I(op->now_ms + op->lease_ms),
+		                  V_I(op->ids[i])));
+	return e;
+}
+
+static enum err
+put_back(struct tx *tx, const struct queue_outcome_row *row, int64_t now_ms)
+{
+	tx_changed_queue(tx, row->due_ms);
+	if (row->outcome == OUTCOME_RETURNED)
+		return tx_run(tx,
+		              "UPDATE queue SET state = CASE WHEN attempts = 0 THEN 0"
+		              " ELSE 2 END, due_ms = $1, lease_until_ms = 0,"
+		              " lease_epoch = 0, lease_seq = 0, version = version + 1"
+		              " WHERE id = $2",
+		              VALUES(V_I(row->due_ms), V_I(row->id)));
+	return tx_run(tx,
+	              "UPDATE queue SET state = $1, due_ms = $2, lease_until_ms = 0,"
+	              " lease_epoch = 0, lease_seq = 0, version = version + 1,"
+	              " last_class = $3, last_code = $4, last_enhanced = $5,"
+	              " last_text = $6, last_host = $7, last_ip = $8, delay_warned_ms ="
+	              " CASE WHEN $9 = 1 THEN $10 ELSE delay_warned_ms END"
+	              " WHERE id = $11",
+	              VALUES(V_I(QUEUE_DEFERRED), V_I(row->due_ms), V_S(row->class),
+	                     V_I(row->code), V_S(row->enhanced), V_S(row->text),
+	                     V_S(row->host), V_S(row->ip), V_I(row->delay_warned),
+	                     V_I(now_ms), V_I(row->id)));
+}
+
+static enum err
+queue_drop(struct tx *tx, uint64_t id, uint64_t message_id)
+{
+	enum err e = tx_run(tx, "DELETE FROM queue WHERE id = $1", VALUES(V_I(id)));
+
+	tx_changed_queue(tx, tx->now_ms);
+	return e == OK ? tx_message_drop(tx, message_id, 1) : e;
+}
+
+enum err
+op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
+                      struct answer_accept *answer)
+{
+	uint64_t *messages;
+	enum err e = OK;
+
+	if (op->rows_count > IDS_MAX)
+		return ERR_LIMIT;
+	messages = ARENA_ARRAY(tx->arena, uint64_t, op->rows_count + 1);
+	for (size_t i = 0; i < op->rows_count && e == OK; i++) {
+		e = check_leased(tx, op->rows[i].id, &messages[i]);
+		if (op->rows[i].outcome < OUTCOME_DELIVERED ||
+		    op->rows[i].outcome > OUTCOME_RETURNED)
+			e = ERR_INVALID;
+	}
+	for (size_t i = 0; i < op->notifications_count && e == OK; i++) {
+		*answer = (struct answer_accept){0};
+		e = op_accept_apply(tx, &op->notifications[i], answer);
+	}
+	for (size_t i = 0; i < op->rows_count && e == OK; i++) {
+		const struct queue_outcome_row *row = &op->rows[i];
+
+		if (row->outcome == OUTCOME_DEFERRED || row->outcome == OUTCOME_RETURNED)
+			e = put_back(tx, row, op->now_ms);
+		else
+			e = queue_drop(tx, row->id, messages[i]);
+	}
+	return e;
+}
+
+enum err
+op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
+                       struct answer_count *answer)
+{
+	enum err e =
+		tx_run(tx,
+	               "UPDATE queue SET state = CASE WHEN attempts = 0 THEN 0 ELSE 2"
+	               " END, lease_until_ms = 0, lease_epoch = 0, lease_seq = 0,"
+	               " version = version + 1 WHERE state = 1 AND lease_epoch <> $1",
+	               VALUES(V_I(tx->epoch)));
+
+	answer->count = db_changed(tx->db);
+	tx_changed_queue(tx, op->now_ms);
+	return e;
+}
+
+/* --- actions
+ * --------------------------------------------------------------------------------- */
+
+static const char *const verbs[] = {
+	[QUEUE_RETRY] = "retry",   [QUEUE_HOLD] = "hold",     [QUEUE_UNHOLD] = "release",
+	[QUEUE_BOUNCE] = "bounce", [QUEUE_DELETE] = "delete",
+};
+
+struct queue_target {
+	uint64_t id, message_id, version;
+	uint32_t state;
+	struct str trace_id, rcpt;
+};
+
+static enum err
+target_find(struct tx *tx, uint64_t id, struct queue_target *t)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db,
+	                    "SELECT message_id, version, state, trace_id, rcpt FROM queue"
+	                    " WHERE id = $1",
+	                    VALUES(V_I(id)), &s);
+
+	if (e != OK)
+		return e;
+	*t = (struct queue_target){
+		.id = id,
+		.message_id = db_u64(s, 0),
+		.version = db_u64(s, 1),
+		.state = db_u32(s, 2),
+		.trace_id = arena_str(tx->arena, db_str(s, 3)),
+		.rcpt = arena_str(tx->arena, db_str(s, 4)),
+	};
+	db_end(&s);
+	return OK;
+}
+
+static enum err
+act(struct tx *tx, const struct op_queue_action *op, const struct queue_target *t)
+{
+	int64_t due_ms = op->due_ms ? op->due_ms : op->now_ms;
+
+	tx_changed_queue(tx, due_ms);
+	switch ((enum queue_verb)op->verb) {
+	case QUEUE_HOLD:
+		return tx_run(tx,
+		              "UPDATE queue SET state = 3, version = version + 1"
+		              " WHERE id = $1",
+		              VALUES(V_I(t->id)));
+	case QUEUE_BOUNCE:
+		return tx_run(tx,
+		              "UPDATE queue SET state = 2, due_ms = $1, expires_ms = $1,"
+		              " version = version + 1 WHERE id = $2",
+		              VALUES(V_I(op->now_ms), V_I(t->id)));
+	case QUEUE_DELETE:
+		return queue_drop(tx, t->id, t->message_id);
+	case QUEUE_RETRY:
+	case QUEUE_UNHOLD:
+		break;
+	}
+	return tx_run(tx,
+	              "UPDATE queue SET state = CASE WHEN attempts = 0 THEN 0 ELSE 2 END,"
+	              " due_ms = $1, version = version + 1 WHERE id = $2",
+	              VALUES(V_I(due_ms), V_I(t->id)));
+}
+
+static void
+tell_action(struct tx *tx, const struct op_queue_action *op, const struct queue_target *t)
+{
+	struct event e;
+
+	event_init(&e, EV_QUEUE_ACTION, t->trace_id, str_from(NULL));
+	event_str(&e, "actor", op->actor.name);
+	event_str(&e, "action", str_from(verbs[op->verb]));
+	event_str(&e, "rcpt", t->rcpt);
+	event_i64(&e, "queue_id", (int64_t)t->id);
+	tx_event(tx, &e);
+}
+
+static bool
+is_passed_over(const struct op_queue_action *op, const struct queue_target *t)
+{
+	return t->state == QUEUE_ACTIVE ||
+	       (op->verb == QUEUE_HOLD && t->state == QUEUE_HELD) ||
+	       (op->verb == QUEUE_UNHOLD && t->state != QUEUE_HELD);
+}
+
+enum err
+op_queue_action_apply(struct tx *tx, const struct op_queue_action *op,
+                      struct answer_count *answer)
+{
+	enum err e = OK;
+
+	if (op->verb < QUEUE_RETRY || op->verb > QUEUE_DELETE || op->ids_count > IDS_MAX)
+		return ERR_INVALID;
+	for (size_t i = 0; i < op->ids_count && e == OK; i++) {
+		struct queue_target t;
+
+		e = target_find(tx, op->ids[i], &t);
+		if (e == ERR_NOT_FOUND && !op->if_version) {
+			e = OK;
+			continue;
+		}
+		if (e != OK)
+			return e;
+		if (op->if_version && t.version != op->if_version)
+			return ERR_ETAG;
+		if (is_passed_over(op, &t))
+			continue;
+		e = act(tx, op, &t);
+		if (e == OK)
+			e = tx_audit(
+				tx, &op->actor,
+				arena_printf(tx->arena, "queue.%s", verbs[op->verb]).p,
+				arena_printf(tx->arena, "%llu", (unsigned long long)t.id),
+				str_from(NULL), t.rcpt);
+		tell_action(tx, op, &t);
+		answer->count++;
+	}
+	return e;
+}

@@ -1,0 +1,172 @@
+#include "store/schema.h"
+
+#include "base/clock.h"
+
+/* clang-format off */
+static const char index_1[] =
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value $INT);"
+	/* who there is */
+	"CREATE TABLE domain (id $ID, name $TEXT, enabled $INT, created_ms $INT,"
+	" version $INT, UNIQUE (name));"
+	"CREATE TABLE account (id $ID, domain_id $INT, address $TEXT, display_name $TEXT,"
+	" password $TEXT, password_version $INT, state $INT, quota_bytes $INT,"
+	" used_bytes $INT, message_count $INT, created_ms $INT, last_login_ms $INT,"
+	" version $INT, UNIQUE (address));"
+	"CREATE INDEX account_domain ON account (domain_id, address);"
+	"CREATE TABLE alias (id $ID, domain_id $INT, address $TEXT, targets $TEXT,"
+	" enabled $INT, created_ms $INT, version $INT, UNIQUE (address));"
+	"CREATE INDEX alias_domain ON alias (domain_id, address);"
+	"CREATE TABLE admin (id $ID, name $TEXT, password $TEXT, password_version $INT,"
+	" role $TEXT, enabled $INT, created_ms $INT, last_login_ms $INT, version $INT,"
+	" UNIQUE (name));"
+	"CREATE TABLE token (id $ID, name $TEXT, hash $BYTES, scopes $TEXT, domains $TEXT,"
+	" networks $TEXT, admin_id $INT, created_ms $INT, expires_ms $INT,"
+	" last_used_ms $INT, last_used_ip $TEXT, revoked $INT, UNIQUE (hash));"
+	"CREATE TABLE web_session (id $ID, admin_id $INT, hash $BYTES, csrf $TEXT, ip $TEXT,"
+	" user_agent $TEXT, created_ms $INT, last_used_ms $INT, expires_ms $INT,"
+	" step_up_ms $INT, UNIQUE (hash));"
+	"CREATE TABLE setting (name TEXT PRIMARY KEY, value $TEXT, changed_ms $INT,"
+	" changed_by $TEXT, version $INT);"
+	"CREATE TABLE audit (id $ID, at_ms $INT, actor $TEXT, ip $TEXT, request_id $TEXT,"
+	" action $TEXT, target $TEXT, old_value $TEXT, new_value $TEXT);"
+	"CREATE INDEX audit_target ON audit (target, id);"
+	/* mail */
+	"CREATE TABLE mailbox (id $ID, account_id $INT, name $TEXT, uidvalidity $INT,"
+	" uidnext $INT, modseq $INT, message_count $INT, unseen $INT, deleted $INT,"
+	" recent_uid $INT, size_bytes $INT, special_use $INT, UNIQUE (account_id, name));"
+	"CREATE TABLE subscription (account_id BIGINT, name TEXT,"
+	" PRIMARY KEY (account_id, name)) $CLUSTERED;"
+	"CREATE TABLE keyword (mailbox_id BIGINT, bit BIGINT, name $TEXT,"
+	" PRIMARY KEY (mailbox_id, bit)) $CLUSTERED;"
+	"CREATE TABLE entry (mailbox_id BIGINT, uid BIGINT, message_id $INT, flags $INT,"
+	" modseq $INT, size $INT, date_ms $INT, PRIMARY KEY (mailbox_id, uid)) $CLUSTERED;"
+	"CREATE TABLE expunged (mailbox_id BIGINT, modseq BIGINT, uid BIGINT,"
+	" PRIMARY KEY (mailbox_id, modseq, uid)) $CLUSTERED;"
+	"CREATE TABLE message (id $ID, refs $INT, segment $INT, place $INT,"
+	" stored_bytes $INT, size $INT, codec $INT, sha256 $BYTES, received_ms $INT,"
+	" prefix_len $INT, trace_id $TEXT, flags $INT, header_bytes $INT, date_ms $INT,"
+	" date_zone $INT, envelope $BYTES, body $BYTES, bodystructure $BYTES, parts $BYTES,"
+	" fields $BYTES);"
+	"CREATE INDEX message_segment ON message (segment);"
+	"CREATE TABLE segment (id $ID, state $INT, size $INT, live_bytes $INT,"
+	" live_count $INT, created_ms $INT);"
+	/* the queue */
+	"CREATE TABLE queue (id $ID, message_id $INT, state $INT, due_ms $INT,"
+	" lease_until_ms $INT, lease_epoch $INT, lease_seq $INT, attempts $INT,"
+	" last_attempt_ms $INT, delay_warned_ms $INT, version $INT, created_ms $INT,"
+	" expires_ms $INT, trace_id $TEXT, sender $TEXT, rcpt $TEXT, domain $TEXT,"
+	" notify $INT, ret $INT, orcpt $TEXT, envid $TEXT, last_class $TEXT,"
+	" last_code $INT, last_enhanced $TEXT, last_text $TEXT, last_host $TEXT,"
+	" last_ip $TEXT);"
+	"CREATE INDEX queue_due ON queue (state, due_ms);"
+	"CREATE INDEX queue_domain ON queue (domain, state, due_ms);"
+	"CREATE INDEX queue_trace ON queue (trace_id);"
+	/* operations and events */
+	"CREATE TABLE op_done (epoch BIGINT, seq BIGINT, at_ms $INT, answers $BYTES,"
+	" PRIMARY KEY (epoch, seq)) $CLUSTERED;"
+	"CREATE TABLE journal (id $ID, at_ms $INT, events $BYTES);";
+
+static const char day_1[] =
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value $INT);"
+	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
+	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
+	" rcpt_count $INT, subject $TEXT, message_id $TEXT, ip $TEXT, login $TEXT,"
+	" reason $TEXT, size $INT, queue_id $INT) $CLUSTERED;"
+	"CREATE INDEX trace_sender ON trace (sender, id);"
+	"CREATE INDEX trace_message ON trace (message_id);"
+	"CREATE INDEX trace_ip ON trace (ip, id);"
+	"CREATE TABLE rcpt (trace_id TEXT, rcpt TEXT, orig_rcpt $TEXT, verdict $INT,"
+	" at_ms $INT, reason $TEXT, host $TEXT, mailbox $TEXT, queue_id $INT, uid $INT,"
+	" attempts $INT, PRIMARY KEY (trace_id, rcpt)) $CLUSTERED;"
+	"CREATE INDEX rcpt_rcpt ON rcpt (rcpt, trace_id);"
+	"CREATE TABLE event (owner TEXT, seq BIGINT, events $BYTES,"
+	" PRIMARY KEY (owner, seq)) $CLUSTERED;";
+/* clang-format on */
+
+/* A step brings version i to i + 1. Never change one that has been released. */
+static const char *const index_steps[] = {index_1};
+static const char *const day_steps[] = {day_1};
+
+static enum err
+version_of(struct db *db, int64_t *version_out)
+{
+	struct stmt *s;
+	enum err e = db_one(db, "SELECT count(*) FROM meta WHERE name = 'schema'",
+	                    NO_VALUES, &s);
+
+	*version_out = 0;
+	/* Without the table the statement cannot be prepared: a new file. */
+	if (e == ERR_INTERNAL)
+		return OK;
+	if (e != OK)
+		return e;
+	db_end(&s);
+	e = db_one(db, "SELECT value FROM meta WHERE name = 'schema'", NO_VALUES, &s);
+	if (e == OK)
+		*version_out = db_i64(s, 0);
+	db_end(&s);
+	return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+}
+
+static enum err
+step(struct db *db, const char *ddl, int64_t version)
+{
+	enum err e = db_begin(db, DB_WRITE);
+
+	if (e != OK)
+		return e;
+	e = db_define(db, ddl);
+	if (e == OK)
+		e = db_run(db,
+		           "INSERT INTO meta (name, value) VALUES ('schema', $1)"
+		           " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		           VALUES(V_I(version)));
+	if (e == OK)
+		e = db_commit(db);
+	if (e != OK)
+		db_rollback(db);
+	return e;
+}
+
+static enum err
+upgrade(struct db *db, const char *const *steps, int64_t count)
+{
+	int64_t version;
+	enum err e = version_of(db, &version);
+
+	if (e != OK)
+		return e;
+	if (version > count)
+		return ERR_UNSUPPORTED;
+	for (; version < count && e == OK; version++)
+		e = step(db, steps[version], version + 1);
+	return e;
+}
+
+enum err
+schema_index(struct db *db, int64_t now_ms)
+{
+	enum err e = upgrade(db, index_steps, (int64_t)ARRAY_LEN(index_steps));
+
+	if (e != OK)
+		return e;
+	/* A counter from here on; it starts at the clock so that a client which knew an
+	   earlier installation under this name does not take new UIDs for old ones. */
+	return db_run(db,
+	              "INSERT INTO meta (name, value) VALUES ('uidvalidity', $1),"
+	              " ('next_id', 1) ON CONFLICT (name) DO NOTHING",
+	              VALUES(V_I(now_ms / 1000)));
+}
+
+enum err
+schema_day(struct db *db)
+{
+	enum err e = upgrade(db, day_steps, (int64_t)ARRAY_LEN(day_steps));
+
+	if (e != OK)
+		return e;
+	return db_run(db,
+	              "INSERT INTO meta (name, value) VALUES ('applied', 0)"
+	              " ON CONFLICT (name) DO NOTHING",
+	              NO_VALUES);
+}

@@ -1,0 +1,194 @@
+/* tx.h - one batch of operations on its way into the index.
+ *
+ * The committer applies every operation of a batch inside one transaction. What many of
+ * them change again and again (a mailbox's counters, an account's usage, a segment's
+ * live bytes) is loaded once, kept in struct tx, and written once at the end. All of it
+ * belongs to this transaction: nothing is remembered beyond it, so several stores could
+ * share one database.
+ *
+ * An operation checks first and writes then. One that fails after its first write makes
+ * the whole batch roll back; the committer then does each operation alone.
+ */
+#ifndef STORE_TX_H
+#define STORE_TX_H
+
+#include "base/arena.h"
+#include "base/event.h"
+#include "base/list.h"
+#include "base/macros.h"
+#include "base/strbuf.h"
+#include "store/db.h"
+#include "store/feed.h"
+#include "store/ops.h"
+
+struct tx_mailbox {
+	struct link link;
+	uint64_t id, account_id;
+	struct str name;
+	uint32_t uidvalidity, uidnext, recent_uid;
+	uint64_t modseq;
+	uint32_t count, unseen, deleted;
+	uint64_t size_bytes;
+	uint32_t special_use;
+	bool is_dirty, is_gone;
+};
+
+struct tx_account {
+	struct link link;
+	uint64_t id, domain_id;
+	struct str address;
+	uint32_t state;
+	uint64_t quota_bytes, used_bytes, message_count;
+	bool is_dirty, is_gone;
+};
+
+/* How a segment's live records changed. */
+struct tx_segment {
+	struct link link;
+	uint64_t id;
+	uint32_t state; /* enum segment_state */
+	int64_t bytes, count;
+};
+
+enum segment_state {
+	SEGMENT_OPEN = 0,    /* somebody may append */
+	SEGMENT_SEALED = 1,  /* nobody does any more */
+	SEGMENT_MISSING = 2, /* its file was not there at start */
+};
+
+/* Counters of ids: taken from the index in blocks, so most transactions write none. */
+struct tx_ids {
+	uint64_t next, end;
+	bool is_uncommitted; /* the block was taken in this transaction */
+};
+
+struct tx_limits {
+	uint32_t mailboxes_max, mailbox_name_bytes, mailbox_depth, keywords_max;
+	uint64_t queue_max;
+	uint64_t disk_reserve_bytes;
+};
+
+struct segments;
+
+struct tx {
+	struct db *db;
+	struct arena *arena;       /* of the batch: operations, answers, rows */
+	struct tx_ids *ids;        /* outlives the transaction */
+	struct segments *segments; /* files; outlives it as well */
+	const struct tx_limits *limits;
+	int64_t now_ms;
+	uint64_t free_bytes; /* on the disk, when the batch began */
+	/* of the operation that is applied */
+	uint64_t epoch, seq;
+	bool has_written;
+	/* of the batch */
+	struct link mailboxes, accounts, segment_rows;
+	struct strbuf journal; /* packed events: all of the batch */
+	struct strbuf own;     /* those that the store itself tells: for the log */
+	struct strbuf changes; /* packed struct change */
+	bool has_queue_change, has_login_change;
+	int64_t queue_due_ms; /* earliest */
+};
+
+/* --- rows ----------------------------------------------------------------------------
+ */
+
+/* ERR_NOT_FOUND: none such, or not of this account. */
+MUSTUSE enum err tx_mailbox(struct tx *tx, uint64_t account_id, uint64_t mailbox_id,
+                            struct tx_mailbox **out);
+MUSTUSE enum err tx_mailbox_named(struct tx *tx, uint64_t account_id, struct str name,
+                                  struct tx_mailbox **out);
+/* Makes one; the name has been checked (tx_mailbox_name_check) and is free. */
+MUSTUSE enum err tx_mailbox_new(struct tx *tx, uint64_t account_id, struct str name,
+                                enum special_use use, struct tx_mailbox **out);
+/* "inbox" becomes INBOX; ERR_INVALID for what is no name. */
+MUSTUSE enum err tx_mailbox_name_check(struct tx *tx, struct str *name);
+MUSTUSE enum err tx_account(struct tx *tx, uint64_t id, struct tx_account **out);
+/* live bytes and records of a segment change by this much. */
+MUSTUSE enum err tx_segment(struct tx *tx, uint64_t id, struct tx_segment **out);
+
+/* --- numbers --------------------------------------------------------------------------
+ */
+
+MUSTUSE enum err tx_id(struct tx *tx, uint64_t *id_out);
+MUSTUSE enum err tx_uidvalidity(struct tx *tx, uint32_t *out);
+
+/* --- writing --------------------------------------------------------------------------
+ */
+
+/* db_run that marks the operation as having written. */
+MUSTUSE enum err tx_run(struct tx *tx, const char *sql, const struct value *values,
+                        size_t count);
+/* Adds an event that the store tells itself. */
+void tx_event(struct tx *tx, const struct event *e);
+/* Events that came packed. */
+void tx_events(struct tx *tx, struct str packed);
+/* One row of audit and the event SETTING_CHANGED; nothing for an actor without a name. */
+MUSTUSE enum err tx_audit(struct tx *tx, const struct actor *actor, const char *action,
+                          struct str target, struct str old_value, struct str new_value);
+/* For the feed. */
+void tx_changed_mailboxes(struct tx *tx, uint64_t account_id);
+void tx_changed_queue(struct tx *tx, int64_t due_ms);
+void tx_changed_setting(struct tx *tx, const char *what, struct str name);
+
+/* --- the whole ------------------------------------------------------------------------
+ */
+
+void tx_init(struct tx *tx, struct db *db, struct arena *a);
+/* Forgets everything; buffers keep their memory. */
+void tx_reset(struct tx *tx);
+void tx_fini(struct tx *tx);
+/* Writes what was kept: counters, usage, the journal row. */
+MUSTUSE enum err tx_flush(struct tx *tx);
+
+/* --- messages, shared by accept, append, copy and expunge ------------------------------
+ */
+
+/* Writes the message row with that many references. ERR_STORE_TEMP where its segment
+   takes none any more; ERR_DISK_FULL. */
+MUSTUSE enum err tx_message_new(struct tx *tx, const struct new_body *body,
+                                struct str trace_id, int64_t received_ms, uint64_t refs,
+                                uint64_t *id_out);
+/* Drops references; the row goes with the last one. */
+MUSTUSE enum err tx_message_drop(struct tx *tx, uint64_t message_id, uint64_t refs);
+/* A new entry under the mailbox's next UID; keeps all counters. */
+MUSTUSE enum err tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_account *acc,
+                              uint64_t message_id, uint64_t flags, uint64_t modseq,
+                              uint64_t size, int64_t date_ms, uint32_t *uid_out);
+/* Adds the bits of keyword names to *flags. Names the mailbox does not have get a bit
+   where may_make is set (ERR_LIMIT: there is none left, ERR_INVALID: no keyword), else
+   they are passed over. *made_out (may be NULL): some are new. */
+MUSTUSE enum err tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m,
+                                  const struct str *names, size_t count, bool may_make,
+                                  uint64_t *flags, bool *made_out);
+/* Is there room for size more bytes? OK or ERR_QUOTA. */
+MUSTUSE enum err tx_quota_check(const struct tx_account *acc, uint64_t size);
+/* ERR_DISK_FULL where a message of this size may not be taken any more. */
+MUSTUSE enum err tx_disk_check(const struct tx *tx, uint64_t size);
+/* Removes one mailbox with all its entries. */
+MUSTUSE enum err tx_mailbox_drop(struct tx *tx, struct tx_mailbox *m);
+/* Removes an account with all that is its own. */
+MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
+
+/* --- operations: op_<name>_apply -------------------------------------------------------
+ */
+
+#define APPLY_WRITE(name, answer)                                                        \
+	MUSTUSE enum err op_##name##_apply(struct tx *tx, const struct op_##name *op,    \
+	                                   struct answer_##answer *answer_out);
+#define APPLY_HASH(name, answer) APPLY_WRITE(name, answer)
+#define APPLY_AUTH(name, answer)
+#define APPLY_LOOP(name, answer)
+#define OP(name, answer, way) APPLY_##way(name, answer)
+#include "store/ops.def"
+#undef OP
+#undef APPLY_WRITE
+#undef APPLY_HASH
+#undef APPLY_AUTH
+#undef APPLY_LOOP
+
+/* A claim that was answered before and is asked again: the rows it leased. */
+MUSTUSE enum err op_queue_claim_again(struct tx *tx, const struct op_queue_claim *op,
+                                      struct answer_queue *answer_out);
+
+#endif
