@@ -314,7 +314,7 @@ enum err
 op_setting_set_apply(struct tx *tx, const struct op_setting_set *op,
                      struct answer_id *answer)
 {
-	struct str was = {NULL, 0};
+	struct str was = { NULL, 0 };
 	struct stmt *s;
 	enum err e;
 

@@ -20,7 +20,7 @@ find(struct tx *tx, const char *sql, struct str name, struct found *f)
 	struct stmt *s;
 	enum err e = db_one(tx->db, sql, VALUES(V_S(name)), &s);
 
-	*f = (struct found){0};
+	*f = (struct found){ 0 };
 	if (e != OK)
 		return e;
 	f->id = db_u64(s, 0);
@@ -172,14 +172,14 @@ make_mailboxes(struct tx *tx, uint64_t account_id)
 		struct str name;
 		enum special_use use;
 	} rows[] = {
-		{STR_INIT("INBOX"), USE_NONE},  {STR_INIT("Drafts"), USE_DRAFTS},
-		{STR_INIT("Sent"), USE_SENT},   {STR_INIT("Junk"), USE_JUNK},
-		{STR_INIT("Trash"), USE_TRASH}, {STR_INIT("Archive"), USE_ARCHIVE},
+		{ STR_INIT("INBOX"), USE_NONE },  { STR_INIT("Drafts"), USE_DRAFTS },
+		{ STR_INIT("Sent"), USE_SENT },   { STR_INIT("Junk"), USE_JUNK },
+		{ STR_INIT("Trash"), USE_TRASH }, { STR_INIT("Archive"), USE_ARCHIVE },
 	};
 	enum err e = OK;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows) && e == OK; i++) {
-		struct op_subscribe subscribe = {account_id, rows[i].name, true};
+		struct op_subscribe subscribe = { account_id, rows[i].name, true };
 		struct answer_none none;
 		struct tx_mailbox *m;
 

@@ -40,7 +40,7 @@ keywords_load(struct tx *tx, uint64_t mailbox_id, struct keywords *k)
 		db_query(tx->db, "SELECT bit, name FROM keyword WHERE mailbox_id = $1",
 	                 VALUES(V_I(mailbox_id)));
 
-	*k = (struct keywords){.used = 0};
+	*k = (struct keywords){ .used = 0 };
 	while (db_next(s)) {
 		uint32_t bit = db_u32(s, 0);
 
@@ -231,7 +231,7 @@ entry_set(struct tx *tx, struct tx_mailbox *m, struct entry *row, uint64_t flags
 enum err
 op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *answer)
 {
-	struct rows rows = {NULL, 0, 0};
+	struct rows rows = { NULL, 0, 0 };
 	struct tx_mailbox *m;
 	uint64_t flags = op->flags, modseq;
 	enum err e = op->mode > FLAGS_REMOVE ? ERR_INVALID : OK;
@@ -260,7 +260,7 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 		if (to != row->flags)
 			e = entry_set(tx, m, row, to, modseq);
 		answer->rows[answer->rows_count++] =
-			(struct flags_row){row->uid, row->flags, row->modseq};
+			(struct flags_row){ row->uid, row->flags, row->modseq };
 	}
 	answer->highestmodseq = m->modseq;
 	return e;
@@ -343,8 +343,8 @@ enum err
 op_expunge_apply(struct tx *tx, const struct op_expunge *op,
                  struct answer_expunge *answer)
 {
-	static const struct uid_range all = {1, UINT32_MAX};
-	struct rows rows = {NULL, 0, 0};
+	static const struct uid_range all = { 1, UINT32_MAX };
+	struct rows rows = { NULL, 0, 0 };
 	struct tx_mailbox *m;
 	struct tx_account *acc;
 	uint64_t modseq;
@@ -389,7 +389,7 @@ bit_map_make(struct tx *tx, const struct tx_mailbox *from, const struct tx_mailb
 	struct keywords k;
 	enum err e;
 
-	*map = (struct bit_map){.is_same = from == to || used <= FLAG_SYSTEM};
+	*map = (struct bit_map){ .is_same = from == to || used <= FLAG_SYSTEM };
 	if (map->is_same)
 		return OK;
 	e = keywords_load(tx, from->id, &k);
@@ -468,8 +468,8 @@ transfer_begin(struct tx *tx, const struct op_copy *op, const struct rows *rows,
 enum err
 op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answer)
 {
-	struct rows rows = {NULL, 0, 0};
-	struct transfer t = {0};
+	struct rows rows = { NULL, 0, 0 };
+	struct transfer t = { 0 };
 	enum err e = tx_mailbox(tx, op->account_id, op->mailbox_id, &t.from);
 
 	if (e == OK)

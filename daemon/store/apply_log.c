@@ -9,11 +9,13 @@ op_events_apply(struct tx *tx, const struct op_events *op, struct answer_none *a
 {
 	struct str rest = op->events;
 	struct trace_event event;
+	size_t good = 0;
 
 	(void)answer;
-	while (events_next(&rest, &event)) {
-	}
-	tx_events(tx, str_first(op->events, op->events.n - rest.n));
+	/* What is no event, and what follows it, is left out. */
+	while (events_next(&rest, &event))
+		good = op->events.n - rest.n;
+	tx_events(tx, str_first(op->events, good));
 	return OK;
 }
 

@@ -166,9 +166,9 @@ children_load(struct tx *tx, const struct op_mailbox_rename *op, struct str from
 static enum err
 rename_inbox(struct tx *tx, const struct op_mailbox_rename *op, struct str to)
 {
-	static const struct uid_range all = {1, UINT32_MAX};
-	struct op_copy move = {.account_id = op->account_id, .is_move = true};
-	struct answer_copy moved = {0};
+	static const struct uid_range all = { 1, UINT32_MAX };
+	struct op_copy move = { .account_id = op->account_id, .is_move = true };
+	struct answer_copy moved = { 0 };
 	struct uid_range range = all;
 	struct tx_mailbox *inbox, *m;
 	enum err e = tx_mailbox_named(tx, op->account_id, STR("INBOX"), &inbox);

@@ -29,7 +29,7 @@ find_due(struct tx *tx, const struct op_queue_claim *op, size_t max, uint64_t *i
 {
 	/* Two states and not three: SQLite walks queue_due for each. A lapsed lease is
 	   looked for last, it is rare. */
-	static const uint32_t states[] = {QUEUE_SCHEDULED, QUEUE_DEFERRED};
+	static const uint32_t states[] = { QUEUE_SCHEDULED, QUEUE_DEFERRED };
 	enum err e = OK;
 
 	for (size_t i = 0; i < ARRAY_LEN(states) && e == OK; i++) {
@@ -211,7 +211,7 @@ op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
 			e = ERR_INVALID;
 	}
 	for (size_t i = 0; i < op->notifications_count && e == OK; i++) {
-		*answer = (struct answer_accept){0};
+		*answer = (struct answer_accept){ 0 };
 		e = op_accept_apply(tx, &op->notifications[i], answer);
 	}
 	for (size_t i = 0; i < op->rows_count && e == OK; i++) {

@@ -29,7 +29,7 @@ change_next(struct str *rest, struct change *c)
 {
 	struct unpack u = unpack_from(*rest);
 
-	*c = (struct change){0};
+	*c = (struct change){ 0 };
 	if (!rest->n)
 		return false;
 	c->kind = unpack_u32(&u);

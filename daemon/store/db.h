@@ -44,13 +44,13 @@ struct value {
 	int64_t i;
 	struct str s;
 };
-#define V_I(x) ((struct value){VALUE_INT, (int64_t)(x), {NULL, 0}})
-#define V_S(x) ((struct value){VALUE_TEXT, 0, (x)})
-#define V_B(x) ((struct value){VALUE_BYTES, 0, (x)})
+#define V_I(x) ((struct value){ VALUE_INT, (int64_t)(x), { NULL, 0 } })
+#define V_S(x) ((struct value){ VALUE_TEXT, 0, (x) })
+#define V_B(x) ((struct value){ VALUE_BYTES, 0, (x) })
 /* The last two arguments of the functions below: VALUES(V_I(id), V_S(name)). */
 #define VALUES(...)                                                                      \
-	((const struct value[]){__VA_ARGS__}),                                           \
-		(sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value))
+	((const struct value[]){ __VA_ARGS__ }),                                         \
+		(sizeof((const struct value[]){ __VA_ARGS__ }) / sizeof(struct value))
 #define NO_VALUES NULL, 0
 
 /* Runs a statement whose rows nobody wants. *changed_out (may be NULL): rows it changed.

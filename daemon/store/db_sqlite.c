@@ -383,11 +383,11 @@ db_define(struct db *db, const char *ddl)
 	static const struct {
 		struct str word, type;
 	} words[] = {
-		{STR_INIT("$ID"), STR_INIT("INTEGER PRIMARY KEY")},
-		{STR_INIT("$INT"), STR_INIT("INTEGER NOT NULL DEFAULT 0")},
-		{STR_INIT("$TEXT"), STR_INIT("TEXT NOT NULL DEFAULT ''")},
-		{STR_INIT("$BYTES"), STR_INIT("BLOB NOT NULL DEFAULT x''")},
-		{STR_INIT("$CLUSTERED"), STR_INIT("WITHOUT ROWID")},
+		{ STR_INIT("$ID"), STR_INIT("INTEGER PRIMARY KEY") },
+		{ STR_INIT("$INT"), STR_INIT("INTEGER NOT NULL DEFAULT 0") },
+		{ STR_INIT("$TEXT"), STR_INIT("TEXT NOT NULL DEFAULT ''") },
+		{ STR_INIT("$BYTES"), STR_INIT("BLOB NOT NULL DEFAULT x''") },
+		{ STR_INIT("$CLUSTERED"), STR_INIT("WITHOUT ROWID") },
 	};
 	struct strbuf sql = strbuf_heap(64 * 1024);
 	struct str rest = str_from(ddl);

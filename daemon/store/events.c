@@ -24,7 +24,7 @@ events_next(struct str *rest, struct trace_event *event_out)
 {
 	struct unpack u = unpack_from(*rest), inner;
 
-	*event_out = (struct trace_event){0};
+	*event_out = (struct trace_event){ 0 };
 	if (!rest->n)
 		return false;
 	inner = unpack_from(unpack_str(&u));

@@ -62,17 +62,18 @@ enum {
 	}
 
 #define LAYOUT(name, ...)                                                                \
-	static const struct member name##_members[] = {__VA_ARGS__};                     \
-	static const struct layout name##_layout = {                                     \
-		sizeof(struct name), ARRAY_LEN(name##_members), name##_members}
+	static const struct member name##_members[] = { __VA_ARGS__ };                   \
+	static const struct layout name##_layout = { sizeof(struct name),                \
+		                                     ARRAY_LEN(name##_members),          \
+		                                     name##_members }
 
 /* Elements that are plain values. */
-static const struct member u32_members[] = {{MEMBER_U32, 0, 0, NULL}};
-static const struct layout u32_layout = {sizeof(uint32_t), 1, u32_members};
-static const struct member u64_members[] = {{MEMBER_U64, 0, 0, NULL}};
-static const struct layout u64_layout = {sizeof(uint64_t), 1, u64_members};
-static const struct member str_members[] = {{MEMBER_STR, 0, 0, NULL}};
-static const struct layout str_layout = {sizeof(struct str), 1, str_members};
+static const struct member u32_members[] = { { MEMBER_U32, 0, 0, NULL } };
+static const struct layout u32_layout = { sizeof(uint32_t), 1, u32_members };
+static const struct member u64_members[] = { { MEMBER_U64, 0, 0, NULL } };
+static const struct layout u64_layout = { sizeof(uint64_t), 1, u64_members };
+static const struct member str_members[] = { { MEMBER_STR, 0, 0, NULL } };
+static const struct layout str_layout = { sizeof(struct str), 1, str_members };
 
 /* clang-format off */
 LAYOUT(actor, M(actor, name), M(actor, ip), M(actor, request_id));
@@ -237,7 +238,7 @@ static const struct {
 	const char *name;
 	const struct layout *op, *answer;
 } ops[] = {
-#define OP(name, answer, way) {#name, &op_##name##_layout, &answer_##answer##_layout},
+#define OP(name, answer, way) { #name, &op_##name##_layout, &answer_##answer##_layout },
 #include "store/ops.def"
 #undef OP
 };

@@ -6,10 +6,10 @@
 void
 queue_row_read(struct stmt *s, struct queue_item *item)
 {
-	struct message_head head = {0};
+	struct message_head head = { 0 };
 	int c = 0;
 
-	*item = (struct queue_item){.id = db_u64(s, c++)};
+	*item = (struct queue_item){ .id = db_u64(s, c++) };
 	item->message_id = db_u64(s, c++);
 	item->trace_id = db_str(s, c++);
 	item->sender = db_str(s, c++);

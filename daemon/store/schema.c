@@ -84,8 +84,8 @@ static const char day_1[] =
 /* clang-format on */
 
 /* A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = {index_1};
-static const char *const day_steps[] = {day_1};
+static const char *const index_steps[] = { index_1 };
+static const char *const day_steps[] = { day_1 };
 
 static enum err
 version_of(struct db *db, int64_t *version_out)

@@ -19,8 +19,8 @@
        84         five strings, each with its length
               8   checksum */
 static const struct str magic = STR_INIT("MSr1");
-static const uint64_t check_key[2] = {UINT64_C(0x4d61696c73746561),
-                                      UINT64_C(0x645265636f726431)};
+static const uint64_t check_key[2] = { UINT64_C(0x4d61696c73746561),
+	                               UINT64_C(0x645265636f726431) };
 
 enum {
 	CHECK_BYTES = 8,
@@ -68,7 +68,7 @@ record_parse(struct str bytes, struct record *r_out)
 	struct unpack u = unpack_from(bytes);
 	struct str header;
 
-	*r_out = (struct record){0};
+	*r_out = (struct record){ 0 };
 	if (bytes.n < RECORD_FIXED_BYTES)
 		return ERR_LIMIT;
 	if (!str_skip(&u.rest, magic))

@@ -12,7 +12,7 @@ enum {
 void
 tx_init(struct tx *tx, struct db *db, struct arena *a)
 {
-	*tx = (struct tx){.db = db, .arena = a};
+	*tx = (struct tx){ .db = db, .arena = a };
 	tx->journal = strbuf_heap(JOURNAL_MAX);
 	tx->own = strbuf_heap(JOURNAL_MAX);
 	tx->changes = strbuf_heap(JOURNAL_MAX);
@@ -351,8 +351,8 @@ tx_audit(struct tx *tx, const struct actor *actor, const char *action, struct st
 void
 tx_changed_mailboxes(struct tx *tx, uint64_t account_id)
 {
-	change_pack(&tx->changes,
-	            &(struct change){.kind = CHANGE_MAILBOXES, .account_id = account_id});
+	change_pack(&tx->changes, &(struct change){ .kind = CHANGE_MAILBOXES,
+	                                            .account_id = account_id });
 }
 
 void
@@ -367,9 +367,9 @@ void
 tx_changed_setting(struct tx *tx, const char *what, struct str name)
 {
 	change_pack(&tx->changes,
-	            &(struct change){.kind = CHANGE_SETTINGS,
-	                             .key = arena_printf(tx->arena, "%s:%.*s", what,
-	                                                 STR_ARG(name))});
+	            &(struct change){ .kind = CHANGE_SETTINGS,
+	                              .key = arena_printf(tx->arena, "%s:%.*s", what,
+	                                                  STR_ARG(name)) });
 	tx->has_login_change = true;
 }
 
@@ -396,12 +396,12 @@ flush_mailboxes(struct tx *tx)
 		               V_I(m->size_bytes), V_I(m->id)));
 		if (e != OK)
 			return e;
-		change_pack(&tx->changes, &(struct change){.kind = CHANGE_MAILBOX,
-		                                           .account_id = m->account_id,
-		                                           .mailbox_id = m->id,
-		                                           .modseq = m->modseq,
-		                                           .uidnext = m->uidnext,
-		                                           .exists = m->count});
+		change_pack(&tx->changes, &(struct change){ .kind = CHANGE_MAILBOX,
+		                                            .account_id = m->account_id,
+		                                            .mailbox_id = m->id,
+		                                            .modseq = m->modseq,
+		                                            .uidnext = m->uidnext,
+		                                            .exists = m->count });
 	}
 	return OK;
 }
@@ -458,8 +458,8 @@ tx_flush(struct tx *tx)
 	if (e == OK)
 		e = flush_segments(tx);
 	if (tx->has_queue_change)
-		change_pack(&tx->changes, &(struct change){.kind = CHANGE_QUEUE,
-		                                           .due_ms = tx->queue_due_ms});
+		change_pack(&tx->changes, &(struct change){ .kind = CHANGE_QUEUE,
+		                                            .due_ms = tx->queue_due_ms });
 	if (e != OK || !tx->journal.n)
 		return e;
 	if (tx->journal.overflow || tx->own.overflow || tx->changes.overflow)

@@ -15,7 +15,7 @@ static const char *const verdicts[] = {
 };
 _Static_assert(ARRAY_LEN(verdicts) == VERDICT_COUNT, "one word for each verdict");
 
-static const char *const directions[] = {"", "in", "out", "own"};
+static const char *const directions[] = { "", "in", "out", "own" };
 
 static const char *const queue_states[] = {
 	[QUEUE_SCHEDULED] = "scheduled",

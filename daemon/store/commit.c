@@ -1,0 +1,717 @@
+/* What lies on disk, and who changes it.
+ *
+ *   state                                   made by
+ *   ------------------------------------------------------------------------------------
+ *   S0  no file                             -
+ *   S1  segment file, no row                segments_create: open(O_EXCL), fsync(blobs/)
+ *   S2  row, state open                     op_segment_open_apply + db_commit
+ *   S3  record in the file, unsynced        body_finish, in the writer's process
+ *   S4  record synced                       segments_sync, at the head of the batch
+ *   S5  message row refers to the record    tx_message_new + db_commit; 250 may be said
+ *   S6  no row refers to it any more        tx_message_drop + db_commit: garbage
+ *   S7  row, state sealed                   op_segment_seal_apply + db_commit
+ *   S8  live records copied elsewhere       compact_segment: write, fdatasync, then one
+ *                                           transaction moves the message rows
+ *   S9  no row, file unlinked               compact_segment: row first, unlink after
+ *
+ * A crash between S0 and S2 leaves an empty file that recover() removes; between S3 and S5
+ * bytes that nobody refers to: nobody was told 250, and compaction drops them. Between S8
+ * and its transaction the copy is garbage, and the original still counts.
+ *
+ *   J0  event in a client's memory          event_tell
+ *   J1  journal row                         tx_flush + db_commit, with the operation
+ *   J2  rows in trace/DAY.db                trace_log.c: one transaction a day file, which
+ *                                           also notes the journal row's number
+ *   J3  no journal row                      trace_log.c after J2 is synced, by a job
+ *
+ *   O1  operation applied, answer in op_done   commit_batch: same transaction
+ *   O2  op_done row gone                       the client's floor has passed it
+ */
+#include "store/commit.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/pack.h"
+#include "base/panic.h"
+#include "store/crash.h"
+#include "store/recover.h"
+#include "store/schema.h"
+#include "store/segments.h"
+
+#include <pthread.h>
+#include <sys/statvfs.h>
+
+enum {
+	BATCH_JOBS_MAX = 512,
+	BATCH_BYTES_MAX = 32 << 20,
+	ARENA_BYTES = 1 << 30,
+	ANSWER_MAX = 15 << 20,
+	EVENTS_WAIT_MS = 200,          /* events alone may wait this long for company */
+	DONE_KEPT_MS = 10 * 60 * 1000, /* answers to clients that are gone */
+	ARENA_KEPT_BYTES = 1 << 20,
+};
+
+/* A client, as the committer knows it. */
+struct source {
+	struct link link;
+	uint64_t epoch;
+	uint64_t last_seq, floor;
+	int64_t seen_ms;
+	struct strbuf
+		answers;    /* of this batch: seq, op, error, answer; again and again */
+	uint64_t batch_seq; /* the last one in answers */
+};
+
+struct committer {
+	struct loop *loop;
+	struct loop_wake *wake;
+	struct commit_ops ops;
+	void *arg;
+	struct str data_dir;
+	struct arena *arena;
+	pthread_t thread;
+	/* shared, under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct link waiting, done;
+	size_t waiting_count, urgent_count; /* urgent: more than events */
+	bool is_stopping;
+	struct tx_limits limits_next;
+	struct commit_stats stats;
+	struct strbuf changes, events, own;
+	bool has_login_change;
+	/* of the thread */
+	struct db *db;
+	struct segments *segments;
+	struct tx tx;
+	struct tx_ids ids;
+	struct tx_limits limits;
+	struct link sources;
+};
+
+struct job *
+job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor, struct str payload)
+{
+	struct job *job = mem_alloc(sizeof(*job));
+
+	job->op = op;
+	job->epoch = epoch;
+	job->seq = seq;
+	job->floor = floor;
+	job->payload = strbuf_heap(payload.n + 1);
+	strbuf_add(&job->payload, payload);
+	job->answer = strbuf_heap(ANSWER_MAX);
+	return job;
+}
+
+void
+job_free(struct job **job)
+{
+	if (!*job)
+		return;
+	/* Passwords travel in payloads. */
+	if ((*job)->payload.n)
+		explicit_bzero((*job)->payload.p, (*job)->payload.n);
+	strbuf_release(&(*job)->payload);
+	strbuf_release(&(*job)->answer);
+	mem_free(*job);
+	*job = NULL;
+}
+
+/* --- applying ------------------------------------------------------------------------------ */
+
+typedef enum err apply_fn(struct tx *tx, const void *op, void *answer);
+
+struct apply_row {
+	size_t answer_size;
+	apply_fn *apply; /* NULL: no business of the committer */
+};
+
+#define APPLY_WRITE(name, answer)                                                        \
+	static enum err apply_##name(struct tx *tx, const void *op, void *answer_out)    \
+	{                                                                                \
+		return op_##name##_apply(tx, op, answer_out);                            \
+	}
+#define APPLY_HASH(name, answer) APPLY_WRITE(name, answer)
+#define APPLY_AUTH(name, answer)
+#define APPLY_LOOP(name, answer)
+#define OP(name, answer, way) APPLY_##way(name, answer)
+/* clang-format off */
+#include "store/ops.def"
+/* clang-format on */
+#undef OP
+#undef APPLY_WRITE
+#undef APPLY_HASH
+#undef APPLY_AUTH
+#undef APPLY_LOOP
+
+#define APPLY_WRITE(name) apply_##name
+#define APPLY_HASH(name)  apply_##name
+#define APPLY_AUTH(name)  NULL
+#define APPLY_LOOP(name)  NULL
+static const struct apply_row rows[] = {
+#define OP(name, answer, way) { sizeof(struct answer_##answer), APPLY_##way(name) },
+#include "store/ops.def"
+#undef OP
+};
+_Static_assert(ARRAY_LEN(rows) == OP_COUNT, "one row for each operation");
+
+/* --- operation ids -------------------------------------------------------------------------- */
+
+static struct source *
+source_get(struct committer *c, uint64_t epoch)
+{
+	struct source *src;
+	struct stmt *s;
+
+	LIST_EACH(&c->sources, l)
+	{
+		src = CONTAINER_OF(l, struct source, link);
+		if (src->epoch == epoch)
+			return src;
+	}
+	src = mem_alloc(sizeof(*src));
+	src->epoch = epoch;
+	src->answers = strbuf_heap(64 << 20);
+	if (db_one(c->db,
+	           "SELECT seq FROM op_done WHERE epoch = $1 ORDER BY seq DESC LIMIT 1",
+	           VALUES(V_I(epoch)), &s) == OK)
+		src->last_seq = db_u64(s, 0);
+	db_end(&s);
+	list_add_first(&c->sources, &src->link);
+	return src;
+}
+
+static void
+source_free(struct source *src)
+{
+	list_remove(&src->link);
+	strbuf_release(&src->answers);
+	mem_free(src);
+}
+
+/* Looks for seq in packed answers; true: job has its answer. */
+static bool
+answer_find(struct str answers, struct job *job)
+{
+	struct unpack u = unpack_from(answers);
+
+	while (u.rest.n) {
+		uint64_t seq = unpack_u64(&u);
+		uint32_t error = unpack_u32(&u);
+		struct str answer = unpack_str(&u);
+
+		if (u.bad)
+			return false;
+		if (seq != job->seq)
+			continue;
+		job->error = error < ERR_COUNT ? (enum err)error : ERR_STORE_TEMP;
+		strbuf_clear(&job->answer);
+		strbuf_add(&job->answer, answer);
+		return true;
+	}
+	return false;
+}
+
+/* Has this operation been done before? Then job has the first answer. */
+static enum err
+find_done(struct committer *c, struct source *src, struct job *job, bool *found_out)
+{
+	struct stmt *s;
+	enum err e;
+
+	*found_out = false;
+	if (job->seq > src->last_seq && job->seq > src->batch_seq)
+		return OK;
+	*found_out = answer_find(strbuf_str(&src->answers), job);
+	if (*found_out)
+		return OK;
+	/* A row holds the answers of one batch under its last number. */
+	s = db_query(c->db,
+	             "SELECT answers FROM op_done WHERE epoch = $1 AND seq >= $2"
+	             " ORDER BY seq",
+	             VALUES(V_I(job->epoch), V_I(job->seq)));
+	while (!*found_out && db_next(s))
+		*found_out = answer_find(db_str(s, 0), job);
+	e = db_done(c->db, &s);
+	return e;
+}
+
+static void
+note_done(struct source *src, const struct job *job)
+{
+	struct str answer = strbuf_str(&job->answer);
+
+	/* A claim's answer is large and can be made again from the rows it leased. */
+	if (job->op == OP_queue_claim)
+		answer = str_from(NULL);
+	pack_u64(&src->answers, job->seq);
+	pack_u32(&src->answers, job->error);
+	pack_str(&src->answers, answer);
+	if (job->seq > src->batch_seq)
+		src->batch_seq = job->seq;
+	if (job->floor > src->floor)
+		src->floor = job->floor;
+}
+
+static enum err
+flush_done(struct committer *c)
+{
+	LIST_EACH(&c->sources, l)
+	{
+		struct source *src = CONTAINER_OF(l, struct source, link);
+		enum err e;
+
+		if (!src->answers.n)
+			continue;
+		if (src->answers.overflow)
+			return ERR_LIMIT;
+		e = db_run(c->db, "DELETE FROM op_done WHERE epoch = $1 AND seq < $2",
+		           VALUES(V_I(src->epoch), V_I(src->floor)));
+		if (e == OK)
+			e = db_run(c->db,
+			           "INSERT INTO op_done (epoch, seq, at_ms, answers)"
+			           " VALUES ($1, $2, $3, $4) ON CONFLICT (epoch, seq)"
+			           " DO UPDATE SET answers = op_done.answers ||"
+			           " excluded.answers",
+			           VALUES(V_I(src->epoch), V_I(src->batch_seq),
+			                  V_I(c->tx.now_ms),
+			                  V_B(strbuf_str(&src->answers))));
+		if (e != OK)
+			return e;
+	}
+	return OK;
+}
+
+/* After a commit (or a roll-back) the batch's answers are history. */
+static void
+sources_settle(struct committer *c, bool is_committed)
+{
+	LIST_EACH(&c->sources, l)
+	{
+		struct source *src = CONTAINER_OF(l, struct source, link);
+
+		if (src->answers.n) {
+			src->seen_ms = c->tx.now_ms;
+			if (is_committed && src->batch_seq > src->last_seq)
+				src->last_seq = src->batch_seq;
+		} else if (c->tx.now_ms - src->seen_ms > DONE_KEPT_MS) {
+			source_free(src);
+			continue;
+		}
+		src->batch_seq = 0;
+		strbuf_clear(&src->answers);
+	}
+}
+
+/* --- one job -------------------------------------------------------------------------------- */
+
+static void
+answer_set(struct job *job, enum err e, const void *answer)
+{
+	job->error = e;
+	strbuf_clear(&job->answer);
+	/* accept tells of each recipient even where it fails as a whole. */
+	if (e == OK || (job->op == OP_accept && answer))
+		answer_pack(job->op, answer, &job->answer);
+	if (job->answer.overflow) {
+		strbuf_clear(&job->answer);
+		job->error = ERR_LIMIT;
+	}
+}
+
+/* Applies one job inside the open transaction. Its error is in the job; the result is OK
+   unless the transaction must be rolled back. */
+static enum err
+job_apply(struct committer *c, struct job *job)
+{
+	struct source *src = source_get(c, job->epoch);
+	struct tx *tx = &c->tx;
+	void *op, *answer;
+	bool is_found;
+	enum err e = find_done(c, src, job, &is_found);
+
+	if (e != OK || (is_found && job->op != OP_queue_claim))
+		return e;
+	answer = arena_alloc(tx->arena, rows[job->op].answer_size);
+	e = op_unpack(job->op, strbuf_str(&job->payload), tx->arena, &op);
+	if (e != OK) {
+		answer_set(job, e, NULL);
+		return OK;
+	}
+	tx->epoch = job->epoch;
+	tx->seq = job->seq;
+	tx->has_written = false;
+	if (is_found)
+		e = op_queue_claim_again(tx, op, answer);
+	else
+		e = rows[job->op].apply(tx, op, answer);
+	answer_set(job, e, answer);
+	if (e == OK && job->error != OK)
+		e = job->error;
+	if (e != OK && tx->has_written)
+		return e;
+	if (!is_found)
+		note_done(src, job);
+	return OK;
+}
+
+/* --- a batch -------------------------------------------------------------------------------- */
+
+/* Which segments this job's bodies are in. */
+static void
+touch_bodies(struct committer *c, const struct job *job, struct arena *scratch)
+{
+	void *op;
+
+	if ((job->op != OP_accept && job->op != OP_append &&
+	     job->op != OP_queue_result) ||
+	    op_unpack(job->op, strbuf_str(&job->payload), scratch, &op) != OK)
+		return;
+	if (job->op == OP_accept) {
+		segments_touch(c->segments, ((struct op_accept *)op)->body.ref.segment);
+	} else if (job->op == OP_append) {
+		const struct op_append *a = op;
+
+		for (size_t i = 0; i < a->messages_count; i++)
+			segments_touch(c->segments, a->messages[i].body.ref.segment);
+	} else {
+		const struct op_queue_result *r = op;
+
+		for (size_t i = 0; i < r->notifications_count; i++)
+			segments_touch(c->segments, r->notifications[i].body.ref.segment);
+	}
+}
+
+static void
+tx_start(struct committer *c)
+{
+	struct tx *tx = &c->tx;
+
+	tx_reset(tx);
+	arena_reset(tx->arena);
+	tx->now_ms = clock_unix_ms();
+	tx->ids = &c->ids;
+	tx->segments = c->segments;
+	tx->limits = &c->limits;
+	tx->free_bytes = c->stats.free_bytes;
+}
+
+static void
+roll_back(struct committer *c)
+{
+	db_rollback(c->db);
+	if (c->ids.is_uncommitted)
+		c->ids = (struct tx_ids){ 0 };
+	sources_settle(c, false);
+}
+
+/* All of these jobs in one transaction; OK: it is on disk. */
+static enum err
+commit_batch(struct committer *c, struct job *const *jobs, size_t count)
+{
+	enum err e;
+
+	tx_start(c);
+	e = db_begin(c->db, DB_WRITE);
+	for (size_t i = 0; i < count && e == OK; i++)
+		e = job_apply(c, jobs[i]);
+	if (e == OK)
+		e = tx_flush(&c->tx);
+	if (e == OK)
+		e = flush_done(c);
+	crash_point();
+	if (e == OK)
+		e = db_commit(c->db);
+	crash_point();
+	if (e != OK) {
+		roll_back(c);
+		return e;
+	}
+	c->ids.is_uncommitted = false;
+	sources_settle(c, true);
+	return OK;
+}
+
+static void
+publish(struct committer *c)
+{
+	struct tx *tx = &c->tx;
+
+	(void)pthread_mutex_lock(&c->lock);
+	strbuf_add(&c->changes, strbuf_str(&tx->changes));
+	strbuf_add(&c->events, strbuf_str(&tx->journal));
+	strbuf_add(&c->own, strbuf_str(&tx->own));
+	c->has_login_change |= tx->has_login_change;
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Below the reserve new mail is put off; see tx_disk_check. */
+static void
+look_at_disk(struct committer *c)
+{
+	struct statvfs vfs;
+	uint64_t free_bytes = UINT64_MAX;
+
+	if (statvfs(c->data_dir.p, &vfs) == 0)
+		free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	(void)pthread_mutex_lock(&c->lock);
+	c->limits = c->limits_next;
+	c->stats.free_bytes = free_bytes;
+	c->stats.is_disk_full = free_bytes < c->limits.disk_reserve_bytes;
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+static void
+run_batch(struct committer *c, struct job *const *jobs, size_t count)
+{
+	enum err e;
+
+	look_at_disk(c);
+	arena_reset(c->tx.arena);
+	for (size_t i = 0; i < count; i++)
+		touch_bodies(c, jobs[i], c->tx.arena);
+	segments_sync(c->segments);
+	e = commit_batch(c, jobs, count);
+	if (e == OK) {
+		publish(c);
+	} else if (count == 1) {
+		answer_set(jobs[0], e, NULL);
+	} else {
+		/* One of them cannot be done and has written before it found out: each
+		   alone, so that only that one fails. */
+		for (size_t i = 0; i < count; i++) {
+			e = commit_batch(c, &jobs[i], 1);
+			if (e == OK)
+				publish(c);
+			else
+				answer_set(jobs[i], e, NULL);
+		}
+	}
+	(void)pthread_mutex_lock(&c->lock);
+	c->stats.operations += count;
+	c->stats.batches++;
+	c->stats.syncs = segments_sync_count(c->segments);
+	for (size_t i = 0; i < count; i++)
+		list_add_last(&c->done, &jobs[i]->link);
+	(void)pthread_mutex_unlock(&c->lock);
+	loop_wake_call(c->wake);
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+static void
+deadline_in(struct timespec *t, int ms)
+{
+	(void)clock_gettime(CLOCK_MONOTONIC, t);
+	t->tv_nsec += (long)ms * 1000000;
+	t->tv_sec += t->tv_nsec / 1000000000;
+	t->tv_nsec %= 1000000000;
+}
+
+/* Waits for work and takes all of it, up to a batch. False: it is time to end. */
+static bool
+take_batch(struct committer *c, struct job **jobs, size_t *count_out)
+{
+	size_t count = 0, bytes = 0;
+	struct timespec t;
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&c->lock);
+	while (!c->waiting_count && !c->is_stopping)
+		(void)pthread_cond_wait(&c->work, &c->lock);
+	/* Events alone are in no hurry: nobody waits for their answer. */
+	deadline_in(&t, EVENTS_WAIT_MS);
+	while (!c->urgent_count && !c->is_stopping && c->waiting_count < BATCH_JOBS_MAX &&
+	       rc == 0)
+		rc = pthread_cond_timedwait(&c->work, &c->lock, &t);
+	while (c->waiting_count && count < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX) {
+		struct job *job = CONTAINER_OF(c->waiting.next, struct job, link);
+
+		list_remove(&job->link);
+		c->waiting_count--;
+		c->urgent_count -= job->op != OP_events;
+		bytes += job->payload.n;
+		jobs[count++] = job;
+	}
+	(void)pthread_mutex_unlock(&c->lock);
+	*count_out = count;
+	return count > 0;
+}
+
+static void *
+run(void *arg)
+{
+	struct committer *c = arg;
+	struct job *jobs[BATCH_JOBS_MAX];
+	size_t count;
+
+	while (take_batch(c, jobs, &count))
+		run_batch(c, jobs, count);
+	return NULL;
+}
+
+/* --- the loop's side --------------------------------------------------------------------------- */
+
+static void
+deliver(void *arg)
+{
+	struct committer *c = arg;
+	struct link done;
+	struct strbuf changes, events, own;
+	struct commit_news news;
+
+	list_init(&done);
+	(void)pthread_mutex_lock(&c->lock);
+	while (!list_is_empty(&c->done)) {
+		struct link *l = c->done.next;
+
+		list_remove(l);
+		list_add_last(&done, l);
+	}
+	changes = c->changes;
+	events = c->events;
+	own = c->own;
+	c->changes = strbuf_heap(changes.max);
+	c->events = strbuf_heap(events.max);
+	c->own = strbuf_heap(own.max);
+	news = (struct commit_news){ .changes = strbuf_str(&changes),
+		                     .events = strbuf_str(&events),
+		                     .own = strbuf_str(&own),
+		                     .has_login_change = c->has_login_change };
+	c->has_login_change = false;
+	(void)pthread_mutex_unlock(&c->lock);
+	if (news.changes.n || news.events.n || news.has_login_change)
+		c->ops.news(c->arg, &news);
+	LIST_EACH(&done, l)
+	{
+		struct job *job = CONTAINER_OF(l, struct job, link);
+
+		list_remove(&job->link);
+		c->ops.done(c->arg, job);
+	}
+	strbuf_release(&changes);
+	strbuf_release(&events);
+	strbuf_release(&own);
+}
+
+void
+committer_give(struct committer *c, struct job *job)
+{
+	CHECK(rows[job->op].apply);
+	(void)pthread_mutex_lock(&c->lock);
+	list_add_last(&c->waiting, &job->link);
+	c->waiting_count++;
+	c->urgent_count += job->op != OP_events;
+	(void)pthread_cond_signal(&c->work);
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+void
+committer_set_limits(struct committer *c, const struct tx_limits *limits)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	c->limits_next = *limits;
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+struct commit_stats
+committer_stats(struct committer *c)
+{
+	struct commit_stats stats;
+
+	(void)pthread_mutex_lock(&c->lock);
+	stats = c->stats;
+	(void)pthread_mutex_unlock(&c->lock);
+	return stats;
+}
+
+static enum err
+open_index(struct committer *c)
+{
+	struct strbuf path = strbuf_arena(c->arena, 8192);
+	enum err e = segments_open(c->data_dir, &c->segments);
+
+	strbuf_add(&path, c->data_dir);
+	strbuf_lit(&path, "/index.db");
+	if (e == OK)
+		e = db_open(strbuf_cstr(&path), DB_WRITE, &c->db);
+	if (e == OK)
+		e = schema_index(c->db, clock_unix_ms());
+	if (e == OK)
+		e = recover_index(c->db, c->data_dir, clock_unix_ms());
+	return e;
+}
+
+enum err
+committer_new(struct loop *loop, struct str data_dir, const struct tx_limits *limits,
+              const struct commit_ops *ops, void *arg, struct committer **out)
+{
+	struct committer *c = mem_alloc(sizeof(*c));
+	pthread_condattr_t attr;
+	enum err e;
+
+	*out = NULL;
+	c->loop = loop;
+	c->ops = *ops;
+	c->arg = arg;
+	c->limits = c->limits_next = *limits;
+	c->arena = arena_new(64 * 1024);
+	c->data_dir = arena_str(c->arena, data_dir);
+	c->changes = c->events = c->own = strbuf_heap(256 << 20);
+	list_init(&c->waiting);
+	list_init(&c->done);
+	list_init(&c->sources);
+	(void)pthread_mutex_init(&c->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&c->work, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	e = open_index(c);
+	if (e == OK) {
+		tx_init(&c->tx, c->db, arena_new(ARENA_BYTES));
+		look_at_disk(c);
+		c->wake = loop_wake_new(loop, deliver, c);
+		if (pthread_create(&c->thread, NULL, run, c) != 0)
+			PANIC("no thread for the committer");
+	} else {
+		segments_close(&c->segments);
+		db_close(&c->db);
+		arena_free(&c->arena);
+		mem_free(c);
+		return e;
+	}
+	*out = c;
+	return OK;
+}
+
+void
+committer_free(struct committer **committer)
+{
+	struct committer *c = *committer;
+
+	if (!c)
+		return;
+	(void)pthread_mutex_lock(&c->lock);
+	c->is_stopping = true;
+	(void)pthread_cond_signal(&c->work);
+	(void)pthread_mutex_unlock(&c->lock);
+	(void)pthread_join(c->thread, NULL);
+	deliver(c);
+	loop_wake_free(&c->wake);
+	LIST_EACH(&c->sources, l)
+	source_free(CONTAINER_OF(l, struct source, link));
+	arena_free(&c->tx.arena);
+	tx_fini(&c->tx);
+	db_close(&c->db);
+	segments_close(&c->segments);
+	strbuf_release(&c->changes);
+	strbuf_release(&c->events);
+	strbuf_release(&c->own);
+	(void)pthread_mutex_destroy(&c->lock);
+	(void)pthread_cond_destroy(&c->work);
+	arena_free(&c->arena);
+	mem_free(c);
+	*committer = NULL;
+}
