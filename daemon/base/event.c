@@ -338,29 +338,32 @@ begin_line(struct strbuf *line, enum event_level level, const char *name)
 }
 
 void
-event_tell(struct event *e)
+event_log(const struct event *e)
 {
 	enum event_level level = rows[e->id].level;
+	char bytes[EVENT_BODY_MAX + 256];
+	struct strbuf line = strbuf_fixed(bytes, sizeof(bytes) - 1);
 
-	if (level >= out.from) {
-		char bytes[EVENT_BODY_MAX + 256];
-		struct strbuf line = strbuf_fixed(bytes, sizeof(bytes) - 1);
-
-		begin_line(&line, level, rows[e->id].name);
-		if (e->session_id.n)
-			strbuf_printf(&line, " sid=%.*s",
-			              STR_ARG(str_first(e->session_id, 40)));
-		if (e->trace_id.n)
-			strbuf_printf(&line, " trace=%.*s",
-			              STR_ARG(str_first(e->trace_id, 40)));
-		if (e->body.n) {
-			strbuf_byte(&line, ' ');
-			strbuf_add(&line, strbuf_str(&e->body));
-		}
-		line.max = line.cap = sizeof(bytes);
-		line.overflow = false;
-		write_line(&line);
+	if (level < out.from)
+		return;
+	begin_line(&line, level, rows[e->id].name);
+	if (e->session_id.n)
+		strbuf_printf(&line, " sid=%.*s", STR_ARG(str_first(e->session_id, 40)));
+	if (e->trace_id.n)
+		strbuf_printf(&line, " trace=%.*s", STR_ARG(str_first(e->trace_id, 40)));
+	if (e->body.n) {
+		strbuf_byte(&line, ' ');
+		strbuf_add(&line, strbuf_str(&e->body));
 	}
+	line.max = line.cap = sizeof(bytes);
+	line.overflow = false;
+	write_line(&line);
+}
+
+void
+event_tell(struct event *e)
+{
+	event_log(e);
 	if (out.sink)
 		out.sink(out.sink_arg, e);
 }

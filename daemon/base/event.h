@@ -57,6 +57,8 @@ void event_str(struct event *e, const char *key, struct str value);
 void event_i64(struct event *e, const char *key, int64_t value);
 /* Tells it: log line and sink. */
 void event_tell(struct event *e);
+/* The log line alone, for an event that has been recorded already. */
+void event_log(const struct event *e);
 
 /* Where this process's events go besides the log; NULL: nowhere. */
 typedef void event_sink_fn(void *arg, const struct event *e);

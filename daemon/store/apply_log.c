@@ -57,3 +57,23 @@ op_segment_seal_apply(struct tx *tx, const struct op_segment_seal *op,
 	return tx_run(tx, "UPDATE segment SET state = $1, size = $2 WHERE id = $3",
 	              VALUES(V_I(SEGMENT_SEALED), V_I(size), V_I(op->segment)));
 }
+
+enum err
+op_journal_trim_apply(struct tx *tx, const struct op_journal_trim *op,
+                      struct answer_none *answer)
+{
+	(void)answer;
+	return tx_run(tx, "DELETE FROM journal WHERE id <= $1", VALUES(V_I(op->up_to)));
+}
+
+enum err
+op_login_noted_apply(struct tx *tx, const struct op_login_noted *op,
+                     struct answer_none *answer)
+{
+	const char *sql = op->kind == LOGIN_ADMIN
+	                          ? "UPDATE admin SET last_login_ms = $1 WHERE id = $2"
+	                          : "UPDATE account SET last_login_ms = $1 WHERE id = $2";
+
+	(void)answer;
+	return tx_run(tx, sql, VALUES(V_I(op->at_ms), V_I(op->id)));
+}

@@ -39,7 +39,7 @@ uint64_t store_epoch(const struct store_client *c);
    The result names the call for store_forget. done may be NULL: nobody wants to know.
    answer is NULL where e is not OK, but for accept (per recipient results). ERR_BUSY
    comes back (later, through done) when too much waits already: 10,000 operations or
-   256 MiB. */
+   48 MiB. */
 #define OP(name, answer, way)                                                            \
 	typedef void store_##name##_fn(void *arg, enum err e,                            \
 	                               const struct answer_##answer *answer_in);         \

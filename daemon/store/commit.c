@@ -272,9 +272,7 @@ flush_done(struct committer *c)
 		if (e == OK)
 			e = db_run(c->db,
 			           "INSERT INTO op_done (epoch, seq, at_ms, answers)"
-			           " VALUES ($1, $2, $3, $4) ON CONFLICT (epoch, seq)"
-			           " DO UPDATE SET answers = op_done.answers ||"
-			           " excluded.answers",
+			           " VALUES ($1, $2, $3, $4)",
 			           VALUES(V_I(src->epoch), V_I(src->batch_seq),
 			                  V_I(c->tx.now_ms),
 			                  V_B(strbuf_str(&src->answers))));

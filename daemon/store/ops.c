@@ -232,6 +232,9 @@ LAYOUT(answer_stats, M(answer_stats, started_ms), M(answer_stats, operations),
 	M(answer_stats, messages), M(answer_stats, message_bytes),
 	M(answer_stats, journal_rows));
 LAYOUT(answer_none, M(answer_none, unused));
+LAYOUT(op_login_noted, M(op_login_noted, kind), M(op_login_noted, id),
+	M(op_login_noted, at_ms));
+LAYOUT(op_journal_trim, M(op_journal_trim, up_to));
 /* clang-format on */
 
 static const struct {

@@ -488,6 +488,19 @@ struct answer_none {
 	uint32_t unused;
 };
 
+/* --- sent by the store to itself ------------------------------------------------------ */
+
+/* last_login_ms of an account or admin. */
+struct op_login_noted {
+	uint32_t kind; /* enum login_kind */
+	uint64_t id;
+	int64_t at_ms;
+};
+/* Journal rows up to this one are in the delivery log, on disk. */
+struct op_journal_trim {
+	uint64_t up_to;
+};
+
 /* --- as bytes ---------------------------------------------------------------------- */
 
 struct arena;

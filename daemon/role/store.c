@@ -1,0 +1,63 @@
+/* store - the only process that writes: index, segment bookkeeping, delivery log.
+ *
+ * It serves run_dir/store.sock (store/server.h). When it dies, clients keep their
+ * operations and send them again to its successor; what was answered is on disk.
+ */
+#include "role/role.h"
+#include "role/roles.h"
+
+#include "base/event.h"
+#include "store/crash.h"
+#include "store/server.h"
+
+struct store_role {
+	struct role *role;
+	struct store_server *server;
+};
+
+static void
+stopped(void *arg)
+{
+	struct store_role *me = arg;
+
+	loop_stop(me->role->loop);
+}
+
+static void
+stop(void *arg)
+{
+	struct store_role *me = arg;
+
+	store_server_stop(me->server, stopped, me);
+}
+
+static void
+reload(void *arg)
+{
+	struct store_role *me = arg;
+
+	store_server_reload(me->server, me->role->conf);
+}
+
+int
+role_store_main(struct role *r)
+{
+	struct store_role me = { .role = r };
+	enum err e;
+
+	crash_init();
+	/* Rights are dropped before the first file is made: files belong to the service,
+	   and the committer's thread is born inside the sandbox. */
+	e = role_ready(r);
+	if (e == OK)
+		e = store_server_new(r->loop, r->conf, role_unix_fd(r), &me.server);
+	if (e != OK) {
+		log_line(LEVEL_ERROR, "store.open", "reason=%s", err_get(e)->word);
+		return 1;
+	}
+	role_on_stop(r, stop, &me);
+	role_on_reload(r, reload, &me);
+	loop_run(r->loop);
+	store_server_free(&me.server);
+	return 0;
+}

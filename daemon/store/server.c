@@ -1,0 +1,699 @@
+#include "store/server.h"
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/ids.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/pack.h"
+#include "base/panic.h"
+#include "conf/conf.h"
+#include "ext/password.h"
+#include "io/ipc.h"
+#include "store/auth.h"
+#include "store/change.h"
+#include "store/commit.h"
+#include "store/events.h"
+#include "store/housekeeping.h"
+#include "store/wire.h"
+
+enum {
+	CONN_MAGIC = 0x53746370,
+	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
+	PASSWORD_MIN_BYTES = 8,
+	HASHES_MAX = 1000, /* passwords that wait to be hashed */
+	OWN_EVENTS_MAX = 1 << 20,
+	OWN_EVENTS_MS = 100,
+	STOP_LINGER_MS = 50, /* for the last answers to leave */
+};
+
+/* A client's connection. It outlives its peer while jobs are out. */
+struct conn {
+	uint32_t magic;
+	struct link link;
+	struct store_server *server;
+	struct ipc_peer *peer; /* NULL: gone */
+	uint64_t epoch;
+	size_t refs; /* the peer, and each request that is out */
+	bool wants_queue, wants_settings, wants_events, wants_accounts;
+	bool has_missed; /* changes were dropped: a reset is due */
+};
+
+/* A request that is not with the committer: a password to check or to hash. */
+struct request {
+	struct conn *conn;
+	enum op op;
+	uint64_t seq, floor;
+	/* hashing */
+	struct arena *arena;
+	void *args;
+	struct str *password;
+	char hash[PASSWORD_HASH_MAX];
+	struct str hashed;
+	enum err error;
+};
+
+struct store_server {
+	struct loop *loop;
+	struct committer *committer;
+	struct ipc_server *ipc;
+	struct auth *auth;
+	struct housekeeping *housekeeping;
+	struct link conns;
+	uint64_t epoch, seq; /* of the store's own operations */
+	size_t jobs_out, hashes_out;
+	int64_t started_ms;
+	struct strbuf own_events;
+	uint32_t own_count;
+	struct timer own_timer, stop_timer;
+	bool is_stopping;
+	loop_fn *stopped;
+	void *stopped_arg;
+};
+
+/* --- connections ---------------------------------------------------------------------------- */
+
+static void
+conn_drop(struct conn *c)
+{
+	if (--c->refs)
+		return;
+	list_remove(&c->link);
+	mem_free(c);
+}
+
+static void
+conn_opened(void *arg, struct ipc_peer *p)
+{
+	struct store_server *s = arg;
+	struct conn *c = mem_alloc(sizeof(*c));
+
+	c->magic = CONN_MAGIC;
+	c->server = s;
+	c->peer = p;
+	c->refs = 1;
+	list_add_last(&s->conns, &c->link);
+	ipc_set_data(p, c);
+}
+
+static void
+conn_closed(void *arg, struct ipc_peer *p, const char *why)
+{
+	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
+
+	(void)arg;
+	(void)why;
+	c->peer = NULL;
+	conn_drop(c);
+}
+
+static void
+reply(struct conn *c, enum op op, uint64_t seq, enum err e, struct str answer)
+{
+	struct strbuf b;
+
+	if (!c->peer)
+		return;
+	b = strbuf_heap(answer.n + 4);
+	pack_u32(&b, (uint32_t)e);
+	strbuf_add(&b, answer);
+	ipc_send(c->peer, (uint16_t)(WIRE_OP + op), seq, strbuf_str(&b));
+	strbuf_release(&b);
+}
+
+static void
+reply_packed(struct conn *c, enum op op, uint64_t seq, const void *answer)
+{
+	struct strbuf b = strbuf_heap(1 << 20);
+
+	answer_pack(op, answer, &b);
+	reply(c, op, seq, OK, strbuf_str(&b));
+	strbuf_release(&b);
+}
+
+/* --- the committer's answers ------------------------------------------------------------------ */
+
+static void check_stopped(struct store_server *s);
+
+static void
+job_done(void *arg, struct job *job)
+{
+	struct store_server *s = arg;
+	struct conn *c = job->owner;
+
+	s->jobs_out--;
+	if (c) {
+		reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
+		conn_drop(c);
+	}
+	job_free(&job);
+	check_stopped(s);
+}
+
+static void
+give(struct store_server *s, struct conn *c, enum op op, uint64_t seq, uint64_t floor,
+     struct str args)
+{
+	struct job *job = job_new(op, c ? c->epoch : s->epoch, seq, floor, args);
+
+	job->owner = c;
+	if (c)
+		c->refs++;
+	s->jobs_out++;
+	committer_give(s->committer, job);
+}
+
+/* An operation of the store itself. */
+static void
+give_own(struct store_server *s, enum op op, const void *args)
+{
+	struct strbuf b = strbuf_heap(4 << 20);
+
+	op_pack(op, args, &b);
+	s->seq++;
+	give(s, NULL, op, s->seq, s->seq, strbuf_str(&b));
+	strbuf_release(&b);
+}
+
+/* --- the feed ----------------------------------------------------------------------------------- */
+
+static bool
+is_wanted(const struct conn *c, const struct change *change)
+{
+	switch ((enum change_kind)change->kind) {
+	case CHANGE_RESET:
+		return true;
+	case CHANGE_MAILBOX:
+	case CHANGE_MAILBOXES:
+		return c->wants_accounts;
+	case CHANGE_QUEUE:
+		return c->wants_queue;
+	case CHANGE_SETTINGS:
+		return c->wants_settings;
+	case CHANGE_EVENT:
+		return c->wants_events;
+	}
+	return false;
+}
+
+static void
+send_changes(struct conn *c, struct str packed)
+{
+	if (!packed.n || !c->peer)
+		return;
+	/* Who does not read loses changes, is told so, and looks again. */
+	if (ipc_is_full(c->peer)) {
+		c->has_missed = true;
+		return;
+	}
+	ipc_send(c->peer, WIRE_CHANGES, 0, packed);
+}
+
+static void
+conn_drained(void *arg, struct ipc_peer *p)
+{
+	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
+	struct strbuf b = strbuf_heap(256);
+
+	(void)arg;
+	if (!c->has_missed)
+		return;
+	c->has_missed = false;
+	change_pack(&b, &(struct change){ .kind = CHANGE_RESET });
+	send_changes(c, strbuf_str(&b));
+	strbuf_release(&b);
+}
+
+static void
+publish_to(struct conn *c, const struct commit_news *news)
+{
+	struct strbuf b = strbuf_heap(IPC_FRAME_MAX);
+	struct str rest = news->changes;
+	struct change change;
+	struct trace_event event;
+
+	while (change_next(&rest, &change)) {
+		if (is_wanted(c, &change))
+			change_pack(&b, &change);
+	}
+	rest = news->events;
+	while (c->wants_events && events_next(&rest, &event)) {
+		change = (struct change){ .kind = CHANGE_EVENT, .event = event };
+		change_pack(&b, &change);
+	}
+	if (b.overflow)
+		c->has_missed = true;
+	else
+		send_changes(c, strbuf_str(&b));
+	strbuf_release(&b);
+}
+
+/* The store's own events of a batch become log lines now that they are true. */
+static void
+log_own(struct str packed)
+{
+	struct trace_event told;
+
+	while (events_next(&packed, &told)) {
+		struct event e;
+
+		if (told.id == EVENT_COUNT)
+			continue;
+		event_init(&e, (enum event_id)told.id, told.trace_id, told.session_id);
+		strbuf_add(&e.body, told.body);
+		event_log(&e);
+	}
+}
+
+static void
+commit_news(void *arg, const struct commit_news *news)
+{
+	struct store_server *s = arg;
+
+	if (news->has_login_change)
+		auth_flush(s->auth);
+	log_own(news->own);
+	LIST_EACH(&s->conns, l)
+	{
+		struct conn *c = CONTAINER_OF(l, struct conn, link);
+
+		if (c->peer && (c->wants_accounts || c->wants_queue ||
+		                c->wants_settings || c->wants_events))
+			publish_to(c, news);
+	}
+	if (news->events.n)
+		housekeeping_wake(s->housekeeping);
+}
+
+/* --- passwords ------------------------------------------------------------------------------------ */
+
+static void
+auth_answered(void *arg, void *request, enum err e, const struct answer_auth *answer)
+{
+	struct request *r = request;
+	struct store_server *s = arg;
+
+	if (answer)
+		reply_packed(r->conn, OP_auth, r->seq, answer);
+	else
+		reply(r->conn, OP_auth, r->seq, e, str_from(NULL));
+	conn_drop(r->conn);
+	mem_free(r);
+	s->hashes_out--;
+	check_stopped(s);
+}
+
+static void
+login_noted(void *arg, uint32_t kind, uint64_t id)
+{
+	struct op_login_noted op = { kind, id, clock_unix_ms() };
+
+	give_own(arg, OP_login_noted, &op);
+}
+
+static void
+hash_work(void *arg)
+{
+	struct request *r = arg;
+	struct strbuf b = strbuf_on(r->hash);
+
+	r->error = password_hash(*r->password, &b);
+	r->hashed = strbuf_str(&b);
+}
+
+static void
+request_free(struct request *r)
+{
+	conn_drop(r->conn);
+	arena_free(&r->arena);
+	mem_free(r);
+}
+
+static void
+hash_worked(void *arg)
+{
+	struct request *r = arg;
+	struct store_server *s = r->conn->server;
+	struct strbuf b = strbuf_heap(1 << 20);
+
+	s->hashes_out--;
+	if (r->error == OK) {
+		*r->password = r->hashed;
+		op_pack(r->op, r->args, &b);
+		give(s, r->conn, r->op, r->seq, r->floor, strbuf_str(&b));
+	} else {
+		reply(r->conn, r->op, r->seq, r->error, str_from(NULL));
+	}
+	strbuf_release(&b);
+	request_free(r);
+	check_stopped(s);
+}
+
+/* Where the password is, in the operations that have one. */
+static struct str *
+password_in(enum op op, void *args)
+{
+	switch (op) {
+	case OP_account_create:
+		return &((struct op_account_create *)args)->password;
+	case OP_account_password:
+		return &((struct op_account_password *)args)->password;
+	case OP_admin_create:
+		return &((struct op_admin_create *)args)->password;
+	case OP_admin_password:
+		return &((struct op_admin_password *)args)->password;
+	default:
+		return NULL;
+	}
+}
+
+static void
+hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor, struct str args)
+{
+	struct store_server *s = c->server;
+	struct request *r = mem_alloc(sizeof(*r));
+	struct str copy;
+	enum err e;
+
+	r->conn = c;
+	r->op = op;
+	r->seq = seq;
+	r->floor = floor;
+	r->arena = arena_new_secret(REQUEST_ARENA_BYTES);
+	c->refs++;
+	copy = arena_str(r->arena, args);
+	e = op_unpack(op, copy, r->arena, &r->args);
+	if (e == OK) {
+		r->password = password_in(op, r->args);
+		CHECK(r->password);
+		if (r->password->n < PASSWORD_MIN_BYTES || r->password->n > PASSWORD_MAX)
+			e = ERR_INVALID;
+		else if (s->hashes_out >= HASHES_MAX)
+			e = ERR_BUSY;
+	}
+	if (e != OK) {
+		reply(c, op, seq, e, str_from(NULL));
+		request_free(r);
+		return;
+	}
+	s->hashes_out++;
+	loop_work(s->loop, hash_work, hash_worked, r);
+}
+
+static void
+check_password(struct conn *c, uint64_t seq, struct str args)
+{
+	struct store_server *s = c->server;
+	struct arena *a = arena_new_secret(256 * 1024);
+	struct request *r;
+	void *op;
+
+	if (op_unpack(OP_auth, args, a, &op) != OK) {
+		reply(c, OP_auth, seq, ERR_MALFORMED, str_from(NULL));
+	} else {
+		r = mem_alloc(sizeof(*r));
+		r->conn = c;
+		r->op = OP_auth;
+		r->seq = seq;
+		c->refs++;
+		s->hashes_out++;
+		auth_check(s->auth, op, r);
+	}
+	arena_free(&a);
+}
+
+/* --- what the loop answers itself ------------------------------------------------------------------- */
+
+static void
+answer_stats(struct conn *c, uint64_t seq)
+{
+	struct store_server *s = c->server;
+	struct commit_stats commit = committer_stats(s->committer);
+	struct answer_stats answer = {
+		.started_ms = s->started_ms,
+		.operations = commit.operations,
+		.batches = commit.batches,
+		.syncs = commit.syncs,
+		.disk_free_bytes = commit.free_bytes,
+		.disk_reserve_bytes = commit.reserve_bytes,
+		.disk_full = commit.is_disk_full,
+	};
+
+	housekeeping_stats(s->housekeeping, &answer);
+	reply_packed(c, OP_stats, seq, &answer);
+}
+
+static void
+subscribe(struct conn *c, uint64_t seq, struct str args)
+{
+	struct arena *a = arena_new(IPC_FRAME_MAX);
+	const struct op_subscribe_feed *op;
+	void *unpacked;
+	enum err e = op_unpack(OP_subscribe_feed, args, a, &unpacked);
+
+	if (e == OK) {
+		op = unpacked;
+		c->wants_accounts = op->all_accounts || op->accounts_count;
+		c->wants_queue = op->queue;
+		c->wants_settings = op->settings;
+		c->wants_events = op->events;
+	}
+	reply(c, OP_subscribe_feed, seq, e, str_from(NULL));
+	arena_free(&a);
+}
+
+/* --- messages ------------------------------------------------------------------------------------------ */
+
+enum way {
+	WAY_WRITE,
+	WAY_HASH,
+	WAY_AUTH,
+	WAY_LOOP,
+	WAY_OWN, /* of the store alone: a client that sends it is refused */
+};
+
+static const uint8_t ways[] = {
+#define OP(name, answer, way) WAY_##way,
+#include "store/ops.def"
+#undef OP
+};
+_Static_assert(ARRAY_LEN(ways) == OP_COUNT, "one way for each operation");
+
+static void
+take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
+{
+	struct store_server *s = c->server;
+	struct unpack u = unpack_from(payload);
+	uint64_t floor = unpack_u64(&u);
+
+	if (u.bad || op >= OP_COUNT || op == OP_login_noted || op == OP_journal_trim ||
+	    !c->epoch) {
+		ipc_close(c->peer, "no operation");
+		return;
+	}
+	if (s->is_stopping)
+		return; /* it is sent again to the next one */
+	switch ((enum way)ways[op]) {
+	case WAY_HASH:
+		hash_first(c, op, seq, floor, u.rest);
+		break;
+	case WAY_AUTH:
+		check_password(c, seq, u.rest);
+		break;
+	case WAY_LOOP:
+		if (op == OP_stats)
+			answer_stats(c, seq);
+		else
+			subscribe(c, seq, u.rest);
+		break;
+	case WAY_WRITE:
+	case WAY_OWN:
+		give(s, c, op, seq, floor, u.rest);
+		break;
+	}
+}
+
+static void
+conn_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
+{
+	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
+
+	(void)arg;
+	if (m->kind == WIRE_HELLO)
+		c->epoch = m->id;
+	else if (m->kind >= WIRE_OP)
+		take_op(c, (enum op)(m->kind - WIRE_OP), m->id, m->payload);
+	else
+		ipc_close(p, "unknown frame");
+}
+
+/* --- events of this process ----------------------------------------------------------------------------- */
+
+static void
+send_own_events(void *arg)
+{
+	struct store_server *s = arg;
+	struct op_events op = { strbuf_str(&s->own_events), s->own_count };
+
+	timer_stop(&s->own_timer);
+	if (!s->own_count)
+		return;
+	give_own(s, OP_events, &op);
+	strbuf_clear(&s->own_events);
+	s->own_count = 0;
+}
+
+static void
+own_sink(void *arg, const struct event *e)
+{
+	struct store_server *s = arg;
+
+	events_pack(&s->own_events, e);
+	s->own_count++;
+	if (!timer_is_set(&s->own_timer))
+		timer_set(&s->own_timer, OWN_EVENTS_MS);
+	if (s->own_events.n > OWN_EVENTS_MAX / 2)
+		send_own_events(s);
+}
+
+/* --- the whole --------------------------------------------------------------------------------------------- */
+
+static struct tx_limits
+limits_of(const struct conf *conf)
+{
+	const struct conf_limits *l = &conf->limits;
+
+	return (struct tx_limits){
+		.mailboxes_max = (uint32_t)l->mailboxes_per_account,
+		.mailbox_name_bytes = (uint32_t)l->mailbox_name,
+		.mailbox_depth = (uint32_t)l->mailbox_depth,
+		.keywords_max = (uint32_t)l->keywords_per_mailbox,
+		.queue_max = (uint64_t)l->queue_messages,
+		.disk_reserve_bytes = (uint64_t)l->disk_reserve,
+	};
+}
+
+static struct auth_limits
+auth_limits_of(const struct conf *conf)
+{
+	const struct conf_limits *l = &conf->limits;
+
+	return (struct auth_limits){
+		.failures_ip = (uint32_t)l->auth_failures_ip,
+		.failures_account = (uint32_t)l->auth_failures_account,
+		.threads = (uint32_t)l->auth_threads,
+		.failure_delay_ms = l->auth_failure_delay,
+	};
+}
+
+static void
+trimmed(void *arg, uint64_t up_to)
+{
+	struct op_journal_trim op = { up_to };
+
+	give_own(arg, OP_journal_trim, &op);
+}
+
+enum err
+store_server_new(struct loop *loop, const struct conf *conf, int fd,
+                 struct store_server **out)
+{
+	static const struct commit_ops commit_ops = { job_done, commit_news };
+	static const struct ipc_ops ipc_ops = { conn_opened, conn_message, conn_closed,
+		                                conn_drained };
+	struct store_server *s = mem_alloc(sizeof(*s));
+	struct tx_limits limits = limits_of(conf);
+	struct auth_limits auth_limits = auth_limits_of(conf);
+	enum err e;
+
+	*out = NULL;
+	s->loop = loop;
+	s->epoch = random_u64();
+	s->started_ms = clock_unix_ms();
+	list_init(&s->conns);
+	e = committer_new(loop, conf->data_dir, &limits, &commit_ops, s, &s->committer);
+	if (e != OK) {
+		mem_free(s);
+		return e;
+	}
+	s->own_events = strbuf_heap(OWN_EVENTS_MAX);
+	timer_init(&s->own_timer, loop, send_own_events, s);
+	s->housekeeping = housekeeping_new(loop, conf->data_dir, conf->limits.trace_days,
+	                                   trimmed, s);
+	s->auth = auth_new(loop, conf->data_dir, &auth_limits, auth_answered, login_noted,
+	                   s);
+	s->ipc = ipc_server_new(loop, fd, &ipc_ops, s);
+	event_set_sink(own_sink, s);
+	*out = s;
+	return OK;
+}
+
+void
+store_server_reload(struct store_server *s, const struct conf *conf)
+{
+	struct tx_limits limits = limits_of(conf);
+	struct auth_limits auth_limits = auth_limits_of(conf);
+
+	committer_set_limits(s->committer, &limits);
+	auth_set_limits(s->auth, &auth_limits);
+	housekeeping_set_days(s->housekeeping, conf->limits.trace_days);
+}
+
+static void
+lingered(void *arg)
+{
+	struct store_server *s = arg;
+
+	s->stopped(s->stopped_arg);
+}
+
+static void
+check_stopped(struct store_server *s)
+{
+	if (s->is_stopping && !s->jobs_out && !s->hashes_out &&
+	    !timer_is_set(&s->stop_timer))
+		timer_set(&s->stop_timer, STOP_LINGER_MS);
+}
+
+void
+store_server_stop(struct store_server *s, loop_fn *done, void *arg)
+{
+	s->is_stopping = true;
+	s->stopped = done;
+	s->stopped_arg = arg;
+	ipc_server_rest(s->ipc);
+	timer_init(&s->stop_timer, s->loop, lingered, s);
+	send_own_events(s);
+	check_stopped(s);
+}
+
+void
+store_server_free(struct store_server **server)
+{
+	struct store_server *s = *server;
+
+	if (!s)
+		return;
+	event_set_sink(NULL, NULL);
+	s->is_stopping = true;
+	timer_stop(&s->own_timer);
+	timer_stop(&s->stop_timer);
+	ipc_server_free(&s->ipc);
+	LIST_EACH(&s->conns, l)
+	CONTAINER_OF(l, struct conn, link)->peer = NULL;
+	auth_free(&s->auth);
+	while (s->hashes_out)
+		(void)loop_turn(s->loop);
+	committer_free(&s->committer);
+	housekeeping_free(&s->housekeeping);
+	LIST_EACH(&s->conns, l)
+	{
+		struct conn *c = CONTAINER_OF(l, struct conn, link);
+
+		c->refs = 1;
+		conn_drop(c);
+	}
+	strbuf_release(&s->own_events);
+	mem_free(s);
+	*server = NULL;
+}

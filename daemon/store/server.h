@@ -1,0 +1,25 @@
+/* server.h - the store's side of store/client.h: takes operations over the unix socket,
+ * hands them to the committer or to the password threads, answers, and tells subscribers
+ * what changed.
+ */
+#ifndef STORE_SERVER_H
+#define STORE_SERVER_H
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "io/loop.h"
+
+struct conf;
+struct store_server;
+
+/* fd: the listening unix socket (taken). Opens the index under conf's data_dir; ERR_IO,
+   ERR_CORRUPT, ERR_UNSUPPORTED, ERR_DISK_FULL. While it exists, events of this process go
+   to the delivery log. */
+MUSTUSE enum err store_server_new(struct loop *loop, const struct conf *conf, int fd,
+                                  struct store_server **out);
+void store_server_reload(struct store_server *s, const struct conf *conf);
+/* Takes nothing new, finishes what was begun, sends the answers, then calls done. */
+void store_server_stop(struct store_server *s, loop_fn *done, void *arg);
+void store_server_free(struct store_server **s);
+
+#endif

@@ -1,0 +1,18 @@
+/* wire.h - what the frames between a store client and the store mean.
+ *
+ * kind               id      payload                      direction
+ * WIRE_HELLO         epoch   -                            client: first on a connection
+ * WIRE_OP + enum op  seq     u64 floor, arguments         client
+ * WIRE_OP + enum op  seq     u32 error, answer or nothing store
+ * WIRE_CHANGES       0       packed struct change, many   store
+ */
+#ifndef STORE_WIRE_H
+#define STORE_WIRE_H
+
+enum {
+	WIRE_HELLO = 1,
+	WIRE_CHANGES = 2,
+	WIRE_OP = 16,
+};
+
+#endif
