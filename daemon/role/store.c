@@ -4,11 +4,12 @@
  * operations and send them again to its successor; what was answered is on disk.
  */
 #include "role/role.h"
-#include "role/roles.h"
 
 #include "base/event.h"
 #include "store/crash.h"
 #include "store/server.h"
+
+int role_store_main(struct role *r);
 
 struct store_role {
 	struct role *role;

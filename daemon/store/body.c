@@ -342,7 +342,8 @@ static void
 work(void *arg)
 {
 	struct body_writer *w = arg;
-	void *map = mmap(NULL, w->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, w->spool, 0);
+	void *map =
+		mmap(NULL, w->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, w->spool, 0);
 
 	if (map == MAP_FAILED) {
 		w->error = ERR_IO;
@@ -425,7 +426,7 @@ fail_waiting(struct target *t, enum err e)
 {
 	while (!list_is_empty(&t->waiting)) {
 		struct body_writer *w =
-		        CONTAINER_OF(t->waiting.next, struct body_writer, link);
+			CONTAINER_OF(t->waiting.next, struct body_writer, link);
 
 		list_remove(&w->link);
 		finish(w, e);

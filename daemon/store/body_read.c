@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-	FILES_MAX = 16,                  /* segments kept open */
+	FILES_MAX = 16,                   /* segments kept open */
 	HEAP_BYTES_MAX = 4 * 1024 * 1024, /* larger bodies lie in a mapped spool file */
-	HEADER_GUESS = 1024,             /* headers are mostly shorter */
+	HEADER_GUESS = 1024,              /* headers are mostly shorter */
 	PIECE_BYTES = 256 * 1024,
 	BODY_BYTES_MAX = INT32_MAX,
 };
@@ -302,7 +302,8 @@ enum err
 body_open(struct bodies *b, const struct body_ref *ref, struct body **body_out)
 {
 	bool is_large = ref->size > HEAP_BYTES_MAX || ref->stored_bytes > HEAP_BYTES_MAX;
-	struct strbuf buf = strbuf_heap(HEAP_BYTES_MAX + RECORD_HEADER_MAX + HEADER_GUESS);
+	struct strbuf buf =
+		strbuf_heap(HEAP_BYTES_MAX + RECORD_HEADER_MAX + HEADER_GUESS);
 	struct record r;
 	struct body *body;
 	enum err e;

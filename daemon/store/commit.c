@@ -457,6 +457,7 @@ look_at_disk(struct committer *c)
 	(void)pthread_mutex_lock(&c->lock);
 	c->limits = c->limits_next;
 	c->stats.free_bytes = free_bytes;
+	c->stats.reserve_bytes = c->limits.disk_reserve_bytes;
 	c->stats.is_disk_full = free_bytes < c->limits.disk_reserve_bytes;
 	(void)pthread_mutex_unlock(&c->lock);
 }

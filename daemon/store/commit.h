@@ -47,7 +47,7 @@ struct commit_ops {
 
 struct commit_stats {
 	uint64_t operations, batches, syncs;
-	uint64_t free_bytes;
+	uint64_t free_bytes, reserve_bytes;
 	bool is_disk_full;
 };
 

@@ -1,0 +1,270 @@
+#include "store/housekeeping.h"
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/strbuf.h"
+#include "store/db.h"
+#include "store/trace_log.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	GATHER_MS = 300, /* events of that long make one transaction */
+	ROWS_MAX = 512,  /* journal rows in one transaction */
+	BYTES_MAX = 16 << 20,
+	EXPIRE_MS = 60 * 60 * 1000,
+	STATS_MS = 60 * 1000,
+	RETRY_MS = 5000,
+	NICE = 5,
+};
+
+struct housekeeping {
+	struct loop *loop;
+	struct loop_wake *wake;
+	housekeeping_trimmed_fn *trimmed;
+	void *arg;
+	struct arena *arena;
+	struct str data_dir;
+	pthread_t thread;
+	/* under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	bool is_stopping, is_awake;
+	int64_t trace_days;
+	uint64_t up_to; /* for trimmed() */
+	uint64_t journal_rows, messages, message_bytes;
+	/* of the thread */
+	struct db *db;
+	struct trace_log *log;
+	uint64_t last; /* journal row */
+	int64_t expired_ms, counted_ms;
+};
+
+static void
+on_trimmed(void *arg)
+{
+	struct housekeeping *h = arg;
+	uint64_t up_to;
+
+	(void)pthread_mutex_lock(&h->lock);
+	up_to = h->up_to;
+	(void)pthread_mutex_unlock(&h->lock);
+	h->trimmed(h->arg, up_to);
+}
+
+/* Moves some journal rows into the delivery log. True: there may be more. */
+static enum err
+move_some(struct housekeeping *h, bool *more_out)
+{
+	struct stmt *s = db_query(h->db,
+	                          "SELECT id, events FROM journal WHERE id > $1"
+	                          " ORDER BY id LIMIT $2",
+	                          VALUES(V_I(h->last), V_I(ROWS_MAX)));
+	uint64_t last = h->last;
+	size_t rows = 0, bytes = 0;
+	enum err e = OK, done;
+
+	while (e == OK && bytes < BYTES_MAX && db_next(s)) {
+		struct str events = db_str(s, 1);
+
+		last = db_u64(s, 0);
+		bytes += events.n;
+		rows++;
+		e = trace_log_take(h->log, last, events);
+	}
+	done = db_done(h->db, &s);
+	e = e == OK ? done : e;
+	done = trace_log_commit(h->log);
+	e = e == OK ? done : e;
+	*more_out = e == OK && (rows == ROWS_MAX || bytes >= BYTES_MAX);
+	if (e != OK || !rows)
+		return e;
+	h->last = last;
+	(void)pthread_mutex_lock(&h->lock);
+	h->up_to = last;
+	(void)pthread_mutex_unlock(&h->lock);
+	loop_wake_call(h->wake);
+	return OK;
+}
+
+static enum err
+open_all(struct housekeeping *h)
+{
+	char bytes[4096];
+	struct strbuf path = strbuf_on(bytes);
+	enum err e = OK;
+
+	strbuf_add(&path, h->data_dir);
+	strbuf_lit(&path, "/index.db");
+	if (!h->db)
+		e = db_open(strbuf_cstr(&path), DB_READ, &h->db);
+	if (e == OK && !h->log)
+		e = trace_log_open(h->data_dir, &h->log);
+	return e;
+}
+
+static void
+count_things(struct housekeeping *h, int64_t now_ms)
+{
+	struct stmt *s;
+	uint64_t journal = 0, messages = 0, bytes = 0;
+
+	if (now_ms - h->counted_ms < STATS_MS && h->counted_ms)
+		return;
+	h->counted_ms = now_ms;
+	if (db_one(h->db, "SELECT count(*) FROM journal", NO_VALUES, &s) == OK)
+		journal = db_u64(s, 0);
+	db_end(&s);
+	if (db_one(h->db,
+	           "SELECT coalesce(sum(live_count), 0), coalesce(sum(live_bytes), 0)"
+	           " FROM segment",
+	           NO_VALUES, &s) == OK) {
+		messages = db_u64(s, 0);
+		bytes = db_u64(s, 1);
+	}
+	db_end(&s);
+	(void)pthread_mutex_lock(&h->lock);
+	h->journal_rows = journal;
+	h->messages = messages;
+	h->message_bytes = bytes;
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+static enum err
+work_once(struct housekeeping *h, int64_t days)
+{
+	int64_t now_ms = clock_unix_ms();
+	bool more = true;
+	enum err e = open_all(h);
+
+	while (e == OK && more)
+		e = move_some(h, &more);
+	if (e != OK)
+		return e;
+	count_things(h, now_ms);
+	if (!h->expired_ms || now_ms - h->expired_ms > EXPIRE_MS) {
+		h->expired_ms = now_ms;
+		trace_log_expire(h->log, now_ms - days * INT64_C(86400000));
+	}
+	return OK;
+}
+
+static void
+wait_ms(struct housekeeping *h, int ms, bool until_stop_only)
+{
+	struct timespec t;
+	int rc = 0;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	while (!h->is_stopping && (until_stop_only || !h->is_awake) && rc == 0)
+		rc = pthread_cond_timedwait(&h->work, &h->lock, &t);
+}
+
+static void *
+run(void *arg)
+{
+	struct housekeeping *h = arg;
+
+	/* Mail first: this thread takes what is left of the processor. */
+	(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+	(void)pthread_mutex_lock(&h->lock);
+	for (;;) {
+		bool is_last = h->is_stopping;
+		int64_t days = h->trace_days;
+		enum err e;
+
+		h->is_awake = false;
+		(void)pthread_mutex_unlock(&h->lock);
+		e = work_once(h, days);
+		if (e != OK)
+			log_line(LEVEL_WARN, "store.log", "reason=%s", err_get(e)->word);
+		(void)pthread_mutex_lock(&h->lock);
+		if (is_last)
+			break;
+		wait_ms(h, e == OK ? EXPIRE_MS : RETRY_MS, e != OK);
+		wait_ms(h, GATHER_MS, true);
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+	return NULL;
+}
+
+struct housekeeping *
+housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
+                 housekeeping_trimmed_fn *trimmed, void *arg)
+{
+	struct housekeeping *h = mem_alloc(sizeof(*h));
+	pthread_condattr_t attr;
+
+	h->loop = loop;
+	h->trimmed = trimmed;
+	h->arg = arg;
+	h->trace_days = trace_days;
+	h->arena = arena_new(16 * 1024);
+	h->data_dir = arena_str(h->arena, data_dir);
+	(void)pthread_mutex_init(&h->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&h->work, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	h->wake = loop_wake_new(loop, on_trimmed, h);
+	if (pthread_create(&h->thread, NULL, run, h) != 0)
+		PANIC("no thread for housekeeping");
+	return h;
+}
+
+void
+housekeeping_free(struct housekeeping **housekeeping)
+{
+	struct housekeeping *h = *housekeeping;
+
+	if (!h)
+		return;
+	(void)pthread_mutex_lock(&h->lock);
+	h->is_stopping = true;
+	(void)pthread_cond_signal(&h->work);
+	(void)pthread_mutex_unlock(&h->lock);
+	(void)pthread_join(h->thread, NULL);
+	loop_wake_free(&h->wake);
+	trace_log_close(&h->log);
+	db_close(&h->db);
+	(void)pthread_mutex_destroy(&h->lock);
+	(void)pthread_cond_destroy(&h->work);
+	arena_free(&h->arena);
+	mem_free(h);
+	*housekeeping = NULL;
+}
+
+void
+housekeeping_wake(struct housekeeping *h)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	h->is_awake = true;
+	(void)pthread_cond_signal(&h->work);
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+void
+housekeeping_set_days(struct housekeeping *h, int64_t trace_days)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	h->trace_days = trace_days;
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+void
+housekeeping_stats(struct housekeeping *h, struct answer_stats *stats)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	stats->journal_rows = h->journal_rows;
+	stats->messages = h->messages;
+	stats->message_bytes = h->message_bytes;
+	(void)pthread_mutex_unlock(&h->lock);
+}

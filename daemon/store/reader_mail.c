@@ -1,0 +1,373 @@
+/* Reads of mailboxes and messages. */
+#include "store/reader_priv.h"
+
+#include "store/head.h"
+
+#include <stddef.h>
+
+/* --- mailboxes --------------------------------------------------------------------------- */
+
+#define MAILBOX_SELECT                                                                   \
+	"SELECT m.id, m.account_id, m.name, m.uidvalidity, m.uidnext, m.modseq,"         \
+	" m.message_count, m.unseen, m.deleted, m.recent_uid, m.size_bytes, "            \
+	"m.special_use,"                                                                 \
+	" CASE WHEN s.name IS NULL THEN 0 ELSE 1 END FROM mailbox m"                     \
+	" LEFT JOIN subscription s ON s.account_id = m.account_id AND s.name = m.name"
+
+static void
+mailbox_read(struct stmt *s, void *out)
+{
+	struct mailbox_info *m = out;
+
+	*m = (struct mailbox_info){
+		.id = db_u64(s, 0),
+		.account_id = db_u64(s, 1),
+		.name = db_str(s, 2),
+		.uidvalidity = db_u32(s, 3),
+		.uidnext = db_u32(s, 4),
+		.highestmodseq = db_u64(s, 5),
+		.exists = db_u32(s, 6),
+		.unseen = db_u32(s, 7),
+		.deleted = db_u32(s, 8),
+		.recent_uid = db_u32(s, 9),
+		.size_bytes = db_u64(s, 10),
+		.special_use = db_u32(s, 11),
+		.subscribed = db_u64(s, 12) != 0,
+	};
+}
+
+static const uint16_t mailbox_strings[] = { offsetof(struct mailbox_info, name) };
+static const struct row_form mailbox_form = { mailbox_read, mailbox_strings, 1 };
+
+enum err
+reader_mailbox(struct reader *r, uint64_t account_id, struct str name, struct arena *a,
+               struct mailbox_info *out)
+{
+	if (str_eq_icase(name, STR("INBOX")))
+		name = STR("INBOX");
+	return reader_get(r, MAILBOX_SELECT " WHERE m.account_id = $1 AND m.name = $2",
+	                  VALUES(V_I(account_id), V_S(name)), &mailbox_form, a, out);
+}
+
+enum err
+reader_mailbox_by_id(struct reader *r, uint64_t account_id, uint64_t mailbox_id,
+                     struct arena *a, struct mailbox_info *out)
+{
+	return reader_get(r, MAILBOX_SELECT " WHERE m.id = $1 AND m.account_id = $2",
+	                  VALUES(V_I(mailbox_id), V_I(account_id)), &mailbox_form, a,
+	                  out);
+}
+
+struct mailbox_call {
+	reader_mailbox_fn *fn;
+	bool is_stopped;
+};
+
+static bool
+mailbox_call(void *holder, void *arg, const void *row)
+{
+	struct mailbox_call *call = holder;
+
+	call->is_stopped = !call->fn(arg, row);
+	return !call->is_stopped;
+}
+
+/* Subscribed names without a mailbox, as rows with nothing but a name. */
+#define SUBSCRIBED_ONLY                                                                  \
+	"SELECT 0, s.account_id, s.name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 FROM "             \
+	"subscription s"                                                                 \
+	" WHERE s.account_id = $1 AND NOT EXISTS (SELECT 1 FROM mailbox m"               \
+	" WHERE m.account_id = s.account_id AND m.name = s.name) ORDER BY s.name"
+
+enum err
+reader_mailboxes(struct reader *r, uint64_t account_id, reader_mailbox_fn *fn, void *arg)
+{
+	struct mailbox_call call = { fn, false };
+	struct mailbox_info row;
+	enum err e = reader_each(r,
+	                         MAILBOX_SELECT " WHERE m.account_id = $1 ORDER BY"
+	                                        " CASE WHEN m.name = 'INBOX' THEN 0"
+	                                        " ELSE 1 END, m.name",
+	                         VALUES(V_I(account_id)), &mailbox_form, &row,
+	                         mailbox_call, &call, arg);
+
+	if (e != OK || call.is_stopped)
+		return e;
+	return reader_each(r, SUBSCRIBED_ONLY, VALUES(V_I(account_id)), &mailbox_form,
+	                   &row, mailbox_call, &call, arg);
+}
+
+enum err
+reader_keywords(struct reader *r, uint64_t mailbox_id, struct arena *a,
+                struct keyword **out, size_t *count_out)
+{
+	struct keyword *list = arena_try(a, KEYWORDS_MAX * sizeof(*list));
+	struct stmt *s;
+	size_t n = 0;
+	enum err e = list ? OK : ERR_LIMIT, done;
+
+	*count_out = 0;
+	*out = list;
+	if (e == OK)
+		e = reader_query(r,
+		                 "SELECT bit, name FROM keyword WHERE mailbox_id = $1 "
+		                 "ORDER BY bit",
+		                 VALUES(V_I(mailbox_id)), &s);
+	if (e != OK)
+		return e;
+	while (e == OK && n < KEYWORDS_MAX && db_next(s)) {
+		struct str *name = &list[n].name;
+
+		list[n].bit = db_u32(s, 0);
+		*name = db_str(s, 1);
+		e = head_keep(&name, 1, a);
+		if (list[n].bit >= FLAG_KEYWORD_FIRST && list[n].bit < 64)
+			n++;
+	}
+	done = reader_done(r, &s);
+	*count_out = n;
+	return e == OK ? done : e;
+}
+
+enum err
+reader_first_unseen(struct reader *r, uint64_t mailbox_id, uint32_t *uid_out)
+{
+	struct stmt *s;
+	enum err e = reader_one(r,
+	                        "SELECT uid FROM entry WHERE mailbox_id = $1 AND"
+	                        " (flags & 1) = 0 ORDER BY uid LIMIT 1",
+	                        VALUES(V_I(mailbox_id)), &s);
+
+	*uid_out = 0;
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? OK : e;
+	*uid_out = db_u32(s, 0);
+	db_end(&s);
+	return OK;
+}
+
+/* --- entries -------------------------------------------------------------------------------- */
+
+enum err
+reader_entries(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
+               uint64_t after_modseq, struct entry *out, size_t max, size_t *count_out)
+{
+	struct stmt *s;
+	size_t n = 0;
+	enum err e = reader_query(
+		r,
+		"SELECT uid, flags, modseq, message_id, size, date_ms"
+		" FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
+		" uid <= $3 AND modseq > $4 ORDER BY uid",
+		VALUES(V_I(mailbox_id), V_I(first), V_I(last), V_I(after_modseq)), &s);
+
+	*count_out = 0;
+	if (e != OK)
+		return e;
+	while (n < max && db_next(s)) {
+		out[n++] = (struct entry){
+			.uid = db_u32(s, 0),
+			.flags = db_u64(s, 1),
+			.modseq = db_u64(s, 2),
+			.message_id = db_u64(s, 3),
+			.size = db_u32(s, 4),
+			.internal_date_ms = db_i64(s, 5),
+		};
+	}
+	*count_out = n;
+	return reader_done(r, &s);
+}
+
+static enum err
+numbers(struct reader *r, const char *sql, const struct value *values, size_t count,
+        uint32_t *out, size_t max, size_t *count_out)
+{
+	struct stmt *s;
+	size_t n = 0;
+	enum err e = reader_query(r, sql, values, count, &s);
+
+	*count_out = 0;
+	if (e != OK)
+		return e;
+	while (n < max && db_next(s))
+		out[n++] = db_u32(s, 0);
+	*count_out = n;
+	return reader_done(r, &s);
+}
+
+enum err
+reader_uids(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
+            uint32_t *out, size_t max, size_t *count_out)
+{
+	return numbers(r,
+	               "SELECT uid FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
+	               " uid <= $3 ORDER BY uid",
+	               VALUES(V_I(mailbox_id), V_I(first), V_I(last)), out, max,
+	               count_out);
+}
+
+enum err
+reader_expunged(struct reader *r, uint64_t mailbox_id, uint64_t after_modseq,
+                uint32_t *out, size_t max, size_t *count_out)
+{
+	return numbers(r,
+	               "SELECT uid FROM expunged WHERE mailbox_id = $1 AND modseq > $2"
+	               " ORDER BY modseq, uid",
+	               VALUES(V_I(mailbox_id), V_I(after_modseq)), out, max, count_out);
+}
+
+/* --- messages ---------------------------------------------------------------------------------- */
+
+/* Columns in the order of the table, so that SQLite reads a row no further than it must:
+   what comes after the last one wanted stays on its overflow pages. */
+#define MESSAGE_FIRST                                                                    \
+	"m.id, m.segment, m.place, m.stored_bytes, m.size, m.codec, m.sha256,"           \
+	" m.received_ms, m.prefix_len, m.trace_id, m.flags, m.header_bytes, m.date_ms,"  \
+	" m.date_zone"
+#define ENTRY_COLUMNS "e.uid, e.flags, e.modseq, e.message_id, e.size, e.date_ms"
+#define ENTRY_WHERE                                                                      \
+	" FROM entry e JOIN message m ON m.id = e.message_id"                            \
+	" WHERE e.mailbox_id = $1 AND e.uid >= $2 AND e.uid <= $3 ORDER BY e.uid"
+
+enum {
+	ENTRY_COUNT = 6,
+	FIRST_COUNT = 14,
+};
+
+static void
+first_read(struct stmt *s, int c, struct message *m)
+{
+	m->id = db_u64(s, c++);
+	m->ref.segment = db_u64(s, c++);
+	m->ref.offset = db_u64(s, c++);
+	m->ref.stored_bytes = db_u64(s, c++);
+	m->ref.size = db_u64(s, c++);
+	m->ref.codec = db_u32(s, c++);
+	m->ref.sha256 = db_str(s, c++);
+	m->received_ms = db_i64(s, c++);
+	m->prefix_len = db_u32(s, c++);
+	m->trace_id = db_str(s, c++);
+	m->head.flags = db_u32(s, c++);
+	m->head.header_bytes = db_u32(s, c++);
+	m->head.date_ms = db_i64(s, c++);
+	m->head.date_zone = db_u32(s, c);
+}
+
+static void
+forms_read(struct stmt *s, int c, unsigned want, struct message *m)
+{
+	if (want & WANT_ENVELOPE)
+		m->head.envelope = db_str(s, c);
+	if (want & WANT_STRUCTURE) {
+		m->head.body = db_str(s, c + 1);
+		m->head.bodystructure = db_str(s, c + 2);
+	}
+	if (want & WANT_PARTS)
+		m->head.parts = db_str(s, c + 3);
+	if (want & WANT_FIELDS)
+		head_fields_unpack(db_str(s, c + 4), &m->head);
+}
+
+/* One statement for each kind of wish: the fetch that clients send most touches only what
+   it sends. */
+static const char *
+entries_sql(unsigned want)
+{
+	if (want == WANT_ENVELOPE)
+		return "SELECT " ENTRY_COLUMNS ", m.envelope" ENTRY_WHERE;
+	if (want == (WANT_ENVELOPE | WANT_STRUCTURE))
+		return "SELECT " ENTRY_COLUMNS
+		       ", m.envelope, m.body, m.bodystructure" ENTRY_WHERE;
+	if (!(want & (WANT_ENVELOPE | WANT_STRUCTURE | WANT_PARTS | WANT_FIELDS)))
+		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST ENTRY_WHERE;
+	return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST
+	       ", m.envelope, m.body, m.bodystructure, m.parts, m.fields" ENTRY_WHERE;
+}
+
+static void
+message_read(struct stmt *s, unsigned want, struct message *m)
+{
+	*m = (struct message){ 0 };
+	if (want == WANT_ENVELOPE || want == (WANT_ENVELOPE | WANT_STRUCTURE)) {
+		m->id = db_u64(s, 3);
+		forms_read(s, ENTRY_COUNT, want, m);
+		return;
+	}
+	first_read(s, ENTRY_COUNT, m);
+	forms_read(s, ENTRY_COUNT + FIRST_COUNT, want, m);
+}
+
+enum err
+reader_messages(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
+                unsigned want, size_t max, reader_message_fn *fn, void *arg)
+{
+	struct stmt *s;
+	enum err e = reader_query(r, entries_sql(want),
+	                          VALUES(V_I(mailbox_id), V_I(first), V_I(last)), &s);
+
+	if (e != OK)
+		return e;
+	for (size_t n = 0; n < max && db_next(s); n++) {
+		struct entry entry = {
+			.uid = db_u32(s, 0),
+			.flags = db_u64(s, 1),
+			.modseq = db_u64(s, 2),
+			.message_id = db_u64(s, 3),
+			.size = db_u32(s, 4),
+			.internal_date_ms = db_i64(s, 5),
+		};
+		struct message m;
+
+		message_read(s, want, &m);
+		if (!fn(arg, &entry, &m))
+			break;
+	}
+	return reader_done(r, &s);
+}
+
+static enum err
+message_keep(struct message *m, struct arena *a)
+{
+	struct message_head *h = &m->head;
+	struct str *all[] = {
+		&m->ref.sha256,
+		&m->trace_id,
+		&h->envelope,
+		&h->body,
+		&h->bodystructure,
+		&h->parts,
+		&h->from,
+		&h->to,
+		&h->cc,
+		&h->subject,
+		&h->preview,
+		&h->from_address,
+		&h->subject_base,
+		&h->message_id,
+		&h->in_reply_to,
+		&h->references,
+	};
+
+	return head_keep(all, ARRAY_LEN(all), a);
+}
+
+enum err
+reader_message(struct reader *r, uint64_t message_id, unsigned want, struct arena *a,
+               struct message *out)
+{
+	struct stmt *s;
+	enum err e;
+
+	*out = (struct message){ 0 };
+	e = reader_one(r,
+	               "SELECT " MESSAGE_FIRST ", m.envelope, m.body, m.bodystructure,"
+	               " m.parts, m.fields FROM message m WHERE m.id = $1",
+	               VALUES(V_I(message_id)), &s);
+	if (e != OK)
+		return e;
+	first_read(s, 0, out);
+	forms_read(s, FIRST_COUNT, want, out);
+	e = message_keep(out, a);
+	db_end(&s);
+	return e;
+}

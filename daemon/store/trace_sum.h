@@ -1,0 +1,36 @@
+/* trace_sum.h - what the events of one message come to: its row in the delivery log.
+ *
+ * A summary starts from the row that is there already, if any (trace_sum_add looks when
+ * the first event comes that changes something), takes events, and is written once.
+ */
+#ifndef STORE_TRACE_SUM_H
+#define STORE_TRACE_SUM_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/macros.h"
+#include "store/db.h"
+#include "store/types.h"
+
+struct sum_rcpt {
+	struct link link;
+	struct trace_rcpt row;
+	bool is_dirty;
+};
+
+struct trace_sum {
+	struct arena *arena;
+	struct trace row;
+	struct str session_id;
+	struct link rcpts;
+	uint32_t own_verdict; /* of the message as a whole: refused before recipients */
+	bool is_loaded, is_dirty;
+};
+
+void trace_sum_init(struct trace_sum *sum, struct str id, struct arena *a);
+void trace_sum_add(struct trace_sum *sum, struct db *db, const struct trace_event *event);
+/* Inside a transaction; nothing where no event changed it. */
+MUSTUSE enum err trace_sum_write(struct db *db, struct trace_sum *sum);
+
+#endif
