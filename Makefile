@@ -188,19 +188,25 @@ format: ## clang-format over the tree
 
 # ---- installing ----
 
-# The manual page of the configuration is its schema.
-MAN5    := packaging/man/mailstead.yaml.5
+# Manual pages take their lists from the program itself: commands from its usage, keys from
+# the configuration's schema.
+MAN     := packaging/man/mailstead
 
-$(B)/mailstead.yaml.5: $(B)/mailstead $(MAN5).head $(MAN5).tail
-	@cp $(MAN5).head $@.new && $< check --schema=man >>$@.new && cat $(MAN5).tail >>$@.new
-	@mv $@.new $@
+$(B)/mailstead.1: $(B)/mailstead $(MAN).1.head $(MAN).1.tail packaging/man/commands.awk
+	@cp $(MAN).1.head $@.new
+	@$< help 2>&1 | awk -f packaging/man/commands.awk >>$@.new
+	@cat $(MAN).1.tail >>$@.new && mv $@.new $@
+
+$(B)/mailstead.yaml.5: $(B)/mailstead $(MAN).yaml.5.head $(MAN).yaml.5.tail
+	@cp $(MAN).yaml.5.head $@.new && $< check --schema=man >>$@.new
+	@cat $(MAN).yaml.5.tail >>$@.new && mv $@.new $@
 
 .PHONY: install deb rpm
-install: all $(B)/mailstead.yaml.5 ## into DESTDIR and PREFIX (/usr)
+install: all $(B)/mailstead.1 $(B)/mailstead.yaml.5 ## into DESTDIR and PREFIX (/usr)
 	@packaging/install.sh "$(DESTDIR)" "$(PREFIX)"
-deb: all $(B)/mailstead.yaml.5 ## build/mailstead_VERSION_ARCH.deb
+deb: all $(B)/mailstead.1 $(B)/mailstead.yaml.5 ## build/mailstead_VERSION_ARCH.deb
 	@packaging/make-deb.sh $(VERSION)
-rpm: all $(B)/mailstead.yaml.5 ## build/mailstead-VERSION-1.ARCH.rpm
+rpm: all $(B)/mailstead.1 $(B)/mailstead.yaml.5 ## build/mailstead-VERSION-1.ARCH.rpm
 	@packaging/make-rpm.sh $(VERSION)
 
 .PHONY: clean

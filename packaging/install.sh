@@ -27,7 +27,7 @@ unit=$dest$prefix/lib/systemd/system/mailstead.service
 mkdir -p "$(dirname "$unit")"
 sed "s|/usr/bin/|$prefix/bin/|" packaging/systemd/mailstead.service >"$unit"
 chmod 644 "$unit"
-put 644 packaging/man/mailstead.1 "$share/man/man1/mailstead.1"
+put 644 build/mailstead.1 "$share/man/man1/mailstead.1"
 put 644 build/mailstead.yaml.5 "$share/man/man5/mailstead.yaml.5"
 put 644 README.md "$share/doc/mailstead/README.md"
 put 644 LICENSE "$share/doc/mailstead/copyright"

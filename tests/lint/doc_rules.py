@@ -87,6 +87,21 @@ def events(tree):
                 yield table.path, n, f"{m[2]}: nobody sets {{{field}}}"
 
 
+def keys(tree):
+    """Each key and limit of the configuration is explained, and the example names each key."""
+    example = tree.files.get("etc/mailstead.yaml")
+    for path, macro in (("daemon/conf/keys.def", "KEY"), ("daemon/conf/limits.def", "LIMIT")):
+        table = tree.files.get(path)
+        for n, line in enumerate(table.lines if table else [], 1):
+            m = re.match(rf'{macro}\("?([\w.]+)"?,.*"([^"]*)"\)$', line)
+            if line.startswith(f"{macro}(") and (not m or len(m[2]) < 10 or m[2][-1] != "."):
+                yield path, n, "a key without help in whole sentences"
+            elif m and macro == "KEY" and example:
+                word = m[1].split(".")[0]
+                if not re.search(rf"^#? ?{word}:", example.text, re.M):
+                    yield path, n, f"etc/mailstead.yaml says nothing of {word}"
+
+
 def top(tree):
     """The top level is what architecture says, and nothing else."""
     allowed = {"daemon", "api", "webui", "etc", "packaging", "tests", "Makefile", "README.md",
@@ -96,4 +111,4 @@ def top(tree):
             yield name, 1, "does not belong at the top level"
 
 
-RULES = (readmes, citations, events, top)
+RULES = (readmes, citations, events, keys, top)
