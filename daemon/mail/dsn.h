@@ -1,6 +1,6 @@
 /* dsn.h - delivery status notifications: telling a sender what became of a message.
  *
- * Builds a whole message, header and body, as multipart/report (RFC 3462) with a part for
+ * Builds a whole message, header and body, as multipart/report (RFC 6522) with a part for
  * people, one for programs (RFC 3464) and the original message or its header. The caller
  * sends it with the null sender and never makes one for a message that had it.
  */

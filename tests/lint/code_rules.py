@@ -85,7 +85,8 @@ def peer_arrays(tree):
             continue
         for line, m in f.find(r"^[ \t]+char ((?:\w+\[[^\]]*\](?:, )?)+);"):
             for name in re.findall(r"(\w+)\[", m[1]):
-                if not re.search(rf"strbuf_(on|fixed)\(\(?(\w+(->|\.))?{name}\b", f.code):
+                if not re.search(rf"strbuf_(on|fixed)\(\(?(\w+(->|\.))?{name}\b|"
+                                 rf"addr_ip_text\([^;]*&{name}\b", f.code):
                     yield f.path, line, f"char {name}[]: put a strbuf over it"
 
 
