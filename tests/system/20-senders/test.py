@@ -83,11 +83,11 @@ def test_plus_alias_and_catch_all(world):
     arrived(world, "plus", ANN)
     arrived(world, "alias", ANN)
     arrived(world, "alias", BOB)
-    home.run("alias", "add", "@home.example", BOB)
+    home.run("alias", "add", "*@home.example", BOB)
     with home.smtp() as s:
         s.sendmail(PEER, ["whatever@home.example"], message(PEER, ANN, "catch all"))
     arrived(world, "catch all", BOB)
-    home.run("alias", "remove", "@home.example")
+    home.run("alias", "remove", "*@home.example")
 
 
 def refusal(world, sender, rcpt, user=None):
