@@ -99,7 +99,7 @@ set_deadline(struct relay_conn *c)
 	if (smtp_client_steps(c->client) == c->steps)
 		return;
 	c->steps = smtp_client_steps(c->client);
-	if (c->job) {
+	if (c->is_sent) {
 		int64_t left = c->job_until_ms - relay_mono(relay_of(c));
 
 		ms = left < ms ? left : ms;
@@ -536,6 +536,8 @@ begin_job(struct relay_conn *c)
 			store_queue_attempt(relay_of(c)->store, &op, on_counted, c);
 		return;
 	}
+	for (size_t i = 0; i < job->count; i++)
+		relay_tell_attempt(c, &job->rows[i]);
 	if (c->stream)
 		send_job(c);
 	else

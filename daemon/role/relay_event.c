@@ -6,6 +6,35 @@ enum {
 	WORDS_MAX = 1024,
 };
 
+/* The words of err.def are those of a server; these are a client's. */
+static const struct {
+	enum err cause;
+	const char *words;
+} causes[] = {
+	{ OK, "" },
+	{ ERR_TIMEOUT, "it did not answer in time" },
+	{ ERR_CLOSED, "it closed the connection" },
+	{ ERR_PROTOCOL, "it does not speak SMTP properly" },
+	{ ERR_CONNECT, "no connection" },
+	{ ERR_LOOP, "the domain's mail servers lead back to us" },
+	{ ERR_TOO_LARGE, "it takes no message of this size" },
+	{ ERR_NEED_SMTPUTF8,
+	  "an address or the header needs SMTPUTF8, which it does not offer" },
+	{ ERR_IO, "the stored message could not be read" },
+	{ ERR_CORRUPT, "the stored message is damaged" },
+	{ ERR_NOT_FOUND, "the stored message could not be found" },
+};
+
+static const char *
+cause_words(enum err cause)
+{
+	for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
+		if (causes[i].cause == cause)
+			return causes[i].words;
+	}
+	return err_get(cause)->text;
+}
+
 void
 relay_reply_format(const struct relay_row *row, struct strbuf *out)
 {
@@ -21,8 +50,7 @@ relay_reply_format(const struct relay_row *row, struct strbuf *out)
 		}
 		return;
 	}
-	if (row->cause != OK)
-		strbuf_add(out, str_from(err_get(row->cause)->text));
+	strbuf_add(out, str_from(cause_words(row->cause)));
 	if (row->text.n) {
 		strbuf_lit(out, ": ");
 		strbuf_add(out, row->text);
@@ -61,7 +89,8 @@ relay_tell_attempt(const struct relay_conn *c, const struct relay_row *row)
 	event_str(&e, "rcpt", row->item.rcpt);
 	event_i64(&e, "attempt", row->item.attempts);
 	event_i64(&e, "queue_id", (int64_t)row->item.id);
-	event_str(&e, "host", c->host);
+	if (c->stream)
+		event_str(&e, "host", c->host);
 	event_tell(&e);
 }
 

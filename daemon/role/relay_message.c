@@ -68,7 +68,6 @@ add_rcpts(struct relay_conn *c)
 		};
 		if (!ascii_check(item->rcpt))
 			m->is_utf8 = true;
-		relay_tell_attempt(c, &job->rows[i]);
 	}
 }
 
