@@ -9,6 +9,8 @@
 #include "store/crash.h"
 #include "store/server.h"
 
+#include <sys/stat.h>
+
 int role_store_main(struct role *r);
 
 struct store_role {
@@ -47,6 +49,7 @@ role_store_main(struct role *r)
 	enum err e;
 
 	crash_init();
+	(void)umask(077);
 	/* Rights are dropped before the first file is made: files belong to the service,
 	   and the committer's thread is born inside the sandbox. */
 	e = role_ready(r);

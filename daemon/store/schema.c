@@ -4,7 +4,6 @@
 
 /* clang-format off */
 static const char index_1[] =
-	"CREATE TABLE meta (name TEXT PRIMARY KEY, value $INT);"
 	/* who there is */
 	"CREATE TABLE domain (id $ID, name $TEXT, enabled $INT, created_ms $INT,"
 	" version $INT, UNIQUE (name));"
@@ -67,7 +66,6 @@ static const char index_1[] =
 	"CREATE TABLE journal (id $ID, at_ms $INT, events $BYTES);";
 
 static const char day_1[] =
-	"CREATE TABLE meta (name TEXT PRIMARY KEY, value $INT);"
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
 	" rcpt_count $INT, subject $TEXT, message_id $TEXT, ip $TEXT, login $TEXT,"
@@ -83,7 +81,8 @@ static const char day_1[] =
 	" PRIMARY KEY (owner, seq)) $CLUSTERED;";
 /* clang-format on */
 
-/* A step brings version i to i + 1. Never change one that has been released. */
+/* Before the first step there is the table meta, with the version in it.
+   A step brings version i to i + 1. Never change one that has been released. */
 static const char *const index_steps[] = { index_1 };
 static const char *const day_steps[] = { day_1 };
 
@@ -91,21 +90,18 @@ static enum err
 version_of(struct db *db, int64_t *version_out)
 {
 	struct stmt *s;
-	enum err e = db_one(db, "SELECT count(*) FROM meta WHERE name = 'schema'",
-	                    NO_VALUES, &s);
+	enum err e = db_define(db, "CREATE TABLE IF NOT EXISTS meta"
+	                           " (name TEXT PRIMARY KEY, value $INT)");
 
 	*version_out = 0;
-	/* Without the table the statement cannot be prepared: a new file. */
-	if (e == ERR_INTERNAL)
-		return OK;
-	if (e != OK)
-		return e;
-	db_end(&s);
-	e = db_one(db, "SELECT value FROM meta WHERE name = 'schema'", NO_VALUES, &s);
 	if (e == OK)
-		*version_out = db_i64(s, 0);
+		e = db_one(db, "SELECT value FROM meta WHERE name = 'schema'", NO_VALUES,
+		           &s);
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? OK : e; /* a new file */
+	*version_out = db_i64(s, 0);
 	db_end(&s);
-	return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+	return OK;
 }
 
 static enum err

@@ -1,0 +1,349 @@
+#include "store/body.h"
+
+#include "base/ids.h"
+#include "base/strbuf.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store/rig.h"
+
+#include <stdio.h>
+
+static const struct str hello = STR_INIT("Return-Path: <bob@example.net>\r\n"
+                                         "From: Bob <bob@example.net>\r\n"
+                                         "To: ann@example.org\r\n"
+                                         "Subject: Hello\r\n"
+                                         "Message-ID: <1@example.net>\r\n"
+                                         "\r\n"
+                                         "How are you?\r\n");
+
+static struct mailbox_info
+inbox_of(struct rig *r, uint64_t account_id)
+{
+	struct mailbox_info m = { 0 };
+
+	(void)CHECK_ERR_EQ(
+		reader_mailbox(r->reader, account_id, STR("inbox"), r->arena, &m), OK,
+		"INBOX is there");
+	return m;
+}
+
+static void
+check_body(struct rig *r, uint64_t message_id, struct str want, const char *what)
+{
+	struct message m;
+	struct body *body;
+
+	if (!CHECK_ERR_EQ(reader_message(r->reader, message_id, WANT_REF, r->arena, &m),
+	                  OK, what) ||
+	    !CHECK_ERR_EQ(body_open(r->bodies, &m.ref, &body), OK, what))
+		return;
+	CHECK_STR_EQ(body_bytes(body), want, what);
+	body_close(&body);
+}
+
+static void
+test_deliver(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	struct mailbox_info m;
+	struct entry entry;
+	struct message message;
+	uint64_t ann;
+	size_t n;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	m = inbox_of(&r, ann);
+	CHECK_U64_EQ(m.exists, 0, "empty");
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &answer), OK, "accepted");
+	CHECK_U64_EQ(answer.results_count, 1, "one result");
+	CHECK_U64_EQ(answer.results[0].uid, 1, "first uid");
+	CHECK_U64_EQ(answer.results[0].uidvalidity, m.uidvalidity, "uidvalidity");
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &answer), OK, "again");
+	CHECK_U64_EQ(answer.results[0].uid, 2, "second uid");
+	m = inbox_of(&r, ann);
+	CHECK_U64_EQ(m.exists, 2, "exists");
+	CHECK_U64_EQ(m.unseen, 2, "unseen");
+	CHECK_U64_EQ(m.uidnext, 3, "uidnext");
+	CHECK_U64_EQ(m.highestmodseq, 3, "modseq");
+	CHECK_U64_EQ(m.size_bytes, 2 * hello.n, "size");
+	CHECK_ERR_EQ(reader_entries(r.reader, m.id, 2, UINT32_MAX, 0, &entry, 1, &n), OK,
+	             "entries");
+	CHECK_U64_EQ(n, 1, "one entry");
+	CHECK_U64_EQ(entry.uid, 2, "entry uid");
+	CHECK_U64_EQ(entry.size, hello.n, "entry size");
+	check_body(&r, entry.message_id, hello, "body");
+	CHECK_ERR_EQ(reader_message(r.reader, entry.message_id,
+	                            WANT_FIELDS | WANT_ENVELOPE, r.arena, &message),
+	             OK, "head");
+	CHECK_STR_EQ(message.head.subject, STR("Hello"), "subject");
+	CHECK_STR_EQ(message.head.message_id, STR("<1@example.net>"), "message id");
+	CHECK_TRUE(str_starts(message.head.envelope, STR("(")), "envelope");
+	rig_close(&r);
+}
+
+static void
+test_bodies(void)
+{
+	static const size_t sizes[] = { 1,
+		                        255,
+		                        4096,
+		                        BODY_MEMORY_BYTES - 1,
+		                        BODY_MEMORY_BYTES,
+		                        BODY_MEMORY_BYTES + 1,
+		                        1 << 20,
+		                        5 << 20 };
+	struct rig r;
+	struct strbuf big = strbuf_heap(8 << 20);
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		for (int noisy = 0; noisy < 2; noisy++) {
+			struct answer_accept answer;
+			char what[64];
+
+			(void)snprintf(what, sizeof(what), "%zu bytes, noisy %d",
+			               sizes[i], noisy);
+			strbuf_clear(&big);
+			while (big.n < sizes[i]) {
+				uint64_t x = random_u64();
+				struct str line = STR("a line that comes again\r\n");
+
+				if (noisy)
+					line = str_make(&x, sizeof(x));
+				strbuf_add(&big, str_first(line, sizes[i] - big.n));
+			}
+			if (!CHECK_ERR_EQ(rig_deliver(&r, ann, strbuf_str(&big), &answer),
+			                  OK, what))
+				continue;
+			CHECK_TRUE((r.body.ref.codec == CODEC_NONE) ==
+			                   (noisy || sizes[i] < 256),
+			           what);
+			check_body(&r, answer.message_id, strbuf_str(&big), what);
+		}
+	}
+	strbuf_release(&big);
+	rig_close(&r);
+}
+
+static void
+test_too_large(void)
+{
+	struct rig r;
+	struct body_writer *w;
+
+	rig_open(&r);
+	w = body_writer_new(r.bodies, 10);
+	CHECK_ERR_EQ(body_write(w, STR("0123456789")), OK, "just so");
+	CHECK_ERR_EQ(body_write(w, STR("x")), ERR_TOO_LARGE, "one more");
+	CHECK_ERR_EQ(body_write(w, STR("")), ERR_TOO_LARGE, "sticky");
+	body_writer_free(&w);
+	rig_close(&r);
+}
+
+static enum err
+set_flags(struct rig *r, uint64_t account, uint64_t mailbox, uint32_t uid, uint32_t mode,
+          uint64_t flags, struct str keyword, struct answer_flags *answer)
+{
+	struct uid_range range = { uid, uid };
+	struct op_flags op = { .account_id = account,
+		               .mailbox_id = mailbox,
+		               .uids = &range,
+		               .uids_count = 1,
+		               .mode = mode,
+		               .flags = flags,
+		               .keywords = &keyword,
+		               .keywords_count = keyword.n > 0 };
+
+	return rig_flags(r, &op, answer);
+}
+
+static void
+test_flags(void)
+{
+	struct rig r;
+	struct answer_accept accepted;
+	struct answer_flags answer;
+	struct mailbox_info m;
+	struct keyword *keywords;
+	size_t n;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "one");
+	m = inbox_of(&r, ann);
+	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, FLAG_SEEN, STR(""), &answer),
+	             OK, "seen");
+	CHECK_U64_EQ(answer.rows_count, 1, "rows");
+	CHECK_U64_EQ(answer.rows[0].flags, FLAG_SEEN, "flags");
+	CHECK_U64_EQ(answer.rows[0].modseq, 3, "modseq");
+	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, FLAG_SEEN, STR(""), &answer),
+	             OK, "seen again");
+	CHECK_U64_EQ(answer.highestmodseq, 3, "nothing changed, no modseq");
+	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, 0, STR("$Work"), &answer), OK,
+	             "keyword");
+	CHECK_TRUE(answer.has_new_keywords, "it is new");
+	CHECK_U64_EQ(answer.rows[0].flags, FLAG_SEEN | 1 << 8, "its bit");
+	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_REPLACE, FLAG_DELETED,
+	                       STR("$work"), &answer),
+	             OK, "replace");
+	CHECK_U64_EQ(answer.rows[0].flags, FLAG_DELETED | 1 << 8, "replaced");
+	CHECK_TRUE(!answer.has_new_keywords, "known without case");
+	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_REMOVE, 0, STR("nobody"), &answer),
+	             OK, "remove unknown");
+	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, 0, STR("a b"), &answer),
+	             ERR_INVALID, "no keyword");
+	CHECK_ERR_EQ(
+		set_flags(&r, ann + 1, m.id, 1, FLAGS_ADD, FLAG_SEEN, STR(""), &answer),
+		ERR_NOT_FOUND, "somebody else's mailbox");
+	CHECK_ERR_EQ(reader_keywords(r.reader, m.id, r.arena, &keywords, &n), OK,
+	             "names");
+	CHECK_U64_EQ(n, 1, "one name");
+	CHECK_STR_EQ(keywords[0].name, STR("$Work"), "as first written");
+	m = inbox_of(&r, ann);
+	CHECK_U64_EQ(m.unseen, 1, "replace took \\Seen away");
+	CHECK_U64_EQ(m.deleted, 1, "deleted");
+	rig_close(&r);
+}
+
+static void
+test_move_and_expunge(void)
+{
+	struct rig r;
+	struct answer_accept accepted;
+	struct answer_flags flags;
+	struct answer_copy copied;
+	struct answer_expunge expunged;
+	struct mailbox_info inbox, trash;
+	struct uid_range range = { 2, 3 };
+	struct op_copy copy = { .uids = &range, .uids_count = 1 };
+	struct op_expunge expunge = { 0 };
+	struct account account;
+	uint32_t uids[4];
+	size_t n;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	for (int i = 0; i < 4; i++)
+		CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "deliver");
+	inbox = inbox_of(&r, ann);
+	CHECK_ERR_EQ(reader_mailbox(r.reader, ann, STR("Trash"), r.arena, &trash), OK,
+	             "Trash");
+	CHECK_U64_EQ(trash.special_use, USE_TRASH, "its use");
+	CHECK_TRUE(trash.subscribed, "subscribed");
+	CHECK_ERR_EQ(set_flags(&r, ann, inbox.id, 2, FLAGS_ADD, FLAG_SEEN, STR("later"),
+	                       &flags),
+	             OK, "flag");
+	copy.account_id = ann;
+	copy.mailbox_id = inbox.id;
+	copy.to_mailbox_id = trash.id;
+	copy.is_move = true;
+	CHECK_ERR_EQ(rig_copy(&r, &copy, &copied), OK, "move");
+	CHECK_U64_EQ(copied.from_uids_count, 2, "two");
+	CHECK_U64_EQ(copied.from_uids[1], 3, "source");
+	CHECK_U64_EQ(copied.to_uids[1], 2, "destination");
+	CHECK_U64_EQ(copied.uidvalidity, trash.uidvalidity, "uidvalidity");
+	CHECK_ERR_EQ(reader_uids(r.reader, inbox.id, 1, UINT32_MAX, uids, 4, &n), OK,
+	             "uids");
+	CHECK_U64_EQ(n, 2, "left");
+	CHECK_U64_EQ(uids[1], 4, "1 and 4");
+	CHECK_ERR_EQ(reader_expunged(r.reader, inbox.id, 0, uids, 4, &n), OK, "expunged");
+	CHECK_U64_EQ(n, 2, "2 and 3");
+	copy.is_move = false;
+	copy.mailbox_id = trash.id;
+	copy.to_mailbox_id = inbox.id;
+	range = (struct uid_range){ 1, UINT32_MAX };
+	CHECK_ERR_EQ(rig_copy(&r, &copy, &copied), OK, "copy back");
+	inbox = inbox_of(&r, ann);
+	CHECK_U64_EQ(inbox.exists, 4, "four again");
+	CHECK_U64_EQ(inbox.unseen, 3, "seen came along");
+	CHECK_U64_EQ(inbox.uidnext, 7, "no UID twice");
+	expunge.account_id = ann;
+	expunge.mailbox_id = trash.id;
+	CHECK_ERR_EQ(rig_expunge(&r, &expunge, &expunged), OK, "nothing deleted");
+	CHECK_U64_EQ(expunged.uids_count, 0, "none");
+	expunge.all_flags = true;
+	CHECK_ERR_EQ(rig_expunge(&r, &expunge, &expunged), OK, "all");
+	CHECK_U64_EQ(expunged.uids_count, 2, "both");
+	check_body(&r, accepted.message_id, hello, "others keep their body");
+	CHECK_ERR_EQ(reader_account_by_id(r.reader, ann, r.arena, &account), OK,
+	             "account");
+	CHECK_U64_EQ(account.message_count, 4, "messages");
+	CHECK_U64_EQ(account.used_bytes, 4 * hello.n, "bytes");
+	rig_close(&r);
+}
+
+static void
+test_quota(void)
+{
+	struct rig r;
+	struct op_account_update update = { .address = STR("ann@example.org"),
+		                            .fields = ACCOUNT_SET_QUOTA,
+		                            .quota_bytes = hello.n + 1 };
+	struct answer_accept accepted;
+	struct resolution resolution;
+	struct id trace = id_new("mtr_");
+	struct accept_rcpt rcpts[2] = { { .kind = RCPT_LOCAL,
+		                          .rcpt = STR("ann@example.org") },
+		                        { .kind = RCPT_REMOTE,
+		                          .rcpt = STR("x@y.example"),
+		                          .domain = STR("y.example") } };
+	struct op_accept op = { .direction = TRACE_IN,
+		                .expires_ms = INT64_C(1) << 60,
+		                .rcpts = rcpts,
+		                .rcpts_count = 2 };
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(rig_account_update(&r, &update, NULL), OK, "quota");
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "first fits");
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), ERR_QUOTA,
+	             "second does not");
+	CHECK_ERR_EQ(reader_resolve(r.reader, STR("ann@example.org"), hello.n, r.arena,
+	                            &resolution),
+	             ERR_QUOTA, "and RCPT knows");
+	CHECK_ERR_EQ(reader_resolve(r.reader, STR("ann+x@example.org"), 1, r.arena,
+	                            &resolution),
+	             OK, "a small one would fit");
+	rcpts[0].account_id = ann;
+	op.trace_id = id_str(&trace);
+	op.body = r.body;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &accepted), OK, "the other recipient is good");
+	CHECK_U64_EQ(accepted.results[0].error, ERR_QUOTA, "one is over");
+	CHECK_U64_EQ(accepted.results[1].error, OK, "one is queued");
+	CHECK_TRUE(accepted.results[1].queue_id > 0, "with a number");
+	op.all_or_none = true;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &accepted), ERR_QUOTA, "all or none");
+	rig_close(&r);
+}
+
+static void
+test_restart(void)
+{
+	struct rig r;
+	struct answer_accept accepted;
+	struct mailbox_info m;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "before");
+	rig_stop_store(&r);
+	rig_start_store(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "after, same segment");
+	CHECK_U64_EQ(accepted.results[0].uid, 2, "next uid");
+	m = inbox_of(&r, ann);
+	CHECK_U64_EQ(m.exists, 2, "two");
+	check_body(&r, accepted.message_id, hello, "body");
+	rig_close(&r);
+}
+
+SUITE(store_mail, { "deliver", test_deliver }, { "bodies of all sizes", test_bodies },
+      { "too large", test_too_large }, { "flags", test_flags },
+      { "move and expunge", test_move_and_expunge }, { "quota", test_quota },
+      { "restart", test_restart });
