@@ -40,6 +40,7 @@ run    ca-certificates      ca-certificates             -
 run    openssl              openssl                     openssl
 run    curl                 curl                        curl
 run    swaks                swaks                       swaks
+run    libnet-ssleay-perl   perl-Net-SSLeay             -
 check  libcunit1-dev        CUnit-devel                 -
 check  clang                clang                       clang
 check  libclang-rt-dev      compiler-rt                 -
