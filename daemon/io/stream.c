@@ -723,9 +723,11 @@ open_step(struct stream *s, unsigned events)
 		flush(s);
 	if (!is_live(s) || !(events & WATCH_READ) || s->state != OPEN)
 		return;
+	/* Most owners that want nothing now will in a moment, before anything arrives: the
+	   system calls of looking away are spent only when something does. */
 	if (wants_input(s))
 		read_turn(s);
-	if (is_live(s) && s->state == OPEN && !wants_input(s))
+	else
 		disarm(s, WATCH_READ);
 }
 
