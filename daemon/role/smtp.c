@@ -74,8 +74,9 @@ set_limits(struct smtp_role *me)
 {
 	const struct conf_limits *l = &me->role->conf->limits;
 
+	/* The kernel may hand all connections of one address to one process. */
 	limiter_set(me->limiter, (size_t)role_share(me->role, l->smtp_connections),
-	            (size_t)role_share(me->role, l->smtp_connections_ip));
+	            (size_t)l->smtp_connections_ip);
 }
 
 static void
