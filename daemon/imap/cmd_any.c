@@ -50,8 +50,9 @@ IMAP_START(imap_cmd_id)
 		if (!imap_args_open(args))
 			return imap_bad_args(s, args);
 		while (!imap_args_at(args, ')')) {
-			if ((n > 0 && !imap_args_space(args)) || !imap_args_string(args, &field) ||
-			    !imap_args_space(args) || !imap_args_nstring(args, &value))
+			if ((n > 0 && !imap_args_space(args)) ||
+			    !imap_args_string(args, &field) || !imap_args_space(args) ||
+			    !imap_args_nstring(args, &value))
 				return imap_bad_args(s, args);
 			if (++n > ID_FIELDS_MAX)
 				return imap_bad(s, STR("Too many fields"));

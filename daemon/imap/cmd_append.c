@@ -18,9 +18,9 @@ struct append {
 	enum append_at at;
 	struct imap_append message;
 	struct imap_copied copied;
-	unsigned n;          /* messages complete */
-	enum err error;      /* OK: nothing failed so far */
-	const char *wrong;   /* a syntax error */
+	unsigned n;        /* messages complete */
+	enum err error;    /* OK: nothing failed so far */
+	const char *wrong; /* a syntax error */
 };
 
 static const struct str none;

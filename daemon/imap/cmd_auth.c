@@ -104,7 +104,8 @@ static IMAP_REPLY(respond_plain)
 	authzid = str_first(line, first);
 	rest = str_from_offset(line, first + 1);
 	second = str_find(rest, '\0');
-	if (second == SIZE_MAX || str_find(str_from_offset(rest, second + 1), '\0') != SIZE_MAX)
+	if (second == SIZE_MAX ||
+	    str_find(str_from_offset(rest, second + 1), '\0') != SIZE_MAX)
 		return imap_bad(s, STR("Malformed response"));
 	user = str_first(rest, second);
 	/* Nobody may act for somebody else. */

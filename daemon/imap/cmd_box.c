@@ -214,7 +214,8 @@ IMAP_START(imap_cmd_status)
 	enum err bad_name;
 
 	(void)out;
-	if (!imap_args_space(args) || !imap_args_mailbox(args, &status->name, &bad_name) ||
+	if (!imap_args_space(args) ||
+	    !imap_args_mailbox(args, &status->name, &bad_name) ||
 	    !imap_args_space(args) || !imap_take_status_items(args, &status->items) ||
 	    !imap_args_end(args))
 		return imap_bad_args(s, args);

@@ -21,7 +21,8 @@ start_copy(struct imap_session *s, struct imap_args *args, bool is_move)
 	enum err bad_name;
 
 	copy->is_move = is_move;
-	if (!imap_args_space(args) || !imap_take_messages(s, args, s->is_uid, &copy->uids) ||
+	if (!imap_args_space(args) ||
+	    !imap_take_messages(s, args, s->is_uid, &copy->uids) ||
 	    !imap_args_space(args) || !imap_args_mailbox(args, &copy->name, &bad_name) ||
 	    !imap_args_end(args))
 		return imap_bad_args(s, args);
@@ -30,8 +31,8 @@ start_copy(struct imap_session *s, struct imap_args *args, bool is_move)
 	if (copy->uids.n == 0)
 		return imap_ok(s, none, none);
 	s->job = copy;
-	s->ops->copy(s->ops_arg, copy->uids.ranges, copy->uids.n, copy->name, is_move, s->arena,
-	             &copy->copied);
+	s->ops->copy(s->ops_arg, copy->uids.ranges, copy->uids.n, copy->name, is_move,
+	             s->arena, &copy->copied);
 	return STEP_WAIT;
 }
 

@@ -260,7 +260,8 @@ IMAP_START(imap_cmd_fetch)
 	struct fetch *fetch = ARENA_NEW(s->arena, struct fetch);
 
 	(void)out;
-	if (!imap_args_space(args) || !imap_take_messages(s, args, s->is_uid, &fetch->uids) ||
+	if (!imap_args_space(args) ||
+	    !imap_take_messages(s, args, s->is_uid, &fetch->uids) ||
 	    !imap_args_space(args) || !take_items(args, fetch) || !imap_args_end(args))
 		return imap_bad_args(s, args);
 	/* UID FETCH answers with UIDs, asked or not (RFC 3501 6.4.8). */
@@ -303,6 +304,11 @@ write_section(struct imap_session *s, struct fetch *fetch, const struct item *it
 		return true;
 	}
 	if (!imap_section_find(&item->section, row->body, parts, &s->scratch, &bytes)) {
+		strbuf_lit(out, "NIL");
+		return true;
+	}
+	if (s->scratch.overflow) {
+		fetch->is_unreadable = true;
 		strbuf_lit(out, "NIL");
 		return true;
 	}
@@ -444,7 +450,8 @@ imap_fetch_bytes(struct imap_session *s, struct str bytes, struct strbuf *out)
 static enum imap_step
 ask_piece(struct imap_session *s, struct fetch *fetch)
 {
-	size_t n = fetch->piece_left < PIECE_BYTES ? (size_t)fetch->piece_left : PIECE_BYTES;
+	size_t n =
+		fetch->piece_left < PIECE_BYTES ? (size_t)fetch->piece_left : PIECE_BYTES;
 
 	fetch->step = FETCH_PIECE;
 	fetch->piece_end = fetch->piece_left - n;
@@ -461,14 +468,15 @@ end_rows(struct imap_session *s, struct fetch *fetch)
 
 	if (unseen.n > 0 && fetch->step != FETCH_SEEN) {
 		fetch->step = FETCH_SEEN;
-		s->ops->store(s->ops_arg, unseen.ranges, unseen.n, FLAGS_ADD, &seen, s->arena,
-		              &fetch->box);
+		s->ops->store(s->ops_arg, unseen.ranges, unseen.n, FLAGS_ADD, &seen,
+		              s->arena, &fetch->box);
 		return STEP_WAIT;
 	}
 	if (fetch->is_unreadable)
 		return imap_no(s, STR("SERVERBUG"), STR("A message could not be read"));
 	if (fetch->missing > 0)
-		return imap_ok(s, STR("EXPUNGEISSUED"), STR("Some of the messages are gone"));
+		return imap_ok(s, STR("EXPUNGEISSUED"),
+		               STR("Some of the messages are gone"));
 	return imap_ok(s, none, none);
 }
 

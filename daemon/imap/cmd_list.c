@@ -76,7 +76,8 @@ take_options(struct imap_args *args, const struct option *table, struct list *li
 			return imap_args_fail(args, "Unknown LIST option");
 		list->options |= o->bit;
 		if (o->bit == RETURN_STATUS &&
-		    (!imap_args_space(args) || !imap_take_status_items(args, &list->status_items)))
+		    (!imap_args_space(args) ||
+		     !imap_take_status_items(args, &list->status_items)))
 			return false;
 		if (!imap_args_at(args, ')') && !imap_args_space(args))
 			return false;
@@ -149,7 +150,8 @@ take_return(struct imap_args *args, struct list *list)
 }
 
 static enum imap_step
-start_list(struct imap_session *s, struct imap_args *args, bool is_lsub, struct strbuf *out)
+start_list(struct imap_session *s, struct imap_args *args, bool is_lsub,
+           struct strbuf *out)
 {
 	struct list *list = ARENA_NEW(s->arena, struct list);
 	struct str reference;
@@ -231,21 +233,25 @@ attribute(struct strbuf *out, struct str word, bool *is_first)
 }
 
 static void
-write_attributes(const struct list *list, const struct imap_node *node, struct strbuf *out)
+write_attributes(const struct list *list, const struct imap_node *node,
+                 struct strbuf *out)
 {
 	bool is_first = true;
-	bool is_subscribed_shown = list->options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED);
+	bool is_subscribed_shown =
+		list->options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED);
 
 	strbuf_byte(out, '(');
 	if (!node->exists)
-		attribute(out, list->is_extended ? STR("\\NonExistent") : STR("\\Noselect"),
+		attribute(out,
+		          list->is_extended ? STR("\\NonExistent") : STR("\\Noselect"),
 		          &is_first);
 	attribute(out, node->has_children ? STR("\\HasChildren") : STR("\\HasNoChildren"),
 	          &is_first);
 	if (is_subscribed_shown && node->is_subscribed)
 		attribute(out, STR("\\Subscribed"), &is_first);
 	if (node->exists && node->info->special_use != USE_NONE)
-		attribute(out, str_from(special_use_name(node->info->special_use)), &is_first);
+		attribute(out, str_from(special_use_name(node->info->special_use)),
+		          &is_first);
 	strbuf_byte(out, ')');
 }
 

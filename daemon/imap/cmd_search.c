@@ -72,7 +72,8 @@ take_returns(struct imap_args *args, unsigned *returns_out)
 
 		if (!imap_args_atom(args, &word))
 			return false;
-		while (i < ARRAY_LEN(return_options) && !str_eq_icase(return_options[i].word, word))
+		while (i < ARRAY_LEN(return_options) &&
+		       !str_eq_icase(return_options[i].word, word))
 			i++;
 		if (i == ARRAY_LEN(return_options))
 			return imap_args_fail(args, "Unknown RETURN option");
@@ -154,7 +155,8 @@ IMAP_ROW(imap_search_row)
 		break;
 	}
 	job->bytes += row->body.n;
-	job->is_stopped = ++job->rows >= slice->rows || job->bytes >= slice->bytes || !is_kept;
+	job->is_stopped =
+		++job->rows >= slice->rows || job->bytes >= slice->bytes || !is_kept;
 	return !job->is_stopped;
 }
 
@@ -162,7 +164,8 @@ IMAP_ROW(imap_search_row)
 
 /* UIDs as the numbers that SEARCH answers with. */
 static bool
-seqs_of(const struct imap_session *s, const struct imap_set *uids, struct imap_set *seqs_out)
+seqs_of(const struct imap_session *s, const struct imap_set *uids,
+        struct imap_set *seqs_out)
 {
 	struct imap_set_builder seqs;
 
@@ -199,7 +202,8 @@ collect(struct imap_session *s, struct search_job *job)
 		struct imap_set hits = imap_set_builder_set(&job->hits[i]);
 
 		if (hits.n > 0)
-			memcpy(all.ranges + all.n, hits.ranges, hits.n * sizeof(*hits.ranges));
+			memcpy(all.ranges + all.n, hits.ranges,
+			       hits.n * sizeof(*hits.ranges));
 		all.n += hits.n;
 	}
 	imap_set_resolve(&all, 0);
@@ -217,7 +221,8 @@ number(struct strbuf *out, struct str word, uint64_t n)
 }
 
 static void
-begin_esearch(const struct imap_session *s, const struct search_job *job, struct strbuf *out)
+begin_esearch(const struct imap_session *s, const struct search_job *job,
+              struct strbuf *out)
 {
 	const struct imap_set *found = &job->found;
 

@@ -72,7 +72,8 @@ IMAP_RESUME(imap_selected)
 	number(out, STR("* "), s->exists, STR(" EXISTS\r\n"));
 	number(out, STR("* "), s->recent_n, STR(" RECENT\r\n"));
 	if (box->unseen_seq > 0)
-		number(out, STR("* OK [UNSEEN "), box->unseen_seq, STR("] First unseen\r\n"));
+		number(out, STR("* OK [UNSEEN "), box->unseen_seq,
+		       STR("] First unseen\r\n"));
 	number(out, STR("* OK [UIDVALIDITY "), s->uid_validity, STR("] UIDs valid\r\n"));
 	number(out, STR("* OK [UIDNEXT "), s->uid_next, STR("] Predicted next UID\r\n"));
 	return imap_ok(s, s->is_readonly ? STR("READ-ONLY") : STR("READ-WRITE"), none);

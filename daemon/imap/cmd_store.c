@@ -83,15 +83,16 @@ IMAP_START(imap_cmd_store)
 	struct store *store = ARENA_NEW(s->arena, struct store);
 
 	(void)out;
-	if (!imap_args_space(args) || !imap_take_messages(s, args, s->is_uid, &store->uids) ||
+	if (!imap_args_space(args) ||
+	    !imap_take_messages(s, args, s->is_uid, &store->uids) ||
 	    !imap_args_space(args) || !take_mode(args, store) || !imap_args_space(args) ||
 	    !imap_args_flags(args, true, &store->flags) || !imap_args_end(args))
 		return imap_bad_args(s, args);
 	if (store->uids.n == 0)
 		return imap_ok(s, none, none);
 	s->job = store;
-	s->ops->store(s->ops_arg, store->uids.ranges, store->uids.n, store->mode, &store->flags,
-	              s->arena, &store->box);
+	s->ops->store(s->ops_arg, store->uids.ranges, store->uids.n, store->mode,
+	              &store->flags, s->arena, &store->box);
 	return STEP_WAIT;
 }
 
@@ -99,7 +100,8 @@ IMAP_START(imap_cmd_store)
 static void
 tell_keywords(struct imap_session *s, const struct store *store, struct strbuf *out)
 {
-	if (store->box.keywords && imap_keywords_set(s, store->box.keywords, store->box.keywords_n))
+	if (store->box.keywords &&
+	    imap_keywords_set(s, store->box.keywords, store->box.keywords_n))
 		imap_reply_known_flags(s, out);
 }
 
@@ -133,7 +135,8 @@ IMAP_RESUME(imap_stored)
 		return imap_error(s, answer);
 	s->own_modseq = store->box.info.highestmodseq;
 	if (store->told < imap_set_count(&store->uids))
-		return imap_ok(s, STR("EXPUNGEISSUED"), STR("Some of the messages are gone"));
+		return imap_ok(s, STR("EXPUNGEISSUED"),
+		               STR("Some of the messages are gone"));
 	return imap_ok(s, none, none);
 }
 

@@ -33,7 +33,8 @@ imap_args_at_end(const struct imap_args *a)
 bool
 imap_args_space(struct imap_args *a)
 {
-	return str_skip_byte(&a->rest, ' ') || imap_args_fail(a, "Missing argument or space");
+	return str_skip_byte(&a->rest, ' ') ||
+	       imap_args_fail(a, "Missing argument or space");
 }
 
 bool
@@ -140,7 +141,8 @@ static bool
 take_literal(struct imap_args *a, struct str *s_out)
 {
 	size_t end = str_find(a->rest, '}');
-	struct str digits = str_from_offset(str_first(a->rest, end == SIZE_MAX ? 0 : end), 1);
+	struct str digits =
+		str_from_offset(str_first(a->rest, end == SIZE_MAX ? 0 : end), 1);
 	uint64_t n;
 
 	if (digits.n > 0 && digits.p[digits.n - 1] == '+')
@@ -226,7 +228,8 @@ canonical(struct arena *arena, struct str name)
 	if (str_eq_icase(name, STR("INBOX")))
 		return STR("INBOX");
 	if (str_starts_icase(name, STR("INBOX/")) && !str_starts(name, STR("INBOX")))
-		return arena_printf(arena, "INBOX%.*s", STR_ARG(str_from_offset(name, 5)));
+		return arena_printf(arena, "INBOX%.*s",
+		                    STR_ARG(str_from_offset(name, 5)));
 	return name;
 }
 
@@ -261,8 +264,8 @@ imap_args_list_mailbox(struct imap_args *a, struct str *pattern_out)
 
 	if (imap_args_at(a, '"') || imap_args_at(a, '{'))
 		return imap_args_string(a, pattern_out);
-	while (n < a->rest.n && (is_atom_char(a->rest.p[n], true) || a->rest.p[n] == '%' ||
-	                         a->rest.p[n] == '*'))
+	while (n < a->rest.n && (is_atom_char(a->rest.p[n], true) ||
+	                         a->rest.p[n] == '%' || a->rest.p[n] == '*'))
 		n++;
 	if (n == 0)
 		return imap_args_fail(a, "Expected a mailbox pattern");
@@ -360,7 +363,8 @@ imap_args_date(struct imap_args *a, int64_t *day_out)
 
 	if (!imap_args_astring(a, &s))
 		return false;
-	return date_parse_imap_day(s, day_out) == OK || imap_args_fail(a, "Malformed date");
+	return date_parse_imap_day(s, day_out) == OK ||
+	       imap_args_fail(a, "Malformed date");
 }
 
 bool

@@ -63,7 +63,8 @@ MUSTUSE bool imap_args_mailbox(struct imap_args *a, struct str *name_out,
 MUSTUSE bool imap_args_list_mailbox(struct imap_args *a, struct str *pattern_out);
 /* "(\Seen word)"; is_bare: the parentheses may be missing (STORE). Unknown \Flags are an
    error, \Recent is left out; keywords without doubles. */
-MUSTUSE bool imap_args_flags(struct imap_args *a, bool is_bare, struct imap_flags *flags_out);
+MUSTUSE bool imap_args_flags(struct imap_args *a, bool is_bare,
+                             struct imap_flags *flags_out);
 /* "1-Feb-1994", quoted or not: days since 1970. */
 MUSTUSE bool imap_args_date(struct imap_args *a, int64_t *day_out);
 /* "\" 1-Feb-1994 12:00:00 +0100\"": Unix time. */

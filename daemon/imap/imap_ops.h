@@ -54,8 +54,9 @@ enum imap_want {
 /* One message. All of it is borrowed for the time of the call. */
 struct imap_row {
 	struct entry entry;
-	const struct message_head *head; /* the members that were wanted; NULL: none were */
-	struct str body;                 /* the whole message; p == NULL: cannot be read */
+	const struct message_head
+		*head;   /* the members that were wanted; NULL: none were */
+	struct str body; /* the whole message; p == NULL: cannot be read */
 };
 
 /* Where copied or appended messages went: from[i] became to[i]; from is not filled for
@@ -126,8 +127,9 @@ struct imap_ops {
 	/* --- changes: durable when answered */
 	/* The entries as they are afterwards come by imap_session_row (uid, flags and modseq
 	   only); what was changed has *modseq_out. */
-	void (*store)(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
-	              const struct imap_flags *flags, struct arena *a, struct imap_box *box_out);
+	void (*store)(void *arg, const struct uid_range *uids, size_t n,
+	              enum flags_mode mode, const struct imap_flags *flags,
+	              struct arena *a, struct imap_box *box_out);
 	/* ERR_NOT_FOUND: no such mailbox. All or nothing. */
 	void (*copy)(void *arg, const struct uid_range *uids, size_t n, struct str name,
 	             bool is_move, struct arena *a, struct imap_copied *copied_out);

@@ -40,17 +40,17 @@ enum imap_stage {
 
 /* What a handler says. */
 enum imap_step {
-	STEP_DONE,  /* finished: imap_ok, imap_no, imap_bad were called */
-	STEP_WAIT,  /* a question is out */
-	STEP_MORE,  /* the output is full: resume me with OK when it is empty */
-	STEP_REPLY, /* the next line goes to row->reply */
-	STEP_DATA,  /* the literal's bytes are a message */
-	STEP_SKIP,  /* the literal's bytes are dropped */
+	STEP_DONE,    /* finished: imap_ok, imap_no, imap_bad were called */
+	STEP_WAIT,    /* a question is out */
+	STEP_MORE,    /* the output is full: resume me with OK when it is empty */
+	STEP_REPLY,   /* the next line goes to row->reply */
+	STEP_DATA,    /* the literal's bytes are a message */
+	STEP_SKIP,    /* the literal's bytes are dropped */
 	STEP_LITERAL, /* the literal's bytes belong to the command */
-	STEP_LINE,  /* go on reading the command */
-	STEP_TLS,   /* tagged reply, then TLS */
-	STEP_CLOSE, /* tagged reply, then the end */
-	STEP_BREAK, /* the end, in the middle of a literal: without a word */
+	STEP_LINE,    /* go on reading the command */
+	STEP_TLS,     /* tagged reply, then TLS */
+	STEP_CLOSE,   /* tagged reply, then the end */
+	STEP_BREAK,   /* the end, in the middle of a literal: without a word */
 };
 
 /* How a command ends. */
@@ -115,7 +115,7 @@ struct imap_session {
 	bool is_uid;
 	bool is_nonsync; /* the last literal was announced with '+' */
 	uint64_t literal_left;
-	void *job; /* the handler's, in the arena */
+	void *job;             /* the handler's, in the arena */
 	struct strbuf scratch; /* heap; for what goes out after its length */
 	enum imap_result result;
 	struct str code, text;
@@ -136,7 +136,24 @@ struct imap_session {
 	struct arena *sync_arena;
 };
 
+enum {
+	IMAP_REPLY_MAX = 16 * 1024, /* bytes of a SASL response */
+};
+
 /* --- imap_session.c */
+/* Tag and name, as soon as the first line is there; *rest moves behind them. NULL, or the
+   words for BAD. */
+const char *imap_identify(struct imap_session *s, struct str *rest);
+/* Why the table does not let the command run now; NULL: it does. */
+const char *imap_refusal(const struct imap_session *s);
+/* What stands behind the command's name. */
+struct str imap_arguments(const struct imap_session *s);
+/* A whole command is there. */
+void imap_begin(struct imap_session *s, struct strbuf *out);
+void imap_take_step(struct imap_session *s, enum imap_step step, struct strbuf *out);
+/* The tagged reply, and all memory of the command back. */
+void imap_finish(struct imap_session *s, struct strbuf *out);
+enum imap_next imap_next_of(const struct imap_session *s);
 extern const struct imap_command imap_commands[];
 /* Leaves the mailbox: SELECTED -> AUTH. */
 void imap_session_leave(struct imap_session *s);
@@ -174,8 +191,10 @@ uint64_t imap_keyword_bit(const struct imap_session *s, struct str name);
 /* What has changed since the client was told last; then the command ends (or IDLE goes
    on). Returns what the dispatcher's steps are. */
 enum imap_step imap_sync_start(struct imap_session *s);
-enum imap_step imap_sync_resume(struct imap_session *s, enum err answer, struct strbuf *out);
-bool imap_sync_row(struct imap_session *s, const struct imap_row *row, struct strbuf *out);
+enum imap_step imap_sync_resume(struct imap_session *s, enum err answer,
+                                struct strbuf *out);
+bool imap_sync_row(struct imap_session *s, const struct imap_row *row,
+                   struct strbuf *out);
 void imap_sync_uid(struct imap_session *s, uint32_t uid);
 enum imap_step imap_load_start(struct imap_session *s);
 enum imap_step imap_load_resume(struct imap_session *s, enum err answer);
@@ -187,17 +206,18 @@ bool imap_is_recent(const struct imap_session *s, uint32_t uid);
 void imap_set_skip_to(struct imap_set *set, uint32_t last_uid);
 /* A message set argument made UIDs that are in the view: sequence numbers, or UIDs with
    is_uid. False: BAD was said (a number that no message has). */
-MUSTUSE bool imap_take_messages(struct imap_session *s, struct imap_args *args, bool is_uid,
-                                struct imap_set *uids_out);
+MUSTUSE bool imap_take_messages(struct imap_session *s, struct imap_args *args,
+                                bool is_uid, struct imap_set *uids_out);
 
 /* --- cmd_*.c */
-#define IMAP_START(name) \
-	enum imap_step name(struct imap_session *s, struct imap_args *args, struct strbuf *out)
-#define IMAP_RESUME(name) \
+#define IMAP_START(name)                                                                 \
+	enum imap_step name(struct imap_session *s, struct imap_args *args,              \
+	                    struct strbuf *out)
+#define IMAP_RESUME(name)                                                                \
 	enum imap_step name(struct imap_session *s, enum err answer, struct strbuf *out)
-#define IMAP_ROW(name) \
+#define IMAP_ROW(name)                                                                   \
 	bool name(struct imap_session *s, const struct imap_row *row, struct strbuf *out)
-#define IMAP_REPLY(name) \
+#define IMAP_REPLY(name)                                                                 \
 	enum imap_step name(struct imap_session *s, struct str line, struct strbuf *out)
 
 IMAP_START(imap_cmd_capability);
@@ -264,6 +284,7 @@ enum imap_status_item {
 	STATUS_DELETED = 1 << 6,
 };
 MUSTUSE bool imap_take_status_items(struct imap_args *args, unsigned *items_out);
-void imap_reply_status(const struct mailbox_info *info, unsigned items, struct strbuf *out);
+void imap_reply_status(const struct mailbox_info *info, unsigned items,
+                       struct strbuf *out);
 
 #endif

@@ -81,7 +81,8 @@ imap_error(struct imap_session *s, enum err e)
 enum imap_step
 imap_answer(struct imap_session *s, enum err e)
 {
-	return e == OK ? imap_ok(s, (struct str){ 0 }, (struct str){ 0 }) : imap_error(s, e);
+	return e == OK ? imap_ok(s, (struct str){ 0 }, (struct str){ 0 })
+	               : imap_error(s, e);
 }
 
 void
@@ -113,9 +114,9 @@ imap_reply_tagged(struct imap_session *s, struct strbuf *out)
 
 enum capability_when {
 	WHEN_ALWAYS,
-	WHEN_PLAIN,     /* TLS can still be started */
-	WHEN_LOGIN,     /* a login is possible now */
-	WHEN_NO_LOGIN,  /* only after TLS */
+	WHEN_PLAIN,    /* TLS can still be started */
+	WHEN_LOGIN,    /* a login is possible now */
+	WHEN_NO_LOGIN, /* only after TLS */
 	WHEN_LOGGED_IN,
 };
 
@@ -217,7 +218,8 @@ next_keyword(struct str *rest, unsigned *bit_out, struct str *name_out)
 }
 
 static void
-add_keywords(const struct imap_session *s, uint64_t flags, bool *is_first, struct strbuf *out)
+add_keywords(const struct imap_session *s, uint64_t flags, bool *is_first,
+             struct strbuf *out)
 {
 	struct str rest = strbuf_str(&s->keywords), name;
 	unsigned bit;

@@ -15,16 +15,16 @@ enum {
 
 enum key_kind {
 	KEY_ALL,
-	KEY_FLAGS,   /* all of `bits` are set */
+	KEY_FLAGS, /* all of `bits` are set */
 	KEY_RECENT,
 	KEY_SEQS,
 	KEY_UIDS,
 	KEY_LARGER,
 	KEY_SMALLER,
-	KEY_BEFORE,  /* internal date, days */
+	KEY_BEFORE, /* internal date, days */
 	KEY_ON,
 	KEY_SINCE,
-	KEY_OLDER,   /* internal date, seconds before now */
+	KEY_OLDER, /* internal date, seconds before now */
 	KEY_YOUNGER,
 	KEY_SENT_BEFORE,
 	KEY_SENT_ON,
@@ -142,7 +142,8 @@ take_text(struct parse *p, struct imap_key *key)
 		/* An empty subject is asked of the header: is there such a field? */
 		if (key->kind == KEY_SUBJECT && text.n == 0)
 			key->kind = KEY_HEADER;
-		p->program->levels |= 1U << (key->kind == KEY_SUBJECT ? LEVEL_FIELDS : LEVEL_BODY);
+		p->program->levels |=
+			1U << (key->kind == KEY_SUBJECT ? LEVEL_FIELDS : LEVEL_BODY);
 		if (key->kind == KEY_SUBJECT)
 			p->program->levels |= 1U << LEVEL_BODY;
 		return true;
@@ -186,7 +187,8 @@ take_argument(struct parse *p, const struct key_word *word, struct imap_key *key
 	case ARG_NUMBER:
 		if (!imap_args_u64(args, &number))
 			return false;
-		key->number = number > INT64_MAX / 1000 ? INT64_MAX / 1000 : (int64_t)number;
+		key->number =
+			number > INT64_MAX / 1000 ? INT64_MAX / 1000 : (int64_t)number;
 		return true;
 	case ARG_KEYWORD:
 		if (!imap_args_atom(args, &keyword))
@@ -266,7 +268,8 @@ take_first_of_or(struct parse *p, struct imap_key *key)
 	key->kind = KEY_OR;
 	if (++p->depth > IMAP_DEPTH_MAX)
 		return imap_args_fail(p->args, "Search keys nested too deeply");
-	if (!imap_args_space(p->args) || !take_key(p, &key->first) || !imap_args_space(p->args))
+	if (!imap_args_space(p->args) || !take_key(p, &key->first) ||
+	    !imap_args_space(p->args))
 		return false;
 	p->depth--;
 	return true;
@@ -295,7 +298,8 @@ take_key(struct parse *p, struct imap_key **key_out)
 		}
 		if (imap_args_at(args, '('))
 			return take_parentheses(p, key);
-		if (imap_args_at(args, '*') || (args->rest.n > 0 && byte_is_digit(args->rest.p[0])))
+		if (imap_args_at(args, '*') ||
+		    (args->rest.n > 0 && byte_is_digit(args->rest.p[0])))
 			return take_seqs(p, key);
 		return take_word_key(p, key);
 	}
@@ -308,12 +312,14 @@ limit_by(struct parse *p, const struct imap_key *key)
 	struct imap_program *program = p->program;
 	const struct imap_view *view = &p->s->view;
 
-	if (program->has_set || key->is_negated || key->kind < KEY_SEQS || key->kind > KEY_UIDS)
+	if (program->has_set || key->is_negated || key->kind < KEY_SEQS ||
+	    key->kind > KEY_UIDS)
 		return true;
 	program->has_set = true;
-	if (key->kind == KEY_SEQS
-	            ? imap_view_uids_of_seqs(view, &key->set, p->args->arena, &program->set)
-	            : imap_view_uids_of_uids(view, &key->set, p->args->arena, &program->set))
+	if (key->kind == KEY_SEQS ? imap_view_uids_of_seqs(view, &key->set,
+	                                                   p->args->arena, &program->set)
+	                          : imap_view_uids_of_uids(view, &key->set,
+	                                                   p->args->arena, &program->set))
 		return true;
 	return imap_args_fail(p->args, "Search program too large");
 }
@@ -332,8 +338,8 @@ take_list(struct parse *p, bool is_top, struct imap_key **first_out)
 }
 
 bool
-imap_program_parse(const struct imap_session *s, struct imap_args *args, struct str charset,
-                   struct imap_program *program_out)
+imap_program_parse(const struct imap_session *s, struct imap_args *args,
+                   struct str charset, struct imap_program *program_out)
 {
 	struct parse p = { s, args, program_out, 0 };
 

@@ -15,12 +15,7 @@
 struct imap_session;
 struct imap_key;
 
-enum imap_level {
-	LEVEL_ENTRY,
-	LEVEL_FIELDS,
-	LEVEL_BODY,
-	LEVEL_COUNT
-};
+enum imap_level { LEVEL_ENTRY, LEVEL_FIELDS, LEVEL_BODY, LEVEL_COUNT };
 
 enum imap_truth {
 	TRUTH_NO,
@@ -45,7 +40,7 @@ MUSTUSE bool imap_program_parse(const struct imap_session *s, struct imap_args *
 /* row->head has the prepared fields from LEVEL_FIELDS on, row->body is there from
    LEVEL_BODY on; there nothing stays unknown. */
 enum imap_truth imap_program_ask(const struct imap_session *s,
-                                 const struct imap_program *program, enum imap_level level,
-                                 const struct imap_row *row);
+                                 const struct imap_program *program,
+                                 enum imap_level level, const struct imap_row *row);
 
 #endif

@@ -118,7 +118,8 @@ static bool
 is_atom(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (!byte_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_' && s.p[i] != '.')
+		if (!byte_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_' &&
+		    s.p[i] != '.')
 			return false;
 	}
 	return s.n > 0;
@@ -173,27 +174,28 @@ part_of(const struct imap_section *section, struct str bytes)
 	if (section->first >= bytes.n)
 		return str_make(bytes.p, 0);
 	bytes = str_from_offset(bytes, (size_t)section->first);
-	return section->length < bytes.n ? str_first(bytes, (size_t)section->length) : bytes;
+	return section->length < bytes.n ? str_first(bytes, (size_t)section->length)
+	                                 : bytes;
 }
 
 bool
-imap_section_find(const struct imap_section *section, struct str message, struct str parts,
-                  struct strbuf *scratch, struct str *bytes_out)
+imap_section_find(const struct imap_section *section, struct str message,
+                  struct str parts, struct strbuf *scratch, struct str *bytes_out)
 {
 	struct span span = { 0, message.n };
 	enum mime_encoding encoding;
 
 	if (section->depth > 0 || section->kind != SECTION_BODY) {
-		if (part_table_find(parts, section->path, section->depth, section->kind, &span,
-		                    &encoding) != OK)
+		if (part_table_find(parts, section->path, section->depth, section->kind,
+		                    &span, &encoding) != OK)
 			return false;
 		/* The table comes from the database: a damaged one must not lead outside. */
 		if (span.at > message.n || span.n > message.n - span.at)
 			return false;
 	}
 	*bytes_out = str_make(message.p + span.at, span.n);
+	strbuf_clear(scratch);
 	if (section->fields != FIELDS_ALL) {
-		strbuf_clear(scratch);
 		header_copy_fields(*bytes_out, section->names, section->names_n,
 		                   section->fields == FIELDS_THESE, scratch);
 		*bytes_out = strbuf_str(scratch);

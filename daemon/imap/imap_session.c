@@ -12,11 +12,9 @@
 #include "imap/imap_priv.h"
 
 enum {
-	ARENA_BUDGET = 64 * 1024 * 1024, /* results over a whole mailbox; see imap_set.h */
 	TAG_MAX = 256,
-	REPLY_MAX = 16 * 1024, /* a SASL response */
 	USER_MAX = 512,
-	SCRATCH_MAX = 64 * 1024 * 1024, /* header fields of one message */
+	SCRATCH_MAX = 4 * 1024 * 1024, /* header fields of one message */
 };
 
 const struct imap_conf imap_conf_default = {
@@ -89,7 +87,11 @@ static const enum imap_next next_of[PHASE_COUNT] = {
 };
 /* clang-format on */
 
-static void take_step(struct imap_session *s, enum imap_step step, struct strbuf *out);
+enum imap_next
+imap_next_of(const struct imap_session *s)
+{
+	return next_of[s->phase];
+}
 
 /* --- a session's life */
 
@@ -103,7 +105,7 @@ imap_session_new(const struct imap_conf *conf, const struct imap_ops *ops, void 
 	s->ops = ops;
 	s->ops_arg = ops_arg;
 	s->is_secure = is_secure;
-	s->command = strbuf_heap((size_t)conf->command_max_bytes + REPLY_MAX);
+	s->command = strbuf_heap((size_t)conf->command_max_bytes + IMAP_REPLY_MAX);
 	s->user_bytes = strbuf_heap(USER_MAX);
 	s->keywords = strbuf_heap(0);
 	s->scratch = strbuf_heap(SCRATCH_MAX);
@@ -189,8 +191,8 @@ imap_session_bye(struct imap_session *s, struct str text, struct strbuf *out)
 
 /* --- the end of a command */
 
-static void
-finish(struct imap_session *s, struct strbuf *out)
+void
+imap_finish(struct imap_session *s, struct strbuf *out)
 {
 	bool is_closing = s->state == IMAP_STATE_LOGOUT;
 
@@ -210,11 +212,11 @@ run_done(struct imap_session *s, struct strbuf *out)
 	               !(s->cmd->flags & CMD_SILENT) && s->result != RESULT_BAD;
 
 	if (s->stage == STAGE_SYNC || s->stage == STAGE_SYNC_LOAD || !is_told) {
-		finish(s, out);
+		imap_finish(s, out);
 		return;
 	}
 	s->stage = STAGE_SYNC;
-	take_step(s, imap_sync_start(s), out);
+	imap_take_step(s, imap_sync_start(s), out);
 }
 
 /* Something changed, and IDLE has told it (or not): the client still idles, and what
@@ -241,12 +243,13 @@ is_idling(const struct imap_session *s)
 	return s->cmd && s->cmd->reply == imap_idle_reply && !s->job;
 }
 
-static void
-take_step(struct imap_session *s, enum imap_step step, struct strbuf *out)
+void
+imap_take_step(struct imap_session *s, enum imap_step step, struct strbuf *out)
 {
 	static const enum imap_phase phases[] = {
-		[STEP_WAIT] = PHASE_WAIT, [STEP_MORE] = PHASE_MORE, [STEP_REPLY] = PHASE_REPLY,
-		[STEP_DATA] = PHASE_DATA, [STEP_SKIP] = PHASE_SKIP, [STEP_LINE] = PHASE_LINE,
+		[STEP_WAIT] = PHASE_WAIT,   [STEP_MORE] = PHASE_MORE,
+		[STEP_REPLY] = PHASE_REPLY, [STEP_DATA] = PHASE_DATA,
+		[STEP_SKIP] = PHASE_SKIP,   [STEP_LINE] = PHASE_LINE,
 	};
 
 	switch (step) {
@@ -257,13 +260,13 @@ take_step(struct imap_session *s, enum imap_step step, struct strbuf *out)
 			run_done(s, out);
 		return;
 	case STEP_TLS:
-		finish(s, out);
+		imap_finish(s, out);
 		if (s->phase == PHASE_LINE)
 			s->phase = PHASE_TLS;
 		return;
 	case STEP_CLOSE:
 		s->state = IMAP_STATE_LOGOUT;
-		finish(s, out);
+		imap_finish(s, out);
 		return;
 	case STEP_BREAK:
 		forget_command(s);
@@ -280,7 +283,8 @@ take_step(struct imap_session *s, enum imap_step step, struct strbuf *out)
 static bool
 is_tag_char(char c)
 {
-	return (unsigned char)c > 0x20 && (unsigned char)c < 0x7f && !strchr("(){%*\"\\+", c);
+	return (unsigned char)c > 0x20 && (unsigned char)c < 0x7f &&
+	       !strchr("(){%*\"\\+", c);
 }
 
 static bool
@@ -321,8 +325,8 @@ take_word(struct str *rest)
 
 /* Tag and name, as soon as the first line is there. What is left of the line are the
    arguments, with the space before them. NULL: nothing is wrong; else the words for BAD. */
-static const char *
-identify(struct imap_session *s, struct str *rest)
+const char *
+imap_identify(struct imap_session *s, struct str *rest)
 {
 	struct str tag;
 
@@ -350,27 +354,29 @@ identify(struct imap_session *s, struct str *rest)
 }
 
 /* What the table can decide. NULL: go on. */
-static const char *
-refusal(const struct imap_session *s)
+const char *
+imap_refusal(const struct imap_session *s)
 {
 	if (s->cmd->states & (1U << s->state))
 		return NULL;
 	if (s->state == IMAP_STATE_NOT_AUTH)
 		return "Log in first";
 	if (s->state == IMAP_STATE_AUTH)
-		return s->cmd->states & ST_SEL ? "Select a mailbox first" : "Already logged in";
-	return s->cmd->states & ST_AUTH ? "Not while a mailbox is selected" : "Already logged in";
+		return s->cmd->states & ST_SEL ? "Select a mailbox first"
+		                               : "Already logged in";
+	return s->cmd->states & ST_AUTH ? "Not while a mailbox is selected"
+	                                : "Already logged in";
 }
 
-static struct str
-arguments(const struct imap_session *s)
+struct str
+imap_arguments(const struct imap_session *s)
 {
 	struct str rest = strbuf_str(&s->command);
 
 	/* APPEND has a job while it is still read: what came before was a message. */
 	if (s->job)
 		return rest;
-	/* identify() went this way before. */
+	/* imap_identify() went this way before. */
 	(void)take_word(&rest);
 	(void)str_skip_byte(&rest, ' ');
 	(void)take_word(&rest);
@@ -384,291 +390,41 @@ arguments(const struct imap_session *s)
 static void
 run(struct imap_session *s, struct strbuf *out)
 {
-	struct imap_args args = imap_args_make(arguments(s), s->arena);
+	struct imap_args args = imap_args_make(imap_arguments(s), s->arena);
 
 	s->stage = STAGE_RUN;
-	take_step(s, s->cmd->start(s, &args, out), out);
+	imap_take_step(s, s->cmd->start(s, &args, out), out);
 }
 
 /* A whole command is there. */
-static void
-begin(struct imap_session *s, struct strbuf *out)
+void
+imap_begin(struct imap_session *s, struct strbuf *out)
 {
 	struct str rest = strbuf_str(&s->command);
 	const char *wrong = NULL;
 
 	/* APPEND was identified at its first literal. */
 	if (!s->cmd)
-		wrong = identify(s, &rest);
+		wrong = imap_identify(s, &rest);
 	if (!wrong)
-		wrong = refusal(s);
+		wrong = imap_refusal(s);
 	if (wrong) {
 		(void)imap_bad(s, str_from(wrong));
-		finish(s, out);
+		imap_finish(s, out);
 		return;
 	}
 	if ((s->cmd->flags & CMD_WRITES) && s->is_readonly) {
-		(void)imap_no(s, STR("READ-ONLY"), STR("The mailbox was opened read-only"));
-		finish(s, out);
+		(void)imap_no(s, STR("READ-ONLY"),
+		              STR("The mailbox was opened read-only"));
+		imap_finish(s, out);
 		return;
 	}
 	if ((s->cmd->flags & CMD_MAP) && !s->has_map) {
 		s->stage = STAGE_LOAD;
-		take_step(s, imap_load_start(s), out);
+		imap_take_step(s, imap_load_start(s), out);
 		return;
 	}
 	run(s, out);
-}
-
-/* --- reading */
-
-static size_t
-command_max(const struct imap_session *s)
-{
-	return s->state == IMAP_STATE_NOT_AUTH ? s->conf->command_first_max_bytes
-	                                       : s->conf->command_max_bytes;
-}
-
-enum literal {
-	LITERAL_NONE,
-	LITERAL_SYNC,
-	LITERAL_NONSYNC,
-};
-
-/* Does the line end in "{123}" or "{123+}"? A number beyond all bounds becomes the
-   largest one. *text_out is the line without it. */
-static enum literal
-find_literal(struct str line, struct str *text_out, uint64_t *size_out)
-{
-	enum literal kind = LITERAL_SYNC;
-	size_t at = str_find_last(line, '{');
-	struct str digits;
-
-	if (line.n == 0 || line.p[line.n - 1] != '}' || at == SIZE_MAX)
-		return LITERAL_NONE;
-	digits = str_from_offset(str_first(line, line.n - 1), at + 1);
-	if (digits.n > 0 && digits.p[digits.n - 1] == '+') {
-		kind = LITERAL_NONSYNC;
-		digits.n--;
-	}
-	if (digits.n == 0)
-		return LITERAL_NONE;
-	for (size_t i = 0; i < digits.n; i++) {
-		if (!byte_is_digit(digits.p[i]))
-			return LITERAL_NONE;
-	}
-	if (!str_parse_u64(digits, size_out))
-		*size_out = UINT64_MAX;
-	*text_out = str_first(line, at);
-	return kind;
-}
-
-/* Nothing more can be read that would make sense: say so, and end. */
-static void
-refuse(struct imap_session *s, struct str text, bool is_tagged, struct strbuf *out)
-{
-	if (is_tagged && s->tag.n > 0) {
-		(void)imap_bad(s, text);
-		imap_reply_tagged(s, out);
-	}
-	if (s->cmd && (s->cmd->flags & CMD_MESSAGES))
-		s->ops->append_abort(s->ops_arg);
-	imap_session_bye(s, text, out);
-}
-
-/* A literal that is no message. */
-static void
-begin_literal(struct imap_session *s, uint64_t size, enum literal kind, struct strbuf *out)
-{
-	size_t max = command_max(s);
-	size_t left = max > s->command.n ? max - s->command.n : 0;
-
-	if (s->state == IMAP_STATE_NOT_AUTH && size > s->conf->literal_first_max_bytes) {
-		refuse(s, STR("Literal too large"), true, out);
-		return;
-	}
-	if (size > left && kind == LITERAL_NONSYNC) {
-		refuse(s, STR("Literal too large"), true, out);
-		return;
-	}
-	if (size > left) {
-		/* The client has not sent it, and will not (RFC 3501 7.5). */
-		(void)imap_bad(s, STR("Literal too large"));
-		finish(s, out);
-		return;
-	}
-	s->literal_left = size;
-	s->phase = size > 0 ? PHASE_LITERAL : PHASE_LINE;
-	strbuf_printf(&s->command, "{%llu}\r\n", (unsigned long long)size);
-	if (kind == LITERAL_SYNC)
-		strbuf_lit(out, "+ Ready for the literal\r\n");
-}
-
-/* The line so far is in s->command, but for the announcement of the literal. */
-static void
-announced(struct imap_session *s, uint64_t size, enum literal kind, struct strbuf *out)
-{
-	struct str rest = strbuf_str(&s->command);
-	struct imap_args args;
-	enum imap_step step;
-	const char *wrong = NULL;
-
-	s->is_nonsync = kind == LITERAL_NONSYNC;
-	if (!s->cmd) {
-		wrong = identify(s, &rest);
-		if (!wrong)
-			wrong = refusal(s);
-		if (wrong && kind == LITERAL_SYNC) {
-			(void)imap_bad(s, str_from(wrong));
-			finish(s, out);
-			return;
-		}
-	}
-	if (!wrong && (s->cmd->flags & CMD_MESSAGES)) {
-		args = imap_args_make(arguments(s), s->arena);
-		step = imap_append_literal(s, &args, size, out);
-		if (step != STEP_LITERAL) {
-			take_step(s, step, out);
-			return;
-		}
-	}
-	begin_literal(s, size, kind, out);
-}
-
-/* One line of a command. */
-static void
-take_line(struct imap_session *s, struct str line, struct strbuf *out)
-{
-	struct str text = line;
-	uint64_t size = 0;
-	enum literal kind = find_literal(line, &text, &size);
-
-	if (!s->arena)
-		s->arena = arena_new(ARENA_BUDGET);
-	if (s->command.n + line.n > command_max(s)) {
-		refuse(s, STR("Command too long"), true, out);
-		return;
-	}
-	if (kind == LITERAL_NONE) {
-		strbuf_add(&s->command, line);
-		begin(s, out);
-		return;
-	}
-	strbuf_add(&s->command, text);
-	announced(s, size, kind, out);
-}
-
-static bool
-feed_line(struct imap_session *s, struct str in, size_t *used_out, struct strbuf *out)
-{
-	size_t max = command_max(s);
-	struct str line;
-	enum line_result result;
-
-	result = line_next(&s->line, in, max, &line, used_out);
-	switch (result) {
-	case LINE_MORE:
-		return false;
-	case LINE_OK:
-		take_line(s, line, out);
-		return true;
-	case LINE_LONG:
-		refuse(s, STR("Command too long"), false, out);
-		return true;
-	case LINE_BARE_LF:
-	case LINE_BARE_CR:
-		refuse(s, STR("Lines must end in CRLF"), false, out);
-		return true;
-	case LINE_NUL:
-		refuse(s, STR("NUL bytes are not allowed"), false, out);
-		return true;
-	}
-	PANIC("no such result");
-}
-
-static size_t
-take_of_literal(struct imap_session *s, struct str in)
-{
-	size_t n = in.n;
-
-	if (n > s->literal_left)
-		n = (size_t)s->literal_left;
-	s->literal_left -= n;
-	return n;
-}
-
-static bool
-feed_literal(struct imap_session *s, struct str in, size_t *used_out, struct strbuf *out)
-{
-	(void)out;
-	*used_out = take_of_literal(s, in);
-	strbuf_add(&s->command, str_first(in, *used_out));
-	if (s->literal_left == 0)
-		s->phase = PHASE_LINE;
-	return s->literal_left == 0;
-}
-
-static bool
-feed_data(struct imap_session *s, struct str in, size_t *used_out, struct strbuf *out)
-{
-	*used_out = take_of_literal(s, in);
-	if (*used_out > 0)
-		s->ops->append_data(s->ops_arg, str_first(in, *used_out));
-	if (s->literal_left > 0)
-		return false;
-	take_step(s, imap_append_ended(s), out);
-	return true;
-}
-
-static bool
-feed_skip(struct imap_session *s, struct str in, size_t *used_out, struct strbuf *out)
-{
-	(void)out;
-	*used_out = take_of_literal(s, in);
-	if (s->literal_left == 0)
-		s->phase = PHASE_LINE;
-	return s->literal_left == 0;
-}
-
-static bool
-feed_reply(struct imap_session *s, struct str in, size_t *used_out, struct strbuf *out)
-{
-	struct str line;
-	enum line_result result = line_next(&s->line, in, REPLY_MAX, &line, used_out);
-
-	if (result == LINE_MORE)
-		return false;
-	if (result != LINE_OK) {
-		refuse(s, STR("Malformed line"), true, out);
-		return true;
-	}
-	take_step(s, s->cmd->reply(s, line, out), out);
-	return true;
-}
-
-typedef bool feed_fn(struct imap_session *s, struct str in, size_t *used_out,
-                     struct strbuf *out);
-static feed_fn *const feeders[PHASE_COUNT] = {
-	[PHASE_LINE] = feed_line, [PHASE_LITERAL] = feed_literal, [PHASE_DATA] = feed_data,
-	[PHASE_SKIP] = feed_skip, [PHASE_REPLY] = feed_reply,
-};
-
-enum imap_next
-imap_session_input(struct imap_session *s, struct str in, size_t *used_out,
-                   struct strbuf *out)
-{
-	bool goes_on = true;
-
-	*used_out = 0;
-	while (goes_on && feeders[s->phase]) {
-		size_t n = 0;
-
-		if (imap_is_full(s, out))
-			return IMAP_MORE;
-		goes_on = feeders[s->phase](s, str_from_offset(in, *used_out), &n, out);
-		*used_out += n;
-	}
-	return next_of[s->phase];
 }
 
 /* --- going on */
@@ -684,16 +440,16 @@ go_on(struct imap_session *s, enum err answer, struct strbuf *out)
 		if (s->has_map)
 			run(s, out);
 		else
-			take_step(s, step, out);
+			imap_take_step(s, step, out);
 		return;
 	case STAGE_SYNC:
 	case STAGE_SYNC_LOAD:
-		take_step(s, imap_sync_resume(s, answer, out), out);
+		imap_take_step(s, imap_sync_resume(s, answer, out), out);
 		return;
 	case STAGE_READ:
 	case STAGE_RUN:
 		CHECK(s->cmd && s->cmd->resume);
-		take_step(s, s->cmd->resume(s, answer, out), out);
+		imap_take_step(s, s->cmd->resume(s, answer, out), out);
 		return;
 	}
 }
@@ -706,7 +462,7 @@ imap_session_resume(struct imap_session *s, enum err answer, struct strbuf *out)
 		return IMAP_CLOSE;
 	CHECK(s->phase == PHASE_WAIT);
 	go_on(s, answer, out);
-	return next_of[s->phase];
+	return imap_next_of(s);
 }
 
 enum imap_next
@@ -714,7 +470,7 @@ imap_session_drained(struct imap_session *s, struct strbuf *out)
 {
 	if (s->phase == PHASE_MORE)
 		go_on(s, OK, out);
-	return next_of[s->phase];
+	return imap_next_of(s);
 }
 
 enum imap_next
@@ -729,7 +485,7 @@ imap_session_notify(struct imap_session *s, struct strbuf *out)
 		CHECK(step == STEP_WAIT);
 		s->phase = PHASE_WAIT;
 	}
-	return next_of[s->phase];
+	return imap_next_of(s);
 }
 
 bool
@@ -793,7 +549,8 @@ imap_session_is_at_rest(const struct imap_session *s)
 struct str
 imap_session_user(const struct imap_session *s)
 {
-	return s->state == IMAP_STATE_NOT_AUTH ? (struct str){ 0 } : strbuf_str(&s->user_bytes);
+	return s->state == IMAP_STATE_NOT_AUTH ? (struct str){ 0 }
+	                                       : strbuf_str(&s->user_bytes);
 }
 
 const char *
@@ -822,6 +579,7 @@ imap_session_check(const struct imap_session *s)
 	CHECK(s->has_map || s->since_gone == s->since_rows ||
 	      s->state != IMAP_STATE_SELECTED);
 	CHECK(s->phase != PHASE_LINE || s->command.n > 0 || s->arena == NULL || s->cmd);
-	CHECK(s->literal_left == 0 || s->phase == PHASE_LITERAL || s->phase == PHASE_DATA ||
-	      s->phase == PHASE_SKIP || s->phase == PHASE_WAIT || s->phase == PHASE_CLOSED);
+	CHECK(s->literal_left == 0 || s->phase == PHASE_LITERAL ||
+	      s->phase == PHASE_DATA || s->phase == PHASE_SKIP ||
+	      s->phase == PHASE_WAIT || s->phase == PHASE_CLOSED);
 }

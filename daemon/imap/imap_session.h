@@ -40,8 +40,8 @@ enum imap_state {
 /* Limits and facts; all borrowed, the same for many sessions. */
 struct imap_conf {
 	struct str hostname;
-	bool has_starttls;       /* TLS can be had on this connection */
-	bool has_plaintext_auth; /* this client may log in without TLS */
+	bool has_starttls;                /* TLS can be had on this connection */
+	bool has_plaintext_auth;          /* this client may log in without TLS */
 	uint32_t command_max_bytes;       /* one command after login, without messages */
 	uint32_t command_first_max_bytes; /* before login */
 	uint32_t literal_first_max_bytes; /* before login */

@@ -94,7 +94,8 @@ imap_set_resolve(struct imap_set *set, uint32_t max)
 	if (kept > 1)
 		qsort(r, kept, sizeof(*r), by_first);
 	for (size_t i = 0; i < kept; i++) {
-		if (n > 0 && (r[n - 1].last == UINT32_MAX || r[i].first <= r[n - 1].last + 1)) {
+		if (n > 0 &&
+		    (r[n - 1].last == UINT32_MAX || r[i].first <= r[n - 1].last + 1)) {
 			if (r[i].last > r[n - 1].last)
 				r[n - 1].last = r[i].last;
 			continue;

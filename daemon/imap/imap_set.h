@@ -35,7 +35,8 @@ struct imap_set_builder {
 
 void imap_set_builder_init(struct imap_set_builder *b, struct arena *a);
 /* False where the arena is full. */
-MUSTUSE bool imap_set_builder_add(struct imap_set_builder *b, uint32_t first, uint32_t last);
+MUSTUSE bool imap_set_builder_add(struct imap_set_builder *b, uint32_t first,
+                                  uint32_t last);
 struct imap_set imap_set_builder_set(const struct imap_set_builder *b);
 
 #endif

@@ -18,9 +18,10 @@
 
 struct imap_sync {
 	struct imap_since since;
-	struct imap_box box;  /* as the last question found it */
-	uint64_t first_modseq; /* as the first one did: what the client knows afterwards */
-	uint32_t first_uidnext;
+	struct imap_box box; /* as the last question found it */
+	uint64_t
+		first_modseq; /* as the first one did: what the client knows afterwards */
+	uint32_t first_uidnext, first_recent;
 	struct strbuf gone; /* uint32_t[] in the arena */
 	bool may_expunge, is_gone_told, is_map_missing;
 	bool is_cut;    /* the output is full; more rows follow */
@@ -138,7 +139,8 @@ imap_sync_start(struct imap_session *s)
 	y->since = (struct imap_since){ .rows = s->since_rows,
 		                        .want_gone = may_expunge,
 		                        .gone = s->since_gone,
-		                        .is_urgent = s->cmd && s->cmd->reply == imap_idle_reply,
+		                        .is_urgent = s->cmd &&
+		                                     s->cmd->reply == imap_idle_reply,
 		                        .is_readonly = s->is_readonly };
 	s->ops->changes(s->ops_arg, &y->since, s->sync_arena, &y->box);
 	return STEP_WAIT;
@@ -189,6 +191,7 @@ begin_rows(struct imap_session *s, struct strbuf *out)
 	if (!y->first_modseq) {
 		y->first_modseq = y->box.info.highestmodseq;
 		y->first_uidnext = y->box.info.uidnext;
+		y->first_recent = y->box.recent_first;
 		if (y->first_modseq != s->since_rows &&
 		    imap_keywords_set(s, y->box.keywords, y->box.keywords_n))
 			imap_reply_known_flags(s, out);
@@ -215,7 +218,7 @@ new_row(struct imap_session *s, uint32_t uid)
 	s->uid_next = uid + 1;
 	if (s->has_map)
 		imap_view_add(&s->view, uid);
-	if (uid >= y->box.recent_first) {
+	if (uid >= y->first_recent) {
 		imap_view_add(&s->recent, uid);
 		s->recent_n++;
 	}
@@ -278,13 +281,15 @@ end_sync(struct imap_session *s, struct strbuf *out)
 	return STEP_DONE;
 }
 
-/* The mailbox itself is gone: it was deleted by another session (RFC 5530, RFC 2180 3.3:
-   the client is told, and selects another one). */
+/* The mailbox itself is gone: it was deleted by another session (RFC 5530:
+   the client is told, and selects another one). Who deleted it himself knows. */
 static enum imap_step
 end_without_box(struct imap_session *s, struct strbuf *out)
 {
 	s->sync = NULL;
 	imap_session_leave(s);
+	if (s->cmd && s->cmd->start == imap_cmd_delete)
+		return STEP_DONE;
 	strbuf_lit(out, "* BYE [UNAVAILABLE] The mailbox was deleted\r\n");
 	s->state = IMAP_STATE_LOGOUT;
 	return STEP_DONE;

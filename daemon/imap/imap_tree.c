@@ -92,7 +92,8 @@ find_children(struct imap_node *nodes, size_t n)
 }
 
 bool
-imap_tree_make(const struct imap_boxes *boxes, struct arena *a, struct imap_tree *tree_out)
+imap_tree_make(const struct imap_boxes *boxes, struct arena *a,
+               struct imap_tree *tree_out)
 {
 	size_t max = boxes->n;
 	struct imap_node *nodes;
@@ -162,7 +163,8 @@ imap_pattern_match(struct str pattern, struct str name)
 			n++;
 			continue;
 		}
-		if (percent.is_set && percent.name < name.n && name.p[percent.name] != '/') {
+		if (percent.is_set && percent.name < name.n &&
+		    name.p[percent.name] != '/') {
 			n = ++percent.name;
 			p = percent.pattern;
 			continue;

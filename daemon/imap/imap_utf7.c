@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+static const char alphabet[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 enum {
 	CHAR_MIN = 0x20, /* what stands for itself: printable ASCII */
@@ -103,7 +104,8 @@ take_unit(struct strbuf *out, uint32_t *high, uint32_t unit)
 	if (*high) {
 		if (!is_low)
 			return false;
-		utf8_add(out, PLANE_1 + ((*high - SURROGATE_HIGH) << 10) + (unit - SURROGATE_LOW));
+		utf8_add(out, PLANE_1 + ((*high - SURROGATE_HIGH) << 10) +
+		                      (unit - SURROGATE_LOW));
 		*high = 0;
 		return true;
 	}
@@ -179,7 +181,8 @@ imap_utf7_parse(struct str utf7, struct strbuf *out)
 static bool
 is_control(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 ||
+	       c == 0xfeff;
 }
 
 enum err

@@ -123,15 +123,17 @@ imap_view_remove(struct imap_view *v, const uint32_t *uids, size_t n)
 		for (; at < n && uids[at] <= last; at++) {
 			CHECK(uids[at] >= from);
 			if (uids[at] > from) {
-				*new_run(&next) = (struct imap_run){ (uint32_t)from, uids[at] - 1,
-					                             next.count + 1 };
+				*new_run(&next) =
+					(struct imap_run){ (uint32_t)from, uids[at] - 1,
+					                   next.count + 1 };
 				next.count += uids[at] - (uint32_t)from;
 			}
 			from = (uint64_t)uids[at] + 1;
 		}
 		if (from > last)
 			continue;
-		*new_run(&next) = (struct imap_run){ (uint32_t)from, last, next.count + 1 };
+		*new_run(&next) =
+			(struct imap_run){ (uint32_t)from, last, next.count + 1 };
 		next.count += last - (uint32_t)from + 1;
 	}
 	CHECK(at == n);
@@ -200,8 +202,9 @@ imap_view_uids_of_uids(const struct imap_view *v, const struct imap_set *uids,
 
 			if (r->first > want.last)
 				break;
-			if (!imap_set_builder_add(&b, r->first > want.first ? r->first : want.first,
-			                          r->last < want.last ? r->last : want.last))
+			if (!imap_set_builder_add(
+				    &b, r->first > want.first ? r->first : want.first,
+				    r->last < want.last ? r->last : want.last))
 				return false;
 		}
 	}

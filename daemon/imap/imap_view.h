@@ -43,10 +43,12 @@ uint32_t imap_view_last(const struct imap_view *v);
 void imap_view_remove(struct imap_view *v, const uint32_t *uids, size_t n);
 /* The UIDs of a resolved set of sequence numbers (of UIDs), in the arena; only what is in
    the view. False where the arena is full. */
-MUSTUSE bool imap_view_uids_of_seqs(const struct imap_view *v, const struct imap_set *seqs,
-                                    struct arena *a, struct imap_set *uids_out);
-MUSTUSE bool imap_view_uids_of_uids(const struct imap_view *v, const struct imap_set *uids,
-                                    struct arena *a, struct imap_set *uids_out);
+MUSTUSE bool imap_view_uids_of_seqs(const struct imap_view *v,
+                                    const struct imap_set *seqs, struct arena *a,
+                                    struct imap_set *uids_out);
+MUSTUSE bool imap_view_uids_of_uids(const struct imap_view *v,
+                                    const struct imap_set *uids, struct arena *a,
+                                    struct imap_set *uids_out);
 void imap_view_check(const struct imap_view *v);
 
 #endif

@@ -25,24 +25,25 @@ test_both_ways(void)
 		imap_utf7_format(&b, str_from(pairs[i].utf8));
 		CHECK_STR_EQ(strbuf_str(&b), str_from(pairs[i].wire), pairs[i].utf8);
 		strbuf_clear(&b);
-		CHECK_ERR_EQ(imap_utf7_parse(str_from(pairs[i].wire), &b), OK, pairs[i].wire);
+		CHECK_ERR_EQ(imap_utf7_parse(str_from(pairs[i].wire), &b), OK,
+		             pairs[i].wire);
 		CHECK_STR_EQ(strbuf_str(&b), str_from(pairs[i].utf8), pairs[i].wire);
 	}
 }
 
 /* Each has another spelling, or none. */
 static const char *const wrong[] = {
-	"&",            /* does not end */
-	"a&AOQ",        /* does not end */
-	"&AGE-",        /* 'a' stands for itself */
-	"&AOQ-&APY-",   /* should be one piece */
-	"&AOR-",        /* bits left over */
-	"&AOQA-",       /* half a unit */
-	"&2D0-",        /* half a pair */
-	"&3Oc-",        /* the other half */
-	"&AO\xc3-",     /* no digit */
-	"\xc3\xa4",     /* not encoded */
-	"a\x01",        /* control */
+	"&",          /* does not end */
+	"a&AOQ",      /* does not end */
+	"&AGE-",      /* 'a' stands for itself */
+	"&AOQ-&APY-", /* should be one piece */
+	"&AOR-",      /* bits left over */
+	"&AOQA-",     /* half a unit */
+	"&2D0-",      /* half a pair */
+	"&3Oc-",      /* the other half */
+	"&AO\xc3-",   /* no digit */
+	"\xc3\xa4",   /* not encoded */
+	"a\x01",      /* control */
 };
 
 static void
@@ -52,7 +53,8 @@ test_strict(void)
 		char bytes[256];
 		struct strbuf b = strbuf_on(bytes);
 
-		CHECK_ERR_EQ(imap_utf7_parse(str_from(wrong[i]), &b), ERR_MALFORMED, wrong[i]);
+		CHECK_ERR_EQ(imap_utf7_parse(str_from(wrong[i]), &b), ERR_MALFORMED,
+		             wrong[i]);
 	}
 }
 
@@ -60,13 +62,27 @@ static const struct name {
 	const char *name;
 	enum err want;
 } names[] = {
-	{ "INBOX", OK },          { "a/b/c", OK },         { "", ERR_INVALID },
-	{ "/", ERR_INVALID },     { "/a", ERR_INVALID },   { "a/", ERR_INVALID },
-	{ "a//b", ERR_INVALID },  { ".", ERR_INVALID },    { "..", ERR_INVALID },
-	{ "a/../b", ERR_INVALID }, { "...", OK },          { "a\nb", ERR_INVALID },
-	{ "a\rb", ERR_INVALID },  { "a*", ERR_INVALID },   { "%", ERR_INVALID },
-	{ "a\x7f", ERR_INVALID }, { "\xc2\x85", ERR_INVALID }, { "\xff", ERR_INVALID },
-	{ "\xe2\x80\xa8", ERR_INVALID }, { "~/x", OK },    { "\\x", OK },
+	{ "INBOX", OK },
+	{ "a/b/c", OK },
+	{ "", ERR_INVALID },
+	{ "/", ERR_INVALID },
+	{ "/a", ERR_INVALID },
+	{ "a/", ERR_INVALID },
+	{ "a//b", ERR_INVALID },
+	{ ".", ERR_INVALID },
+	{ "..", ERR_INVALID },
+	{ "a/../b", ERR_INVALID },
+	{ "...", OK },
+	{ "a\nb", ERR_INVALID },
+	{ "a\rb", ERR_INVALID },
+	{ "a*", ERR_INVALID },
+	{ "%", ERR_INVALID },
+	{ "a\x7f", ERR_INVALID },
+	{ "\xc2\x85", ERR_INVALID },
+	{ "\xff", ERR_INVALID },
+	{ "\xe2\x80\xa8", ERR_INVALID },
+	{ "~/x", OK },
+	{ "\\x", OK },
 };
 
 static void

@@ -1,0 +1,228 @@
+/* imap_append_conn.c - the messages of one APPEND, from the stream to the store.
+ *
+ * Each message has a body writer; finished ones are kept until the operation that makes
+ * all of them appear is answered.
+ */
+#include "imap/imap_conn.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+
+enum {
+	MESSAGES_MAX = 1000,            /* of one APPEND */
+	ARENA_BUDGET = 4 * 1024 * 1024, /* flags and keywords of all of them */
+};
+
+struct writer {
+	struct body_writer *body;
+	const struct new_body *stored; /* once finished */
+	uint64_t flags;
+	struct str *keywords;
+	size_t keywords_n;
+	int64_t date_ms;
+};
+
+struct imap_writers {
+	struct arena *arena;
+	uint64_t mailbox_id;
+	struct str mailbox;
+	struct writer list[MESSAGES_MAX];
+	size_t n;
+	enum err error; /* of the last body_write */
+};
+
+void
+imap_append_abort(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
+
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->n; i++)
+		body_writer_free(&w->list[i].body);
+	arena_free(&w->arena);
+	mem_free(w);
+	c->writers = NULL;
+}
+
+/* --- begin */
+
+static enum err
+check_quota(struct imap_conn *c, uint64_t size, struct arena *a)
+{
+	struct account account;
+	enum err e =
+		reader_account_by_id(c->server->parts.reader, c->account_id, a, &account);
+
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? ERR_STORE_TEMP : e;
+	if (account.quota_bytes > 0 && (account.used_bytes >= account.quota_bytes ||
+	                                size > account.quota_bytes - account.used_bytes))
+		return ERR_QUOTA;
+	return OK;
+}
+
+static bool
+keep_flags(struct imap_writers *w, struct writer *writer, const struct imap_flags *flags)
+{
+	writer->flags = flags->bits;
+	if (flags->keywords_n == 0)
+		return true;
+	writer->keywords =
+		arena_try(w->arena, flags->keywords_n * sizeof(*writer->keywords));
+	if (!writer->keywords)
+		return false;
+	for (size_t i = 0; i < flags->keywords_n; i++) {
+		char *p = arena_try(w->arena, flags->keywords[i].n);
+
+		if (!p)
+			return false;
+		memcpy(p, flags->keywords[i].p, flags->keywords[i].n);
+		writer->keywords[i] = str_make(p, flags->keywords[i].n);
+	}
+	writer->keywords_n = flags->keywords_n;
+	return true;
+}
+
+static enum err
+begin(struct imap_conn *c, const struct imap_append *append)
+{
+	struct imap_writers *w = c->writers;
+	struct arena *scratch = arena_new(64 * 1024);
+	struct mailbox_info info;
+	struct writer *writer;
+	enum err e;
+
+	e = reader_mailbox(c->server->parts.reader, c->account_id, append->mailbox,
+	                   scratch, &info);
+	if (e == OK && info.id == 0)
+		e = ERR_NOT_FOUND;
+	if (e == OK && append->size > c->settings->message_max_bytes)
+		e = ERR_TOO_LARGE;
+	if (e == OK)
+		e = check_quota(c, append->size, scratch);
+	arena_free(&scratch);
+	if (e != OK)
+		return e;
+	if (!w) {
+		w = c->writers = mem_alloc(sizeof(*w));
+		w->arena = arena_new(ARENA_BUDGET);
+		w->mailbox = arena_str(w->arena, append->mailbox);
+	}
+	if (w->n == MESSAGES_MAX)
+		return ERR_LIMIT;
+	w->mailbox_id = info.id;
+	writer = &w->list[w->n++];
+	writer->date_ms = append->date_ms;
+	writer->body = body_writer_new(c->server->parts.bodies, append->size);
+	return keep_flags(w, writer, &append->flags) ? OK : ERR_LIMIT;
+}
+
+static void
+step_begin(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	imap_conn_answer(c, begin(c, c->q.append));
+}
+
+void
+imap_ask_append_begin(void *arg, const struct imap_append *append)
+{
+	imap_conn_ask(imap_conn_of(arg), step_begin)->append = append;
+}
+
+/* --- the message */
+
+void
+imap_append_data(void *arg, struct str bytes)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
+
+	CHECK(w && w->n > 0);
+	w->error = body_write(w->list[w->n - 1].body, bytes);
+}
+
+static void
+on_finished(void *arg, enum err e, const struct new_body *body)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
+
+	if (w && w->n > 0)
+		w->list[w->n - 1].stored = body;
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_append_end(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
+	const struct writer *writer = &w->list[w->n - 1];
+	struct body_about about = {
+		.account = strbuf_str(&c->address),
+		.mailbox = w->mailbox,
+		.flags = writer->flags,
+		.at_ms = writer->date_ms ? writer->date_ms : clock_unix_ms(),
+	};
+
+	(void)imap_conn_ask(c, NULL);
+	body_finish(writer->body, &about, on_finished, c);
+}
+
+/* --- all of them */
+
+static void
+on_append(void *arg, enum err e, const struct answer_append *answer)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_copied *copied = c->q.copied;
+
+	c->q.call = 0;
+	if (e == OK) {
+		uint32_t *to = arena_try(c->q.arena, answer->uids_count * sizeof(*to));
+
+		copied->uidvalidity = answer->uidvalidity;
+		copied->n = to ? answer->uids_count : 0;
+		copied->to = to;
+		if (copied->n > 0)
+			memcpy(to, answer->uids, copied->n * sizeof(*to));
+	}
+	imap_append_abort(c);
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_append_commit(void *arg, struct arena *a, struct imap_copied *copied_out)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
+	struct imap_question *q = imap_conn_ask(c, NULL);
+	struct arena *scratch =
+		arena_new(MESSAGES_MAX * sizeof(struct append_message) + 64);
+	struct append_message *messages =
+		ARENA_ARRAY(scratch, struct append_message, w->n);
+	struct op_append op = { .account_id = c->account_id,
+		                .mailbox_id = w->mailbox_id,
+		                .messages = messages,
+		                .messages_count = w->n };
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct writer *writer = &w->list[i];
+
+		CHECK(writer->stored);
+		messages[i].body = *writer->stored;
+		messages[i].flags = writer->flags;
+		messages[i].keywords = writer->keywords;
+		messages[i].keywords_count = writer->keywords_n;
+		messages[i].internal_date_ms = writer->date_ms;
+	}
+	q->arena = a;
+	q->copied = copied_out;
+	q->call = store_append(c->server->parts.store, &op, on_append, c);
+	arena_free(&scratch);
+}

@@ -1,0 +1,154 @@
+/* imap_conn.h - one IMAP connection of a server process, for the files that make it work.
+ *
+ * A question of the session is kept in `question`; ask() defers a step, steps read (in
+ * slices) or wait for the store, and imap_conn_answer ends it.
+ */
+#ifndef IMAP_IMAP_CONN_H
+#define IMAP_IMAP_CONN_H
+
+#include "base/ids.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/panic.h"
+#include "imap/imap_server_conn.h"
+#include "imap/imap_session.h"
+#include "io/stream.h"
+#include "store/feed.h"
+
+enum {
+	IMAP_CONN_MAGIC = 0x494d4150,
+	IMAP_SCRATCH_ROWS = 4096,
+	IMAP_SLICE_US = 5000, /* of reading, before others have their turn */
+};
+
+/* What of the configuration a connection follows, from its beginning to its end. */
+struct imap_settings {
+	unsigned refs;
+	struct strbuf hostname;
+	struct strbuf plaintext_auth; /* struct net[] */
+	struct imap_conf session;     /* has_… are the connection's own */
+	struct stream_limits stream;
+	int64_t login_ms, idle_ms;
+	uint64_t message_max_bytes;
+	size_t account_max; /* connections of one account */
+};
+
+struct imap_server {
+	struct imap_server_parts parts;
+	struct imap_settings *settings;
+	struct link conns;
+	struct map *accounts; /* id -> connections, as a number in a pointer */
+	bool is_stopping;
+	loop_fn *stopped;
+	void *stopped_arg;
+	struct entry *entries; /* IMAP_SCRATCH_ROWS, for one slice */
+	uint32_t *uids;        /* the same */
+};
+
+/* The question that is out. What a step needs of it; borrowed from the session. */
+struct imap_question {
+	loop_fn *step; /* NULL: none, or the store is asked */
+	uint64_t call; /* of the store */
+	struct arena *arena;
+	struct str name, to;
+	bool is_readonly;
+	struct imap_box *box;
+	struct mailbox_info *info;
+	struct imap_boxes *boxes;
+	struct imap_copied *copied;
+	const struct uid_range *uids;
+	size_t uids_n, at; /* ranges, and the one to read next */
+	uint32_t next_uid; /* where a slice inside a range goes on */
+	unsigned want;
+	uint64_t modseq;
+	uint32_t uidnext;
+	const struct imap_since *since;
+	uint64_t offset;
+	size_t length;
+	const struct imap_append *append;
+	bool is_move, was_claimed;
+	enum err error;
+};
+
+struct imap_writers;
+
+struct imap_conn {
+	uint32_t magic;
+	struct link link;
+	struct imap_server *server;
+	struct imap_settings *settings;
+	struct imap_conf conf;
+	struct stream *stream;
+	struct imap_session *session;
+	struct addr peer, counted;
+	struct id id;
+	bool is_implicit_tls, is_greeted, is_draining;
+
+	uint64_t account_id;
+	struct strbuf address; /* of the account; heap */
+	struct feed *feed;     /* while a mailbox is open */
+	uint64_t box_id;
+
+	struct imap_question q;
+	struct body *body; /* the one that is sent in pieces */
+	uint32_t body_uid;
+	struct imap_writers *writers; /* of APPEND */
+};
+
+/* Ends the question. */
+void imap_conn_answer(struct imap_conn *c, enum err e);
+/* A question begins: its first step comes soon. Clears q. */
+struct imap_question *imap_conn_ask(struct imap_conn *c, loop_fn *step);
+/* The next step of the same question. */
+void imap_conn_step(struct imap_conn *c, loop_fn *step);
+struct strbuf *imap_conn_output(struct imap_conn *c);
+static inline struct imap_conn *
+imap_conn_of(void *arg)
+{
+	return CAST(imap_conn, IMAP_CONN_MAGIC, arg);
+}
+/* Counts the account's connections: ERR_LIMIT. */
+MUSTUSE enum err imap_conn_enter(struct imap_conn *c, uint64_t account_id,
+                                 struct str address);
+void imap_conn_leave(struct imap_conn *c);
+
+extern const struct imap_ops imap_conn_ops;
+
+/* --- imap_read_conn.c */
+void imap_ask_open(void *arg, struct str name, bool is_readonly, struct arena *a,
+                   struct imap_box *box_out);
+void imap_ask_status(void *arg, struct str name, struct arena *a,
+                     struct mailbox_info *info_out);
+void imap_ask_boxes(void *arg, struct arena *a, struct imap_boxes *boxes_out);
+void imap_ask_map(void *arg, uint64_t modseq, uint32_t uidnext);
+void imap_ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want);
+void imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
+                      struct imap_box *box_out);
+void imap_ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length);
+void imap_box_left(void *arg);
+void imap_body_forget(struct imap_conn *c);
+/* The names of the mailbox's keywords into box. */
+MUSTUSE enum err imap_read_keywords(struct imap_conn *c, struct arena *a,
+                                    struct imap_box *box);
+
+/* --- imap_write_conn.c */
+void imap_ask_login(void *arg, struct str user, struct str password);
+void imap_ask_create(void *arg, struct str name);
+void imap_ask_remove(void *arg, struct str name);
+void imap_ask_rename(void *arg, struct str from, struct str to);
+void imap_ask_subscribe(void *arg, struct str name, bool is_wanted);
+void imap_ask_store(void *arg, const struct uid_range *uids, size_t n,
+                    enum flags_mode mode, const struct imap_flags *flags, struct arena *a,
+                    struct imap_box *box_out);
+void imap_ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name,
+                   bool is_move, struct arena *a, struct imap_copied *copied_out);
+void imap_ask_expunge(void *arg, const struct uid_range *uids, size_t n);
+
+/* --- imap_append_conn.c */
+void imap_ask_append_begin(void *arg, const struct imap_append *append);
+void imap_append_data(void *arg, struct str bytes);
+void imap_ask_append_end(void *arg);
+void imap_ask_append_commit(void *arg, struct arena *a, struct imap_copied *copied_out);
+void imap_append_abort(void *arg);
+
+#endif

@@ -1,0 +1,647 @@
+/* imap_read_conn.c - questions that this process's own reader answers.
+ *
+ * The reader blocks while it reads, so what may be much is read in slices of about
+ * IMAP_SLICE_US; between two slices the loop serves others.
+ */
+#include "imap/imap_conn.h"
+
+#include "base/clock.h"
+#include "base/panic.h"
+
+enum {
+	UNSEEN_LOOK = 1000, /* entries looked at to number the first unseen message */
+	BOXES_MAX_BYTES = 32 * 1024 * 1024,
+};
+
+static struct reader *
+reader_of(const struct imap_conn *c)
+{
+	return c->server->parts.reader;
+}
+
+/* --- mailboxes */
+
+static enum err
+find_box(struct imap_conn *c, struct str name, struct arena *a,
+         struct mailbox_info *info_out)
+{
+	enum err e = reader_mailbox(reader_of(c), c->account_id, name, a, info_out);
+
+	/* A name that is only subscribed is no mailbox. */
+	return e == OK && info_out->id == 0 ? ERR_NOT_FOUND : e;
+}
+
+static void
+step_status(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	imap_conn_answer(c, find_box(c, c->q.name, c->q.arena, c->q.info));
+}
+
+void
+imap_ask_status(void *arg, struct str name, struct arena *a,
+                struct mailbox_info *info_out)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_status);
+
+	q->name = name;
+	q->arena = a;
+	q->info = info_out;
+}
+
+struct boxes_copy {
+	struct arena *arena;
+	struct strbuf boxes;
+};
+
+static bool
+copy_box(void *arg, const struct mailbox_info *m)
+{
+	struct boxes_copy *copy = arg;
+	struct mailbox_info info = *m;
+	char *name = arena_try(copy->arena, m->name.n + 1);
+
+	if (!name) {
+		copy->boxes.overflow = true;
+		return false;
+	}
+	if (m->name.n > 0)
+		memcpy(name, m->name.p, m->name.n);
+	info.name.p = name;
+	strbuf_bytes(&copy->boxes, &info, sizeof(info));
+	return !copy->boxes.overflow;
+}
+
+static void
+step_boxes(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct boxes_copy copy = { c->q.arena,
+		                   strbuf_arena(c->q.arena, BOXES_MAX_BYTES) };
+	enum err e = reader_mailboxes(reader_of(c), c->account_id, copy_box, &copy);
+
+	if (e == OK && copy.boxes.overflow)
+		e = ERR_LIMIT;
+	c->q.boxes->boxes = (const struct mailbox_info *)(const void *)copy.boxes.p;
+	c->q.boxes->n = copy.boxes.n / sizeof(struct mailbox_info);
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_boxes(void *arg, struct arena *a, struct imap_boxes *boxes_out)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_boxes);
+
+	q->arena = a;
+	q->boxes = boxes_out;
+}
+
+enum err
+imap_read_keywords(struct imap_conn *c, struct arena *a, struct imap_box *box)
+{
+	return reader_keywords(reader_of(c), c->box_id, a, &box->keywords,
+	                       &box->keywords_n);
+}
+
+/* --- opening */
+
+/* How many entries there are from this UID on, up to max. */
+static size_t
+count_from(struct imap_conn *c, uint32_t first, uint32_t last, size_t max)
+{
+	size_t n = 0;
+
+	if (reader_uids(reader_of(c), c->box_id, first, last, c->server->uids, max, &n) !=
+	    OK)
+		return max;
+	return n;
+}
+
+/* The first unseen message has a number that costs little to find if it is among the
+   first or the last ones; else SELECT does without (RFC 3501 6.3.1 lets it). */
+static enum err
+number_unseen(struct imap_conn *c, struct imap_box *box)
+{
+	const struct mailbox_info *info = &box->info;
+	uint32_t uid;
+	size_t n;
+	enum err e;
+
+	box->unseen_seq = 0;
+	if (info->unseen == 0)
+		return OK;
+	if (info->unseen == info->exists) {
+		box->unseen_seq = 1;
+		return OK;
+	}
+	e = reader_first_unseen(reader_of(c), c->box_id, &uid);
+	if (e != OK || uid == 0)
+		return e;
+	n = count_from(c, uid, UINT32_MAX, UNSEEN_LOOK);
+	if (n < UNSEEN_LOOK && n <= info->exists) {
+		box->unseen_seq = info->exists - (uint32_t)n + 1;
+		return OK;
+	}
+	n = count_from(c, 1, uid, UNSEEN_LOOK);
+	if (n < UNSEEN_LOOK)
+		box->unseen_seq = (uint32_t)n;
+	return OK;
+}
+
+static void
+on_change(void *arg, const struct change *change)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	if (change->kind == CHANGE_MAILBOX && change->mailbox_id != c->box_id)
+		return;
+	if (imap_session_notify(c->session, stream_output(c->stream)) == IMAP_WAIT)
+		stream_take(c->stream, false);
+}
+
+void
+imap_box_left(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	feed_close(&c->feed);
+	c->box_id = 0;
+}
+
+static enum err
+finish_open(struct imap_conn *c)
+{
+	struct imap_box *box = c->q.box;
+	uint32_t last = box->info.uidnext - 1;
+	enum err e;
+
+	if (box->recent_first <= last)
+		box->recent_n = (uint32_t)count_from(c, box->recent_first, last,
+		                                     IMAP_SCRATCH_ROWS);
+	e = imap_read_keywords(c, c->q.arena, box);
+	return e == OK ? number_unseen(c, box) : e;
+}
+
+static void
+opened(struct imap_conn *c, enum err e)
+{
+	if (e == OK)
+		e = finish_open(c);
+	if (e != OK)
+		imap_box_left(c);
+	imap_conn_answer(c, e);
+}
+
+static void
+recent_taken(void *arg, enum err e, const struct answer_recent *answer)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_box *box = c->q.box;
+	uint32_t recent_first = e == OK ? answer->recent_uid : 0;
+
+	c->q.call = 0;
+	/* Everything below the uidnext of that moment is ours, so the row is read again. */
+	if (e == OK)
+		e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id,
+		                         c->q.arena, &box->info);
+	box->recent_first = recent_first;
+	opened(c, e);
+}
+
+static void
+take_recent(struct imap_conn *c, store_recent_fn *done)
+{
+	struct op_recent op = { .account_id = c->account_id, .mailbox_id = c->box_id };
+
+	c->q.step = NULL;
+	c->q.call = store_recent(c->server->parts.store, &op, done, c);
+}
+
+static void
+step_open(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_box *box = c->q.box;
+	enum err e;
+
+	/* Watched before it is read: nothing can happen in between. */
+	c->feed = feed_open(c->server->parts.store, FEED_ACCOUNT, c->account_id,
+	                    on_change, c);
+	e = find_box(c, c->q.name, c->q.arena, &box->info);
+	if (e != OK) {
+		opened(c, e);
+		return;
+	}
+	c->box_id = box->info.id;
+	box->recent_first = box->info.recent_uid;
+	if (!c->q.is_readonly && box->info.recent_uid < box->info.uidnext)
+		take_recent(c, recent_taken);
+	else
+		opened(c, OK);
+}
+
+void
+imap_ask_open(void *arg, struct str name, bool is_readonly, struct arena *a,
+              struct imap_box *box_out)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_open);
+
+	q->name = name;
+	q->is_readonly = is_readonly;
+	q->arena = a;
+	q->box = box_out;
+}
+
+/* --- the map */
+
+/* One slice of those that are there. False: there are no more. */
+static bool
+map_slice(struct imap_conn *c, enum err *e_out)
+{
+	struct imap_question *q = &c->q;
+	const uint32_t *uids = c->server->uids;
+	size_t n;
+
+	*e_out = reader_uids(reader_of(c), c->box_id, q->next_uid, q->uidnext - 1,
+	                     c->server->uids, IMAP_SCRATCH_ROWS, &n);
+	if (*e_out != OK)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		imap_session_uid(c->session, uids[i]);
+	if (n < IMAP_SCRATCH_ROWS)
+		return false;
+	q->next_uid = uids[n - 1] + 1;
+	return q->next_uid < q->uidnext;
+}
+
+enum {
+	EXPUNGED_MAX = 100000, /* what the store remembers of one mailbox */
+};
+
+static enum err
+give_expunged(struct imap_conn *c, uint64_t since, struct arena *a)
+{
+	size_t n = IMAP_SCRATCH_ROWS;
+	uint32_t *uids = c->server->uids;
+	enum err e = reader_expunged(reader_of(c), c->box_id, since, uids, n, &n);
+
+	if (e == OK && n == IMAP_SCRATCH_ROWS) {
+		uids = arena_try(a, EXPUNGED_MAX * sizeof(*uids));
+		if (!uids)
+			return ERR_LIMIT;
+		e = reader_expunged(reader_of(c), c->box_id, since, uids, EXPUNGED_MAX,
+		                    &n);
+	}
+	for (size_t i = 0; e == OK && i < n; i++)
+		imap_session_uid(c->session, uids[i]);
+	return e;
+}
+
+static void
+step_map(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	struct arena *a;
+	enum err e = OK;
+
+	if (q->uidnext > 1 && map_slice(c, &e)) {
+		imap_conn_step(c, step_map);
+		return;
+	}
+	if (e == OK) {
+		a = arena_new(EXPUNGED_MAX * sizeof(uint32_t) + 64);
+		e = give_expunged(c, q->modseq, a);
+		arena_free(&a);
+	}
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_map(void *arg, uint64_t modseq, uint32_t uidnext)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_map);
+
+	q->modseq = modseq;
+	q->uidnext = uidnext;
+	q->next_uid = 1;
+}
+
+/* --- rows */
+
+enum slice_end {
+	SLICE_DONE,    /* the whole range */
+	SLICE_STOPPED, /* the session wants no more */
+	SLICE_PAUSE,   /* the time is up, or the scratch is full */
+};
+
+struct messages {
+	struct imap_conn *c;
+	bool is_stopped, is_moved, is_paused;
+	uint32_t last_uid;
+	int64_t until_us;
+};
+
+static bool
+give_message(void *arg, const struct entry *e, const struct message *m)
+{
+	struct messages *ms = arg;
+	struct imap_conn *c = ms->c;
+	struct imap_row row = { .entry = *e, .head = &m->head };
+	struct body *body = NULL;
+	bool goes_on;
+
+	if (c->q.want & IMAP_WANT_BODY) {
+		enum err err = body_open(c->server->parts.bodies, &m->ref, &body);
+
+		/* Compaction has just moved it: its row says where to. */
+		if (err == ERR_NOT_FOUND && !ms->is_moved) {
+			ms->is_moved = true;
+			return false;
+		}
+		if (err == OK)
+			row.body = body_bytes(body);
+	}
+	ms->is_moved = false;
+	ms->last_uid = e->uid;
+	goes_on = imap_session_row(c->session, &row, stream_output(c->stream));
+	body_close(&body);
+	ms->is_stopped = !goes_on;
+	ms->is_paused = goes_on && clock_mono_us() >= ms->until_us;
+	return goes_on && !ms->is_paused;
+}
+
+static unsigned
+reader_want(unsigned want)
+{
+	unsigned w = 0;
+
+	if (want & IMAP_WANT_ENVELOPE)
+		w |= WANT_ENVELOPE;
+	if (want & IMAP_WANT_STRUCTURE)
+		w |= WANT_STRUCTURE;
+	if (want & IMAP_WANT_PARTS)
+		w |= WANT_PARTS;
+	if (want & IMAP_WANT_FIELDS)
+		w |= WANT_FIELDS;
+	if (want & IMAP_WANT_BODY)
+		w |= WANT_REF;
+	return w;
+}
+
+static enum err
+message_slice(struct imap_conn *c, struct uid_range r, int64_t until_us,
+              enum slice_end *end_out)
+{
+	struct messages ms = { .c = c, .until_us = until_us };
+	uint32_t first = r.first;
+	enum err e;
+
+	for (;;) {
+		bool was_moved = ms.is_moved;
+
+		e = reader_messages(reader_of(c), c->box_id, first, r.last,
+		                    reader_want(c->q.want), SIZE_MAX / 2, give_message,
+		                    &ms);
+		if (e != OK || !ms.is_moved || was_moved)
+			break;
+		if (ms.last_uid)
+			first = ms.last_uid + 1;
+	}
+	*end_out = ms.is_stopped  ? SLICE_STOPPED
+	           : ms.is_paused ? SLICE_PAUSE
+	                          : SLICE_DONE;
+	c->q.next_uid = ms.last_uid + 1;
+	if (*end_out == SLICE_PAUSE && ms.last_uid >= r.last)
+		*end_out = SLICE_DONE;
+	return e;
+}
+
+static enum err
+entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
+            enum slice_end *end_out)
+{
+	struct entry *entries = c->server->entries;
+	size_t n;
+	enum err e = reader_entries(reader_of(c), c->box_id, r.first, r.last,
+	                            after_modseq, entries, IMAP_SCRATCH_ROWS, &n);
+
+	*end_out = SLICE_DONE;
+	for (size_t i = 0; e == OK && i < n; i++) {
+		struct imap_row row = { .entry = entries[i] };
+
+		c->q.next_uid = entries[i].uid + 1;
+		if (!imap_session_row(c->session, &row, stream_output(c->stream))) {
+			*end_out = SLICE_STOPPED;
+			return OK;
+		}
+	}
+	if (e == OK && n == IMAP_SCRATCH_ROWS && entries[n - 1].uid < r.last)
+		*end_out = SLICE_PAUSE;
+	return e;
+}
+
+static void
+step_rows(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	int64_t until_us = clock_mono_us() + IMAP_SLICE_US;
+	enum slice_end end = SLICE_DONE;
+	enum err e = OK;
+
+	while (q->at < q->uids_n && e == OK && end == SLICE_DONE) {
+		struct uid_range r = q->uids[q->at];
+
+		if (clock_mono_us() >= until_us) {
+			end = SLICE_PAUSE;
+			break;
+		}
+		if (q->next_uid > r.first)
+			r.first = q->next_uid;
+		if (r.first <= r.last)
+			e = q->want ? message_slice(c, r, until_us, &end)
+			            : entry_slice(c, r, 0, &end);
+		if (end == SLICE_DONE) {
+			q->at++;
+			q->next_uid = 0;
+		}
+	}
+	if (e == OK && end == SLICE_PAUSE)
+		imap_conn_step(c, step_rows);
+	else
+		imap_conn_answer(c, e);
+}
+
+void
+imap_ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_rows);
+
+	q->uids = uids;
+	q->uids_n = n;
+	q->want = want;
+}
+
+/* --- changes */
+
+static void
+step_changed_rows(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	struct uid_range r = { q->next_uid, UINT32_MAX };
+	enum slice_end end;
+	enum err e = entry_slice(c, r, q->since->rows, &end);
+
+	if (e == OK && end == SLICE_PAUSE)
+		imap_conn_step(c, step_changed_rows);
+	else
+		imap_conn_answer(c, e);
+}
+
+/* The mailbox's row is known, recents are claimed: on to what changed. */
+static void
+tell_changes(struct imap_conn *c)
+{
+	struct imap_question *q = &c->q;
+	const struct imap_since *since = q->since;
+	uint64_t modseq = q->box->info.highestmodseq;
+	enum err e = OK;
+
+	if (modseq == since->rows && (!since->want_gone || modseq == since->gone)) {
+		imap_conn_answer(c, OK);
+		return;
+	}
+	e = imap_read_keywords(c, q->arena, q->box);
+	if (e == OK && since->want_gone)
+		e = give_expunged(c, since->gone, q->arena);
+	if (e != OK) {
+		imap_conn_answer(c, e);
+		return;
+	}
+	q->next_uid = since->after_uid + 1;
+	imap_conn_step(c, step_changed_rows);
+}
+
+static void
+recent_claimed(void *arg, enum err e, const struct answer_recent *answer)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_box *box = c->q.box;
+	uint32_t first = e == OK ? answer->recent_uid : box->info.uidnext;
+
+	c->q.call = 0;
+	e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id, c->q.arena,
+	                         &box->info);
+	box->recent_first = first;
+	if (e == OK)
+		tell_changes(c);
+	else
+		imap_conn_answer(c, e);
+}
+
+static void
+step_changes(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	struct imap_box *box = q->box;
+	struct op_recent op = { .account_id = c->account_id, .mailbox_id = c->box_id };
+	enum err e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id,
+	                                  q->arena, &box->info);
+
+	if (e != OK) {
+		imap_conn_answer(c, e);
+		return;
+	}
+	box->recent_first = box->info.recent_uid;
+	if (q->since->is_readonly || box->info.recent_uid >= box->info.uidnext) {
+		tell_changes(c);
+	} else if (q->since->is_urgent) {
+		/* Two sessions may both take the message for recent; so may RFC 3501 2.3.2. */
+		(void)store_recent(c->server->parts.store, &op, NULL, NULL);
+		tell_changes(c);
+	} else {
+		take_recent(c, recent_claimed);
+	}
+}
+
+void
+imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
+                 struct imap_box *box_out)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_changes);
+
+	q->since = since;
+	q->arena = a;
+	q->box = box_out;
+}
+
+/* --- bytes of a large message */
+
+void
+imap_body_forget(struct imap_conn *c)
+{
+	body_close(&c->body);
+	c->body_uid = 0;
+}
+
+static bool
+open_body(void *arg, const struct entry *e, const struct message *m)
+{
+	struct imap_conn *c = arg;
+
+	c->q.error = body_open(c->server->parts.bodies, &m->ref, &c->body);
+	if (c->q.error == OK)
+		c->body_uid = e->uid;
+	return false;
+}
+
+static enum err
+get_body(struct imap_conn *c, uint32_t uid)
+{
+	enum err e = OK;
+
+	if (c->body && c->body_uid == uid)
+		return OK;
+	imap_body_forget(c);
+	/* Twice: it may just be on its way to another segment. */
+	for (int i = 0; i < 2 && e == OK && !c->body; i++) {
+		c->q.error = ERR_NOT_FOUND;
+		e = reader_messages(reader_of(c), c->box_id, uid, uid, WANT_REF, 1,
+		                    open_body, c);
+		if (e == OK && c->q.error != ERR_NOT_FOUND)
+			e = c->q.error;
+	}
+	return e == OK && !c->body ? ERR_NOT_FOUND : e;
+}
+
+static void
+step_body(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	enum err e = get_body(c, q->next_uid);
+
+	if (e == OK) {
+		struct str bytes = body_bytes(c->body);
+
+		bytes = q->offset < bytes.n ? str_from_offset(bytes, (size_t)q->offset)
+		                            : str_make(bytes.p, 0);
+		imap_session_bytes(c->session, str_first(bytes, q->length),
+		                   stream_output(c->stream));
+	}
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_body);
+
+	q->next_uid = uid;
+	q->offset = offset;
+	q->length = length;
+}

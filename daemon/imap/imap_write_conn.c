@@ -1,0 +1,249 @@
+/* imap_write_conn.c - questions that are operations of the store. */
+#include "imap/imap_conn.h"
+
+#include "base/panic.h"
+
+static struct store_client *
+store_of(const struct imap_conn *c)
+{
+	return c->server->parts.store;
+}
+
+/* The store was asked; its answer names the call no more. */
+static struct imap_conn *
+answered(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	c->q.call = 0;
+	return c;
+}
+
+static void
+on_none(void *arg, enum err e, const struct answer_none *answer)
+{
+	(void)answer;
+	imap_conn_answer(answered(arg), e);
+}
+
+/* --- login */
+
+static void
+on_auth(void *arg, enum err e, const struct answer_auth *answer)
+{
+	struct imap_conn *c = answered(arg);
+
+	if (e == OK)
+		e = imap_conn_enter(c, answer->id, answer->address);
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_login(void *arg, struct str user, struct str password)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	char bytes[ADDR_TEXT_MAX];
+	struct strbuf ip = strbuf_on(bytes);
+	struct op_auth op = { .kind = LOGIN_ACCOUNT,
+		              .protocol = STR("imap"),
+		              .name = user,
+		              .password = password,
+		              .session_id = id_str(&c->id) };
+
+	addr_format_ip(&ip, &c->peer);
+	op.ip = strbuf_str(&ip);
+	imap_conn_ask(c, NULL)->call = store_auth(store_of(c), &op, on_auth, c);
+}
+
+/* --- mailboxes */
+
+static void
+on_mailbox(void *arg, enum err e, const struct answer_mailbox *answer)
+{
+	(void)answer;
+	imap_conn_answer(answered(arg), e);
+}
+
+void
+imap_ask_create(void *arg, struct str name)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct op_mailbox_create op = { .account_id = c->account_id, .name = name };
+
+	imap_conn_ask(c, NULL)->call =
+		store_mailbox_create(store_of(c), &op, on_mailbox, c);
+}
+
+void
+imap_ask_remove(void *arg, struct str name)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct op_mailbox_remove op = { .account_id = c->account_id, .name = name };
+
+	imap_conn_ask(c, NULL)->call = store_mailbox_remove(store_of(c), &op, on_none, c);
+}
+
+void
+imap_ask_rename(void *arg, struct str from, struct str to)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct op_mailbox_rename op = { .account_id = c->account_id,
+		                        .from = from,
+		                        .to = to };
+
+	imap_conn_ask(c, NULL)->call = store_mailbox_rename(store_of(c), &op, on_none, c);
+}
+
+void
+imap_ask_subscribe(void *arg, struct str name, bool is_wanted)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct op_subscribe op = { .account_id = c->account_id,
+		                   .name = name,
+		                   .subscribed = is_wanted };
+
+	imap_conn_ask(c, NULL)->call = store_subscribe(store_of(c), &op, on_none, c);
+}
+
+/* --- messages */
+
+/* The store takes ranges it may not change, in a type that says otherwise. */
+static struct uid_range *
+ranges_of(const struct uid_range *uids)
+{
+	union {
+		const struct uid_range *in;
+		struct uid_range *out;
+	} u = { .in = uids };
+
+	return u.out;
+}
+
+static void
+on_flags(void *arg, enum err e, const struct answer_flags *answer)
+{
+	struct imap_conn *c = answered(arg);
+	struct imap_box *box = c->q.box;
+
+	if (e == OK && answer->has_new_keywords)
+		e = imap_read_keywords(c, c->q.arena, box);
+	for (size_t i = 0; e == OK && i < answer->rows_count; i++) {
+		struct imap_row row = { .entry = { .uid = answer->rows[i].uid,
+			                           .flags = answer->rows[i].flags,
+			                           .modseq = answer->rows[i].modseq } };
+
+		if (!imap_session_row(c->session, &row, imap_conn_output(c)))
+			break;
+	}
+	if (e == OK)
+		box->info.highestmodseq = answer->highestmodseq;
+	imap_conn_answer(c, e);
+}
+
+void
+imap_ask_store(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
+               const struct imap_flags *flags, struct arena *a, struct imap_box *box_out)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = imap_conn_ask(c, NULL);
+	struct op_flags op = { .account_id = c->account_id,
+		               .mailbox_id = c->box_id,
+		               .uids = ranges_of(uids),
+		               .uids_count = n,
+		               .mode = mode,
+		               .flags = flags->bits,
+		               .keywords = flags->keywords,
+		               .keywords_count = flags->keywords_n };
+
+	q->arena = a;
+	q->box = box_out;
+	q->call = store_flags(store_of(c), &op, on_flags, c);
+}
+
+static uint32_t *
+copy_uids(struct arena *a, const uint32_t *uids, size_t n)
+{
+	uint32_t *p = arena_try(a, n * sizeof(*p));
+
+	if (p && n > 0)
+		memcpy(p, uids, n * sizeof(*p));
+	return p;
+}
+
+static void
+on_copy(void *arg, enum err e, const struct answer_copy *answer)
+{
+	struct imap_conn *c = answered(arg);
+	struct imap_copied *copied = c->q.copied;
+
+	if (e == OK) {
+		size_t n = answer->to_uids_count;
+
+		copied->uidvalidity = answer->uidvalidity;
+		copied->from = copy_uids(c->q.arena, answer->from_uids, n);
+		copied->to = copy_uids(c->q.arena, answer->to_uids, n);
+		copied->n = n;
+		if (!copied->from || !copied->to)
+			e = ERR_LIMIT;
+	}
+	imap_conn_answer(c, e);
+}
+
+/* The destination is found by name, then the store is asked. */
+static void
+step_copy(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	struct op_copy op = { .account_id = c->account_id,
+		              .mailbox_id = c->box_id,
+		              .uids = ranges_of(q->uids),
+		              .uids_count = q->uids_n,
+		              .is_move = q->is_move };
+	struct mailbox_info to;
+	enum err e = reader_mailbox(c->server->parts.reader, c->account_id, q->name,
+	                            q->arena, &to);
+
+	if (e == OK && to.id == 0)
+		e = ERR_NOT_FOUND;
+	if (e != OK) {
+		imap_conn_answer(c, e);
+		return;
+	}
+	op.to_mailbox_id = to.id;
+	q->step = NULL;
+	q->call = store_copy(store_of(c), &op, on_copy, c);
+}
+
+void
+imap_ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name,
+              bool is_move, struct arena *a, struct imap_copied *copied_out)
+{
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_copy);
+
+	q->uids = uids;
+	q->uids_n = n;
+	q->name = name;
+	q->is_move = is_move;
+	q->arena = a;
+	q->copied = copied_out;
+}
+
+static void
+on_expunge(void *arg, enum err e, const struct answer_expunge *answer)
+{
+	(void)answer;
+	imap_conn_answer(answered(arg), e);
+}
+
+void
+imap_ask_expunge(void *arg, const struct uid_range *uids, size_t n)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct op_expunge op = { .account_id = c->account_id,
+		                 .mailbox_id = c->box_id,
+		                 .uids = ranges_of(uids),
+		                 .uids_count = n };
+
+	imap_conn_ask(c, NULL)->call = store_expunge(store_of(c), &op, on_expunge, c);
+}
