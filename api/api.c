@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include "api/plans.h"
 #include "api/request.h"
 #include "api/routes.h"
 #include "api/uri.h"
@@ -277,6 +278,7 @@ api_new(struct loop *l, const struct conf *conf, struct store_client *store,
 	a->store = store;
 	a->reader = reader_open(conf);
 	a->traces = trace_reader_open(conf);
+	a->plans = plans_new();
 	a->started_ms = clock_unix_ms();
 	list_init(&a->requests);
 	random_bytes(a->secret, sizeof(a->secret));
@@ -299,6 +301,7 @@ api_free(struct api **a)
 	CHECK(list_is_empty(&(*a)->requests)); /* http_server_free told them all */
 	reader_close(&(*a)->reader);
 	trace_reader_close(&(*a)->traces);
+	plans_free(&(*a)->plans);
 	mem_free(*a);
 	*a = NULL;
 }

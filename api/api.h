@@ -110,6 +110,7 @@ struct api {
 	struct reader *reader;
 	struct trace_reader *traces;
 	struct api_assets *assets;
+	struct plans *plans;
 	struct event_hub *events;
 	struct link requests;
 	uint8_t secret[32]; /* signs cursors and plans; made at start */

@@ -1,0 +1,427 @@
+/* /queue: what waits to be sent. A row is one recipient of one message. */
+#include "api/queue.h"
+
+#include "api/fields.h"
+#include "api/names.h"
+#include "api/reason.h"
+#include "api/routes.h"
+#include "base/clock.h"
+
+enum {
+	Q_ID,
+	Q_TRACE,
+	Q_STATE,
+	Q_FROM,
+	Q_FROM_DOMAIN,
+	Q_TO,
+	Q_TO_DOMAIN,
+	Q_SUBJECT,
+	Q_MSGID,
+	Q_HOST,
+	Q_IP,
+	Q_CODE,
+	Q_CLASS,
+	Q_BUCKET,
+	Q_AGE,
+	Q_ATTEMPTS,
+	Q_NEXT,
+	Q_SIZE,
+	Q_COUNT,
+};
+
+static const struct filter_field queue_fields[Q_COUNT] = {
+	[Q_ID] = { "id", FILTER_EXACT, true },
+	[Q_TRACE] = { "trace", FILTER_EXACT, true },
+	[Q_STATE] = { "state", FILTER_EXACT, false },
+	[Q_FROM] = { "from", FILTER_ADDRESS, true },
+	[Q_FROM_DOMAIN] = { "from_domain", FILTER_EXACT, false },
+	[Q_TO] = { "to", FILTER_ADDRESS, true },
+	[Q_TO_DOMAIN] = { "to_domain", FILTER_EXACT, false },
+	[Q_SUBJECT] = { "subject", FILTER_TEXT, true },
+	[Q_MSGID] = { "msgid", FILTER_TEXT, true },
+	[Q_HOST] = { "host", FILTER_TEXT, false },
+	[Q_IP] = { "ip", FILTER_EXACT, false },
+	[Q_CODE] = { "code", FILTER_NUMBER, false },
+	[Q_CLASS] = { "class", FILTER_EXACT, false },
+	[Q_BUCKET] = { "bucket", FILTER_EXACT, false },
+	[Q_AGE] = { "age", FILTER_DURATION, false },
+	[Q_ATTEMPTS] = { "attempts", FILTER_NUMBER, false },
+	[Q_NEXT] = { "next", FILTER_DURATION, false },
+	[Q_SIZE] = { "size", FILTER_SIZE, false },
+};
+
+struct row {
+	const struct queue_filter *f;
+	const struct queue_item *item;
+	char id[32];
+};
+
+static struct reason
+reason_of(const struct queue_item *item)
+{
+	return (struct reason){ .class = item->last_class,
+		                .code = item->last_code,
+		                .enhanced = item->last_enhanced,
+		                .host = item->last_host,
+		                .ip = item->last_ip,
+		                .text = item->last_text };
+}
+
+static int64_t
+until_next_s(const struct row *row)
+{
+	int64_t ms = row->item->due_ms - row->f->now_ms;
+
+	return ms > 0 ? ms / 1000 : 0;
+}
+
+static struct filter_value
+get_text(const struct row *row, size_t field)
+{
+	const struct queue_item *item = row->item;
+	struct reason reason = reason_of(item);
+	struct str values[Q_COUNT] = {
+		[Q_ID] = str_from(row->id),
+		[Q_TRACE] = item->trace_id,
+		[Q_STATE] = str_from(queue_state_name((enum queue_state)item->state)),
+		[Q_FROM] = item->sender,
+		[Q_FROM_DOMAIN] = api_domain_of(item->sender),
+		[Q_TO] = item->rcpt,
+		[Q_TO_DOMAIN] = item->domain,
+		[Q_SUBJECT] = item->subject,
+		[Q_MSGID] = item->message_id_field,
+		[Q_HOST] = item->last_host,
+		[Q_IP] = item->last_ip,
+		[Q_CLASS] = reason.class,
+	};
+
+	if (field == Q_BUCKET && (reason.class.n || reason.code))
+		values[Q_BUCKET] = reason_bucket(&reason);
+	return (struct filter_value){ .text = values[field] };
+}
+
+static struct filter_value
+get(const void *arg, size_t field)
+{
+	const struct row *row = arg;
+	const struct queue_item *item = row->item;
+	struct filter_value v = { .number = 0 };
+
+	if (field == Q_CODE)
+		v.number = item->last_code;
+	else if (field == Q_AGE)
+		v.number = (row->f->now_ms - item->created_ms) / 1000;
+	else if (field == Q_ATTEMPTS)
+		v.number = item->attempts;
+	else if (field == Q_NEXT)
+		v.number = until_next_s(row);
+	else if (field == Q_SIZE)
+		v.number = (int64_t)item->ref.size;
+	else
+		return get_text(row, field);
+	return v;
+}
+
+bool
+queue_filter_has(const struct queue_filter *f, const struct queue_item *item)
+{
+	struct row row = { .f = f, .item = item };
+	struct strbuf id = strbuf_on(row.id);
+
+	if (!api_may_domain(f->r, item->domain) &&
+	    !api_may_domain(f->r, api_domain_of(item->sender)))
+		return false;
+	strbuf_printf(&id, "q_%llu", (unsigned long long)item->id);
+	(void)strbuf_cstr(&id);
+	return filter_matches(f->filter, get, &row);
+}
+
+/* A state that there is none of gives no rows, and no error. */
+static void
+narrow_state(struct queue_query *query, struct str word)
+{
+	uint32_t mask = 0;
+
+	for (unsigned s = 0; s < QUEUE_STATE_COUNT; s++) {
+		if (str_eq_icase(word, str_from(queue_state_name((enum queue_state)s))))
+			mask = UINT32_C(1) << s;
+	}
+	/* A bit that no row has: both ends of a contradiction give nothing as well. */
+	query->state_mask = query->state_mask ? query->state_mask & mask : mask;
+	if (!query->state_mask)
+		query->state_mask = UINT32_C(1) << 31;
+}
+
+static struct str
+lower(struct api_request *r, struct str s)
+{
+	struct strbuf b = strbuf_arena(r->arena, s.n);
+
+	for (size_t i = 0; i < s.n; i++)
+		strbuf_byte(&b, byte_lower(s.p[i]));
+	return strbuf_str(&b);
+}
+
+bool
+queue_filter_read(struct api_request *r, struct str q, struct str state,
+                  const char *pointer, struct queue_filter *out)
+{
+	struct filter_error error = { 0 };
+	struct str value;
+
+	*out = (struct queue_filter){ .r = r, .now_ms = clock_unix_ms() };
+	if (filter_parse(q, queue_fields, Q_COUNT, out->now_ms, r->arena, &out->filter,
+	                 &error) != OK) {
+		filter_problem(r, pointer, &error);
+		return false;
+	}
+	if (state.n)
+		narrow_state(&out->query, state);
+	if (filter_needs(out->filter, Q_STATE, &value))
+		narrow_state(&out->query, value);
+	if (filter_needs(out->filter, Q_TO_DOMAIN, &value))
+		out->query.domain = lower(r, value);
+	if (filter_needs(out->filter, Q_TRACE, &value))
+		out->query.trace_id = value;
+	return true;
+}
+
+void
+filter_problem(struct api_request *r, const char *pointer,
+               const struct filter_error *error)
+{
+	api_fault(r, str_from(pointer), error->code, "%.*s", STR_ARG(error->text));
+	r->errors[0].position = error->position;
+	api_problem(r, PROBLEM_INVALID_FILTER, "%.*s at %zu", STR_ARG(error->text),
+	            error->position);
+}
+
+void
+queue_write_item(struct api_request *r, struct json_out *j, const struct queue_item *item,
+                 int64_t now_ms, struct str *etag_out)
+{
+	struct reason reason = reason_of(item);
+	size_t from = j->out->n;
+	bool is_held = item->state == QUEUE_HELD;
+
+	json_open_object(j, NULL);
+	json_str(j, "id", names_id(r, "q", item->id));
+	json_str(j, "trace_id", item->trace_id);
+	json_cstr(j, "state", queue_state_name((enum queue_state)item->state));
+	json_str(j, "from", item->sender);
+	json_str(j, "to", item->rcpt);
+	json_str(j, "to_domain", item->domain);
+	json_str(j, "subject", item->subject);
+	json_str(j, "message_id", item->message_id_field);
+	json_i64(j, "size", (int64_t)item->ref.size);
+	json_i64(j, "attempts", item->attempts);
+	json_time(j, "created_at", item->created_ms);
+	json_i64(j, "age_s", (now_ms - item->created_ms) / 1000);
+	json_time(j, "next_try_at", is_held ? 0 : item->due_ms);
+	json_time(j, "last_try_at", item->last_attempt_ms);
+	json_time(j, "expires_at", item->expires_ms);
+	reason_write(j, "reason", &reason);
+	*etag_out = api_close_with_etag(r, j, from, item->version);
+}
+
+/* --- the list ------------------------------------------------------------------------ */
+
+struct listing {
+	struct page page;
+	struct queue_filter filter;
+	uint64_t count; /* of all that match, up to API_COUNT_MAX */
+};
+
+static bool
+list_one(void *arg, const struct queue_item *item)
+{
+	struct listing *l = arg;
+	struct api_request *r = l->page.r;
+	struct str ignored;
+
+	if (!queue_filter_has(&l->filter, item))
+		return true;
+	if (!page_take(&l->page, names_id(r, "q", item->id)))
+		return false;
+	queue_write_item(r, &l->page.j, item, l->filter.now_ms, &ignored);
+	return true;
+}
+
+static bool
+count_one(void *arg, const struct queue_item *item)
+{
+	struct listing *l = arg;
+
+	l->count += queue_filter_has(&l->filter, item);
+	return l->count < API_COUNT_MAX;
+}
+
+void
+queue_list(struct api_request *r)
+{
+	enum { Q, STATE, COUNT, FIELDS };
+	static const struct field_spec query[FIELDS] = {
+		[Q] = { .name = "q", .kind = FIELD_STR, .max = FILTER_BYTES_MAX },
+		[STATE] = { .name = "state", .kind = FIELD_STR, .max = 20 },
+		[COUNT] = { .name = "count", .kind = FIELD_BOOL },
+	};
+	struct field f[FIELDS];
+	struct listing l = { .count = 0 };
+	struct str bound;
+	enum err e;
+
+	if (!fields_query(r, query, FIELDS, f) ||
+	    !queue_filter_read(r, f[Q].s, f[STATE].s, "?q", &l.filter))
+		return;
+	bound = arena_printf(r->arena, "%.*s %.*s", STR_ARG(f[STATE].s), STR_ARG(f[Q].s));
+	if (!page_begin(&l.page, r, "queue", bound))
+		return;
+	l.filter.query.after = names_parse_id(l.page.after, "q");
+	e = reader_queue(r->api->reader, &l.filter.query, NAMES_SCAN_MAX, list_one, &l);
+	if (!f[COUNT].b || e != OK) {
+		page_end(&l.page, e);
+		return;
+	}
+	l.filter.query.after = 0;
+	e = reader_queue(r->api->reader, &l.filter.query, NAMES_SCAN_MAX, count_one, &l);
+	page_end_counted(&l.page, e, l.count, l.count == API_COUNT_MAX);
+}
+
+/* --- one ------------------------------------------------------------------------------ */
+
+bool
+queue_find(struct api_request *r, struct str param, struct queue_item *out)
+{
+	uint64_t id = names_parse_id(param, "q");
+	enum err e =
+		id ? reader_queue_item(r->api->reader, id, r->arena, out) : ERR_NOT_FOUND;
+
+	if (e == OK && !api_may_domain(r, out->domain) &&
+	    !api_may_domain(r, api_domain_of(out->sender)))
+		e = ERR_NOT_FOUND;
+	if (e != OK)
+		api_problem_err(r, e);
+	return e == OK;
+}
+
+static void
+reply_item(struct api_request *r, int status, const struct queue_item *item)
+{
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+	struct str etag;
+
+	queue_write_item(r, &j, item, clock_unix_ms(), &etag);
+	api_header(r, "ETag", etag);
+	api_reply_json(r, status, strbuf_str(&b));
+}
+
+void
+queue_get(struct api_request *r)
+{
+	struct queue_item item;
+
+	if (queue_find(r, r->params[0], &item))
+		reply_item(r, 200, &item);
+}
+
+/* What one action wants, and what the row must then be. */
+struct acting {
+	uint64_t id;
+	uint32_t verb;
+	uint64_t count;
+};
+
+static void
+acted(struct api_request *r)
+{
+	struct acting *a = r->state;
+	struct queue_item item;
+	enum err e;
+
+	if (a->verb == QUEUE_DELETE && a->count) {
+		api_reply_empty(r, 204);
+		return;
+	}
+	e = reader_queue_item(r->api->reader, a->id, r->arena, &item);
+	if (e != OK)
+		api_problem_err(r, e);
+	else if (a->count || (a->verb == QUEUE_HOLD && item.state == QUEUE_HELD) ||
+	         (a->verb == QUEUE_UNHOLD && item.state != QUEUE_HELD))
+		reply_item(r, 202, &item); /* as it was already: that is fine */
+	else
+		api_problem(r, PROBLEM_CONFLICT, "it is %s at this moment",
+		            queue_state_name((enum queue_state)item.state));
+}
+
+static void
+action_done(void *arg, enum err e, const struct answer_count *answer)
+{
+	struct api_request *r = arg;
+
+	if (e == OK)
+		((struct acting *)r->state)->count = answer->count;
+	api_continue(r, e);
+}
+
+static void
+act(struct api_request *r, enum queue_verb verb, const char *name)
+{
+	struct op_queue_action op = { .actor = api_actor(r),
+		                      .ids_count = 1,
+		                      .verb = verb };
+	struct acting *a = ARENA_NEW(r->arena, struct acting);
+	struct queue_item item;
+
+	if (!queue_find(r, r->params[0], &item))
+		return;
+	if (r->dry_run) {
+		api_reply_dry_run(r, name, r->params[0]);
+		return;
+	}
+	a->id = item.id;
+	a->verb = verb;
+	op.ids = &a->id;
+	op.now_ms = clock_unix_ms();
+	r->state = a;
+	r->next = acted;
+	r->call = store_queue_action(r->api->store, &op, action_done, r);
+}
+
+void
+queue_retry(struct api_request *r)
+{
+	act(r, QUEUE_RETRY, "queue.retry");
+}
+
+void
+queue_hold(struct api_request *r)
+{
+	act(r, QUEUE_HOLD, "queue.hold");
+}
+
+void
+queue_release(struct api_request *r)
+{
+	act(r, QUEUE_UNHOLD, "queue.release");
+}
+
+void
+queue_bounce(struct api_request *r)
+{
+	act(r, QUEUE_BOUNCE, "queue.bounce");
+}
+
+/* Deleting what is not there is done already. */
+void
+queue_delete(struct api_request *r)
+{
+	uint64_t id = names_parse_id(r->params[0], "q");
+	struct queue_item item;
+
+	if (!id ||
+	    reader_queue_item(r->api->reader, id, r->arena, &item) == ERR_NOT_FOUND)
+		api_reply_empty(r, 204);
+	else
+		act(r, QUEUE_DELETE, "queue.delete");
+}
