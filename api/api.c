@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include "api/events.h"
 #include "api/plans.h"
 #include "api/request.h"
 #include "api/routes.h"
@@ -26,6 +27,7 @@ of(struct http_exchange *x)
 void
 request_end(struct api_request *r)
 {
+	event_hub_forget(r->api->events, r);
 	if (r->call)
 		store_forget(r->api->store, r->call);
 	if (r->x)
@@ -279,6 +281,7 @@ api_new(struct loop *l, const struct conf *conf, struct store_client *store,
 	a->reader = reader_open(conf);
 	a->traces = trace_reader_open(conf);
 	a->plans = plans_new();
+	a->events = event_hub_new(l, store);
 	a->started_ms = clock_unix_ms();
 	list_init(&a->requests);
 	random_bytes(a->secret, sizeof(a->secret));
@@ -302,6 +305,7 @@ api_free(struct api **a)
 	reader_close(&(*a)->reader);
 	trace_reader_close(&(*a)->traces);
 	plans_free(&(*a)->plans);
+	event_hub_free(&(*a)->events);
 	mem_free(*a);
 	*a = NULL;
 }

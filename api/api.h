@@ -23,6 +23,9 @@
 
 struct api;
 struct api_assets;
+struct event_hub;
+struct event_reader;
+struct plans;
 struct route;
 
 enum {
@@ -101,6 +104,7 @@ struct api_request {
 	/* What a handler must remember over a store call. */
 	void (*next)(struct api_request *r);
 	void *state;
+	struct event_reader *stream; /* it reads events; NULL: it does not */
 };
 
 struct api {
