@@ -5,11 +5,11 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/strbuf.h"
-#include "io/socket.h"
 
 #include <limits.h>
 #include <microhttpd.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -441,14 +441,12 @@ http_server_free(struct http_server **s)
 bool
 http_server_add(struct http_server *s, int fd, struct http_link *link)
 {
-	struct sockaddr_storage sa = {.ss_family = AF_UNIX};
-	socklen_t size = socket_from_addr(&link->peer->addr, &sa);
+	/* What it is; the client's own address stays with the link. */
+	struct sockaddr sa = { .sa_family = AF_UNIX };
 
-	if (!size)
-		size = sizeof(sa.ss_family);
 	link->fd = fd;
 	(void)map_set(s->links, fd_key(&link->fd), link);
-	if (MHD_add_connection(s->daemon, fd, (struct sockaddr *)&sa, size) != MHD_YES) {
+	if (MHD_add_connection(s->daemon, fd, &sa, sizeof(sa.sa_family)) != MHD_YES) {
 		(void)map_remove(s->links, fd_key(&link->fd));
 		return false;
 	}
