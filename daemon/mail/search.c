@@ -165,8 +165,8 @@ is_base64_byte(char c)
 	return byte_is_alnum(c) || c == '+' || c == '/';
 }
 
-/* How much of s can be decoded by itself: whole lines of quoted-printable, whole groups of
-   base 64. */
+/* How much of s can be decoded by itself: whole lines of quoted-printable, whole groups
+   of base 64. */
 static size_t
 whole_bytes(struct str s, enum mime_encoding encoding)
 {

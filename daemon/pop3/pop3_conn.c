@@ -259,7 +259,7 @@ static const struct pop3_ops session_ops = {
 	.release = release,
 };
 
-/* ---- the way of bytes --------------------------------------------------------------- */
+/* ---- the way of bytes ------------------------------------------------------- */
 
 static void
 say_goodbye(struct pop3_conn *c, struct str text)
@@ -415,7 +415,7 @@ on_timeout(void *arg)
 		stream_close(c->stream);
 }
 
-/* ---- beginning and end -------------------------------------------------------------- */
+/* ---- beginning and end ------------------------------------------------------ */
 
 static void
 settings_drop(struct pop3_settings *s)

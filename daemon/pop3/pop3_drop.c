@@ -104,7 +104,7 @@ pop3_cmd_rset(struct pop3_session *s, struct str args, struct strbuf *out)
 	               (unsigned long long)s->bytes);
 }
 
-/* ---- answers of many lines ---------------------------------------------------------- */
+/* ---- answers of many lines -------------------------------------------------- */
 
 void
 pop3_stream_end(struct pop3_session *s)

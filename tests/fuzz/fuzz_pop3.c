@@ -1,5 +1,5 @@
-/* A POP3 session fed any bytes, whole and in pieces: the same replies, the invariants hold,
-   every question is answered in some way. */
+/* A POP3 session fed any bytes, whole and in pieces: the same replies, the invariants
+   hold, every question is answered in some way. */
 #include "base/panic.h"
 #include "pop3/pop3_session.h"
 

@@ -9,11 +9,11 @@ static const char mixed[] =
 	"--b\nContent-Type: text/plain; charset=iso-8859-1\n"
 	"Content-Transfer-Encoding: quoted-printable\n\nK=F6nigs=\nwinter ist sch=F6n\n"
 	"--b\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: "
-        "base64\n\n"
+	"base64\n\n"
 	"PHA+w4Rw\nZmVs\nIHVuZCBCaXJuZW48L3A+\n"
 	"--b\nContent-Type: image/png; name=picture.png\n\nneedle in a picture\n"
 	"--b\nContent-Type: message/rfc822\n\nSubject: inner thing\n\ninner "
-        "text\n--b--\n";
+	"text\n--b--\n";
 
 static const struct {
 	const char *text, *charset;
