@@ -3,6 +3,8 @@
 #include "base/panic.h"
 #include "ext/charset.h"
 #include "imap/imap_priv.h"
+#include "mail/address_list.h"
+#include "mail/header.h"
 #include "mail/prepare.h"
 #include "mail/search.h"
 
@@ -11,6 +13,9 @@ enum {
 	ZONE_NONE = 1440, /* message_head.date_zone of a date in Greenwich time */
 	/* A prepared subject of this length may have been cut. */
 	SUBJECT_SURE_MAX = PREPARE_FIELD_MAX - 8,
+	ADDRESSES_MAX = 1000, /* of one field */
+	ADDRESS_BYTES_MAX = 2048,
+	ADDRESSES_BUDGET = 1024 * 1024,
 };
 
 enum key_kind {
@@ -30,6 +35,9 @@ enum key_kind {
 	KEY_SENT_ON,
 	KEY_SENT_SINCE,
 	KEY_SUBJECT,
+	KEY_FROM,
+	KEY_TO,
+	KEY_CC,
 	KEY_HEADER,
 	KEY_BODY,
 	KEY_TEXT,
@@ -96,9 +104,9 @@ static const struct key_word {
 	{ STR_INIT("SENTON"),     KEY_SENT_ON,     ARG_DATE, false, 0, STR_INIT("") },
 	{ STR_INIT("SENTSINCE"),  KEY_SENT_SINCE,  ARG_DATE, false, 0, STR_INIT("") },
 	{ STR_INIT("SUBJECT"),    KEY_SUBJECT,     ARG_TEXT, false, 0, STR_INIT("Subject") },
-	{ STR_INIT("FROM"),       KEY_HEADER,      ARG_TEXT, false, 0, STR_INIT("From") },
-	{ STR_INIT("TO"),         KEY_HEADER,      ARG_TEXT, false, 0, STR_INIT("To") },
-	{ STR_INIT("CC"),         KEY_HEADER,      ARG_TEXT, false, 0, STR_INIT("Cc") },
+	{ STR_INIT("FROM"),       KEY_FROM,        ARG_TEXT, false, 0, STR_INIT("From") },
+	{ STR_INIT("TO"),         KEY_TO,          ARG_TEXT, false, 0, STR_INIT("To") },
+	{ STR_INIT("CC"),         KEY_CC,          ARG_TEXT, false, 0, STR_INIT("Cc") },
 	{ STR_INIT("BCC"),        KEY_HEADER,      ARG_TEXT, false, 0, STR_INIT("Bcc") },
 	{ STR_INIT("HEADER"),     KEY_HEADER,      ARG_FIELD_TEXT, false, 0, STR_INIT("") },
 	{ STR_INIT("BODY"),       KEY_BODY,        ARG_TEXT, false, 0, STR_INIT("") },
@@ -139,13 +147,12 @@ take_text(struct parse *p, struct imap_key *key)
 		return false;
 	e = search_key_new(text, p->program->charset, p->args->arena, &key->text);
 	if (e == OK) {
-		/* An empty subject is asked of the header: is there such a field? */
-		if (key->kind == KEY_SUBJECT && text.n == 0)
+		/* An empty text asks the header: is there such a field? */
+		if (key->kind >= KEY_SUBJECT && key->kind <= KEY_CC && text.n == 0)
 			key->kind = KEY_HEADER;
-		p->program->levels |=
-			1U << (key->kind == KEY_SUBJECT ? LEVEL_FIELDS : LEVEL_BODY);
-		if (key->kind == KEY_SUBJECT)
-			p->program->levels |= 1U << LEVEL_BODY;
+		p->program->levels |= 1U << LEVEL_BODY;
+		if (key->kind >= KEY_SUBJECT && key->kind <= KEY_CC)
+			p->program->levels |= 1U << LEVEL_FIELDS;
 		return true;
 	}
 	if (e == ERR_CHARSET)
@@ -403,6 +410,65 @@ ask_subject(const struct ask *a, const struct imap_key *key)
 	return search_text(head->subject, key->text);
 }
 
+/* One field's addresses, each as local@domain. */
+static bool
+has_address(struct str value, const struct search_key *key, struct arena *arena)
+{
+	struct address_list list;
+
+	address_list_parse(value, ADDRESSES_MAX, arena, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct list_entry *e = &list.entries[i];
+		struct strbuf text = strbuf_arena(arena, ADDRESS_BYTES_MAX);
+
+		strbuf_add(&text, e->local);
+		strbuf_byte(&text, '@');
+		strbuf_add(&text, e->domain);
+		if (!text.overflow && search_text(strbuf_str(&text), key))
+			return true;
+	}
+	return false;
+}
+
+/* Comments and quotes may stand in the middle of an address as it is written. */
+static bool
+search_addresses(struct str message, const struct imap_key *key)
+{
+	struct str rest = message;
+	struct header_field field;
+	bool found = false;
+
+	while (!found && header_next(&rest, &field)) {
+		struct arena *arena;
+
+		if (!str_eq_icase(field.name, key->field) ||
+		    (str_find(field.value, '(') == SIZE_MAX &&
+		     str_find(field.value, '"') == SIZE_MAX))
+			continue;
+		arena = arena_new(ADDRESSES_BUDGET);
+		found = has_address(field.value, key->text, arena);
+		arena_free(&arena);
+	}
+	return found;
+}
+
+static enum imap_truth
+ask_address(const struct ask *a, const struct imap_key *key)
+{
+	const struct message_head *head = a->row->head;
+	struct str message = a->row->body, text;
+
+	if (a->level == LEVEL_BODY)
+		return search_header(message, key->field, key->text) ||
+		       search_addresses(message, key);
+	if (a->level < LEVEL_FIELDS || !head)
+		return TRUTH_UNKNOWN;
+	text = key->kind == KEY_FROM ? head->from
+	       : key->kind == KEY_TO ? head->to
+	                             : head->cc;
+	return search_text(text, key->text) ? TRUTH_YES : TRUTH_UNKNOWN;
+}
+
 static enum imap_truth
 ask_text(const struct ask *a, const struct imap_key *key)
 {
@@ -453,6 +519,10 @@ ask_plain(const struct ask *a, const struct imap_key *key)
 		return ask_sent(a, key);
 	case KEY_SUBJECT:
 		return ask_subject(a, key);
+	case KEY_FROM:
+	case KEY_TO:
+	case KEY_CC:
+		return ask_address(a, key);
 	default:
 		return ask_text(a, key);
 	}
