@@ -58,7 +58,7 @@ class Postfix:
             "maillog_file_prefixes": self.folder,
             "smtpd_tls_cert_file": cert, "smtpd_tls_key_file": key,
             "smtpd_tls_security_level": "may", "smtp_tls_security_level": "encrypt",
-            "smtpd_tls_loglevel": "1", "smtp_tls_loglevel": "1",
+            "smtpd_tls_received_header": "yes", "smtpd_tls_loglevel": "1", "smtp_tls_loglevel": "1",
             "smtputf8_enable": "yes",
             "minimal_backoff_time": "5s", "maximal_backoff_time": "10s",
             "queue_run_delay": "5s", "smtp_connect_timeout": "5s",
