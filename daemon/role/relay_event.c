@@ -57,19 +57,29 @@ relay_reply_format(const struct relay_row *row, struct strbuf *out)
 	}
 }
 
+/* Where the class says it all, our own words would say it twice. */
+static bool
+is_said_by_class(const struct relay_row *row)
+{
+	return !row->code && !row->text.n && row->reason != REASON_REMOTE_TEMP &&
+	       row->reason != REASON_POLICY_OTHER && row->reason != REASON_LOCAL_RESOURCE;
+}
+
 void
 relay_reason_format(const struct relay_row *row, struct strbuf *out)
 {
-	size_t before = out->n, middle;
+	const char *title = queue_reason_info(row->reason)->title;
+	size_t before;
 
-	strbuf_add(out, str_from(queue_reason_info(row->reason)->title));
-	middle = out->n;
-	if (middle > before)
+	strbuf_add(out, str_from(title));
+	if (is_said_by_class(row))
+		return;
+	if (title[0])
 		strbuf_lit(out, ": ");
 	before = out->n;
 	relay_reply_format(row, out);
-	if (out->n == before)
-		strbuf_truncate(out, middle);
+	if (out->n == before && title[0])
+		strbuf_truncate(out, before - 2);
 }
 
 static void

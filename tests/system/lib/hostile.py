@@ -125,14 +125,15 @@ BEHAVIOURS = [silent, endless_greeting, endless_line, drip, many_lines, garbage_
 def good(c, keep):
     """Takes mail; `keep` gets each message's bytes."""
     greet(c)
-    while line := read_line(c):
+    lines = c.makefile("rb")
+    while line := lines.readline():
         if line.startswith(b"DATA"):
             c.sendall(b"354 go\r\n")
-            text = b""
-            while (line := read_line(c)) not in (b".\r\n", b""):
-                text += line
+            text = []
+            while (line := lines.readline()) not in (b".\r\n", b""):
+                text.append(line)
             if line:
-                keep.append(text)
+                keep.append(b"".join(text))
         elif line.startswith(b"QUIT"):
             c.sendall(b"221 bye\r\n")
             return
