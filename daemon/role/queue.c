@@ -15,7 +15,7 @@ int role_queue_main(struct role *role);
 
 enum {
 	SWEEP_MS = 1000,
-	LOOK_MS = 1000,        /* the store is asked what comes next at most so often */
+	LOOK_MS = 100,         /* the store is asked what comes next at most so often */
 	CLAIM_RETRY_MS = 1000, /* after a claim that failed */
 	WAKE_MAX_MS = 60 * 1000,
 	STOP_SPARE_MS = 1500, /* before the supervisor loses patience */
@@ -100,7 +100,7 @@ relay_due(struct relay *r, int64_t due_ms)
 static void
 look_ahead(struct relay *r)
 {
-	struct queue_totals totals = { 0 };
+	int64_t due_ms;
 	int64_t wait = r->looked_ms + LOOK_MS - relay_mono(r);
 
 	r->next_due_ms = INT64_MAX;
@@ -110,10 +110,10 @@ look_ahead(struct relay *r)
 		return;
 	}
 	r->looked_ms = relay_mono(r);
-	if (reader_queue_totals(r->reader, &totals) != OK)
+	if (reader_queue_next_due(r->reader, &due_ms) != OK)
 		r->next_due_ms = relay_now(r) + CLAIM_RETRY_MS;
-	else if (totals.next_due_ms)
-		r->next_due_ms = totals.next_due_ms;
+	else if (due_ms)
+		r->next_due_ms = due_ms;
 	set_wake(r);
 }
 

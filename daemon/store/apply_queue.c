@@ -119,7 +119,7 @@ op_queue_claim_apply(struct tx *tx, const struct op_queue_claim *op,
 		e = lease(tx, op, ids[i]);
 	if (e != OK || !n)
 		return e;
-	tx_changed_queue(tx, op->now_ms);
+	tx_changed_queue(tx, INT64_MAX);
 	return op_queue_claim_again(tx, op, answer);
 }
 
@@ -190,7 +190,7 @@ queue_drop(struct tx *tx, uint64_t id, uint64_t message_id)
 {
 	enum err e = tx_run(tx, "DELETE FROM queue WHERE id = $1", VALUES(V_I(id)));
 
-	tx_changed_queue(tx, tx->now_ms);
+	tx_changed_queue(tx, INT64_MAX);
 	return e == OK ? tx_message_drop(tx, message_id, 1) : e;
 }
 
@@ -292,9 +292,9 @@ act(struct tx *tx, const struct op_queue_action *op, const struct queue_target *
 		              VALUES(V_I(t->id)));
 	case QUEUE_BOUNCE:
 		return tx_run(tx,
-		              "UPDATE queue SET state = 2, due_ms = $1, expires_ms = $1,"
-		              " version = version + 1 WHERE id = $2",
-		              VALUES(V_I(op->now_ms), V_I(t->id)));
+		              "UPDATE queue SET state = 2, due_ms = $1, expires_ms = $2,"
+		              " version = version + 1 WHERE id = $3",
+		              VALUES(V_I(op->now_ms), V_I(QUEUE_SENT_BACK), V_I(t->id)));
 	case QUEUE_DELETE:
 		return queue_drop(tx, t->id, t->message_id);
 	case QUEUE_RETRY:

@@ -33,7 +33,8 @@ struct change {
 	uint64_t account_id, mailbox_id;
 	uint64_t modseq; /* highestmodseq of the mailbox now */
 	uint32_t uidnext, exists;
-	int64_t due_ms; /* CHANGE_QUEUE: the earliest new due time; 0: now */
+	int64_t due_ms; /* CHANGE_QUEUE: the earliest new due time; 0: now; INT64_MAX:
+	                   rows only went or were claimed */
 	struct str key; /* CHANGE_SETTINGS: "setting:NAME", "domain:NAME", … */
 	struct trace_event event; /* CHANGE_EVENT */
 };

@@ -193,6 +193,8 @@ MUSTUSE enum err reader_queue_item(struct reader *r, uint64_t id, struct arena *
 MUSTUSE enum err reader_queue_count(struct reader *r, const struct queue_query *query,
                                     uint64_t max, uint64_t *count_out);
 MUSTUSE enum err reader_queue_totals(struct reader *r, struct queue_totals *out);
+/* The earliest due_ms of rows that wait; 0: there are none. Cheap at any size. */
+MUSTUSE enum err reader_queue_next_due(struct reader *r, int64_t *due_ms_out);
 typedef bool reader_queue_domain_fn(void *arg, const struct queue_domain *d);
 /* Destinations in order of name; only_due: those with something due at now_ms. */
 MUSTUSE enum err reader_queue_domains(struct reader *r, int64_t now_ms, bool only_due,

@@ -89,6 +89,29 @@ reader_queue_count(struct reader *r, const struct queue_query *query, uint64_t m
 }
 
 enum err
+reader_queue_next_due(struct reader *r, int64_t *due_ms_out)
+{
+	static const uint32_t states[] = { QUEUE_SCHEDULED, QUEUE_DEFERRED };
+	enum err e = OK;
+
+	*due_ms_out = 0;
+	for (size_t i = 0; i < ARRAY_LEN(states) && e == OK; i++) {
+		struct stmt *s;
+
+		e = reader_one(r,
+		               "SELECT due_ms FROM queue WHERE state = $1 ORDER BY due_ms"
+		               " LIMIT 1",
+		               VALUES(V_I(states[i])), &s);
+		if (e == OK && (!*due_ms_out || db_i64(s, 0) < *due_ms_out))
+			*due_ms_out = db_i64(s, 0);
+		db_end(&s);
+		if (e == ERR_NOT_FOUND)
+			e = OK;
+	}
+	return e;
+}
+
+enum err
 reader_queue_totals(struct reader *r, struct queue_totals *out)
 {
 	struct stmt *s;
