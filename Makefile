@@ -161,6 +161,10 @@ crash: all ## processes killed under load, a short run
 crash-long: all
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
 
+$(B)/store_bench: $(B)/obj/tests/bench/store_bench.o $(B)/obj/tests/unit/store/rig.o \
+                  $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
 .PHONY: bench
 bench: all ## measure beside Postfix and Dovecot
 	@packaging/install-deps.sh

@@ -95,6 +95,13 @@ has_room(struct strbuf *b, size_t n)
 	return true;
 }
 
+/* Is there room already? The short way of has_room, for what is called once a byte. */
+static inline bool
+is_room(const struct strbuf *b, size_t n)
+{
+	return !b->overflow && n <= b->cap - b->n && n <= b->max - b->n;
+}
+
 char *
 strbuf_reserve(struct strbuf *b, size_t n)
 {
@@ -104,7 +111,7 @@ strbuf_reserve(struct strbuf *b, size_t n)
 void
 strbuf_bytes(struct strbuf *b, const void *p, size_t n)
 {
-	if (n == 0 || !has_room(b, n))
+	if (n == 0 || (!is_room(b, n) && !has_room(b, n)))
 		return;
 	memcpy(b->p + b->n, p, n);
 	b->n += n;
@@ -119,7 +126,9 @@ strbuf_add(struct strbuf *b, struct str s)
 void
 strbuf_byte(struct strbuf *b, char c)
 {
-	strbuf_bytes(b, &c, 1);
+	if (!is_room(b, 1) && !has_room(b, 1))
+		return;
+	b->p[b->n++] = c;
 }
 
 void

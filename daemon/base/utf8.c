@@ -36,8 +36,15 @@ utf8_next(struct str *s, uint32_t *char_out)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t c = 0;
-	size_t n = s->n ? lead((unsigned char)s->p[0], &c) : 0;
+	size_t n;
 
+	/* Most of what there is. */
+	if (s->n && (unsigned char)s->p[0] < 0x80) {
+		*char_out = (unsigned char)s->p[0];
+		*s = (struct str){ s->p + 1, s->n - 1 };
+		return true;
+	}
+	n = s->n ? lead((unsigned char)s->p[0], &c) : 0;
 	if (n == 0 || n > s->n)
 		return false;
 	for (size_t i = 1; i < n; i++) {
@@ -83,6 +90,21 @@ utf8_add(struct strbuf *out, uint32_t c)
 	strbuf_bytes(out, bytes, n);
 }
 
+/* s behind its ASCII bytes, eight at a time: what text mostly is. */
+static struct str
+after_ascii(struct str s)
+{
+	while (s.n >= sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, s.p, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+		s = (struct str){ s.p + sizeof(word), s.n - sizeof(word) };
+	}
+	return s;
+}
+
 void
 utf8_clean(struct strbuf *out, struct str s)
 {
@@ -91,10 +113,12 @@ utf8_clean(struct strbuf *out, struct str s)
 	while (s.n) {
 		struct str before = s;
 
-		if (utf8_next(&s, &c)) {
-			strbuf_bytes(out, before.p, before.n - s.n);
-			continue;
-		}
+		do
+			s = after_ascii(s);
+		while (utf8_next(&s, &c));
+		strbuf_bytes(out, before.p, before.n - s.n);
+		if (!s.n)
+			break;
 		utf8_add(out, REPLACEMENT);
 		s = str_from_offset(s, 1);
 	}
