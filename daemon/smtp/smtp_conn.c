@@ -83,8 +83,7 @@ on_timeout(void *arg)
 	event_str(&e, "reason", STR("timeout"));
 	event_str(&e, "state", str_from(smtp_session_state(c->session)));
 	event_str(&e, "ip", smtp_session_peer(c->session)->ip);
-	smtp_events_add(&c->events, &e);
-	smtp_events_tell(&c->events);
+	smtp_events_add_last(&c->events, &e);
 	say_goodbye(c, ERR_TIMEOUT);
 }
 
@@ -269,30 +268,28 @@ conn_free(struct smtp_conn *c)
 	}
 }
 
-/* What is worth a line: connections that broke, or ended inside a message. */
+/* What is worth a line: connections that broke, and a message that was cut off. */
 static void
 tell_end(struct smtp_conn *c, enum stream_end why, const char *detail)
 {
-	const struct smtp_mail *mail = smtp_session_mail(c->session);
 	bool is_tls = why == STREAM_TLS || why == STREAM_TLS_TIMEOUT ||
 	              why == STREAM_TLS_VERIFY;
-	struct str trace = { NULL, 0 };
 	struct event e;
 
-	if (!is_tls && !mail && (why == STREAM_CLOSED || why == STREAM_EOF))
+	smtp_session_lost(c->session, ERR_CLOSED);
+	if (why == STREAM_CLOSED || why == STREAM_EOF)
 		return;
-	if (mail)
-		trace = id_str(&mail->trace_id);
-	event_init(&e, is_tls ? EV_TLS_FAILED : EV_DISCONNECT, trace,
+	event_init(&e, is_tls ? EV_TLS_FAILED : EV_DISCONNECT, (struct str){ NULL, 0 },
 	           id_str(smtp_session_id(c->session)));
 	event_str(&e, "reason", str_from(stream_end_word(why)));
 	event_str(&e, "state", str_from(smtp_session_state(c->session)));
 	event_str(&e, "ip", smtp_session_peer(c->session)->ip);
 	if (detail && *detail)
 		event_str(&e, "detail", str_from(detail));
-	smtp_events_add(&c->events, &e);
-	if (mail && mail->rcpt_count)
-		smtp_events_tell(&c->events);
+	if (is_tls)
+		smtp_events_add(&c->events, &e);
+	else
+		smtp_events_add_last(&c->events, &e);
 }
 
 static void

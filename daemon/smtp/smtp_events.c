@@ -54,36 +54,59 @@ keep(struct smtp_events *e, const struct kept *k)
 	e->dropped++;
 }
 
-void
-smtp_events_tell(struct smtp_events *e)
+static void
+tell(struct smtp_events *e, struct event *event)
 {
-	struct unpack u = unpack_from(strbuf_str(&e->kept));
+	e->has_told = true;
+	event_tell(event);
+}
+
+/* Tells those of the session, and with is_all those of the message as well. */
+static void
+tell_kept(struct smtp_events *e, bool is_all)
+{
+	struct strbuf all = e->kept;
+	struct unpack u = unpack_from(strbuf_str(&all));
 	struct kept k;
 	struct event event;
 
+	e->kept = strbuf_heap(KEPT_MAX);
 	while (next(&u, &k)) {
+		if (k.trace_id.n && !is_all) {
+			keep(e, &k);
+			continue;
+		}
 		event_init(&event, k.id, k.trace_id, id_str(&e->session_id));
 		event.at_ms = k.at_ms;
 		strbuf_add(&event.body, k.body);
-		event_tell(&event);
+		tell(e, &event);
 	}
+	strbuf_release(&all);
+}
+
+void
+smtp_events_tell(struct smtp_events *e)
+{
+	struct event event;
+
+	tell_kept(e, true);
 	if (e->dropped) {
 		event_init(&event, EV_NOTE, (struct str){ NULL, 0 },
 		           id_str(&e->session_id));
 		event_str(&event, "detail", STR("events of this session were left out"));
 		event_i64(&event, "count", e->dropped);
-		event_tell(&event);
+		tell(e, &event);
 	}
 	e->dropped = 0;
-	strbuf_release(&e->kept);
 }
 
 void
 smtp_events_add(struct smtp_events *e, struct event *event)
 {
 	if (event_level(event->id) != LEVEL_DEBUG) {
-		smtp_events_tell(e);
-		event_tell(event);
+		if (e->kept.n)
+			tell_kept(e, event->trace_id.n > 0);
+		tell(e, event);
 		return;
 	}
 	keep(e, &(struct kept){ .id = event->id,
@@ -93,12 +116,21 @@ smtp_events_add(struct smtp_events *e, struct event *event)
 }
 
 void
+smtp_events_add_last(struct smtp_events *e, struct event *event)
+{
+	if (e->has_told)
+		tell(e, event);
+}
+
+void
 smtp_events_forget_message(struct smtp_events *e)
 {
 	struct strbuf all = e->kept;
 	struct unpack u = unpack_from(strbuf_str(&all));
 	struct kept k;
 
+	if (all.n == 0)
+		return;
 	e->kept = strbuf_heap(KEPT_MAX);
 	while (next(&u, &k)) {
 		if (k.trace_id.n == 0)

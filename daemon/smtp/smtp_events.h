@@ -17,14 +17,18 @@ struct smtp_events {
 	struct strbuf kept;
 	struct id session_id;
 	unsigned dropped; /* those that did not fit */
+	bool has_told;    /* something, so the session is on record */
 };
 
 void smtp_events_init(struct smtp_events *e, struct id session_id);
 void smtp_events_fini(struct smtp_events *e);
-/* Keeps one of level debug; tells any other, after all that were kept. */
+/* Keeps one of level debug. Tells any other: one of a message after all that were kept,
+   one of the session after those of the session. */
 void smtp_events_add(struct smtp_events *e, struct event *event);
 /* Tells all that were kept. */
 void smtp_events_tell(struct smtp_events *e);
+/* Tells this one where the session is on record already; else nobody misses it. */
+void smtp_events_add_last(struct smtp_events *e, struct event *event);
 /* Forgets those of a message: it came to nothing. */
 void smtp_events_forget_message(struct smtp_events *e);
 

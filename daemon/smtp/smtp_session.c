@@ -181,7 +181,7 @@ smtp_reply_good(struct smtp_session *s, struct strbuf *out, int code,
 /* ---- events ---------------------------------------------------------------------- */
 
 void
-smtp_event(struct smtp_session *s, struct event *e, enum event_id id)
+smtp_event(const struct smtp_session *s, struct event *e, enum event_id id)
 {
 	struct str trace = { NULL, 0 };
 
@@ -191,7 +191,7 @@ smtp_event(struct smtp_session *s, struct event *e, enum event_id id)
 }
 
 void
-smtp_tell(struct smtp_session *s, struct event *e)
+smtp_tell(const struct smtp_session *s, struct event *e)
 {
 	s->ops->tell(s->ops_arg, e);
 }
@@ -204,6 +204,9 @@ smtp_tell_refused(struct smtp_session *s, enum event_id id, enum err why,
 	struct event e;
 
 	smtp_event(s, &e, id);
+	/* A command out of place says nothing about the message that is under way. */
+	if (id == EV_COMMAND_REJECTED)
+		e.trace_id.n = 0;
 	if (field)
 		event_str(&e, field, value);
 	if (s->tx && id != EV_MAIL_REJECTED)
@@ -449,6 +452,27 @@ smtp_session_secured(struct smtp_session *s, struct str tls, struct str cipher)
 }
 
 void
+smtp_session_lost(const struct smtp_session *s, enum err why)
+{
+	const struct smtp_transaction *tx = s->tx;
+	struct event e;
+
+	/* While the store is asked, what becomes of the message is its to say. */
+	if (s->resume || (s->state != SMTP_STATE_DATA && s->state != SMTP_STATE_CHUNK &&
+	                  s->state != SMTP_STATE_BETWEEN))
+		return;
+	smtp_event(s, &e, EV_DATA_REJECTED);
+	event_str(&e, "from", tx->mail.from_text);
+	event_str(&e, "rcpt", tx->mail.rcpts->text);
+	event_i64(&e, "rcpts", (int64_t)tx->mail.rcpt_count);
+	event_i64(&e, "size", (int64_t)tx->data.size);
+	event_str(&e, "ip", s->peer.ip);
+	event_str(&e, "reason", str_from(err_get(why)->word));
+	event_str(&e, "reply", str_from(err_get(why)->text));
+	smtp_tell(s, &e);
+}
+
+void
 smtp_session_end(struct smtp_session *s, enum err why, struct strbuf *out)
 {
 	if (s->state == SMTP_STATE_CLOSED)
@@ -457,9 +481,7 @@ smtp_session_end(struct smtp_session *s, enum err why, struct strbuf *out)
 	if ((s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_CHUNK) &&
 	    s->tx->data.err != OK && why == ERR_TIMEOUT)
 		why = s->tx->data.err;
-	if (s->tx && s->tx->mail.rcpt_count)
-		smtp_tell_refused(s, EV_DATA_REJECTED, why, NULL,
-		                  (struct str){ NULL, 0 });
+	smtp_session_lost(s, why);
 	s->resume = NULL;
 	(void)smtp_reply_last(s, out, why);
 	smtp_transaction_end(s);

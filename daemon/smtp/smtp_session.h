@@ -161,6 +161,9 @@ MUSTUSE enum smtp_next smtp_session_resume(struct smtp_session *s,
                                            struct strbuf *out);
 /* TLS is on: everything learnt before is forgotten. tls: "TLSv1.3", cipher its name. */
 void smtp_session_secured(struct smtp_session *s, struct str tls, struct str cipher);
+/* The connection is gone, and the session will be freed: tells of the message that was
+   coming in, if there was one. */
+void smtp_session_lost(const struct smtp_session *s, enum err why);
 /* The caller ends the session (ERR_TIMEOUT, ERR_SHUTDOWN, ERR_LIMIT …): appends the last
    reply, where one may be said now. Nothing is fed afterwards. */
 void smtp_session_end(struct smtp_session *s, enum err why, struct strbuf *out);

@@ -100,8 +100,8 @@ enum smtp_next smtp_reply_last(struct smtp_session *s, struct strbuf *out, enum 
 enum smtp_next smtp_ask(struct smtp_session *s, smtp_resume_fn *resume);
 
 /* An event of this session, and of its message where there is one. */
-void smtp_event(struct smtp_session *s, struct event *e, enum event_id id);
-void smtp_tell(struct smtp_session *s, struct event *e);
+void smtp_event(const struct smtp_session *s, struct event *e, enum event_id id);
+void smtp_tell(const struct smtp_session *s, struct event *e);
 /* Tells a refusal: fields reply, code, enhanced, and `field`=value where it is not NULL.
  */
 void smtp_tell_refused(struct smtp_session *s, enum event_id id, enum err why,
