@@ -56,7 +56,7 @@ page.on("request", (r) => {
 });
 page.on("console", (m) => {
   // A refused sign-in is a 401 that the page handles; the browser logs it all the same.
-  if (m.type() === "error" && !/status of 40[1349]/.test(m.text())) complaints.push(m.text());
+  if (m.type() === "error" && !/status of 4(0[1349]|22)/.test(m.text())) complaints.push(m.text());
 });
 page.on("pageerror", (e) => complaints.push(`page error ${e}`));
 

@@ -13,6 +13,7 @@ const listeners = new Set<Listener>();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("mailstead-live") : null;
 const POLL_MS = 15000;
 const TOLD_AT_MOST_EVERY_MS = 500;
+const LOG_IS_WRITTEN_MS = 1500;
 const TOPICS = ["message", "queue", "trace", "auth", "admin", "role"];
 
 let source: EventSource | null = null;
@@ -21,21 +22,25 @@ let source: EventSource | null = null;
 export function onLive(topics: string[], fn: () => void): () => void {
   let last = 0;
   let timer = 0;
+  let later = 0;
+  const run = () => {
+    timer = 0;
+    last = Date.now();
+    if (!isPaused.peek() && !document.hidden) fn();
+  };
   const listener: Listener = {
     topics,
     fn: () => {
-      if (timer) return;
-      const wait = Math.max(0, last + TOLD_AT_MOST_EVERY_MS - Date.now());
-      timer = window.setTimeout(() => {
-        timer = 0;
-        last = Date.now();
-        if (!isPaused.peek() && !document.hidden) fn();
-      }, wait);
+      // The delivery log is written a moment after the event was told: look once more then.
+      clearTimeout(later);
+      later = window.setTimeout(run, LOG_IS_WRITTEN_MS);
+      timer ||= window.setTimeout(run, Math.max(0, last + TOLD_AT_MOST_EVERY_MS - Date.now()));
     },
   };
   listeners.add(listener);
   return () => {
     clearTimeout(timer);
+    clearTimeout(later);
     listeners.delete(listener);
   };
 }

@@ -91,18 +91,20 @@ export function Overview() {
       <section aria-labelledby="health">
         <h2 id="health">Health</h2>
         {health.problem && <Notice problem={health.problem} retry={health.reload} />}
-        <ul class="checks">
-          {checks.map((c) => (
-            <li key={c.id}>
-              <State of={c.state} />
-              <strong>{c.title}</strong>
-              <span>{c.text}</span>
-              <span class="faint">
-                <Ago at={c.checked_at} />
-              </span>
-            </li>
-          ))}
-        </ul>
+        {checks.length > 0 && (
+          <ul class="checks">
+            {checks.map((c) => (
+              <li key={c.id}>
+                <State of={c.state} />
+                <strong>{c.title}</strong>
+                <span>{c.text}</span>
+                <span class="faint">
+                  <Ago at={c.checked_at} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
       </section>
     </>
   );
