@@ -96,6 +96,7 @@ static void on_flush(void *arg);
 static void on_retake(void *arg);
 static void on_ended(void *arg);
 static void handshake_step(struct stream *s);
+static void read_turn(struct stream *s);
 
 const char *
 stream_end_word(enum stream_end why)
@@ -630,14 +631,14 @@ handshake_step(struct stream *s)
 	timer_stop(&s->guard);
 	s->state = OPEN;
 	arm(s, s->is_taking ? WATCH_READ : 0);
-	if (tls_conn_has_pending(s->tls) && !s->will_retake) {
-		s->will_retake = true;
-		loop_defer(s->loop, on_retake, s);
-	}
 	if (s->ops->secured)
 		s->ops->secured(s->arg);
 	if (is_live(s) && stream_unsent(s))
 		flush(s);
+	/* What came with the last handshake message waits inside; and where nothing does,
+	   finding that out makes OpenSSL give its buffer back. */
+	if (is_live(s) && s->state == OPEN)
+		read_turn(s);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/strbuf.h"
+#include "io/tls_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +63,12 @@ library_error(void)
 
 	ERR_clear_error();
 	return text ? text : code ? "unknown error" : "connection lost";
+}
+
+bool
+tls_init(void)
+{
+	return CRYPTO_set_mem_functions(tls_memory_alloc, tls_memory_grow, tls_memory_free) == 1;
 }
 
 /* ── contexts ── */

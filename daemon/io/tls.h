@@ -25,6 +25,10 @@ enum tls_alpn {
 	TLS_ALPN_HTTP, /* "http/1.1" */
 };
 
+/* Makes OpenSSL use tls_memory.h; only before anything else of OpenSSL is used (false:
+   too late). Without it all works, with more memory for each idle connection. */
+bool tls_init(void);
+
 /* ── server ── a set of certificates, chosen by name (SNI), replaceable while in use. */
 struct tls_server;
 

@@ -11,6 +11,7 @@
 #include "role/row.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ enum {
 	START_WAIT_MS = 10000,
 	PATHS_MAX = 32,
 	PORTS_MAX = 16,
+	TRIM_BYTES = 4 << 20,
+	TRIM_MS = 5000,
 	EXIT_BAD_START = 3,
 };
 
@@ -31,6 +34,8 @@ struct role_priv {
 	struct conf *conf;
 	struct ipc_peer *control;
 	struct loop_signal *on_term;
+	struct timer trim;
+	size_t holes_kept;
 	loop_fn *stop_fn, *reload_fn;
 	void *stop_arg, *reload_arg;
 	bool is_stopping;
@@ -182,6 +187,26 @@ static const struct ipc_ops control_ops = {
 	.closed = on_control_closed,
 };
 
+/* ── memory ── */
+
+/* A burst of connections leaves holes in the heap that the C library keeps. When they are
+   many, give them back; the check costs microseconds, the giving some milliseconds. */
+static void
+on_trim(void *arg)
+{
+	struct role_priv *p = CAST(role_priv, PRIV_MAGIC, arg);
+	size_t holes = mallinfo2().fordblks;
+
+	if (holes > p->holes_kept + TRIM_BYTES) {
+		(void)malloc_trim(0);
+		holes = mallinfo2().fordblks;
+	}
+	/* Pages given back still count as holes: remember, or we would try for ever. */
+	if (holes < p->holes_kept || holes > p->holes_kept + TRIM_BYTES)
+		p->holes_kept = holes;
+	timer_set(&p->trim, TRIM_MS);
+}
+
 /* ── start ── */
 
 static bool
@@ -252,6 +277,7 @@ run(struct role_priv *p)
 	int status;
 
 	event_set_log(LEVEL_INFO, p->title);
+	(void)tls_init();
 	if (!sandbox_die_with_parent(p->parent_pid) || !read_start(&frame, &s) ||
 	    !take_conf(p, &s)) {
 		strbuf_release(&frame);
@@ -267,7 +293,10 @@ run(struct role_priv *p)
 	p->role.loop = loop_new();
 	p->on_term = loop_signal_new(p->role.loop, SIGTERM, on_term, p);
 	p->control = ipc_peer_new(p->role.loop, ROLE_CONTROL_FD, &control_ops, p);
+	timer_init(&p->trim, p->role.loop, on_trim, p);
+	timer_set(&p->trim, TRIM_MS);
 	status = p->row->main(&p->role);
+	timer_stop(&p->trim);
 	ipc_peer_free(&p->control);
 	loop_signal_free(&p->on_term);
 	tls_server_free(&p->role.tls);
