@@ -1,4 +1,4 @@
-/* smtp_conn_priv.h - one SMTP connection of a server process, for the two files of it. */
+/* smtp_conn_priv.h - one SMTP connection of a server process, for the files of it. */
 #ifndef SMTP_SMTP_CONN_PRIV_H
 #define SMTP_SMTP_CONN_PRIV_H
 
@@ -83,6 +83,9 @@ void smtp_policy_classify(const struct smtp_conn *c, const struct addr *ip,
                           struct smtp_peer *peer);
 /* Lets go of everything of the transaction and of the question that is out. */
 void smtp_policy_forget(struct smtp_conn *c);
+
+/* Finds where the recipient's copies go and adds them to the targets (smtp_rcpt_conn.c). */
+MUSTUSE enum err smtp_rcpt_resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt);
 
 /* Gives the answer to the core: later (for what was known at once), or now (inside a
    call-back of the store). */

@@ -5,11 +5,6 @@
  *   with a login ........... as itself, its aliases, with any detail; else 553
  *   a domain of ours ....... only with a login or from a relay network; else 550
  *   anybody else ........... yes
- * Who may be sent to:
- *   an address of ours ..... what it resolves to: mailboxes, and aliases' other servers
- *   anything else .......... with a login or from a relay network; else 550
- * An address is ours when its domain, as it stands behind the last "@", is one of ours:
- * nothing inside a local part ("user%host", "host!user", a quoted "@") is ever looked at.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -18,11 +13,8 @@
 #include "smtp/smtp_conn_priv.h"
 
 enum {
-	ARENA_BUDGET = 2 * 1024 * 1024, /* SMTP_TARGETS_MAX of them */
-	TARGET_RESERVE = 1024,
-	RESOLVE_BUDGET = 512 * 1024, /* RESOLVE_MAX targets */
-	FREE_GUESSES = 3,            /* unknown recipients answered at once */
-	GUESS_PAUSE_MS = 1000,       /* … and later ones after this long */
+	FREE_GUESSES = 3,      /* unknown recipients answered at once */
+	GUESS_PAUSE_MS = 1000, /* … and later ones after this long */
 	FROM_ADDRESSES_MAX = 64,
 	FROM_BUDGET = 64 * 1024,
 	ACCOUNT_BUDGET = 8 * 1024,
@@ -170,142 +162,12 @@ ask_mail(void *arg, const struct smtp_mail *mail)
 
 /* ---- recipients ------------------------------------------------------------------- */
 
-static bool
-is_same(const struct target *a, const struct target *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return a->kind == RCPT_LOCAL ? a->account_id == b->account_id
-	                             : str_eq(a->rcpt, b->rcpt);
-}
-
-static enum err
-add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt *rcpt,
-           bool is_alias)
-{
-	struct smtp_target *t;
-
-	for (t = c->targets; t; t = t->next) {
-		if (is_same(&t->to, to))
-			return OK;
-	}
-	if (c->target_count == SMTP_TARGETS_MAX || arena_left(c->arena) < TARGET_RESERVE)
-		return ERR_RCPT_MAX;
-	t = ARENA_NEW(c->arena, struct smtp_target);
-	t->to = *to;
-	t->to.rcpt = arena_str(c->arena, to->rcpt);
-	t->to.domain = arena_str(c->arena, to->domain);
-	t->rcpt = rcpt;
-	t->is_alias = is_alias;
-	*c->targets_last = t;
-	c->targets_last = &t->next;
-	c->target_count++;
-	return OK;
-}
-
-static enum err
-add_resolution(struct smtp_conn *c, const struct resolution *r,
-               const struct smtp_rcpt *rcpt)
-{
-	struct smtp_target **last = c->targets_last;
-	size_t count = c->target_count;
-	enum err e = OK;
-
-	for (size_t i = 0; i < r->count && e == OK; i++)
-		e = add_target(c, &r->targets[i], rcpt, r->is_alias);
-	if (e == OK)
-		return OK;
-	/* All of them or none. */
-	*last = NULL;
-	c->targets_last = last;
-	c->target_count = count;
-	return e;
-}
-
-static bool
-take_name(void *arg, const struct domain *d)
-{
-	struct strbuf *name = arg;
-
-	strbuf_add(name, d->name);
-	return false;
-}
-
-/* <Postmaster> is that of our own name, or of our first domain (RFC 5321 4.5.1). */
-static enum err
-resolve_postmaster(struct smtp_conn *c, struct arena *a, struct resolution *r)
-{
-	struct reader *reader = c->server->parts.reader;
-	char bytes[ADDRESS_KEY_MAX];
-	struct strbuf key = strbuf_on(bytes);
-	enum err e;
-
-	strbuf_printf(&key, "postmaster@%.*s", STR_ARG(c->settings->session.hostname));
-	e = reader_resolve(reader, strbuf_str(&key), 0, a, r);
-	if (e != ERR_RELAY)
-		return e;
-	strbuf_clear(&key);
-	strbuf_lit(&key, "postmaster@");
-	e = reader_domains(reader, (struct str){ NULL, 0 }, 1, take_name, &key);
-	if (e == OK)
-		e = reader_resolve(reader, strbuf_str(&key), 0, a, r);
-	return e == ERR_RELAY ? ERR_NO_SUCH_USER : e;
-}
-
-static enum err
-add_remote(struct smtp_conn *c, struct str domain, const struct smtp_rcpt *rcpt)
-{
-	struct target to = { .kind = RCPT_REMOTE, .rcpt = rcpt->text, .domain = domain };
-
-	if (!smtp_session_login(c->session).n &&
-	    !smtp_session_peer(c->session)->may_relay)
-		return ERR_RELAY;
-	return add_target(c, &to, rcpt, false);
-}
-
-static enum err
-resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct arena *a)
-{
-	char bytes[ADDRESS_KEY_MAX];
-	struct strbuf key = strbuf_on(bytes);
-	struct resolution r;
-	struct str domain;
-	enum err e;
-
-	if (rcpt->address.domain.n == 0) {
-		e = resolve_postmaster(c, a, &r);
-		return e == OK ? add_resolution(c, &r, rcpt) : e;
-	}
-	/* Mail to an address literal is not for us, whatever address stands there. */
-	if (rcpt->address.is_literal)
-		return add_remote(c, rcpt->address.domain, rcpt);
-	e = address_normalize(&rcpt->address, &key);
-	if (e != OK)
-		return ERR_ADDRESS;
-	e = reader_resolve(c->server->parts.reader, strbuf_str(&key),
-	                   smtp_session_mail(c->session)->size_declared, a, &r);
-	if (e == OK)
-		return add_resolution(c, &r, rcpt);
-	domain = str_from_offset(strbuf_str(&key),
-	                         str_find_last(strbuf_str(&key), '@') + 1);
-	return e == ERR_RELAY ? add_remote(c, domain, rcpt) : e;
-}
-
 static void
 ask_rcpt(void *arg, const struct smtp_rcpt *rcpt)
 {
 	struct smtp_conn *c = conn_of(arg);
-	struct arena *a = arena_new(RESOLVE_BUDGET);
-	enum err e;
+	enum err e = smtp_rcpt_resolve(c, rcpt);
 
-	if (!c->arena) {
-		c->arena = arena_new(ARENA_BUDGET);
-		c->targets = NULL;
-		c->targets_last = &c->targets;
-		c->target_count = 0;
-	}
-	e = resolve(c, rcpt, a);
-	arena_free(&a);
 	if (e == ERR_NO_SUCH_USER && ++c->guesses > FREE_GUESSES)
 		smtp_conn_answer_after(c, e, GUESS_PAUSE_MS);
 	else

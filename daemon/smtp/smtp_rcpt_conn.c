@@ -1,0 +1,205 @@
+/* Where mail for a recipient goes.
+ *
+ * Who may be sent to:
+ *   an address of ours ..... what it resolves to: mailboxes, and aliases' other servers
+ *   anything else .......... with a login or from a relay network; else 550
+ * An address is ours when its domain, as it stands behind the last "@", is one of ours:
+ * nothing inside a local part ("user%host", "host!user", a quoted "@") is ever looked at.
+ */
+#include "base/mem.h"
+#include "smtp/smtp_conn_priv.h"
+
+enum {
+	ARENA_BUDGET = 2 * 1024 * 1024, /* SMTP_TARGETS_MAX of them */
+	TARGET_RESERVE = 1024,
+	RESOLVE_BUDGET = 512 * 1024, /* RESOLVE_MAX targets */
+	ACCOUNTS_MAX = 1000,
+};
+
+static bool
+is_same(const struct target *a, const struct target *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	return a->kind == RCPT_LOCAL ? a->account_id == b->account_id
+	                             : str_eq(a->rcpt, b->rcpt);
+}
+
+static enum err
+add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt *rcpt,
+           bool is_alias)
+{
+	struct smtp_target *t;
+
+	for (t = c->targets; t; t = t->next) {
+		if (is_same(&t->to, to))
+			return OK;
+	}
+	if (c->target_count == SMTP_TARGETS_MAX || arena_left(c->arena) < TARGET_RESERVE)
+		return ERR_RCPT_MAX;
+	t = ARENA_NEW(c->arena, struct smtp_target);
+	t->to = *to;
+	t->to.rcpt = arena_str(c->arena, to->rcpt);
+	t->to.domain = arena_str(c->arena, to->domain);
+	t->rcpt = rcpt;
+	t->is_alias = is_alias;
+	*c->targets_last = t;
+	c->targets_last = &t->next;
+	c->target_count++;
+	return OK;
+}
+
+static enum err
+add_resolution(struct smtp_conn *c, const struct resolution *r,
+               const struct smtp_rcpt *rcpt)
+{
+	struct smtp_target **last = c->targets_last;
+	size_t count = c->target_count;
+	enum err e = OK;
+
+	for (size_t i = 0; i < r->count && e == OK; i++)
+		e = add_target(c, &r->targets[i], rcpt, r->is_alias);
+	if (e == OK)
+		return OK;
+	/* All of them or none. */
+	*last = NULL;
+	c->targets_last = last;
+	c->target_count = count;
+	return e;
+}
+
+static enum err
+add_remote(struct smtp_conn *c, struct str domain, const struct smtp_rcpt *rcpt)
+{
+	struct target to = { .kind = RCPT_REMOTE, .rcpt = rcpt->text, .domain = domain };
+
+	if (!smtp_session_login(c->session).n &&
+	    !smtp_session_peer(c->session)->may_relay)
+		return ERR_RELAY;
+	return add_target(c, &to, rcpt, false);
+}
+
+/* ---- postmaster ------------------------------------------------------------------- */
+
+static bool
+take_name(void *arg, const struct domain *d)
+{
+	struct strbuf *name = arg;
+
+	strbuf_add(name, d->name);
+	return false;
+}
+
+struct oldest {
+	uint64_t id;
+	struct strbuf address;
+};
+
+static bool
+take_older(void *arg, const struct account *account)
+{
+	struct oldest *o = arg;
+
+	if (account->state == ACCOUNT_ACTIVE && (o->id == 0 || account->id < o->id)) {
+		o->id = account->id;
+		strbuf_clear(&o->address);
+		strbuf_add(&o->address, account->address);
+	}
+	return true;
+}
+
+/* A domain that takes mail has a postmaster (RFC 5321 4.5.1): where nobody made one, it is
+   whoever was there first. */
+static enum err
+resolve_to_oldest(struct smtp_conn *c, struct str domain, struct arena *a,
+                  struct resolution *r)
+{
+	struct reader *reader = c->server->parts.reader;
+	char bytes[ADDRESS_KEY_MAX];
+	struct oldest o = { .address = strbuf_on(bytes) };
+	struct domain row;
+	enum err e = reader_domain(reader, domain, a, &row);
+
+	if (e == OK)
+		e = reader_accounts(reader, row.id, (struct str){ NULL, 0 }, ACCOUNTS_MAX,
+		                    take_older, &o);
+	if (e != OK || o.id == 0)
+		return e == OK || e == ERR_NOT_FOUND ? ERR_NO_SUCH_USER : e;
+	e = reader_resolve(reader, strbuf_str(&o.address), 0, a, r);
+	r->is_alias = true;
+	return e;
+}
+
+static struct str
+domain_of(struct str key)
+{
+	return str_from_offset(key, str_find_last(key, '@') + 1);
+}
+
+/* The key of <Postmaster>: that of our own name where it is a domain of ours, else that of
+   our first domain. */
+static enum err
+postmaster_key(struct smtp_conn *c, struct strbuf *key)
+{
+	struct reader *reader = c->server->parts.reader;
+	enum err e;
+
+	strbuf_lit(key, "postmaster@");
+	e = reader_is_local_domain(reader, c->settings->session.hostname);
+	if (e == OK)
+		strbuf_add(key, c->settings->session.hostname);
+	else if (e == ERR_NOT_FOUND)
+		e = reader_domains(reader, (struct str){ NULL, 0 }, 1, take_name, key);
+	return e;
+}
+
+/* ---- one recipient ---------------------------------------------------------------- */
+
+static enum err
+resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct arena *a)
+{
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf key = strbuf_on(bytes);
+	struct resolution r;
+	enum err e;
+
+	/* Mail to an address literal is not for us, whatever address stands there. */
+	if (rcpt->address.is_literal)
+		return add_remote(c, rcpt->address.domain, rcpt);
+	if (rcpt->address.domain.n == 0)
+		e = postmaster_key(c, &key);
+	else if (address_normalize(&rcpt->address, &key) != OK)
+		e = ERR_ADDRESS;
+	else
+		e = OK;
+	if (e != OK)
+		return e;
+	e = reader_resolve(c->server->parts.reader, strbuf_str(&key),
+	                   smtp_session_mail(c->session)->size_declared, a, &r);
+	if (e == ERR_NO_SUCH_USER &&
+	    str_eq(str_first(strbuf_str(&key), str_find(strbuf_str(&key), '@')),
+	           STR("postmaster")))
+		e = resolve_to_oldest(c, domain_of(strbuf_str(&key)), a, &r);
+	if (e == OK)
+		return add_resolution(c, &r, rcpt);
+	if (e == ERR_RELAY && rcpt->address.domain.n == 0)
+		return ERR_NO_SUCH_USER; /* there is no domain of ours yet */
+	return e == ERR_RELAY ? add_remote(c, domain_of(strbuf_str(&key)), rcpt) : e;
+}
+
+enum err
+smtp_rcpt_resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt)
+{
+	struct arena *a = arena_new(RESOLVE_BUDGET);
+	enum err e;
+
+	if (!c->arena) {
+		c->arena = arena_new(ARENA_BUDGET);
+		c->targets = NULL;
+		c->targets_last = &c->targets;
+		c->target_count = 0;
+	}
+	e = resolve(c, rcpt, a);
+	arena_free(&a);
+	return e;
+}
