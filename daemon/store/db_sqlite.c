@@ -175,6 +175,22 @@ db_close(struct db **db)
 	*db = NULL;
 }
 
+/* SQLite numbers "$2" by where it first stands, PostgreSQL by its digit: both agree only
+   while they appear in order. */
+static void
+check_parameters(sqlite3_stmt *h)
+{
+	int count = sqlite3_bind_parameter_count(h);
+
+	for (int i = 1; i <= count; i++) {
+		const char *name = sqlite3_bind_parameter_name(h, i);
+		uint32_t number;
+
+		CHECK(name && str_parse_u32(str_from(name + 1), &number) &&
+		      number == (uint32_t)i);
+	}
+}
+
 static struct stmt *
 statement(struct db *db, const char *sql)
 {
@@ -196,6 +212,7 @@ statement(struct db *db, const char *sql)
 		db->prepare_error = report(db, rc, sql);
 		return NULL;
 	}
+	check_parameters(s->handle);
 	s->sql = sql;
 	s->db = db;
 	db->statement_count++;

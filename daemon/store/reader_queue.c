@@ -170,8 +170,8 @@ domain_call(void *fn, void *arg, const void *row)
 
 /* State 0 and 2 wait; see enum queue_state. A lease that has lapsed counts as due. */
 #define DUE                                                                              \
-	"((state = 0 OR state = 2) AND due_ms <= $2) OR"                                 \
-	" (state = 1 AND lease_until_ms <= $2)"
+	"((state = 0 OR state = 2) AND due_ms <= $1) OR"                                 \
+	" (state = 1 AND lease_until_ms <= $1)"
 
 #define DOMAIN_SELECT                                                                    \
 	"SELECT domain, sum(CASE WHEN state = 0 OR state = 2 THEN 1 ELSE 0 END),"        \
@@ -179,7 +179,7 @@ domain_call(void *fn, void *arg, const void *row)
 	" sum(CASE WHEN state = 1 THEN 1 ELSE 0 END),"                                   \
 	" sum(CASE WHEN state = 3 THEN 1 ELSE 0 END),"                                   \
 	" coalesce(min(CASE WHEN state = 0 OR state = 2 THEN due_ms END), 0),"           \
-	" min(created_ms) FROM queue WHERE domain > $1 AND $2 >= 0"
+	" min(created_ms) FROM queue WHERE domain > $2"
 
 enum err
 reader_queue_domains(struct reader *r, int64_t now_ms, bool only_due, struct str after,
@@ -193,9 +193,9 @@ reader_queue_domains(struct reader *r, int64_t now_ms, bool only_due, struct str
 		                   " GROUP BY domain HAVING sum(CASE WHEN " DUE
 		                   " THEN 1 ELSE 0 END) > 0 ORDER BY domain"
 		                   " LIMIT $3",
-		                   VALUES(V_S(after), V_I(now_ms), V_I(limit)),
+		                   VALUES(V_I(now_ms), V_S(after), V_I(limit)),
 		                   &domain_form, &row, domain_call, &fn, arg);
 	return reader_each(r, DOMAIN_SELECT " GROUP BY domain ORDER BY domain LIMIT $3",
-	                   VALUES(V_S(after), V_I(now_ms), V_I(limit)), &domain_form,
+	                   VALUES(V_I(now_ms), V_S(after), V_I(limit)), &domain_form,
 	                   &row, domain_call, &fn, arg);
 }

@@ -204,7 +204,7 @@ static const char *const walks[] = {
 	[WALK_ADDRESS] = "SELECT " TRACE_COLUMNS
 			 " FROM trace t WHERE t.id IN (SELECT trace_id FROM rcpt WHERE"
 			 " rcpt = $1 UNION SELECT id FROM trace WHERE sender = "
-	                 "$1)" TRACE_CONDITIONS,
+			 "$1)" TRACE_CONDITIONS,
 };
 
 /* The query in the form the statements want it. */
@@ -249,8 +249,7 @@ static void
 set_address(struct search *s, struct str given, struct str *exact, struct str *pattern)
 {
 	*exact = lowered(s->arena, given);
-	if (exact->n && exact->p[0] == '@')
-		*pattern = like(s->arena, "%", *exact, "");
+	*pattern = like(s->arena, exact->n && exact->p[0] == '@' ? "%" : "", *exact, "");
 }
 
 static bool

@@ -51,10 +51,12 @@ struct tx_segment {
 };
 
 enum segment_state {
-	SEGMENT_OPEN = 0,    /* somebody may append */
-	SEGMENT_SEALED = 1,  /* nobody does any more; operations on their way may name it */
+	SEGMENT_OPEN = 0, /* somebody may append */
+	SEGMENT_SEALED =
+		1, /* nobody does any more; operations on their way may name it */
 	SEGMENT_MISSING = 2, /* its file was not there at start */
-	SEGMENT_MOVING = 3,  /* its live records are copied elsewhere; takes no operation */
+	SEGMENT_MOVING =
+		3, /* its live records are copied elsewhere; takes no operation */
 };
 
 /* Counters of ids: taken from the index in blocks, so most transactions write none. */

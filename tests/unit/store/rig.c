@@ -184,8 +184,8 @@ answered(struct rig *r, enum op op, enum err e, const void *answer)
 			return ERR_TIMEOUT;                                              \
 		if (answer_out)                                                          \
 			*answer_out = (struct answer_##answer){ 0 };                     \
-		if (answer_out && r->got)                                             \
-			*answer_out = *(struct answer_##answer *)r->got;              \
+		if (answer_out && r->got)                                                \
+			*answer_out = *(struct answer_##answer *)r->got;                 \
 		return r->error;                                                         \
 	}
 #include "store/ops.def"

@@ -1,0 +1,310 @@
+#include "store/reader.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/store/rig.h"
+
+static void
+add_alias(struct rig *r, const char *address, const char *one, const char *two)
+{
+	struct str targets[] = { str_from(one), str_from(two) };
+	struct op_alias_put op = { .address = str_from(address),
+		                   .targets = targets,
+		                   .targets_count = two ? 2 : 1,
+		                   .enabled = true };
+
+	CHECK_ERR_EQ(rig_alias_put(r, &op, NULL), OK, address);
+}
+
+/* What is asked, the answer, and the recipients it must name. */
+static void
+test_resolve(void)
+{
+	static const struct {
+		const char *address;
+		enum err answer;
+		const char *targets;
+	} rows[] = {
+		{ "ann@example.org", OK, "ann@example.org" },
+		{ "ann+shop@example.org", OK, "ann@example.org" },
+		{ "nobody@example.org", ERR_NO_SUCH_USER, "" },
+		{ "ann@elsewhere.example", ERR_RELAY, "" },
+		{ "ann@off.example", ERR_RELAY, "" },
+		{ "info@example.org", OK, "ann@example.org" },
+		{ "both@example.org", OK, "ann@example.org x@Elsewhere.example" },
+		{ "twice@example.org", OK, "ann@example.org" },
+		{ "deep@example.org", OK, "ann@example.org x@Elsewhere.example" },
+		{ "loop-a@example.org", ERR_LOOP, "" },
+		{ "info+x@example.org", OK, "ann@example.org" },
+		{ "+x@example.org", ERR_NO_SUCH_USER, "" },
+		{ "@example.org", ERR_NO_SUCH_USER, "" },
+		{ "anything@catch.example", OK, "ann@example.org" },
+		{ "dead@example.org", ERR_NO_SUCH_USER, "" },
+		{ "half@example.org", OK, "ann@example.org" },
+	};
+	struct rig r;
+
+	rig_open(&r);
+	(void)rig_account(&r);
+	CHECK_ERR_EQ(rig_domain_put(&r,
+	                            &(struct op_domain_put){ .name = STR("off.example") },
+	                            NULL),
+	             OK, "a domain that is off");
+	CHECK_ERR_EQ(rig_domain_put(&r,
+	                            &(struct op_domain_put){ .name = STR("catch.example"),
+	                                                     .enabled = true },
+	                            NULL),
+	             OK, "a catch-all's");
+	add_alias(&r, "info@example.org", "ann@example.org", NULL);
+	add_alias(&r, "both@example.org", "Ann@Example.ORG", "x@Elsewhere.example");
+	add_alias(&r, "twice@example.org", "ann@example.org", "info@example.org");
+	add_alias(&r, "deep@example.org", "twice@example.org", "both@example.org");
+	add_alias(&r, "loop-a@example.org", "loop-b@example.org", NULL);
+	add_alias(&r, "loop-b@example.org", "loop-a@example.org", NULL);
+	add_alias(&r, "@catch.example", "ann@example.org", NULL);
+	add_alias(&r, "dead@example.org", "gone@example.org", NULL);
+	add_alias(&r, "half@example.org", "gone@example.org", "ann@example.org");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct resolution found;
+		char bytes[256];
+		struct strbuf all = strbuf_on(bytes);
+
+		CHECK_ERR_EQ(reader_resolve(r.reader, str_from(rows[i].address), 0,
+		                            r.arena, &found),
+		             rows[i].answer, rows[i].address);
+		for (size_t j = 0; j < found.count; j++) {
+			if (j)
+				strbuf_byte(&all, ' ');
+			strbuf_add(&all, found.targets[j].rcpt);
+			if (found.targets[j].kind == RCPT_REMOTE)
+				CHECK_STR_EQ(found.targets[j].domain,
+				             STR("elsewhere.example"), rows[i].address);
+		}
+		CHECK_STR_EQ(strbuf_str(&all), str_from(rows[i].targets),
+		             rows[i].address);
+	}
+	rig_close(&r);
+}
+
+static void
+test_send_as(void)
+{
+	static const struct {
+		const char *address;
+		enum err answer;
+	} rows[] = {
+		{ "ann@example.org", OK },
+		{ "ann+list@example.org", OK },
+		{ "info@example.org", OK },
+		{ "other@example.org", ERR_SENDER_DENIED },
+		{ "ann@elsewhere.example", ERR_SENDER_DENIED },
+		{ "annx@example.org", ERR_SENDER_DENIED },
+		{ "", ERR_SENDER_DENIED },
+	};
+	struct rig r;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	add_alias(&r, "info@example.org", "x@elsewhere.example", "ann@example.org");
+	add_alias(&r, "other@example.org", "x@elsewhere.example", NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_ERR_EQ(reader_may_send_as(r.reader, ann, str_from(rows[i].address)),
+		             rows[i].answer, rows[i].address);
+	rig_close(&r);
+}
+
+static bool
+take_audit(void *arg, const struct audit_entry *entry)
+{
+	struct strbuf *b = arg;
+
+	strbuf_printf(b, "%.*s %.*s;", STR_ARG(entry->action), STR_ARG(entry->target));
+	return true;
+}
+
+static void
+test_administration(void)
+{
+	struct rig r;
+	struct actor actor = { .name = STR("admin:root"), .ip = STR("192.0.2.9") };
+	struct op_domain_put domain = { .actor = actor,
+		                        .name = STR("example.org"),
+		                        .enabled = true,
+		                        .if_absent = true };
+	struct op_account_create account = { .actor = actor,
+		                             .address = STR("bob@example.org"),
+		                             .password = STR("long enough") };
+	struct op_account_update update = { .actor = actor,
+		                            .address = STR("bob@example.org"),
+		                            .fields = ACCOUNT_SET_STATE,
+		                            .state = ACCOUNT_DISABLED,
+		                            .if_version = 7 };
+	struct op_domain_remove remove_domain = { .actor = actor,
+		                                  .name = STR("example.org") };
+	struct account found;
+	struct answer_id id;
+	char bytes[2048];
+	struct strbuf audit = strbuf_on(bytes);
+
+	rig_open(&r);
+	CHECK_ERR_EQ(rig_account_create(&r, &account, &id), ERR_NOT_FOUND,
+	             "no domain yet");
+	CHECK_ERR_EQ(rig_domain_put(&r, &domain, &id), OK, "domain");
+	CHECK_ERR_EQ(rig_domain_put(&r, &domain, &id), ERR_EXISTS, "twice");
+	domain.name = STR("-bad-.example");
+	CHECK_ERR_EQ(rig_domain_put(&r, &domain, &id), ERR_INVALID, "no domain name");
+	CHECK_ERR_EQ(rig_account_create(&r, &account, &id), OK, "account");
+	CHECK_ERR_EQ(rig_account_create(&r, &account, &id), ERR_EXISTS, "twice");
+	account.address = STR("c@example.org");
+	account.password = STR("short");
+	CHECK_ERR_EQ(rig_account_create(&r, &account, &id), ERR_INVALID,
+	             "short password");
+	account.address = STR("c d@example.org");
+	account.password = STR("long enough");
+	CHECK_ERR_EQ(rig_account_create(&r, &account, &id), ERR_INVALID, "no login name");
+	CHECK_ERR_EQ(rig_account_update(&r, &update, &id), ERR_ETAG, "wrong version");
+	update.if_version = 1;
+	CHECK_ERR_EQ(rig_account_update(&r, &update, &id), OK, "right version");
+	CHECK_U64_EQ(id.version, 2, "next version");
+	CHECK_ERR_EQ(reader_account(r.reader, STR("bob@example.org"), r.arena, &found),
+	             OK, "found");
+	CHECK_U64_EQ(found.state, ACCOUNT_DISABLED, "off");
+	CHECK_ERR_EQ(rig_domain_remove(&r, &remove_domain, NULL), ERR_CONFLICT,
+	             "has accounts");
+	remove_domain.with_accounts = true;
+	CHECK_ERR_EQ(rig_domain_remove(&r, &remove_domain, NULL), OK, "with all in it");
+	CHECK_ERR_EQ(reader_account(r.reader, STR("bob@example.org"), r.arena, &found),
+	             ERR_NOT_FOUND, "gone");
+	CHECK_ERR_EQ(reader_audit(r.reader, STR(""), 0, 10, take_audit, &audit), OK,
+	             "audit");
+	CHECK_STR_EQ(strbuf_str(&audit),
+	             STR("domain.remove example.org;account.update bob@example.org;"
+	                 "account.create bob@example.org;domain.create example.org;"),
+	             "newest first");
+	rig_close(&r);
+}
+
+static void
+test_access(void)
+{
+	static const char digest[33] = "0123456789abcdef0123456789abcdef";
+	struct rig r;
+	struct op_admin_create admin = { .name = STR("root"),
+		                         .password = STR("long enough"),
+		                         .role = STR("owner") };
+	struct op_session_create session = { .hash = { digest, 32 },
+		                             .csrf = STR("x"),
+		                             .expires_ms = INT64_MAX };
+	struct op_token_create token = { .name = STR("ci"),
+		                         .hash = { digest, 32 },
+		                         .scopes = STR("domains:read") };
+	struct op_setting_set setting = { .key = STR("a.b"), .value = STR("1") };
+	struct answer_id id;
+	struct token found_token;
+	struct web_session found_session;
+	struct setting found_setting;
+
+	rig_open(&r);
+	CHECK_ERR_EQ(rig_admin_create(&r, &admin, &id), OK, "owner");
+	CHECK_ERR_EQ(rig_admin_update(
+			     &r, &(struct op_admin_update){ .name = STR("root") }, NULL),
+	             ERR_CONFLICT, "the last owner stays");
+	session.admin_id = token.admin_id = id.id;
+	CHECK_ERR_EQ(rig_session_create(&r, &session, &id), OK, "session");
+	CHECK_ERR_EQ(reader_session(r.reader, session.hash, r.arena, &found_session), OK,
+	             "found");
+	CHECK_STR_EQ(found_session.csrf, STR("x"), "csrf");
+	CHECK_ERR_EQ(rig_session_touch(
+			     &r, &(struct op_session_touch){ .id = id.id, .used_ms = 5 },
+			     NULL),
+	             OK, "touched");
+	CHECK_ERR_EQ(rig_admin_password(&r,
+	                                &(struct op_admin_password){
+						.name = STR("root"),
+						.password = STR("another one") },
+	                                NULL),
+	             OK, "new password");
+	CHECK_ERR_EQ(reader_session(r.reader, session.hash, r.arena, &found_session),
+	             ERR_NOT_FOUND, "ends the sessions");
+	CHECK_ERR_EQ(rig_token_create(&r, &token, &id), OK, "token");
+	CHECK_ERR_EQ(rig_token_create(&r, &token, NULL), ERR_EXISTS, "the same secret");
+	CHECK_ERR_EQ(rig_token_revoke(&r, &(struct op_token_revoke){ .id = id.id }, NULL),
+	             OK, "revoke");
+	CHECK_ERR_EQ(reader_token(r.reader, token.hash, r.arena, &found_token), OK,
+	             "found");
+	CHECK_TRUE(found_token.revoked, "revoked");
+	CHECK_ERR_EQ(rig_setting_set(&r, &setting, &id), OK, "set");
+	setting.if_version = 5;
+	CHECK_ERR_EQ(rig_setting_set(&r, &setting, &id), ERR_ETAG, "stale");
+	CHECK_ERR_EQ(reader_setting(r.reader, STR("a.b"), r.arena, &found_setting), OK,
+	             "get");
+	CHECK_STR_EQ(found_setting.value, STR("1"), "value");
+	setting.if_version = 0;
+	setting.value = STR("");
+	CHECK_ERR_EQ(rig_setting_set(&r, &setting, &id), OK, "back to the default");
+	CHECK_ERR_EQ(reader_setting(r.reader, STR("a.b"), r.arena, &found_setting),
+	             ERR_NOT_FOUND, "gone");
+	rig_close(&r);
+}
+
+static enum err
+login(struct rig *r, const char *name, const char *password, const char *ip,
+      struct answer_auth *answer)
+{
+	struct op_auth op = { .kind = LOGIN_ACCOUNT,
+		              .protocol = STR("imap"),
+		              .name = str_from(name),
+		              .password = str_from(password),
+		              .ip = str_from(ip) };
+
+	return rig_auth(r, &op, answer);
+}
+
+static void
+test_login(void)
+{
+	struct rig r;
+	struct answer_auth answer;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(login(&r, "Ann@Example.org", "correct horse", "192.0.2.1", &answer),
+	             OK, "right");
+	CHECK_U64_EQ(answer.id, ann, "who");
+	CHECK_STR_EQ(answer.address, STR("ann@example.org"), "normalised");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "correct horse", "192.0.2.1", &answer),
+	             OK, "remembered");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "correct hors", "192.0.2.1", &answer),
+	             ERR_AUTH, "wrong");
+	CHECK_ERR_EQ(login(&r, "bob@example.org", "correct horse", "192.0.2.1", &answer),
+	             ERR_AUTH, "nobody");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "", "192.0.2.1", &answer), ERR_AUTH,
+	             "empty");
+	CHECK_ERR_EQ(rig_account_password(&r,
+	                                  &(struct op_account_password){
+						  .address = STR("ann@example.org"),
+						  .password = STR("battery staple") },
+	                                  NULL),
+	             OK, "changed");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "correct horse", "192.0.2.1", &answer),
+	             ERR_AUTH, "the old one is forgotten at once");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "battery staple", "192.0.2.1", &answer),
+	             OK, "the new one");
+	CHECK_ERR_EQ(rig_account_update(&r,
+	                                &(struct op_account_update){
+						.address = STR("ann@example.org"),
+						.fields = ACCOUNT_SET_STATE,
+						.state = ACCOUNT_DISABLED },
+	                                NULL),
+	             OK, "off");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "battery staple", "192.0.2.1", &answer),
+	             ERR_ACCOUNT_OFF, "off, told to who knows the password");
+	CHECK_ERR_EQ(login(&r, "ann@example.org", "nonsense", "192.0.2.1", &answer),
+	             ERR_AUTH, "and to nobody else");
+	rig_close(&r);
+}
+
+SUITE(store_names, { "resolve", test_resolve }, { "send as", test_send_as },
+      { "administration", test_administration }, { "access", test_access },
+      { "login", test_login });

@@ -1,0 +1,296 @@
+#include "store/ops.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store/rig.h"
+
+static const struct str text = STR_INIT("Return-Path: <ann@example.org>\r\n"
+                                        "Subject: Out\r\n\r\nBye\r\n");
+
+enum {
+	LEASE_MS = 60000,
+};
+
+static uint64_t
+enqueue(struct rig *r, const char *rcpt, const char *domain, int64_t due_ms)
+{
+	struct id trace = id_new("mtr_");
+	struct accept_rcpt to = { .kind = RCPT_REMOTE,
+		                  .rcpt = str_from(rcpt),
+		                  .domain = str_from(domain),
+		                  .notify = NOTIFY_FAILURE };
+	struct op_accept op = { .trace_id = id_str(&trace),
+		                .direction = TRACE_OUT,
+		                .sender = STR("ann@example.org"),
+		                .envid = STR("env"),
+		                .ret = RET_HDRS,
+		                .due_ms = due_ms,
+		                .expires_ms = clock_unix_ms() + 86400000,
+		                .rcpts = &to,
+		                .rcpts_count = 1 };
+	struct answer_accept answer;
+
+	if (!CHECK_ERR_EQ(rig_body(r, text), OK, "body"))
+		return 0;
+	op.body = r->body;
+	op.body.prefix_len = 32;
+	if (!CHECK_ERR_EQ(rig_accept(r, &op, &answer), OK, rcpt))
+		return 0;
+	return answer.results[0].queue_id;
+}
+
+static enum err
+claim(struct rig *r, const char *domain, struct answer_queue *answer)
+{
+	struct op_queue_claim op = { .domain = str_from(domain),
+		                     .now_ms = clock_unix_ms(),
+		                     .limit = 10,
+		                     .lease_ms = LEASE_MS,
+		                     .is_attempt = true };
+
+	return rig_queue_claim(r, &op, answer);
+}
+
+static enum err
+result(struct rig *r, uint64_t id, uint32_t outcome, int64_t due_ms)
+{
+	struct queue_outcome_row row = { .id = id,
+		                         .outcome = outcome,
+		                         .due_ms = due_ms,
+		                         .class = STR("rate_limited"),
+		                         .code = 421,
+		                         .text = STR("slow down"),
+		                         .host = STR("mx.example.net") };
+	struct op_queue_result op = { .now_ms = clock_unix_ms(),
+		                      .rows = &row,
+		                      .rows_count = 1 };
+
+	return rig_queue_result(r, &op, NULL);
+}
+
+static void
+test_life(void)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct queue_item item;
+	struct queue_totals totals;
+	int64_t later = clock_unix_ms() + 3600000;
+	uint64_t a, b;
+
+	rig_open(&r);
+	a = enqueue(&r, "x@example.net", "example.net", 0);
+	b = enqueue(&r, "y@example.com", "example.com", 0);
+	(void)enqueue(&r, "z@example.net", "example.net", later);
+	CHECK_ERR_EQ(claim(&r, "example.net", &claimed), OK, "claim");
+	CHECK_U64_EQ(claimed.items_count, 1, "what is due there");
+	CHECK_U64_EQ(claimed.items[0].id, a, "the first");
+	CHECK_U64_EQ(claimed.items[0].attempts, 1, "counted");
+	CHECK_U64_EQ(claimed.items[0].prefix_len, 32, "prefix");
+	CHECK_U64_EQ(claimed.items[0].ref.size, text.n, "body");
+	CHECK_STR_EQ(claimed.items[0].envid, STR("env"), "envid");
+	CHECK_STR_EQ(claimed.items[0].subject, STR("Out"), "subject");
+	CHECK_ERR_EQ(claim(&r, "example.net", &claimed), OK, "again");
+	CHECK_U64_EQ(claimed.items_count, 0, "leased rows are nobody else's");
+	CHECK_ERR_EQ(result(&r, a, OUTCOME_DEFERRED, later), OK, "deferred");
+	CHECK_ERR_EQ(result(&r, a, OUTCOME_DEFERRED, later), ERR_CONFLICT,
+	             "no lease now");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, a, r.arena, &item), OK, "item");
+	CHECK_U64_EQ(item.state, QUEUE_DEFERRED, "state");
+	CHECK_STR_EQ(item.last_class, STR("rate_limited"), "class");
+	CHECK_I64_EQ(item.due_ms, later, "due");
+	CHECK_ERR_EQ(reader_queue_totals(r.reader, &totals), OK, "totals");
+	CHECK_U64_EQ(totals.by_state[QUEUE_DEFERRED], 1, "one deferred");
+	CHECK_U64_EQ(totals.by_state[QUEUE_SCHEDULED], 2, "two scheduled");
+	CHECK_ERR_EQ(claim(&r, "", &claimed), OK, "any domain");
+	CHECK_U64_EQ(claimed.items_count, 1, "the other");
+	CHECK_ERR_EQ(result(&r, b, OUTCOME_DELIVERED, 0), OK, "delivered");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, b, r.arena, &item), ERR_NOT_FOUND,
+	             "gone");
+	CHECK_ERR_EQ(reader_message(r.reader, claimed.items[0].message_id, WANT_REF,
+	                            r.arena, &(struct message){ 0 }),
+	             ERR_NOT_FOUND, "and its message");
+	rig_close(&r);
+}
+
+static void
+test_leases(void)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct answer_count count;
+	struct op_queue_claim op = { .now_ms = 0, .limit = 5, .lease_ms = 1000 };
+	struct op_queue_attempt attempt = { .lease_ms = 1000 };
+	uint64_t id;
+
+	rig_open(&r);
+	id = enqueue(&r, "x@example.net", "example.net", 0);
+	op.now_ms = clock_unix_ms();
+	CHECK_ERR_EQ(rig_queue_claim(&r, &op, &claimed), OK, "claim");
+	CHECK_U64_EQ(claimed.items_count, 1, "one");
+	CHECK_U64_EQ(claimed.items[0].attempts, 0, "not an attempt yet");
+	attempt.ids = &id;
+	attempt.ids_count = 1;
+	attempt.now_ms = op.now_ms;
+	CHECK_ERR_EQ(rig_queue_attempt(&r, &attempt, NULL), OK, "attempt");
+	op.now_ms += 1001;
+	CHECK_ERR_EQ(rig_queue_claim(&r, &op, &claimed), OK, "after the lease");
+	CHECK_U64_EQ(claimed.items_count, 1, "it lapsed");
+	CHECK_U64_EQ(claimed.items[0].attempts, 1, "the attempt counts");
+	/* Another process of the queue: what it did not lease it may not touch. */
+	bodies_free(&r.bodies);
+	store_client_free(&r.client);
+	r.client = store_client_new(r.loop, r.conf);
+	r.bodies = bodies_new(r.loop, r.client, r.conf);
+	CHECK_ERR_EQ(result(&r, id, OUTCOME_DELIVERED, 0), ERR_CONFLICT, "not its lease");
+	CHECK_ERR_EQ(
+		rig_queue_release(&r, &(struct op_queue_release){ op.now_ms }, &count),
+		OK, "release");
+	CHECK_U64_EQ(count.count, 1, "one lease of the dead");
+	CHECK_ERR_EQ(claim(&r, "", &claimed), OK, "claim at once");
+	CHECK_U64_EQ(claimed.items_count, 1, "its own now");
+	rig_close(&r);
+}
+
+static void
+test_actions(void)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct answer_count count;
+	struct queue_item item;
+	struct op_queue_action op = { .actor = { .name = STR("admin:ann") },
+		                      .ids_count = 1 };
+	uint64_t id, missing = 999999999;
+
+	rig_open(&r);
+	id = enqueue(&r, "x@example.net", "example.net", 0);
+	op.ids = &id;
+	op.now_ms = clock_unix_ms();
+	op.verb = QUEUE_HOLD;
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "hold");
+	CHECK_U64_EQ(count.count, 1, "held");
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "hold again");
+	CHECK_U64_EQ(count.count, 0, "was held");
+	CHECK_ERR_EQ(claim(&r, "", &claimed), OK, "claim");
+	CHECK_U64_EQ(claimed.items_count, 0, "held ones wait");
+	op.verb = QUEUE_UNHOLD;
+	op.if_version = 1;
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), ERR_ETAG, "an old version");
+	op.if_version = 0;
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "release");
+	op.verb = QUEUE_BOUNCE;
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "bounce");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, id, r.arena, &item), OK, "item");
+	CHECK_TRUE(item.expires_ms <= clock_unix_ms(), "expired now");
+	op.verb = QUEUE_DELETE;
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "delete");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, id, r.arena, &item), ERR_NOT_FOUND,
+	             "gone");
+	op.ids = &missing;
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "passed over");
+	CHECK_U64_EQ(count.count, 0, "nothing done");
+	rig_close(&r);
+}
+
+/* The bounce and its notification are one transaction. */
+static void
+test_notification(void)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct answer_accept answer;
+	struct id trace = id_new("mtr_");
+	struct accept_rcpt rcpt = { .kind = RCPT_LOCAL, .rcpt = STR("ann@example.org") };
+	struct op_accept dsn = { .trace_id = id_str(&trace),
+		                 .direction = TRACE_OWN,
+		                 .rcpts = &rcpt,
+		                 .rcpts_count = 1 };
+	struct queue_outcome_row row = { .outcome = OUTCOME_BOUNCED, .class = STR("x") };
+	struct op_queue_result op = { .rows = &row,
+		                      .rows_count = 1,
+		                      .notifications = &dsn,
+		                      .notifications_count = 1 };
+	struct queue_item item;
+
+	rig_open(&r);
+	rcpt.account_id = rig_account(&r);
+	row.id = enqueue(&r, "x@example.net", "example.net", 0);
+	op.now_ms = clock_unix_ms();
+	CHECK_ERR_EQ(claim(&r, "", &claimed), OK, "claim");
+	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+	dsn.body = r.body;
+	rcpt.account_id++;
+	CHECK_ERR_EQ(rig_queue_result(&r, &op, &answer), ERR_NO_SUCH_USER,
+	             "nobody to tell");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, row.id, r.arena, &item), OK,
+	             "so it is not bounced either");
+	rcpt.account_id--;
+	CHECK_ERR_EQ(rig_queue_result(&r, &op, &answer), OK, "bounced and told");
+	CHECK_U64_EQ(answer.results_count, 1, "one told");
+	CHECK_U64_EQ(answer.results[0].uid, 1, "in the inbox");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, row.id, r.arena, &item), ERR_NOT_FOUND,
+	             "gone");
+	rig_close(&r);
+}
+
+static bool
+count_item(void *arg, const struct queue_item *item)
+{
+	(void)item;
+	++*(uint64_t *)arg;
+	return true;
+}
+
+static bool
+take_domain(void *arg, const struct queue_domain *d)
+{
+	*(struct queue_domain *)arg = *d;
+	return false;
+}
+
+static void
+test_lists(void)
+{
+	static const struct {
+		const char *what;
+		struct queue_query query;
+		uint64_t found;
+	} rows[] = {
+		{ "all", { .state_mask = 0 }, 3 },
+		{ "state", { .state_mask = 1 << QUEUE_HELD }, 0 },
+		{ "domain", { .domain = STR_INIT("example.net") }, 2 },
+		{ "recipient", { .rcpt = STR_INIT("x@example.net") }, 1 },
+		{ "sender", { .sender = STR_INIT("ann@example.org") }, 3 },
+		{ "null sender", { .sender = STR_INIT("<>") }, 0 },
+		{ "age", { .created_before_ms = 1 }, 0 },
+	};
+	struct rig r;
+	struct queue_domain d = { 0 };
+
+	rig_open(&r);
+	(void)enqueue(&r, "x@example.net", "example.net", 0);
+	(void)enqueue(&r, "y@example.net", "example.net", clock_unix_ms() + 3600000);
+	(void)enqueue(&r, "z@example.com", "example.com", clock_unix_ms() + 3600000);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t n = 0;
+
+		CHECK_ERR_EQ(reader_queue(r.reader, &rows[i].query, 10, count_item, &n),
+		             OK, rows[i].what);
+		CHECK_U64_EQ(n, rows[i].found, rows[i].what);
+		CHECK_ERR_EQ(reader_queue_count(r.reader, &rows[i].query, 10, &n), OK,
+		             rows[i].what);
+		CHECK_U64_EQ(n, rows[i].found, rows[i].what);
+	}
+	CHECK_ERR_EQ(reader_queue_domains(r.reader, clock_unix_ms(), true, STR(""), 10,
+	                                  take_domain, &d),
+	             OK, "due");
+	CHECK_U64_EQ(d.waiting, 2, "waiting");
+	CHECK_U64_EQ(d.due, 1, "due");
+	rig_close(&r);
+}
+
+SUITE(store_queue, { "from accept to delivered", test_life }, { "leases", test_leases },
+      { "actions", test_actions }, { "bounce and notification", test_notification },
+      { "lists", test_lists });
