@@ -7,6 +7,7 @@
 #ifndef TESTS_DIALOGUE_DIALOGUE_H
 #define TESTS_DIALOGUE_DIALOGUE_H
 
+#include "base/addr.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 
@@ -45,5 +46,12 @@ struct dialogue_core {
 
 /* Called by a constructor of the core's file. */
 void dialogue_register(const struct dialogue_core *core);
+
+/* "*" in the pattern stands for any bytes, none included. */
+bool dialogue_matches(struct str text, struct str pattern);
+/* \r \n \t \0 \\ \xHH, and \{N,text} for N times text. False where it is none. */
+bool dialogue_unescape(struct str s, struct strbuf *out);
+/* Tells the story to a server (live.c); true where it went as told. */
+bool dialogue_tell_live(const char *path, struct str text, const struct addr *to);
 
 #endif

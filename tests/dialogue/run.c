@@ -1,6 +1,8 @@
 /* Tells every story below a folder to the core it is about (tests/dialogue/README.md).
  *
  *     dialogue-tests DIRECTORY [WORD]      stories whose path has WORD
+ *     dialogue-tests --live smtp=127.0.0.1:25 [--name example.org=home.example]… …
+ *                                          those with "@live smtp", to a real server
  *
  * Each story is told three times: with every group of client lines whole, byte by byte,
  * and in pieces of seven. The last line is "N passed, N failed".
@@ -35,6 +37,17 @@ static const struct dialogue_core *cores[CORES_MAX];
 static size_t core_count;
 static unsigned passed, failed;
 
+/* --live SERVICE=ADDRESS:PORT, and --name FROM=TO for the names in the stories. */
+static struct {
+	struct str service;
+	struct addr to;
+} servers[CORES_MAX];
+static size_t server_count;
+static struct {
+	struct str from, to;
+} renames[CORES_MAX];
+static size_t name_count;
+
 void
 dialogue_register(const struct dialogue_core *core)
 {
@@ -54,9 +67,9 @@ fail(struct story *t, const char *what, struct str got, struct str want)
 
 /* ---- the text of a story ----------------------------------------------------------- */
 
-/* "*" stands for any bytes, none included. Linear but for backing up to the last star. */
-static bool
-matches(struct str text, struct str pattern)
+/* Linear but for backing up to the last star. */
+bool
+dialogue_matches(struct str text, struct str pattern)
 {
 	size_t i = 0, k = 0, star = SIZE_MAX, mark = 0;
 
@@ -79,9 +92,8 @@ matches(struct str text, struct str pattern)
 	return k == pattern.n;
 }
 
-/* \r \n \t \0 \\ \xHH, and \{N,text} for N times text. False where it is none. */
-static bool
-unescape(struct str s, struct strbuf *out)
+bool
+dialogue_unescape(struct str s, struct strbuf *out)
 {
 	while (s.n) {
 		char c = s.p[0];
@@ -129,7 +141,7 @@ unescape(struct str s, struct strbuf *out)
 				struct str piece =
 					str_make(s.p + comma + 1, end - comma - 1);
 
-				if (!unescape(piece, out))
+				if (!dialogue_unescape(piece, out))
 					return false;
 			}
 			s = str_from_offset(s, end + 1);
@@ -246,7 +258,7 @@ expect_reply(struct story *t, struct str want)
 		fail(t, "no reply", strbuf_str(&t->out), want);
 		return;
 	}
-	if (!matches(line, want))
+	if (!dialogue_matches(line, want))
 		fail(t, "wrong reply", line, want);
 	strbuf_consume(&t->out, size);
 }
@@ -259,7 +271,7 @@ expect_log(struct story *t, struct str want)
 	size_t all = rest.n;
 
 	while (str_next(&rest, '\n', &line)) {
-		if (!matches(line, want))
+		if (!dialogue_matches(line, want))
 			continue;
 		strbuf_consume(&t->log, all - rest.n);
 		return;
@@ -280,7 +292,7 @@ on_client(struct story *t, struct str text, bool with_end, uint64_t times)
 {
 	begin(t);
 	for (uint64_t i = 0; i < times; i++) {
-		if (!unescape(text, &t->in))
+		if (!dialogue_unescape(text, &t->in))
 			fail(t, "bad escape in the story", text, STR(""));
 		if (with_end)
 			strbuf_lit(&t->in, "\r\n");
@@ -327,7 +339,7 @@ on_line(struct story *t, struct str line)
 		struct str rest = str_from_offset(line, 1), key;
 
 		if (t->has_begun || !str_next(&rest, ' ', &key) ||
-		    !t->core->set(t->session, key, rest))
+		    (!str_eq(key, STR("live")) && !t->core->set(t->session, key, rest)))
 			fail(t, "setting not known", line, STR(""));
 	} else if (str_starts(line, STR("C:"))) {
 		if (t->out.n && !t->in.n)
@@ -398,25 +410,89 @@ find_core(const char *path)
 	return NULL;
 }
 
+/* The server for a story, by its line "@live SERVICE"; NULL: not to be told live. */
+static const struct addr *
+find_server(struct str text)
+{
+	struct str line;
+
+	while (str_next(&text, '\n', &line)) {
+		if (!str_skip(&line, STR("@live ")))
+			continue;
+		for (size_t i = 0; i < server_count; i++) {
+			if (str_eq(line, servers[i].service))
+				return &servers[i].to;
+		}
+	}
+	return NULL;
+}
+
+/* Puts the names of the live world in place of those of the stories. */
+static void
+rename_all(struct str text, struct strbuf *out)
+{
+	while (text.n) {
+		size_t i = 0;
+
+		while (i < name_count && !str_starts(text, renames[i].from))
+			i++;
+		if (i < name_count) {
+			strbuf_add(out, renames[i].to);
+			text = str_from_offset(text, renames[i].from.n);
+		} else {
+			strbuf_byte(out, text.p[0]);
+			text = str_from_offset(text, 1);
+		}
+	}
+}
+
+static void
+tell_live(const char *path, struct str text)
+{
+	const struct addr *to = find_server(text);
+	struct strbuf renamed = strbuf_heap(2 * FILE_MAX);
+
+	if (!to)
+		return;
+	rename_all(text, &renamed);
+	*(dialogue_tell_live(path, strbuf_str(&renamed), to) ? &passed : &failed) += 1;
+	strbuf_release(&renamed);
+}
+
+static bool
+tell_in_pieces(const struct dialogue_core *core, const char *path, struct str text)
+{
+	static const size_t pieces[] = { 0, 1, 7 };
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		if (!tell(core, path, text, pieces[i]))
+			return false;
+	}
+	return true;
+}
+
 static void
 run_file(const char *path)
 {
-	static const size_t pieces[] = { 0, 1, 7 };
 	const struct dialogue_core *core = find_core(path);
 	struct strbuf text = strbuf_heap(FILE_MAX);
 	FILE *f = fopen(path, "rb");
 	char *room = strbuf_reserve(&text, FILE_MAX);
-	bool good = core && f;
 
-	if (!core)
-		printf("%s: no core for this folder\n", path);
-	if (f) {
+	if (f && room) {
 		text.n = fread(room, 1, FILE_MAX, f);
 		(void)fclose(f);
 	}
-	for (size_t i = 0; good && i < sizeof(pieces) / sizeof(pieces[0]); i++)
-		good = tell(core, path, strbuf_str(&text), pieces[i]);
-	*(good ? &passed : &failed) += 1;
+	if (server_count) {
+		tell_live(path, strbuf_str(&text));
+	} else {
+		bool good =
+			core && text.n && tell_in_pieces(core, path, strbuf_str(&text));
+
+		if (!core)
+			printf("%s: no core for this folder\n", path);
+		*(good ? &passed : &failed) += 1;
+	}
 	strbuf_release(&text);
 }
 
@@ -447,14 +523,38 @@ run_directory(const char *path, const char *word)
 		free(names);
 }
 
+static bool
+take_option(const char *name, const char *value)
+{
+	struct str word = str_from(value), before = str_first(word, str_find(word, '='));
+	struct str behind = str_from_offset(word, before.n + 1);
+
+	if (before.n == word.n || server_count == CORES_MAX || name_count == CORES_MAX)
+		return false;
+	if (str_eq(str_from(name), STR("--name"))) {
+		renames[name_count].from = before;
+		renames[name_count++].to = behind;
+		return true;
+	}
+	servers[server_count].service = before;
+	return str_eq(str_from(name), STR("--live")) &&
+	       addr_parse(behind, &servers[server_count++].to);
+}
+
 int
 main(int argc, char **argv)
 {
-	if (argc < 2 || argc > 3) {
-		(void)fprintf(stderr, "usage: dialogue-tests DIRECTORY [WORD]\n");
+	int at = 1;
+
+	while (at + 1 < argc && argv[at][0] == '-' && take_option(argv[at], argv[at + 1]))
+		at += 2;
+	if (argc - at < 1 || argc - at > 2 || argv[at][0] == '-') {
+		(void)fprintf(stderr,
+		              "usage: dialogue-tests [--live SERVICE=ADDRESS:PORT]… "
+		              "[--name FROM=TO]… DIRECTORY [WORD]\n");
 		return 2;
 	}
-	run_directory(argv[1], argc > 2 ? argv[2] : "");
+	run_directory(argv[at], argc - at > 1 ? argv[at + 1] : "");
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed || !passed ? 1 : 0;
 }
