@@ -9,7 +9,7 @@ def setup(world):
     world.names()
     world.postfix(settings={"smtpd_recipient_restrictions":
                             "check_recipient_access inline:{"
-                            "{gone@peer.example=550 5.1.1 no such person}"
+                            "{gone@peer.example=550 5.1.1 no such person} "
                             "{full@peer.example=452 4.2.2 mailbox full}}, permit_mynetworks, reject",
                             "virtual_mailbox_domains": "peer.example onlya.odd.example "
                             "twomx.odd.example alias.odd.example odd.example"})
