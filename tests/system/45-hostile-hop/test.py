@@ -1,5 +1,6 @@
 """Next hops that misbehave in fourteen ways: memory stays, mail is kept, and honest mail
 goes out meanwhile."""
+import os
 import pathlib
 import re
 import time
@@ -19,7 +20,9 @@ def setup(world):
     rows = "".join(f"b{n} IN MX 10 h{n}\nh{n} IN A {world.hostile.address(n)}\n"
                    for n in range(len(BEHAVIOURS)))
     world.dns.change("odd.example", rows)
-    world.appliance(retry="2s 3s", lifetime="1h",
+    # A sanitizer keeps what was freed for a while; here that would look like a leak.
+    options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"
+    world.appliance(retry="2s 3s", lifetime="1h", env={"ASAN_OPTIONS": options.strip(":")},
                     more="limits: {delivery_reply_timeout: 4s, delivery_data_timeout: 4s, "
                          "delivery_connect_timeout: 3s}\n")
 
@@ -64,17 +67,18 @@ def test_hostile_hops_cost_little_and_delay_nobody(world):
 def test_nothing_was_lost(world):
     waiting = {i["to"] for i in world.home.json("queue", "list", "--limit", "500")["items"]}
     for n, behaviour in enumerate(BEHAVIOURS):
-        # It says yes to everything only once it is asked: that one may be believed.
+        # That one has taken some of them: it says yes to the text as well, then closes.
         if behaviour.__name__ != "close_after_each_step":
             check.true(f"x@b{n}.odd.example" in waiting, f"{behaviour.__name__}: still queued")
     world.hostile.is_good = True
+    wanted = {f"for {n} number {k}" for n in range(len(BEHAVIOURS)) for k in range(MAILS_EACH)
+              if BEHAVIOURS[n].__name__ != "close_after_each_step"}
 
-    def delivered():
-        return {f"for {n} number {k}" for n in range(len(BEHAVIOURS)) for k in range(MAILS_EACH)
-                if any(f"Subject: for {n} number {k}\r\n".encode() in m
-                       for m in world.hostile.kept)}
-    check.until(lambda: len(delivered()) >= (len(BEHAVIOURS) - 1) * MAILS_EACH,
-                "all delivered once the hops behave", 90, 0.5)
+    def missing():
+        return {s for s in wanted if not any(f"Subject: {s}\r\n".encode() in m
+                                             for m in world.hostile.kept)}
+    check.until(lambda: not missing(), "all delivered once the hops behave", 90, 0.5)
+    check.equal(missing(), set(), "missing")
 
 
 def test_every_refusal_has_a_reason(world):
