@@ -155,6 +155,8 @@ charset_find(struct str name)
 	name = str_trim(name);
 	if (!name.n)
 		return &charsets[1];
+	if (str_eq_icase(name, STR("utf-8"))) /* nearly always */
+		return &charsets[0];
 	for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
 		if (str_eq_icase(name, str_from(aliases[i].alias)))
 			name = str_from(aliases[i].name);

@@ -44,7 +44,21 @@ squeeze(struct str text, size_t max, struct arena *a)
 		return STR("");
 	while (text.n && out.n <= max) {
 		struct str before = text;
+		size_t n = 0;
 		uint32_t c;
+
+		while (n < text.n && text.p[n] > ' ' && text.p[n] < 0x7f)
+			n++;
+		if (n) {
+			if (had_space && out.n)
+				strbuf_byte(&out, ' ');
+			had_space = false;
+			strbuf_add(&out,
+			           str_first(text,
+			                     max + 1 - out.n < n ? max + 1 - out.n : n));
+			text = str_from_offset(text, n);
+			continue;
+		}
 
 		if (!utf8_next(&text, &c)) {
 			text = str_from_offset(text, 1);
