@@ -82,9 +82,12 @@ def test_starttls_drops_what_came_in_plain(world):
     w.close()
     w = smtp(world.home)
     w.ask(b"MAIL FROM:<a@sender.example>")
-    w.ask(b"STARTTLS")
-    w.starttls()
-    check.equal(w.ask(b"RCPT TO:<" + ANN.encode() + b">")[0], 503, "state is reset")
+    code, text = w.ask(b"STARTTLS")
+    if code == 220:
+        w.starttls()
+        check.equal(w.ask(b"RCPT TO:<" + ANN.encode() + b">")[0], 503, "state is reset")
+    else:
+        check.equal(code, 503, f"STARTTLS inside a transaction: {text}")
     check.equal(smtp(world.home).ask(b"STARTTLS now")[0], 501, "STARTTLS takes no argument")
 
 
