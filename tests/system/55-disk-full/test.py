@@ -12,12 +12,11 @@ ANN, PEER = "ann@home.example", "pat@peer.example"
 
 def setup(world):
     world.names()
-    disk, image = world.out / "disk", world.out / "disk.img"
+    disk = world.out / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=220m", "none", disk], check=True)
     world.disk = disk
-    world.image = image
-    world.home = world.start(Appliance(disk / "home"))
+    world.home = world.start(Appliance(disk / "home", log=world.out / "serve.log"))
     world.home.add_domain()
     world.home.add_account(ANN)
 
@@ -27,36 +26,52 @@ def send(world, subject, size=1000):
         s.sendmail(PEER, [ANN], message(PEER, ANN, subject, "x" * 70 + "\n" * 1 + "y\n" * size))
 
 
-def fill(world):
-    free = os.statvfs(world.disk)
-    with open(world.disk / "filler", "wb") as f:
-        left = free.f_bavail * free.f_frsize
-        while left > 0:
-            n = min(left, 1 << 20)
+def fill(world, leave):
+    """Takes all room but `leave` bytes."""
+    with open(world.disk / "filler", "ab") as f:
+        while True:
+            free = os.statvfs(world.disk)
+            n = min(free.f_bavail * free.f_frsize - leave, 1 << 20)
+            if n <= 0:
+                return
             try:
                 f.write(b"\0" * n)
                 f.flush()
             except OSError:
-                break
-            left -= n
+                return
 
 
-def test_full(world):
-    send(world, "before")
-    fill(world)
-    code = 0
+def answer_to_new_mail(world, subject="while full"):
     try:
-        send(world, "while full")
+        send(world, subject)
+        return 250
     except smtplib.SMTPResponseException as e:
-        code = e.smtp_code
+        return e.smtp_code
     except smtplib.SMTPRecipientsRefused as e:
-        code = list(e.recipients.values())[0][0]
-    check.equal(code, 452, "new mail is put off")
-    found = world.home.inbox(ANN)
-    check.equal(len(found), 1, "stored mail is readable")
+        return list(e.recipients.values())[0][0]
+
+
+def test_below_the_reserve_only_new_mail_waits(world):
+    send(world, "before")
+    fill(world, 16 << 20)
+    check.equal(answer_to_new_mail(world), 452, "new mail is put off")
     m = world.home.imap(ANN)
+    check.equal(m.append("INBOX", None, None, b"Subject: x\r\n\r\nx")[0], "NO", "APPEND is put off")
     m.select("INBOX")
-    check.equal(m.store("1", "+FLAGS", r"(\Flagged)")[0], "OK", "flags can still be set")
+    check.equal(m.store("1", "+FLAGS", r"(\Flagged)")[0], "OK", "flags can be set")
+    check.equal(m.create("Later")[0], "OK", "mailboxes can be made")
+    m.logout()
+
+
+def test_on_a_disk_without_one_free_byte_mail_can_be_read(world):
+    (world.disk / "filler").unlink()
+    check.until(lambda: answer_to_new_mail(world, "second") == 250, "room again", 10, 0.5)
+    fill(world, 0)
+    check.equal(answer_to_new_mail(world), 452, "new mail is put off")
+    found = world.home.inbox(ANN)
+    check.equal(len(found), 2, "stored mail is readable")
+    m = world.home.imap(ANN)
+    check.equal(m.select("INBOX")[0], "OK", "SELECT")
     m.logout()
 
 

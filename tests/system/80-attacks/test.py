@@ -405,7 +405,7 @@ def test_the_log_has_no_control_bytes(world):
     w.ask(b"MAIL FROM:<\"a\x1b[2J\"@b.example>")
     w.ask(b"RCPT TO:<x\xe2\x80\xaey@home.example>")
     w.close()
-    log = (world.home.folder / "serve.log").read_bytes()
+    log = world.home.log_file.read_bytes()
     bad = [c for c in log if c < 32 and c != 10 or c == 127]
     check.equal(bad, [], "control bytes")
     for escape in (b"\xc2\x9b", b"\xe2\x80\xae"):

@@ -49,12 +49,13 @@ def insecure_tls():
 class Appliance:
     def __init__(self, folder, address="127.0.0.10", hostname="mail.home.example",
                  domain="home.example", retry="2s 4s 8s", lifetime="5d", plaintext="[]",
-                 relay="[]", proxies="[]", level="debug", more="", env=None):
+                 relay="[]", proxies="[]", level="debug", more="", env=None, log=None):
         self.folder = pathlib.Path(folder)
         self.address, self.hostname, self.domain = address, hostname, domain
         self.values = dict(retry=retry, lifetime=lifetime, plaintext=plaintext, relay=relay,
                            proxies=proxies, level=level, more=more)
         self.env = dict(os.environ, **(env or {}))
+        self.log_file = pathlib.Path(log or self.folder / "serve.log")
         self.config = self.folder / "mailstead.yaml"
         self.passwords = {}
         self.process = None
@@ -70,7 +71,7 @@ class Appliance:
     def start(self):
         self.write_config()
         self.process = Process([BINARY, "serve", "--config", self.config],
-                               self.folder / "serve.log", env=self.env)
+                               self.log_file, env=self.env)
         self.wait_until_ready()
 
     def wait_until_ready(self, seconds=15):
@@ -88,7 +89,7 @@ class Appliance:
         return status
 
     def log(self):
-        return (self.folder / "serve.log").read_text(errors="replace")
+        return self.log_file.read_text(errors="replace")
 
     def workers(self):
         """{role: [pid, …]} of the running processes below the supervisor."""
