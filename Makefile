@@ -145,10 +145,10 @@ unit-san dialogue-san:
 # Twice: as people run it, closed in by its sandboxes; and with sanitizers, which cannot live
 # in those but see what a real peer provokes.
 .PHONY: system system-san
-system: all ## the appliance against real mail programs
+system: all $(B)/dialogue-tests ## the appliance against real mail programs
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/system/run
 system-san:
-	@$(MAKE) --no-print-directory SAN=1 all
+	@$(MAKE) --no-print-directory SAN=1 all build/san/dialogue-tests
 	@SYSTEM_LOGS=build/system-san MAILSTEAD_BINARY=$(CURDIR)/build/san/mailstead \
 	        tests/system/run
 
