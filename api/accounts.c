@@ -84,7 +84,7 @@ reply_account(struct api_request *r, int status, struct str address)
 	api_reply_json(r, status, strbuf_str(&b));
 }
 
-/* --- the list ------------------------------------------------------------------------ */
+/* --- the list --------------------------------------------------------------------- */
 
 struct listing {
 	struct page page;
@@ -140,7 +140,7 @@ accounts_get(struct api_request *r)
 		reply_account(r, 200, address);
 }
 
-/* --- changes: create or update, then the password, then what there is now ------------- */
+/* --- changes: create or update, then the password, then what there is now --------- */
 
 static void
 show(struct api_request *r)
@@ -388,7 +388,7 @@ accounts_delete(struct api_request *r)
 	r->call = store_account_remove(r->api->store, &op, remove_done, r);
 }
 
-/* --- usage ---------------------------------------------------------------------------- */
+/* --- usage ------------------------------------------------------------------------ */
 
 static bool
 write_mailbox(void *arg, const struct mailbox_info *m)

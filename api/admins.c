@@ -116,7 +116,7 @@ admins_get(struct api_request *r)
 	reply_admin(r, 200, r->params[0]);
 }
 
-/* --- changes ------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------- */
 
 struct change {
 	struct op_admin_password password;

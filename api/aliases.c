@@ -65,7 +65,7 @@ reply_alias(struct api_request *r, int status, struct str address)
 	api_reply_json(r, status, strbuf_str(&b));
 }
 
-/* --- the list ------------------------------------------------------------------------ */
+/* --- the list --------------------------------------------------------------------- */
 
 struct listing {
 	struct page page;
@@ -121,7 +121,7 @@ aliases_get(struct api_request *r)
 		reply_alias(r, 200, address);
 }
 
-/* --- changes ------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------- */
 
 struct change {
 	struct str address;
@@ -315,7 +315,7 @@ aliases_delete(struct api_request *r)
 	r->call = store_alias_remove(r->api->store, &op, remove_done, r);
 }
 
-/* --- the way of an address ------------------------------------------------------------ */
+/* --- the way of an address -------------------------------------------------------- */
 
 struct tree {
 	struct api_request *r;

@@ -232,8 +232,8 @@ by_token(struct api_request *r, struct str value)
 const char *
 session_cookie_name(bool is_tls)
 {
-	/* A browser takes a __Host- cookie over TLS only, so plain HTTP (a test, a tunnel)
-	   has another name and neither can stand in for the other. */
+	/* A browser takes a __Host- cookie over TLS only, so plain HTTP (a test, a
+	   tunnel) has another name and neither can stand in for the other. */
 	return is_tls ? "__Host-mailstead" : "mailstead_plain";
 }
 
@@ -389,7 +389,7 @@ api_actor(const struct api_request *r)
 	return actor;
 }
 
-/* --- names --------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------ */
 
 /* The Host without its port. */
 static struct str

@@ -63,7 +63,7 @@ reply_domain(struct api_request *r, int status, struct str name)
 	api_reply_json(r, status, strbuf_str(&b));
 }
 
-/* --- the list ------------------------------------------------------------------------ */
+/* --- the list --------------------------------------------------------------------- */
 
 struct listing {
 	struct page page;
@@ -107,7 +107,7 @@ domains_list(struct api_request *r)
 	page_end(&l.page, e);
 }
 
-/* --- one ------------------------------------------------------------------------------ */
+/* --- one -------------------------------------------------------------------------- */
 
 void
 domains_get(struct api_request *r)

@@ -115,7 +115,7 @@ send_all(struct event_hub *h, const char *topic, struct str text)
 	}
 }
 
-/* --- what is kept ----------------------------------------------------------------------- */
+/* --- what is kept ----------------------------------------------------------------- */
 
 static void
 drop_kept(struct event_hub *h, struct kept *k)
@@ -171,7 +171,7 @@ take_event(struct event_hub *h, const struct trace_event *event)
 	keep(h, k);
 }
 
-/* --- the feed --------------------------------------------------------------------------- */
+/* --- the feed --------------------------------------------------------------------- */
 
 static void
 on_change(void *arg, const struct change *change)
@@ -224,7 +224,7 @@ on_timer(void *arg)
 		timer_set(&h->timer, COMMENT_MS);
 }
 
-/* --- readers ----------------------------------------------------------------------------- */
+/* --- readers ---------------------------------------------------------------------- */
 
 static bool
 check_topics(struct api_request *r, struct str given)

@@ -1,7 +1,7 @@
 /* events.h - live events: one subscription to the store, many readers.
  *
- * The store's feed is subscribed to while somebody reads, and a quarter of an hour longer;
- * what came in that time is kept (up to a limit) for those who come back with
+ * The store's feed is subscribed to while somebody reads, and a quarter of an hour
+ * longer; what came in that time is kept (up to a limit) for those who come back with
  * Last-Event-ID. A reader that takes too little loses events and is told how many.
  */
 #ifndef API_EVENTS_H

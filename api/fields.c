@@ -89,12 +89,12 @@ read_value(struct api_request *r, const struct field_spec *spec, struct str at,
 		enum json_kind kind;
 		const char *text;
 	} wanted[] = {
-		[FIELD_STR] = {JSON_KIND_STRING, "must be a string"},
-		[FIELD_I64] = {JSON_KIND_INTEGER, "must be a whole number"},
-		[FIELD_BOOL] = {JSON_KIND_BOOL, "must be true or false"},
-		[FIELD_WORD] = {JSON_KIND_STRING, "must be a string"},
-		[FIELD_LIST] = {JSON_KIND_ARRAY, "must be a list"},
-		[FIELD_TIME] = {JSON_KIND_STRING, "must be a string"},
+		[FIELD_STR] = { JSON_KIND_STRING, "must be a string" },
+		[FIELD_I64] = { JSON_KIND_INTEGER, "must be a whole number" },
+		[FIELD_BOOL] = { JSON_KIND_BOOL, "must be true or false" },
+		[FIELD_WORD] = { JSON_KIND_STRING, "must be a string" },
+		[FIELD_LIST] = { JSON_KIND_ARRAY, "must be a list" },
+		[FIELD_TIME] = { JSON_KIND_STRING, "must be a string" },
 	};
 
 	if (json_kind(v) == JSON_KIND_NULL && (spec->flags & FIELD_NULL)) {
@@ -143,10 +143,10 @@ bool
 fields_read(struct api_request *r, const struct field_spec *specs, size_t count,
             struct field *fields)
 {
-	struct json_member m = {0};
+	struct json_member m = { 0 };
 
 	for (size_t i = 0; i < count; i++)
-		fields[i] = (struct field){0};
+		fields[i] = (struct field){ 0 };
 	while (r->errors_count < API_ERRORS_MAX && json_next(json_root(r->doc), &m)) {
 		const struct field_spec *spec = find_spec(specs, count, m.name);
 		struct str at = pointer(r, '/', m.name);
@@ -193,7 +193,7 @@ fields_query(struct api_request *r, const struct field_spec *specs, size_t count
 	bool is_bad;
 
 	for (size_t i = 0; i < count; i++)
-		fields[i] = (struct field){0};
+		fields[i] = (struct field){ 0 };
 	while (uri_next_param(&rest, r->arena, &name, &value, &is_bad)) {
 		const struct field_spec *spec = find_spec(specs, count, name);
 		struct str at = pointer(r, '?', name);

@@ -96,7 +96,7 @@ node(struct parser *p, enum filter_kind kind, struct filter *left, struct filter
 	return f;
 }
 
-/* --- values -------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------- */
 
 /* Up to a space, a bracket or a comma; "quoted" takes all but the quotes. */
 static bool
@@ -237,7 +237,7 @@ read_values(struct parser *p, enum filter_type type)
 	return first;
 }
 
-/* --- terms --------------------------------------------------------------------------- */
+/* --- terms ------------------------------------------------------------------------ */
 
 /* The field that a mistyped one may have meant: the one with the longest common start. */
 static const char *
@@ -440,7 +440,7 @@ filter_parse(struct str q, const struct filter_field *fields, size_t count,
 	return *filter_out ? OK : ERR_INVALID;
 }
 
-/* --- matching ------------------------------------------------------------------------ */
+/* --- matching --------------------------------------------------------------------- */
 
 /* "*" stands for any bytes; without case; linear but for one way back. */
 static bool
@@ -574,7 +574,7 @@ filter_matches(const struct filter *f, filter_get_fn *get, const void *row)
 	return false;
 }
 
-/* --- what readers can be told ---------------------------------------------------------- */
+/* --- what readers can be told ----------------------------------------------------- */
 
 static bool
 is_one_exact(const struct filter *f)

@@ -7,8 +7,8 @@
  *
  * ":" on text means "has it in it" (with "*": matches it as a whole), "=" means equal;
  * case is ASCII case. A bare word is looked for in all fields marked FILTER_ANY. Numbers
- * may be durations (2h, 1d), sizes (10M) or times (2026-11-23, today, yesterday), by field.
- * Pure: the clock is an argument; depth and number of terms are bounded.
+ * may be durations (2h, 1d), sizes (10M) or times (2026-11-23, today, yesterday), by
+ * field. Pure: the clock is an argument; depth and number of terms are bounded.
  */
 #ifndef API_FILTER_H
 #define API_FILTER_H

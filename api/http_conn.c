@@ -284,8 +284,9 @@ on_secured(void *arg)
 static void
 on_timeout(void *arg)
 {
-	static const struct http_refusal too_slow = {408, "timeout",
-	                                             "The request did not come in time"};
+	static const struct http_refusal too_slow = {
+		408, "timeout", "The request did not come in time"
+	};
 	struct http_conn *c = of(arg);
 
 	if (http_gate_is_idle(&c->gate) || c->gate.state == HTTP_GATE_ANSWER)

@@ -9,19 +9,21 @@ enum {
 	EMPTY_LINES_MAX = 4, /* bytes of them */
 };
 
-static const struct http_refusal long_head = {431, "too_large", "The head is too large"};
-static const struct http_refusal long_target = {414, "too_large",
-                                                "The request target is too long"};
-static const struct http_refusal long_body = {413, "too_large", "The body is too large"};
-static const struct http_refusal bad_chunk = {400, "malformed", "A chunk is not one"};
+static const struct http_refusal long_head = { 431, "too_large",
+	                                       "The head is too large" };
+static const struct http_refusal long_target = { 414, "too_large",
+	                                         "The request target is too long" };
+static const struct http_refusal long_body = { 413, "too_large",
+	                                       "The body is too large" };
+static const struct http_refusal bad_chunk = { 400, "malformed", "A chunk is not one" };
 
 void
 http_gate_init(struct http_gate *g, size_t head_max, uint64_t body_max)
 {
-	*g = (struct http_gate){.state = HTTP_GATE_HEAD,
-	                        .head_max = head_max,
-	                        .body_max = body_max,
-	                        .head_bytes = strbuf_heap(head_max + 4)};
+	*g = (struct http_gate){ .state = HTTP_GATE_HEAD,
+		                 .head_max = head_max,
+		                 .body_max = body_max,
+		                 .head_bytes = strbuf_heap(head_max + 4) };
 }
 
 void
@@ -39,7 +41,7 @@ http_gate_answered(struct http_gate *g)
 	g->body = 0;
 	g->skipped = 0;
 	strbuf_release(&g->head_bytes);
-	g->head = (struct http_head){0};
+	g->head = (struct http_head){ 0 };
 }
 
 bool

@@ -1,32 +1,34 @@
 #include "api/http_head.h"
 
-static const struct http_refusal bad_line = {400, "malformed", "Lines must end in CRLF"};
-static const struct http_refusal bad_byte = {400, "malformed",
-                                             "A byte that no header may hold"};
-static const struct http_refusal bad_start = {400, "malformed",
-                                              "The request line is not one"};
-static const struct http_refusal bad_target = {400, "malformed",
-                                               "The request target is not a path"};
-static const struct http_refusal long_target = {414, "too_large",
-                                                "The request target is too long"};
-static const struct http_refusal bad_version = {505, "unsupported",
-                                                "Only HTTP/1.0 and HTTP/1.1"};
-static const struct http_refusal bad_field = {400, "malformed",
-                                              "A header field is not one"};
-static const struct http_refusal many_fields = {431, "too_large",
-                                                "Too many header fields"};
-static const struct http_refusal twice = {400, "malformed",
-                                          "A header field is there twice"};
-static const struct http_refusal bad_host = {400, "malformed",
-                                             "Exactly one Host is needed"};
-static const struct http_refusal bad_length = {400, "malformed",
-                                               "Content-Length is not a number"};
+static const struct http_refusal bad_line = { 400, "malformed",
+	                                      "Lines must end in CRLF" };
+static const struct http_refusal bad_byte = { 400, "malformed",
+	                                      "A byte that no header may hold" };
+static const struct http_refusal bad_start = { 400, "malformed",
+	                                       "The request line is not one" };
+static const struct http_refusal bad_target = { 400, "malformed",
+	                                        "The request target is not a path" };
+static const struct http_refusal long_target = { 414, "too_large",
+	                                         "The request target is too long" };
+static const struct http_refusal bad_version = { 505, "unsupported",
+	                                         "Only HTTP/1.0 and HTTP/1.1" };
+static const struct http_refusal bad_field = { 400, "malformed",
+	                                       "A header field is not one" };
+static const struct http_refusal many_fields = { 431, "too_large",
+	                                         "Too many header fields" };
+static const struct http_refusal twice = { 400, "malformed",
+	                                   "A header field is there twice" };
+static const struct http_refusal bad_host = { 400, "malformed",
+	                                      "Exactly one Host is needed" };
+static const struct http_refusal bad_length = { 400, "malformed",
+	                                        "Content-Length is not a number" };
 static const struct http_refusal two_lengths = {
-	400, "malformed", "Content-Length and Transfer-Encoding together"};
-static const struct http_refusal bad_coding = {501, "unsupported",
-                                               "Only chunked as Transfer-Encoding"};
-static const struct http_refusal bad_expect = {417, "unsupported",
-                                               "Only 100-continue can be expected"};
+	400, "malformed", "Content-Length and Transfer-Encoding together"
+};
+static const struct http_refusal bad_coding = { 501, "unsupported",
+	                                        "Only chunked as Transfer-Encoding" };
+static const struct http_refusal bad_expect = { 417, "unsupported",
+	                                        "Only 100-continue can be expected" };
 
 /* RFC 9110 5.6.2 */
 static bool
@@ -258,5 +260,5 @@ http_head_find(const struct http_head *h, struct str name)
 		if (str_eq_icase(h->fields[k].name, name))
 			return h->fields[k].value;
 	}
-	return (struct str){NULL, 0};
+	return (struct str){ NULL, 0 };
 }

@@ -34,7 +34,7 @@ not_found(struct api_request *r)
 	return false;
 }
 
-/* --- normal forms -------------------------------------------------------------------- */
+/* --- normal forms ----------------------------------------------------------------- */
 
 static bool
 normal_domain(struct api_request *r, struct str s, struct str *out)
@@ -111,7 +111,7 @@ names_check_target(struct api_request *r, struct str pointer, struct str s,
 	       invalid(r, pointer, "not_an_address", "must be an address");
 }
 
-/* --- what a path names --------------------------------------------------------------- */
+/* --- what a path names ------------------------------------------------------------ */
 
 struct domain_by_id {
 	struct api_request *r;
@@ -205,7 +205,7 @@ names_domain_filter(struct api_request *r, struct str name)
 	return UINT64_MAX;
 }
 
-/* --- answers ------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------- */
 
 void
 names_exists(struct api_request *r, const char *prefix, uint64_t id)

@@ -224,7 +224,7 @@ queue_write_item(struct api_request *r, struct json_out *j, const struct queue_i
 	*etag_out = api_close_with_etag(r, j, from, item->version);
 }
 
-/* --- the list ------------------------------------------------------------------------ */
+/* --- the list --------------------------------------------------------------------- */
 
 struct listing {
 	struct page page;
@@ -287,7 +287,7 @@ queue_list(struct api_request *r)
 	page_end_counted(&l.page, e, l.count, l.count == API_COUNT_MAX);
 }
 
-/* --- one ------------------------------------------------------------------------------ */
+/* --- one -------------------------------------------------------------------------- */
 
 bool
 queue_find(struct api_request *r, struct str param, struct queue_item *out)

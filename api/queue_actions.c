@@ -52,7 +52,7 @@ struct selection {
 	size_t ids_count;
 };
 
-/* --- choosing ------------------------------------------------------------------------- */
+/* --- choosing --------------------------------------------------------------------- */
 
 static void
 add_row(struct selection *s, uint64_t id)
@@ -178,7 +178,7 @@ check_selector(struct api_request *r, const struct field *f)
 	return false;
 }
 
-/* --- answering ------------------------------------------------------------------------- */
+/* --- answering -------------------------------------------------------------------- */
 
 static void
 reply_plan(struct api_request *r, struct selection *s)
@@ -240,7 +240,7 @@ reply_result(struct api_request *r)
 	api_reply_json(r, failed ? 207 : 200, strbuf_str(&b));
 }
 
-/* --- doing ----------------------------------------------------------------------------- */
+/* --- doing ------------------------------------------------------------------------ */
 
 static void
 action_done(void *arg, enum err e, const struct answer_count *answer)

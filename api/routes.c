@@ -4,7 +4,7 @@
 
 static const struct route routes[] = {
 #define ROUTE(name, method, path, scope, flags, query)                                   \
-	{#name, method, path, name, SCOPE_##scope, (flags), query},
+	{ #name, method, path, name, SCOPE_##scope, (flags), query },
 #include "api/routes.def"
 #undef ROUTE
 };
@@ -78,7 +78,7 @@ route_find(struct str method, struct str path, struct arena *a,
 	if (str_eq(method, STR("HEAD")))
 		method = STR("GET");
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		struct str raw[API_PARAMS_MAX] = {{NULL, 0}};
+		struct str raw[API_PARAMS_MAX] = { { NULL, 0 } };
 		struct str has = str_from(routes[i].method);
 
 		if (!matches(path, str_from(routes[i].path), raw))

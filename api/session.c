@@ -174,7 +174,7 @@ session_create(struct api_request *r)
 	r->call = store_auth(r->api->store, &op, auth_done, r);
 }
 
-/* --- signing out ------------------------------------------------------------------------ */
+/* --- signing out ------------------------------------------------------------------ */
 
 static void
 signed_out(struct api_request *r)

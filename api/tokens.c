@@ -64,7 +64,7 @@ write_token(struct api_request *r, struct json_out *j, const struct token *t,
 	json_close_object(j);
 }
 
-/* --- reading --------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 
 struct listing {
 	struct page page;
@@ -155,7 +155,7 @@ tokens_get(struct api_request *r)
 	api_reply_json(r, 200, strbuf_str(&b));
 }
 
-/* --- making ---------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------- */
 
 struct making {
 	struct token token;
@@ -318,7 +318,7 @@ tokens_create(struct api_request *r)
 		create(r, m);
 }
 
-/* --- revoking -------------------------------------------------------------------------- */
+/* --- revoking --------------------------------------------------------------------- */
 
 static void
 revoked(struct api_request *r)

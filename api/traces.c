@@ -66,7 +66,7 @@ struct row {
 	const struct trace *t;
 };
 
-/* --- matching ------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------- */
 
 /* The list of recipients in a row is short; one the reader has found is in the whole. */
 static struct str
@@ -162,8 +162,8 @@ push_word(struct listing *l, struct str word)
 		l->query.id = word;
 	} else if (str_find(word, '@') != SIZE_MAX && str_find(word, '*') == SIZE_MAX &&
 	           !str_starts(word, STR("<"))) {
-		/* The reader looks at all recipients; a row has only the first few, and its
-		   address is found again among them by pushed_to. */
+		/* The reader looks at all recipients; a row has only the first few, and
+		   its address is found again among them by pushed_to. */
 		l->query.address = l->pushed_to = word;
 	}
 }
@@ -208,7 +208,7 @@ push_down(struct listing *l)
 		push_word(l, value);
 }
 
-/* --- writing -------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
 struct waiting {
 	bool is_there;
@@ -270,7 +270,7 @@ write_members(struct api_request *r, struct json_out *j, const struct trace *t)
 	json_str_or_null(j, "user", t->user);
 }
 
-/* --- the list ------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------- */
 
 static void
 keep(struct api_request *r, struct trace *to, const struct trace *from)
@@ -335,7 +335,7 @@ traces_list(struct api_request *r)
 	page_end(&l.page, e);
 }
 
-/* --- one ------------------------------------------------------------------------------- */
+/* --- one -------------------------------------------------------------------------- */
 
 struct detail {
 	struct api_request *r;
@@ -451,7 +451,7 @@ traces_get(struct api_request *r)
 	api_reply_json(r, 200, strbuf_str(&b));
 }
 
-/* --- its events ------------------------------------------------------------------------ */
+/* --- its events ------------------------------------------------------------------- */
 
 struct telling {
 	struct json_out j;

@@ -14,7 +14,7 @@ enum {
 	ITEMS_MAX = 200 << 20,
 };
 
-/* --- arguments ----------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------- */
 
 bool
 call_option_at(const struct call *c, const char *name, size_t i, struct str *value_out)
@@ -133,7 +133,7 @@ call_password(struct call *c, struct str *password_out)
 	return is_good;
 }
 
-/* --- output -------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------- */
 
 /* Control characters, C1 ones and marks that turn text around would reach the terminal
    of whoever reads a stranger's subject. */
@@ -244,7 +244,7 @@ cell(struct call *c, const struct json_value *item, const struct column *column)
 	return strbuf_str(&b);
 }
 
-/* --- answers ------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------- */
 
 static struct str
 text_of(const struct json_value *v, const char *member)
@@ -351,7 +351,7 @@ call_do(struct call *c, const char *method, struct str path, struct str body,
 	return CLI_OK;
 }
 
-/* --- lists --------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------ */
 
 static void
 print_row(const struct str *cells, const size_t *widths, size_t count)

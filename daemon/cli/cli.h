@@ -1,8 +1,9 @@
 /* cli.h - the commands that talk to a running appliance.
  *
  * `mailstead domain add …` and its like are a table (cli.c) of words, arguments, options
- * and a function; each speaks the REST API over run_dir/api.sock, so whatever a person can
- * do here a program can do with curl. Answers go to stdout, as a table for people or, with
+ * and a function; each speaks the REST API over run_dir/api.sock, so whatever a person
+ * can do here a program can do with curl. Answers go to stdout, as a table for people or,
+ * with
  * --json, as the server sent them; everything else goes to stderr.
  */
 #ifndef CLI_CLI_H

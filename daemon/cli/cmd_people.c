@@ -23,7 +23,7 @@ list_path(struct call *c, const char *path)
 	return full;
 }
 
-/* --- domains ------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------- */
 
 int
 cmd_domain_add(struct call *c)
@@ -65,7 +65,7 @@ cmd_domain_remove(struct call *c)
 	return call_do(c, "DELETE", path, STR(""), "removed", c->args[0]);
 }
 
-/* --- accounts ------------------------------------------------------------------------ */
+/* --- accounts --------------------------------------------------------------------- */
 
 /* Adds name and quota to a body where they were given. False: said why. */
 static bool
@@ -190,7 +190,7 @@ cmd_account_remove(struct call *c)
 	return call_do(c, "DELETE", account_path(c, ""), STR(""), "removed", c->args[0]);
 }
 
-/* --- aliases ------------------------------------------------------------------------- */
+/* --- aliases ---------------------------------------------------------------------- */
 
 static void
 add_targets(struct call *c, struct json_out *j)

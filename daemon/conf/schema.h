@@ -56,8 +56,8 @@ const struct conf_row *conf_row_find(struct str path);
 /* True when there are rows "path.…". */
 bool conf_row_is_group(struct str path);
 
-/* Reads the node as the row's type into c; strs and arrays go to a. On ERR_CONFIG diag has
-   the place and the words. */
+/* Reads the node as the row's type into c; strs and arrays go to a. On ERR_CONFIG diag
+   has the place and the words. */
 MUSTUSE enum err conf_value_read(const struct conf_row *row, const struct yaml_node *node,
                                  struct conf *c, struct arena *a, struct diag *diag);
 /* Puts the default in place. */

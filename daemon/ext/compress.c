@@ -90,7 +90,7 @@ compress_large(struct compressor *c, struct str bytes, compress_write_fn *write,
                void *arg)
 {
 	ZSTD_CCtx *z = out_context(c);
-	ZSTD_inBuffer in = {bytes.p, bytes.n, 0};
+	ZSTD_inBuffer in = { bytes.p, bytes.n, 0 };
 	char *piece = mem_alloc(PIECE_BYTES);
 	enum err e = OK;
 	size_t left;
@@ -99,7 +99,7 @@ compress_large(struct compressor *c, struct str bytes, compress_write_fn *write,
 	(void)ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
 	(void)ZSTD_CCtx_setPledgedSrcSize(z, bytes.n);
 	do {
-		ZSTD_outBuffer out = {piece, PIECE_BYTES, 0};
+		ZSTD_outBuffer out = { piece, PIECE_BYTES, 0 };
 
 		left = ZSTD_compressStream2(z, &out, &in, ZSTD_e_end);
 		e = ZSTD_isError(left) ? ERR_INTERNAL
@@ -138,13 +138,13 @@ decompress_feed(struct compressor *c, struct str bytes, compress_write_fn *write
                 void *arg)
 {
 	ZSTD_DCtx *z = in_context(c);
-	ZSTD_inBuffer in = {bytes.p, bytes.n, 0};
+	ZSTD_inBuffer in = { bytes.p, bytes.n, 0 };
 	char *piece = mem_alloc(PIECE_BYTES);
 	enum err e = OK;
 	bool is_full = false; /* then more may wait inside */
 
 	while (e == OK && (in.pos < in.size || is_full)) {
-		ZSTD_outBuffer out = {piece, PIECE_BYTES, 0};
+		ZSTD_outBuffer out = { piece, PIECE_BYTES, 0 };
 		size_t left = ZSTD_decompressStream(z, &out, &in);
 
 		is_full = out.pos == out.size;

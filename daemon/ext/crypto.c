@@ -77,7 +77,8 @@ sha256_of(struct str bytes)
 	struct sha256 d;
 	unsigned n = sizeof(d.bytes);
 
-	CHECK(EVP_Digest(bytes.n ? bytes.p : "", bytes.n, d.bytes, &n, sha256_md(), NULL) == 1);
+	CHECK(EVP_Digest(bytes.n ? bytes.p : "", bytes.n, d.bytes, &n, sha256_md(),
+	                 NULL) == 1);
 	return d;
 }
 
@@ -88,6 +89,7 @@ hmac_sha256(struct str key, struct str bytes)
 	unsigned n = sizeof(d.bytes);
 
 	CHECK(HMAC(sha256_md(), key.n ? key.p : "", (int)key.n,
-	           (const unsigned char *)(bytes.n ? bytes.p : ""), bytes.n, d.bytes, &n));
+	           (const unsigned char *)(bytes.n ? bytes.p : ""), bytes.n, d.bytes,
+	           &n));
 	return d;
 }

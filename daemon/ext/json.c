@@ -228,7 +228,7 @@ close_with(struct json_out *j, char bracket)
 struct json_out
 json_out_on(struct strbuf *b)
 {
-	return (struct json_out){.out = b};
+	return (struct json_out){ .out = b };
 }
 
 void

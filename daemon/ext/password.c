@@ -45,7 +45,8 @@ password_verify(struct str hash, struct str password)
 	CHECK(sodium_init() >= 0);
 	if (password.n > PASSWORD_MAX || !copy_hash(hash, &text))
 		return false;
-	return crypto_pwhash_str_verify(text, password.n ? password.p : "", password.n) == 0;
+	return crypto_pwhash_str_verify(text, password.n ? password.p : "", password.n) ==
+	       0;
 }
 
 struct str

@@ -98,8 +98,8 @@ struct imap_ops {
 	/* --- questions: answered by imap_session_resume */
 	/* ERR_AUTH for every wrong login, whether the user exists or not. */
 	void (*login)(void *arg, struct str user, struct str password);
-	/* With is_readonly the recent messages stay recent for the next session. From now on
-	   imap_session_notify is called when the mailbox changes. */
+	/* With is_readonly the recent messages stay recent for the next session. From now
+	   on imap_session_notify is called when the mailbox changes. */
 	void (*open)(void *arg, struct str name, bool is_readonly, struct arena *a,
 	             struct imap_box *box_out);
 	void (*status)(void *arg, struct str name, struct arena *a,
@@ -111,8 +111,8 @@ struct imap_ops {
 	void (*subscribe)(void *arg, struct str name, bool is_wanted);
 
 	/* --- of the open mailbox */
-	/* By imap_session_uid, every UID below uidnext that was there at that modseq: first
-	   those that are there now, ascending, then those expunged since. */
+	/* By imap_session_uid, every UID below uidnext that was there at that modseq:
+	   first those that are there now, ascending, then those expunged since. */
 	void (*map)(void *arg, uint64_t modseq, uint32_t uidnext);
 	/* The rows of these ranges, ascending, by imap_session_row. */
 	void (*rows)(void *arg, const struct uid_range *uids, size_t n, unsigned want);
@@ -120,13 +120,13 @@ struct imap_ops {
 	   what is gone by imap_session_uid and entries (ascending) by imap_session_row. */
 	void (*changes)(void *arg, const struct imap_since *since, struct arena *a,
 	                struct imap_box *box_out);
-	/* `length` bytes of one message by imap_session_bytes, in one piece or several. Less
-	   than that: it cannot be read. */
+	/* `length` bytes of one message by imap_session_bytes, in one piece or several.
+	   Less than that: it cannot be read. */
 	void (*body)(void *arg, uint32_t uid, uint64_t offset, size_t length);
 
 	/* --- changes: durable when answered */
-	/* The entries as they are afterwards come by imap_session_row (uid, flags and modseq
-	   only); what was changed has *modseq_out. */
+	/* The entries as they are afterwards come by imap_session_row (uid, flags and
+	   modseq only); what was changed has *modseq_out. */
 	void (*store)(void *arg, const struct uid_range *uids, size_t n,
 	              enum flags_mode mode, const struct imap_flags *flags,
 	              struct arena *a, struct imap_box *box_out);
@@ -136,8 +136,9 @@ struct imap_ops {
 	/* Removes what has \Deleted among these. */
 	void (*expunge)(void *arg, const struct uid_range *uids, size_t n);
 
-	/* --- APPEND: for each message begin (asks), data…, end (asks); then commit (asks) */
-	/* May a message of that size go there? ERR_NOT_FOUND, ERR_QUOTA, ERR_TOO_LARGE. */
+	/* --- APPEND: for each message begin, data…, end; then commit; data asks not */
+	/* May a message of that size go there? ERR_NOT_FOUND, ERR_QUOTA or
+	   ERR_TOO_LARGE. */
 	void (*append_begin)(void *arg, const struct imap_append *append);
 	/* Takes bytes of the message; an error is kept, and said by append_end. */
 	void (*append_data)(void *arg, struct str bytes);

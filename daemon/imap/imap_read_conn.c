@@ -560,7 +560,8 @@ step_changes(void *arg)
 	if (q->since->is_readonly || box->info.recent_uid >= box->info.uidnext) {
 		tell_changes(c);
 	} else if (q->since->is_urgent) {
-		/* Two sessions may both take the message for recent; so may RFC 3501 2.3.2. */
+		/* Two sessions may both take the message for recent; so may RFC
+		 * 3501 2.3.2. */
 		(void)store_recent(c->server->parts.store, &op, NULL, NULL);
 		tell_changes(c);
 	} else {

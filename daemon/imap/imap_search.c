@@ -536,8 +536,8 @@ negated(enum imap_truth t)
 
 static enum imap_truth ask_all(const struct ask *a, const struct imap_key *keys);
 
-/* ORs are followed down their right side in a loop; is_negated counts the NOTs on the way.
-   An unknown left side leaves the whole unknown: the next level asks again. */
+/* ORs are followed down their right side in a loop; is_negated counts the NOTs on the
+   way. An unknown left side leaves the whole unknown: the next level asks again. */
 static enum imap_truth
 ask_key(const struct ask *a, const struct imap_key *key)
 {

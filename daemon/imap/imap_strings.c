@@ -1,4 +1,5 @@
-/* imap_strings.c - strings as a server writes them (RFC 3501 9: string, date-time, mailbox). */
+/* imap_strings.c - strings as a server writes them (RFC 3501 9: string, date-time,
+ * mailbox). */
 #include "imap/imap_args.h"
 #include "imap/imap_utf7.h"
 #include "mail/date.h"

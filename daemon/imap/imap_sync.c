@@ -114,8 +114,8 @@ end_load(struct imap_session *s, enum err answer)
 	uids = sorted(&s->sync->gone, &n);
 	imap_view_insert(&s->view, uids, n);
 	s->has_map = true;
-	/* SELECT's count comes from the mailbox's row, and so is right; should the two ever
-	   differ, the map is what numbers are made from. */
+	/* SELECT's count comes from the mailbox's row, and so is right; should the two
+	   ever differ, the map is what numbers are made from. */
 	s->exists = s->view.count;
 	return OK;
 }

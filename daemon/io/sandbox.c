@@ -362,7 +362,8 @@ sandbox_enter(const struct sandbox *s, struct diag *diag)
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (HAS_SANITIZER) {
-		/* The leak check at the end traces its own process, and reports need /proc. */
+		/* The leak check at the end traces its own process, and reports need
+		 * /proc. */
 		log_line(LEVEL_WARN, "sandbox.sanitizer",
 		         "text=\"built with sanitizers: no "
 		         "Landlock, no system call filter\"");

@@ -29,10 +29,10 @@ struct sandbox_path {
 struct sandbox {
 	const struct sandbox_path *paths;
 	size_t paths_count;
-	bool want_inet; /* may make IPv4 and IPv6 sockets */
-	const uint16_t
-		*ports; /* with want_inet: the TCP ports it may connect to (Landlock 4,
-	                          Linux 6.7); without: none. No ports with want_inet: any */
+	bool want_inet;        /* may make IPv4 and IPv6 sockets */
+	const uint16_t *ports; /* with want_inet: the TCP ports it may connect to
+	                          (Landlock 4, Linux 6.7); without: none. No ports with
+	                          want_inet: any */
 	size_t ports_count;
 };
 

@@ -724,8 +724,8 @@ open_step(struct stream *s, unsigned events)
 		flush(s);
 	if (!is_live(s) || !(events & WATCH_READ) || s->state != OPEN)
 		return;
-	/* Most owners that want nothing now will in a moment, before anything arrives: the
-	   system calls of looking away are spent only when something does. */
+	/* Most owners that want nothing now will in a moment, before anything arrives:
+	   the system calls of looking away are spent only when something does. */
 	if (wants_input(s))
 		read_turn(s);
 	else

@@ -68,7 +68,8 @@ library_error(void)
 bool
 tls_init(void)
 {
-	return CRYPTO_set_mem_functions(tls_memory_alloc, tls_memory_grow, tls_memory_free) == 1;
+	return CRYPTO_set_mem_functions(tls_memory_alloc, tls_memory_grow,
+	                                tls_memory_free) == 1;
 }
 
 /* ── contexts ── */

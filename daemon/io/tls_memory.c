@@ -8,8 +8,9 @@
 #include <sys/mman.h>
 
 enum {
-	SLOT_BYTES = 24 << 10, /* a record, or a handshake message, with what surrounds it */
-	SLOT_FROM = 16 << 10,  /* smaller ones stay on the heap */
+	SLOT_BYTES =
+		24 << 10, /* a record, or a handshake message, with what surrounds it */
+	SLOT_FROM = 16 << 10, /* smaller ones stay on the heap */
 	SLOTS = 1 << 16,
 	WARM_SLOTS = 16, /* free ones that keep their memory */
 };
@@ -66,7 +67,7 @@ slot_give(void *p)
 	if (pool.free_count >= WARM_SLOTS)
 		(void)madvise(p, SLOT_BYTES, MADV_DONTNEED);
 	pool.free_slots[pool.free_count++] =
-	        (uint32_t)((size_t)((char *)p - pool.base) / SLOT_BYTES);
+		(uint32_t)((size_t)((char *)p - pool.base) / SLOT_BYTES);
 	pool.used--;
 	(void)pthread_mutex_unlock(&pool.lock);
 }

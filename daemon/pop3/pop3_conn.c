@@ -69,7 +69,7 @@ conn_of(void *arg)
 	return CAST(pop3_conn, POP3_CONN_MAGIC, arg);
 }
 
-/* ---- questions ---------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------- */
 
 static void
 ask(struct pop3_conn *c, loop_fn *step)

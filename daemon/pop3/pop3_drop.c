@@ -272,7 +272,7 @@ pop3_cmd_top(struct pop3_session *s, struct str args, struct strbuf *out)
 	return ask_message(s, i, lines);
 }
 
-/* ---- the end ------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------- */
 
 static enum pop3_next
 removed(struct pop3_session *s, enum err e, struct strbuf *out)

@@ -1,7 +1,8 @@
 /* The imap process: ports imap and imaps, pop3 and pop3s.
  *
- * Everything interesting is in daemon/imap and daemon/pop3; here the process is put together: the store's
- * client, a reader, a segment of its own for bodies, the listeners, and how it stops.
+ * Everything interesting is in daemon/imap and daemon/pop3; here the process is put
+ * together: the store's client, a reader, a segment of its own for bodies, the listeners,
+ * and how it stops.
  */
 #include "base/event.h"
 #include "imap/imap_server_conn.h"

@@ -27,8 +27,9 @@ struct setup {
 	int lock_fd, pid_fd;
 };
 
-/* Reads the configuration at path and the certificate it names, checks both as a whole and
-   puts them into s; on error s is as before and each error has been told to on_error. */
+/* Reads the configuration at path and the certificate it names, checks both as a whole
+   and puts them into s; on error s is as before and each error has been told to on_error.
+ */
 MUSTUSE enum err setup_read(struct setup *s, const char *path, conf_error_fn *on_error,
                             void *arg);
 /* Everything else; on error the cause is in diag and what was opened stays to

@@ -108,8 +108,8 @@ take_older(void *arg, const struct account *account)
 	return true;
 }
 
-/* A domain that takes mail has a postmaster (RFC 5321 4.5.1): where nobody made one, it is
-   whoever was there first. */
+/* A domain that takes mail has a postmaster (RFC 5321 4.5.1): where nobody made one, it
+   is whoever was there first. */
 static enum err
 resolve_to_oldest(struct smtp_conn *c, struct str domain, struct arena *a,
                   struct resolution *r)
@@ -136,8 +136,8 @@ domain_of(struct str key)
 	return str_from_offset(key, str_find_last(key, '@') + 1);
 }
 
-/* The key of <Postmaster>: that of our own name where it is a domain of ours, else that of
-   our first domain. */
+/* The key of <Postmaster>: that of our own name where it is a domain of ours, else that
+   of our first domain. */
 static enum err
 postmaster_key(struct smtp_conn *c, struct strbuf *key)
 {

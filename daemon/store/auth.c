@@ -145,7 +145,7 @@ auth_flush(struct auth *a)
 	map_each(a->cache, free_good, a->cache);
 }
 
-/* --- the end of a check --------------------------------------------------------------- */
+/* --- the end of a check ----------------------------------------------------------- */
 
 static void
 tell(const struct check *c)
@@ -222,7 +222,7 @@ finish_right(struct check *c)
 	finish(c, OK, 0);
 }
 
-/* --- hashing on threads ------------------------------------------------------------------ */
+/* --- hashing on threads ----------------------------------------------------------- */
 
 static void
 work(void *arg)
@@ -265,7 +265,7 @@ start_waiting(struct auth *a)
 	}
 }
 
-/* --- the beginning of a check --------------------------------------------------------------- */
+/* --- the beginning of a check ----------------------------------------------------- */
 
 static enum err
 look_up(struct auth *a, struct check *c)

@@ -81,7 +81,7 @@ enum {
 
 static void pump(struct target *t);
 
-/* --- taking bytes ----------------------------------------------------------------------- */
+/* --- taking bytes ----------------------------------------------------------------- */
 
 struct body_writer *
 body_writer_new(struct bodies *b, uint64_t max_bytes)
@@ -168,7 +168,7 @@ body_writer_size(const struct body_writer *w)
 	return w->size;
 }
 
-/* --- the record --------------------------------------------------------------------------- */
+/* --- the record ------------------------------------------------------------------- */
 
 static struct record
 record_of(const struct body_writer *w)
@@ -280,7 +280,7 @@ write_small(struct body_writer *w, struct target *t)
 	return write_at(t->fd, parts, 2, w->at);
 }
 
-/* --- large bodies, on a thread ---------------------------------------------------------------- */
+/* --- large bodies, on a thread ---------------------------------------------------- */
 
 static enum err
 piece_write(void *arg, struct str piece)
@@ -354,7 +354,7 @@ work(void *arg)
 	w->error = write_large(w);
 }
 
-/* --- the end -------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------- */
 
 static void
 tell(void *arg)
@@ -419,7 +419,7 @@ worked(void *arg)
 	pump(t);
 }
 
-/* --- a segment of our own ---------------------------------------------------------------------- */
+/* --- a segment of our own --------------------------------------------------------- */
 
 static void
 fail_waiting(struct target *t, enum err e)
@@ -554,7 +554,7 @@ body_writer_free(struct body_writer **writer)
 	mem_free(w);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------- */
 
 static void
 target_init(struct target *t, struct bodies *b)

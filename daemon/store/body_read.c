@@ -180,7 +180,7 @@ read_header(int fd, const struct body_ref *ref, struct strbuf *buf, struct recor
 	return e;
 }
 
-/* --- small bodies: in memory ----------------------------------------------------------- */
+/* --- small bodies: in memory ------------------------------------------------------ */
 
 static enum err
 open_small(struct bodies *b, int fd, const struct body_ref *ref, struct strbuf *buf,
@@ -212,7 +212,7 @@ open_small(struct bodies *b, int fd, const struct body_ref *ref, struct strbuf *
 	return str_eq(sha256_str(&digest), ref->sha256) ? OK : ERR_CORRUPT;
 }
 
-/* --- large bodies: through a spool file ---------------------------------------------------- */
+/* --- large bodies: through a spool file ------------------------------------------- */
 
 struct unspool {
 	struct bodies *bodies;
@@ -296,7 +296,7 @@ open_large(struct bodies *b, int fd, const struct body_ref *ref, const struct re
 	return OK;
 }
 
-/* --- both -------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------- */
 
 enum err
 body_open(struct bodies *b, const struct body_ref *ref, struct body **body_out)

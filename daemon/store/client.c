@@ -65,7 +65,7 @@ struct store_client {
 	struct feeds *feeds;
 };
 
-/* --- calls ---------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------ */
 
 static struct str
 key_of(const uint64_t *seq)
@@ -252,7 +252,7 @@ events_due(void *arg)
 	send_events(arg);
 }
 
-/* --- the connection ----------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------- */
 
 static void
 opened(void *arg, struct ipc_peer *p)
@@ -386,7 +386,7 @@ store_client_loop(struct store_client *c)
 	return c->loop;
 }
 
-/* --- events --------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------- */
 
 static void
 send_events(struct store_client *c)

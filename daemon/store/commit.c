@@ -14,14 +14,14 @@
  *                                           transaction moves the message rows
  *   S9  no row, file unlinked               compact_segment: row first, unlink after
  *
- * A crash between S0 and S2 leaves an empty file that recover() removes; between S3 and S5
- * bytes that nobody refers to: nobody was told 250, and compaction drops them. Between S8
- * and its transaction the copy is garbage, and the original still counts.
+ * A crash between S0 and S2 leaves an empty file that recover() removes; between S3 and
+ * S5 bytes that nobody refers to: nobody was told 250, and compaction drops them. Between
+ * S8 and its transaction the copy is garbage, and the original still counts.
  *
  *   J0  event in a client's memory          event_tell
  *   J1  journal row                         tx_flush + db_commit, with the operation
- *   J2  rows in trace/DAY.db                trace_log.c: one transaction a day file, which
- *                                           also notes the journal row's number
+ *   J2  rows in trace/DAY.db                trace_log.c: one transaction a day file,
+ *                                           which also notes the journal row's number
  *   J3  no journal row                      trace_log.c after J2 is synced, by a job
  *
  *   O1  operation applied, answer in op_done   commit_batch: same transaction
@@ -119,7 +119,7 @@ job_free(struct job **job)
 	*job = NULL;
 }
 
-/* --- applying ------------------------------------------------------------------------------ */
+/* --- applying --------------------------------------------------------------------- */
 
 typedef enum err apply_fn(struct tx *tx, const void *op, void *answer);
 
@@ -157,7 +157,7 @@ static const struct apply_row rows[] = {
 };
 _Static_assert(ARRAY_LEN(rows) == OP_COUNT, "one row for each operation");
 
-/* --- operation ids -------------------------------------------------------------------------- */
+/* --- operation ids ---------------------------------------------------------------- */
 
 static struct source *
 source_get(struct committer *c, uint64_t epoch)
@@ -303,7 +303,7 @@ sources_settle(struct committer *c, bool is_committed)
 	}
 }
 
-/* --- one job -------------------------------------------------------------------------------- */
+/* --- one job ---------------------------------------------------------------------- */
 
 static void
 answer_set(struct job *job, enum err e, const void *answer)
@@ -355,7 +355,7 @@ job_apply(struct committer *c, struct job *job)
 	return OK;
 }
 
-/* --- a batch -------------------------------------------------------------------------------- */
+/* --- a batch ---------------------------------------------------------------------- */
 
 /* Which segments this job's bodies are in. */
 static void
@@ -498,7 +498,7 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 	loop_wake_call(c->wake);
 }
 
-/* --- the thread ------------------------------------------------------------------------------ */
+/* --- the thread ------------------------------------------------------------------- */
 
 static void
 deadline_in(struct timespec *t, int ms)
@@ -551,7 +551,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* --- the loop's side --------------------------------------------------------------------------- */
+/* --- the loop's side -------------------------------------------------------------- */
 
 static void
 deliver(void *arg)

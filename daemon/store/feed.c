@@ -50,7 +50,7 @@ key_of(const uint64_t *id)
 	return str_make(id, sizeof(*id));
 }
 
-/* --- telling the store what is wanted --------------------------------------------------- */
+/* --- telling the store what is wanted --------------------------------------------- */
 
 static bool
 has_topic(const struct feeds *f, enum feed_topic kind)
@@ -96,7 +96,7 @@ subscribe_soon(struct feeds *f)
 	loop_defer(store_client_loop(f->client), subscribe, f);
 }
 
-/* --- telling subscribers --------------------------------------------------------------------- */
+/* --- telling subscribers ---------------------------------------------------------- */
 
 static bool
 is_for(const struct feed *feed, const struct change *c)
@@ -216,7 +216,7 @@ feeds_changed(struct feeds *f, struct str packed)
 		tell(f, &c);
 }
 
-/* --- opening and closing ------------------------------------------------------------------------ */
+/* --- opening and closing ---------------------------------------------------------- */
 
 struct feed *
 feed_open(struct store_client *c, enum feed_topic kind, uint64_t id, feed_fn *fn,

@@ -41,8 +41,8 @@ struct change {
 
 struct feed;
 
-/* Everything in *change is borrowed for the call. fn may close subscriptions, its own too,
-   but open none (defer that). */
+/* Everything in *change is borrowed for the call. fn may close subscriptions, its own
+   too, but open none (defer that). */
 typedef void feed_fn(void *arg, const struct change *change);
 /* id: of the account for FEED_ACCOUNT, else 0. Never NULL. */
 struct feed *feed_open(struct store_client *c, enum feed_topic topic, uint64_t id,

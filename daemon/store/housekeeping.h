@@ -1,6 +1,7 @@
 /* housekeeping.h - the store's background thread: journal to delivery log, retention,
  * compaction. It has connections of its own and no hurry: what it does not finish now it
- * does after the next start. What must be written to the index goes through the committer.
+ * does after the next start. What must be written to the index goes through the
+ * committer.
  */
 #ifndef STORE_HOUSEKEEPING_H
 #define STORE_HOUSEKEEPING_H

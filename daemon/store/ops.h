@@ -488,7 +488,7 @@ struct answer_none {
 	uint32_t unused;
 };
 
-/* --- sent by the store to itself ------------------------------------------------------ */
+/* --- sent by the store to itself -------------------------------------------------- */
 
 /* last_login_ms of an account or admin. */
 struct op_login_noted {

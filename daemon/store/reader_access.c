@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* --- admins -------------------------------------------------------------------------- */
+/* --- admins ----------------------------------------------------------------------- */
 
 #define ADMIN_SELECT                                                                     \
 	"SELECT id, name, role, enabled, created_ms, last_login_ms, version FROM admin"
@@ -55,7 +55,7 @@ reader_admins(struct reader *r, reader_admin_fn *fn, void *arg)
 	                   admin_call, &fn, arg);
 }
 
-/* --- tokens --------------------------------------------------------------------------- */
+/* --- tokens ----------------------------------------------------------------------- */
 
 #define TOKEN_SELECT                                                                     \
 	"SELECT id, name, hash, scopes, domains, networks, admin_id, created_ms,"        \
@@ -110,7 +110,7 @@ reader_tokens(struct reader *r, reader_token_fn *fn, void *arg)
 	                   token_call, &fn, arg);
 }
 
-/* --- browser sessions -------------------------------------------------------------------- */
+/* --- browser sessions ------------------------------------------------------------- */
 
 #define SESSION_SELECT                                                                   \
 	"SELECT id, admin_id, hash, csrf, ip, user_agent, created_ms, last_used_ms,"     \
@@ -166,7 +166,7 @@ reader_sessions(struct reader *r, uint64_t admin_id, reader_session_fn *fn, void
 		VALUES(V_I(admin_id)), &session_form, &row, session_call, &fn, arg);
 }
 
-/* --- settings -------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------- */
 
 #define SETTING_SELECT "SELECT name, value, changed_ms, changed_by, version FROM setting"
 
@@ -212,7 +212,7 @@ reader_settings(struct reader *r, reader_setting_fn *fn, void *arg)
 	                   &row, setting_call, &fn, arg);
 }
 
-/* --- audit -------------------------------------------------------------------------------------- */
+/* --- audit ------------------------------------------------------------------------ */
 
 #define AUDIT_SELECT                                                                     \
 	"SELECT id, at_ms, actor, ip, request_id, action, target, old_value, new_value"  \

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* --- mailboxes --------------------------------------------------------------------------- */
+/* --- mailboxes -------------------------------------------------------------------- */
 
 #define MAILBOX_SELECT                                                                   \
 	"SELECT m.id, m.account_id, m.name, m.uidvalidity, m.uidnext, m.modseq,"         \
@@ -146,7 +146,7 @@ reader_first_unseen(struct reader *r, uint64_t mailbox_id, uint32_t *uid_out)
 	return OK;
 }
 
-/* --- entries -------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------- */
 
 enum err
 reader_entries(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
@@ -216,7 +216,7 @@ reader_expunged(struct reader *r, uint64_t mailbox_id, uint64_t after_modseq,
 	               VALUES(V_I(mailbox_id), V_I(after_modseq)), out, max, count_out);
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------- */
 
 /* Columns in the order of the table, so that SQLite reads a row no further than it must:
    what comes after the last one wanted stays on its overflow pages. */

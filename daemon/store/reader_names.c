@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* --- domains ------------------------------------------------------------------------------ */
+/* --- domains ---------------------------------------------------------------------- */
 
 #define DOMAIN_SELECT                                                                    \
 	"SELECT id, name, enabled, created_ms, version, (SELECT count(*) FROM account a" \
@@ -68,7 +68,7 @@ reader_is_local_domain(struct reader *r, struct str domain)
 	return e;
 }
 
-/* --- accounts ------------------------------------------------------------------------------- */
+/* --- accounts --------------------------------------------------------------------- */
 
 #define ACCOUNT_SELECT                                                                   \
 	"SELECT id, domain_id, address, display_name, state, quota_bytes, used_bytes,"   \
@@ -134,7 +134,7 @@ reader_accounts(struct reader *r, uint64_t domain_id, struct str after, size_t l
 	                   &row, account_call, &fn, arg);
 }
 
-/* --- aliases ---------------------------------------------------------------------------------- */
+/* --- aliases ---------------------------------------------------------------------- */
 
 #define ALIAS_SELECT                                                                     \
 	"SELECT id, domain_id, address, targets, enabled, created_ms, version FROM "     \
@@ -189,7 +189,7 @@ reader_aliases(struct reader *r, uint64_t domain_id, struct str after, size_t li
 	                   &row, alias_call, &fn, arg);
 }
 
-/* --- where an address leads --------------------------------------------------------------------- */
+/* --- where an address leads ------------------------------------------------------- */
 
 enum {
 	STEPS_MAX = 5000,            /* addresses looked at for one question */

@@ -71,7 +71,7 @@ struct store_server {
 	void *stopped_arg;
 };
 
-/* --- connections ---------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------ */
 
 static void
 conn_drop(struct conn *c)
@@ -131,7 +131,7 @@ reply_packed(struct conn *c, enum op op, uint64_t seq, const void *answer)
 	strbuf_release(&b);
 }
 
-/* --- the committer's answers ------------------------------------------------------------------ */
+/* --- the committer's answers ------------------------------------------------------ */
 
 static void check_stopped(struct store_server *s);
 
@@ -175,7 +175,7 @@ give_own(struct store_server *s, enum op op, const void *args)
 	strbuf_release(&b);
 }
 
-/* --- the feed ----------------------------------------------------------------------------------- */
+/* --- the feed --------------------------------------------------------------------- */
 
 static bool
 is_wanted(const struct conn *c, const struct change *change)
@@ -285,7 +285,7 @@ commit_news(void *arg, const struct commit_news *news)
 		housekeeping_wake(s->housekeeping);
 }
 
-/* --- passwords ------------------------------------------------------------------------------------ */
+/* --- passwords -------------------------------------------------------------------- */
 
 static void
 auth_answered(void *arg, void *request, enum err e, const struct answer_auth *answer)
@@ -422,7 +422,7 @@ check_password(struct conn *c, uint64_t seq, struct str args)
 	arena_free(&a);
 }
 
-/* --- what the loop answers itself ------------------------------------------------------------------- */
+/* --- what the loop answers itself ------------------------------------------------- */
 
 static void
 answer_stats(struct conn *c, uint64_t seq)
@@ -462,7 +462,7 @@ subscribe(struct conn *c, uint64_t seq, struct str args)
 	arena_free(&a);
 }
 
-/* --- messages ------------------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------- */
 
 enum way {
 	WAY_WRITE,
@@ -527,7 +527,7 @@ conn_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 		ipc_close(p, "unknown frame");
 }
 
-/* --- events of this process ----------------------------------------------------------------------------- */
+/* --- events of this process ------------------------------------------------------- */
 
 static void
 send_own_events(void *arg)
@@ -556,7 +556,7 @@ own_sink(void *arg, const struct event *e)
 		send_own_events(s);
 }
 
-/* --- the whole --------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------- */
 
 static struct tx_limits
 limits_of(const struct conf *conf)

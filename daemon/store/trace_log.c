@@ -110,7 +110,7 @@ trace_day_path(struct str data_dir, int64_t at_ms, struct strbuf *out)
 	return strbuf_cstr(out);
 }
 
-/* --- days ---------------------------------------------------------------------------------- */
+/* --- days ------------------------------------------------------------------------- */
 
 static void
 close_oldest(struct trace_log *t)
@@ -183,7 +183,7 @@ day_get(struct trace_log *t, int64_t at_ms, struct day **out)
 	return OK;
 }
 
-/* --- taking ------------------------------------------------------------------------------------- */
+/* --- taking ----------------------------------------------------------------------- */
 
 static enum err
 owner_write(struct day *d, struct owner *o)
@@ -295,7 +295,7 @@ trace_log_commit(struct trace_log *t)
 	return e;
 }
 
-/* --- retention -------------------------------------------------------------------------------------- */
+/* --- retention -------------------------------------------------------------------- */
 
 static bool
 is_before(const char *name, const char *first_kept)

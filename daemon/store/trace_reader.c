@@ -75,7 +75,7 @@ day_open(struct trace_reader *r, int64_t day)
 	return e == ERR_STORE_TEMP ? ERR_NOT_FOUND : e;
 }
 
-/* --- which days there are -------------------------------------------------------------- */
+/* --- which days there are --------------------------------------------------------- */
 
 /* Days since 1970 of a date (Howard Hinnant's arithmetic); the month is 1-12. */
 static int64_t
@@ -132,7 +132,7 @@ list_days(struct trace_reader *r, int64_t *days)
 	return n;
 }
 
-/* --- search -------------------------------------------------------------------------------- */
+/* --- search ----------------------------------------------------------------------- */
 
 static void
 trace_read(struct stmt *s, struct trace *t)
@@ -375,7 +375,7 @@ trace_search(struct trace_reader *r, const struct trace_query *query, size_t lim
 	return e;
 }
 
-/* --- one trace ---------------------------------------------------------------------------------- */
+/* --- one trace -------------------------------------------------------------------- */
 
 static enum err
 open_day_of(struct trace_reader *r, struct str id)
@@ -551,7 +551,7 @@ trace_events(struct trace_reader *r, struct str id, trace_event_fn *fn, void *ar
 	return e;
 }
 
-/* --- charts ------------------------------------------------------------------------------------- */
+/* --- charts ----------------------------------------------------------------------- */
 
 static void
 count_in(struct trace_hour *h, uint32_t direction, uint32_t verdict, uint64_t count)

@@ -103,7 +103,7 @@ trace_sum_init(struct trace_sum *sum, struct str id, struct arena *a)
 	list_init(&sum->rcpts);
 }
 
-/* --- what is there already ------------------------------------------------------------- */
+/* --- what is there already -------------------------------------------------------- */
 
 static struct sum_rcpt *
 rcpt_new(struct trace_sum *sum, struct str rcpt)
@@ -176,7 +176,7 @@ load(struct trace_sum *sum, struct db *db)
 		sum->own_verdict = VERDICT_ANY;
 }
 
-/* --- events ------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------- */
 
 static struct sum_rcpt *
 rcpt_get(struct trace_sum *sum, struct str rcpt)
@@ -290,7 +290,7 @@ trace_sum_add(struct trace_sum *sum, struct db *db, const struct trace_event *ev
 		t->reason = arena_str(sum->arena, field(&f, effect->reason));
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
 static enum err
 rcpt_write(struct db *db, const struct trace_sum *sum, const struct trace_rcpt *r)

@@ -36,8 +36,7 @@ run(struct str in, unsigned how, size_t piece, struct result *r)
 		                       .message_id = STR("Message-ID: <x>\r\n") };
 	struct smtp_data d;
 
-	*r = (struct result){ .body = strbuf_heap(1 << 22),
-		              .arena = arena_new(1 << 16) };
+	*r = (struct result){ .body = strbuf_heap(1 << 22), .arena = arena_new(1 << 16) };
 	r->head = smtp_head_new(r->arena, &head, take, r);
 	smtp_data_init(&d, how & 1, 5000);
 	while (r->used < in.n && !r->is_end) {

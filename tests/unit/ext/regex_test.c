@@ -29,9 +29,11 @@ test_matches(void)
 		struct diag d;
 		enum err e;
 
-		CHECK_ERR_EQ(regex_new(str_from(matches[i].pattern), matches[i].flags, &r, &d),
-		             OK, matches[i].pattern);
-		e = regex_match(r, str_from(matches[i].subject), groups, ARRAY_LEN(groups));
+		CHECK_ERR_EQ(
+			regex_new(str_from(matches[i].pattern), matches[i].flags, &r, &d),
+			OK, matches[i].pattern);
+		e = regex_match(r, str_from(matches[i].subject), groups,
+		                ARRAY_LEN(groups));
 		CHECK_ERR_EQ(e, matches[i].want, matches[i].subject);
 		if (e == OK)
 			CHECK_STR_EQ(groups[1], str_from(matches[i].group), "group");
@@ -63,9 +65,11 @@ test_takes_no_time(void)
 	struct diag d;
 
 	CHECK_ERR_EQ(regex_new(STR("(a+)+$"), 0, &r, &d), OK, "compiles");
-	CHECK_ERR_EQ(regex_match(r, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
-	                         NULL, 0),
-	             ERR_LIMIT, "given up");
+	CHECK_ERR_EQ(
+		regex_match(r,
+	                    STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
+	                    NULL, 0),
+		ERR_LIMIT, "given up");
 	CHECK_TRUE(clock_mono_ms() - start_ms < 1000, "soon");
 	regex_free(&r);
 }

@@ -103,7 +103,7 @@ static const struct stream_limits small_limits = {
 struct pair {
 	struct loop *loop;
 	struct side a, b;
-	int fd_b; /* where b is no stream; else -1 */
+	int fd_b;          /* where b is no stream; else -1 */
 	struct timer tick; /* so that no turn waits for ever */
 };
 
@@ -116,7 +116,7 @@ on_tick(void *arg)
 static void
 side_init(struct side *s)
 {
-	*s = (struct side){.heard = strbuf_heap(64 << 20)};
+	*s = (struct side){ .heard = strbuf_heap(64 << 20) };
 }
 
 static void
@@ -235,7 +235,7 @@ static void
 test_bounds_input(void)
 {
 	struct pair p;
-	char block[8192] = {0};
+	char block[8192] = { 0 };
 
 	pair_init(&p, &small_limits, true);
 	p.a.keeps_input = true;
@@ -257,7 +257,7 @@ static void
 test_tells_full_and_drained(void)
 {
 	struct pair p;
-	char block[4096] = {0};
+	char block[4096] = { 0 };
 	size_t total = 0;
 
 	pair_init(&p, &small_limits, true);
@@ -282,7 +282,7 @@ static void
 test_cuts_who_takes_nothing(void)
 {
 	struct pair p;
-	char block[4096] = {0};
+	char block[4096] = { 0 };
 
 	pair_init(&p, &small_limits, false);
 	for (int i = 0; i < 2048; i++)
@@ -296,7 +296,7 @@ static void
 test_bounds_output(void)
 {
 	struct pair p;
-	char block[65536] = {0};
+	char block[65536] = { 0 };
 
 	pair_init(&p, &small_limits, false);
 	for (int i = 0; i < 300; i++)
@@ -371,8 +371,8 @@ server_with_pair(void)
 	CHECK_ERR_EQ(tls_make_self_signed(STR("mail.example.org"), certificate, key,
 	                                  &made, &diag),
 	             OK, "self-signed pair");
-	pair = (struct tls_pair){.certificate_path = str_from(certificate),
-	                         .key_path = str_from(key)};
+	pair = (struct tls_pair){ .certificate_path = str_from(certificate),
+		                  .key_path = str_from(key) };
 	CHECK_ERR_EQ(tls_server_load(t, &pair, 1, &diag), OK, "loads");
 	(void)unlink(certificate);
 	(void)unlink(key);
@@ -380,8 +380,8 @@ server_with_pair(void)
 	return t;
 }
 
-static const struct tls_client any_client = {STR_INIT("mail.example.org"),
-                                             TLS_CHECK_NONE};
+static const struct tls_client any_client = { STR_INIT("mail.example.org"),
+	                                      TLS_CHECK_NONE };
 
 static void
 test_tls_talks(void)
@@ -488,7 +488,7 @@ test_tls_without_certificate(void)
 static void
 test_tls_wants_the_right_name(void)
 {
-	const struct tls_client strict = {STR_INIT("mail.example.org"), TLS_CHECK_NAME};
+	const struct tls_client strict = { STR_INIT("mail.example.org"), TLS_CHECK_NAME };
 	struct tls_server *t = server_with_pair();
 	struct pair p;
 	size_t dropped;
@@ -565,20 +565,20 @@ test_connects(void)
 	loop_free(&l);
 }
 
-SUITE(io_stream, {"talks", test_talks},
-      {"keeps what is not taken", test_keeps_what_is_not_taken},
-      {"takes nothing while told not to", test_takes_nothing_while_told_not_to},
-      {"bounds input", test_bounds_input},
-      {"tells full and drained", test_tells_full_and_drained},
-      {"cuts who takes nothing", test_cuts_who_takes_nothing},
-      {"bounds output", test_bounds_output}, {"deadline", test_deadline},
-      {"may be freed inside", test_may_be_freed_inside},
-      {"sends all before it closes", test_sends_all_before_it_closes},
-      {"TLS talks", test_tls_talks},
-      {"TLS input waits inside", test_tls_input_waits_inside},
-      {"STARTTLS drops plaintext", test_starttls_drops_plaintext},
-      {"TLS without certificate", test_tls_without_certificate},
-      {"TLS wants the right name", test_tls_wants_the_right_name},
-      {"TLS refuses plain text", test_tls_refuses_plain_text},
-      {"TLS handshake has a deadline", test_tls_handshake_has_a_deadline},
-      {"connects", test_connects});
+SUITE(io_stream, { "talks", test_talks },
+      { "keeps what is not taken", test_keeps_what_is_not_taken },
+      { "takes nothing while told not to", test_takes_nothing_while_told_not_to },
+      { "bounds input", test_bounds_input },
+      { "tells full and drained", test_tells_full_and_drained },
+      { "cuts who takes nothing", test_cuts_who_takes_nothing },
+      { "bounds output", test_bounds_output }, { "deadline", test_deadline },
+      { "may be freed inside", test_may_be_freed_inside },
+      { "sends all before it closes", test_sends_all_before_it_closes },
+      { "TLS talks", test_tls_talks },
+      { "TLS input waits inside", test_tls_input_waits_inside },
+      { "STARTTLS drops plaintext", test_starttls_drops_plaintext },
+      { "TLS without certificate", test_tls_without_certificate },
+      { "TLS wants the right name", test_tls_wants_the_right_name },
+      { "TLS refuses plain text", test_tls_refuses_plain_text },
+      { "TLS handshake has a deadline", test_tls_handshake_has_a_deadline },
+      { "connects", test_connects });
