@@ -1,19 +1,17 @@
 #include "mail/prepare.h"
 
-#include "base/base64.h"
 #include "base/utf8.h"
-#include "ext/charset.h"
 #include "mail/bodystructure.h"
 #include "mail/date.h"
 #include "mail/encoded.h"
 #include "mail/envelope.h"
 #include "mail/part_table.h"
+#include "mail/preview.h"
 #include "mail/subject.h"
 
 enum {
-	VALUE_MAX = 16 * 1024,     /* bytes of a raw field that the index looks at */
-	DECODED_MAX = 64 * 1024,   /* what they may become */
-	PREVIEW_LOOK_BYTES = 4096, /* bytes of a body that a preview is made of */
+	VALUE_MAX = 16 * 1024,   /* bytes of a raw field that the index looks at */
+	DECODED_MAX = 64 * 1024, /* what they may become */
 };
 
 static bool
@@ -32,56 +30,6 @@ has_8bit(struct str s)
 	return !ascii_check(str_from_offset(s, at));
 }
 
-/* One space for each run of white space and controls, none at the ends. At most max
-   bytes, no character cut. */
-static struct str
-squeeze(struct str text, size_t max, struct arena *a)
-{
-	struct strbuf out = strbuf_arena(a, max + 8);
-	bool had_space = false;
-
-	if (!text.n || !strbuf_reserve(&out, text.n < max ? text.n + 1 : max + 8))
-		return STR("");
-	while (text.n && out.n <= max) {
-		struct str before = text;
-		size_t n = 0;
-		uint32_t c;
-
-		while (n < text.n && text.p[n] > ' ' && text.p[n] < 0x7f)
-			n++;
-		if (n) {
-			if (had_space && out.n)
-				strbuf_byte(&out, ' ');
-			had_space = false;
-			strbuf_add(&out,
-			           str_first(text,
-			                     max + 1 - out.n < n ? max + 1 - out.n : n));
-			text = str_from_offset(text, n);
-			continue;
-		}
-
-		if (!utf8_next(&text, &c)) {
-			text = str_from_offset(text, 1);
-			c = 0xfffd;
-		}
-		/* Spaces of any width, and what mail senders fill previews up with. */
-		if (c <= ' ' || c == 0x7f || (c >= 0x80 && c <= 0xa0) || c == 0xad ||
-		    c == 0x34f || (c >= 0x2000 && c <= 0x200f) || c == 0x2028 ||
-		    c == 0x2029 || c == 0x3000 || c == 0xfeff) {
-			had_space = true;
-			continue;
-		}
-		if (had_space && out.n)
-			strbuf_byte(&out, ' ');
-		had_space = false;
-		if (c == 0xfffd)
-			utf8_add(&out, c);
-		else
-			strbuf_bytes(&out, before.p, before.n - text.n);
-	}
-	return str_trim(utf8_first(strbuf_str(&out), max));
-}
-
 /* A header field as text for people. */
 static struct str
 decode_field(struct str value, struct arena *a)
@@ -93,7 +41,7 @@ decode_field(struct str value, struct arena *a)
 		return STR("");
 	text = strbuf_heap(DECODED_MAX);
 	encoded_decode(str_first(value, VALUE_MAX), &text);
-	result = squeeze(strbuf_str(&text), PREPARE_FIELD_MAX, a);
+	result = preview_squeeze(strbuf_str(&text), PREPARE_FIELD_MAX, a);
 	strbuf_release(&text);
 	return result;
 }
@@ -161,123 +109,6 @@ first_address(const struct address_list *list, struct arena *a)
 		return out.overflow ? STR("") : strbuf_str(&out);
 	}
 	return STR("");
-}
-
-/* The text of HTML, roughly: no tags, no style and script, the commonest entities. */
-static void
-strip_html(struct str s, struct strbuf *out)
-{
-	static const struct {
-		struct str name, text;
-	} entities[] = {
-		{ STR_INIT("&amp;"), STR_INIT("&") },
-		{ STR_INIT("&lt;"), STR_INIT("<") },
-		{ STR_INIT("&gt;"), STR_INIT(">") },
-		{ STR_INIT("&quot;"), STR_INIT("\"") },
-		{ STR_INIT("&nbsp;"), STR_INIT(" ") },
-		{ STR_INIT("&#39;"), STR_INIT("'") },
-		{ STR_INIT("&apos;"), STR_INIT("'") },
-		{ STR_INIT("&zwnj;"), STR_INIT(" ") },
-		{ STR_INIT("&#847;"), STR_INIT(" ") },
-	};
-	static const struct {
-		struct str open, close;
-	} hidden[] = {
-		{ STR_INIT("<style"), STR_INIT("</style") },
-		{ STR_INIT("<script"), STR_INIT("</script") },
-		{ STR_INIT("<title"), STR_INIT("</title") },
-		{ STR_INIT("<!--"), STR_INIT("-->") },
-	};
-
-	while (s.n && !out->overflow) {
-		size_t n = 0, i = 0;
-
-		while (n < s.n && s.p[n] != '<' && s.p[n] != '&')
-			n++;
-		strbuf_add(out, str_first(s, n));
-		s = str_from_offset(s, n);
-		if (!s.n)
-			return;
-		if (s.p[0] == '&') {
-			while (i < ARRAY_LEN(entities) &&
-			       !str_starts_icase(s, entities[i].name))
-				i++;
-			n = i < ARRAY_LEN(entities) ? entities[i].name.n : 1;
-			strbuf_add(out,
-			           i < ARRAY_LEN(entities) ? entities[i].text : STR("&"));
-		} else {
-			for (; i < ARRAY_LEN(hidden); i++) {
-				if (str_starts_icase(s, hidden[i].open))
-					s = str_from_offset(
-						s, str_find_icase(s, hidden[i].close));
-			}
-			n = str_find(s, '>');
-			n = n == SIZE_MAX ? s.n : n + 1;
-			strbuf_byte(out, ' ');
-		}
-		s = str_from_offset(s, n);
-	}
-}
-
-/* The part whose text is shown: the first plain one, else the first HTML one. */
-static const struct mime_part *
-text_part(const struct mime_tree *tree)
-{
-	const struct mime_part *html = NULL;
-
-	for (uint32_t i = 0; i < tree->count; i++) {
-		const struct mime_part *part = &tree->parts[i];
-		struct str value = part->content_disposition.value;
-
-		if (part->kind != MIME_LEAF || !str_eq_icase(part->type, STR("text")) ||
-		    str_starts_icase(str_trim(value), STR("attachment")))
-			continue;
-		if (str_eq_icase(part->subtype, STR("plain")))
-			return part;
-		if (!html)
-			html = part;
-	}
-	return html;
-}
-
-static struct str
-make_preview(struct str message, const struct mime_tree *tree, struct arena *a)
-{
-	const struct mime_part *part = text_part(tree);
-	struct strbuf bytes, text, plain;
-	struct str body, charset = STR(""), result;
-
-	if (!part || !part->body_bytes)
-		return STR("");
-	body = str_first(str_from_offset(message, part->body_at), part->body_bytes);
-	body = str_first(body, PREVIEW_LOOK_BYTES);
-	bytes = strbuf_heap(PREVIEW_LOOK_BYTES);
-	text = strbuf_heap((size_t)PREVIEW_LOOK_BYTES * 8);
-	plain = strbuf_heap((size_t)PREVIEW_LOOK_BYTES * 8);
-	if (part->encoding == MIME_BASE64)
-		base64_parse_lax(body, &bytes);
-	else if (part->encoding == MIME_QUOTED_PRINTABLE)
-		quoted_printable_decode(body, &bytes);
-	else
-		strbuf_add(&bytes, body);
-	if (part->content_type.name.p)
-		(void)encoded_param(part->content_type.value, STR("charset"), a,
-		                    &charset);
-	/* The cut may have gone through a character. */
-	charset_convert(charset_find(charset), strbuf_str(&bytes), &text);
-	if (body.n == PREVIEW_LOOK_BYTES &&
-	    str_ends(strbuf_str(&text), STR("\xef\xbf\xbd")))
-		strbuf_truncate(&text, text.n - 3);
-	if (str_eq_icase(part->subtype, STR("plain")))
-		result = squeeze(strbuf_str(&text), PREPARE_PREVIEW_MAX, a);
-	else {
-		strip_html(strbuf_str(&text), &plain);
-		result = squeeze(strbuf_str(&plain), PREPARE_PREVIEW_MAX, a);
-	}
-	strbuf_release(&bytes);
-	strbuf_release(&text);
-	strbuf_release(&plain);
-	return result;
 }
 
 /* What a person would call an attachment: said so, or neither text nor a picture that
@@ -357,7 +188,7 @@ mail_prepare(struct str message, struct arena *a, struct prepared *prepared_out)
 	                               "NIL NIL NIL)"));
 	p.parts = finish(&table, STR(""));
 	prepare_index(&fields, &from, a, &p);
-	p.preview = make_preview(message, &tree, a);
+	p.preview = preview_make(message, &tree, PREPARE_PREVIEW_MAX, a);
 	for (uint32_t i = 0; i < tree.count && !p.has_attachment; i++)
 		p.has_attachment = is_attachment(&tree, &tree.parts[i]);
 	p.has_8bit_header = has_8bit(str_first(message, p.header_bytes));
