@@ -208,6 +208,12 @@ statement(struct db *db, const char *sql)
 	CHECK(db->statement_count < STATEMENTS_MAX - 1);
 	rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
 	                        &s->handle, NULL);
+	/* A reader may come while the writer has made the file and not yet its tables. */
+	if (rc == SQLITE_ERROR && db->mode == DB_READ &&
+	    str_starts(str_from(db_error(db)), STR("no such table"))) {
+		db->prepare_error = ERR_NOT_FOUND;
+		return NULL;
+	}
 	if (rc != SQLITE_OK) {
 		db->prepare_error = report(db, rc, sql);
 		return NULL;

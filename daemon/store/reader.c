@@ -57,7 +57,7 @@ reader_query(struct reader *r, const char *sql, const struct value *values, size
 		return OK;
 	e = db_done(db, s_out);
 	/* The store has made the file and not yet its tables. */
-	return e == ERR_INTERNAL ? ERR_STORE_TEMP : e;
+	return e == ERR_NOT_FOUND ? ERR_STORE_TEMP : e;
 }
 
 enum err

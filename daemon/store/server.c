@@ -650,8 +650,7 @@ lingered(void *arg)
 static void
 check_stopped(struct store_server *s)
 {
-	if (s->is_stopping && !s->jobs_out && !s->hashes_out &&
-	    !timer_is_set(&s->stop_timer))
+	if (s->stopped && !s->jobs_out && !s->hashes_out && !timer_is_set(&s->stop_timer))
 		timer_set(&s->stop_timer, STOP_LINGER_MS);
 }
 

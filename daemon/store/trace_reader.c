@@ -366,7 +366,7 @@ trace_search(struct trace_reader *r, const struct trace_query *query, size_t lim
 		if (e == OK)
 			e = search_day(r, &s, limit, fn, arg, &found, &is_stopped);
 		/* Retention has just taken it away, or it is being made. */
-		if (e == ERR_NOT_FOUND || e == ERR_INTERNAL)
+		if (e == ERR_NOT_FOUND)
 			e = OK;
 		if (e != OK)
 			break;
@@ -397,7 +397,7 @@ trace_get(struct trace_reader *r, struct str id, struct arena *a, struct trace *
 		e = db_one(r->db, "SELECT " TRACE_COLUMNS " FROM trace t WHERE t.id = $1",
 		           VALUES(V_S(id)), &s);
 	if (e != OK)
-		return e == ERR_INTERNAL ? ERR_NOT_FOUND : e;
+		return e;
 	trace_read(s, out);
 	{
 		struct str *all[] = { &out->id,      &out->from,       &out->to,
@@ -441,7 +441,7 @@ trace_rcpts(struct trace_reader *r, struct str id, trace_rcpt_fn *fn, void *arg)
 			break;
 	}
 	e = db_done(r->db, &s);
-	return e == ERR_INTERNAL ? ERR_NOT_FOUND : e;
+	return e;
 }
 
 struct events {
@@ -490,7 +490,7 @@ events_load(struct trace_reader *r, struct str owner, struct str trace_id,
 		events_add(list, packed, db_u64(s, 0), trace_id, session_id);
 	}
 	e = db_done(r->db, &s);
-	return e == ERR_INTERNAL ? ERR_NOT_FOUND : e;
+	return e;
 }
 
 /* By time; events of one moment stay in the order they were told in. */
@@ -611,7 +611,7 @@ trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_f
 		e = day_open(r, days[i]);
 		if (e == OK)
 			e = hours_of_day(r, from_ms, to_ms, first, hours, count);
-		if (e == ERR_NOT_FOUND || e == ERR_INTERNAL)
+		if (e == ERR_NOT_FOUND)
 			e = OK;
 	}
 	for (size_t i = 0; i < count && e == OK; i++) {

@@ -1,0 +1,213 @@
+/* What the store must stand: a restart at any moment, damage on disk, a full disk. */
+#include "store/body.h"
+
+#include "base/ids.h"
+#include "store/segment.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store/rig.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const struct str text = STR_INIT("Subject: x\r\n\r\nNot long\r\n");
+
+struct told {
+	unsigned times;
+	enum err error;
+	uint32_t uid;
+	bool is_done;
+};
+
+static void
+accepted(void *arg, enum err e, const struct answer_accept *answer)
+{
+	struct told *t = arg;
+
+	t->times++;
+	t->error = e;
+	t->uid = answer && answer->results_count ? answer->results[0].uid : 0;
+	t->is_done = true;
+}
+
+/* The store goes at some moment between the request and its answer; whoever asks again
+   gets the first answer, and the mailbox has each message once. */
+static void
+test_lost_answers(void)
+{
+	struct rig r;
+	struct accept_rcpt rcpt = { .kind = RCPT_LOCAL, .rcpt = STR("ann@example.org") };
+	struct op_accept op = { .direction = TRACE_IN, .rcpts = &rcpt, .rcpts_count = 1 };
+	struct mailbox_info m;
+	uint32_t count = 0;
+
+	rig_open(&r);
+	rcpt.account_id = rig_account(&r);
+	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+	op.body = r.body;
+	for (unsigned i = 0; i < 24; i++) {
+		struct told told = { .times = 0 };
+		struct id trace = id_new("mtr_");
+		char what[32];
+
+		(void)snprintf(what, sizeof(what), "turn %u", i);
+		op.trace_id = id_str(&trace);
+		(void)store_accept(r.client, &op, accepted, &told);
+		rig_turn(&r, (int)(i % 6));
+		store_server_free(&r.server);
+		rig_start_store(&r);
+		CHECK_TRUE(rig_wait(&r, &told.is_done), what);
+		rig_turn(&r, 2);
+		CHECK_U64_EQ(told.times, 1, what);
+		CHECK_ERR_EQ(told.error, OK, what);
+		count++;
+		CHECK_U64_EQ(told.uid, count, what);
+	}
+	CHECK_ERR_EQ(reader_mailbox(r.reader, rcpt.account_id, STR("INBOX"), r.arena, &m),
+	             OK, "INBOX");
+	CHECK_U64_EQ(m.exists, count, "each once");
+	rig_close(&r);
+}
+
+static void
+flip(struct rig *r, const struct body_ref *ref, uint64_t at)
+{
+	char bytes[256], byte;
+	struct strbuf path = strbuf_on(bytes);
+	int fd = open(segment_path(r->conf->data_dir, ref->segment, &path), O_RDWR);
+
+	CHECK_TRUE(fd >= 0, "segment");
+	CHECK_TRUE(pread(fd, &byte, 1, (off_t)(ref->offset + at)) == 1, "read");
+	byte = (char)(byte ^ 0x20);
+	CHECK_TRUE(pwrite(fd, &byte, 1, (off_t)(ref->offset + at)) == 1, "write");
+	(void)close(fd);
+}
+
+/* Every single byte of a record, damaged: that message is told to be corrupt, or (bytes
+   that mean nothing) is unharmed; its neighbours are well. */
+static void
+test_flipped_bytes(void)
+{
+	struct rig r;
+	struct answer_accept first, second;
+	struct message m, neighbour;
+	struct body *body;
+	uint64_t ann, end;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &first), OK, "one");
+	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &second), OK, "two");
+	CHECK_ERR_EQ(reader_message(r.reader, first.message_id, WANT_REF, r.arena, &m),
+	             OK, "row");
+	CHECK_ERR_EQ(reader_message(r.reader, second.message_id, WANT_REF, r.arena,
+	                            &neighbour),
+	             OK, "row");
+	end = neighbour.ref.offset - m.ref.offset;
+	for (uint64_t at = 0; at < end; at++) {
+		char what[32];
+
+		(void)snprintf(what, sizeof(what), "byte %llu", (unsigned long long)at);
+		flip(&r, &m.ref, at);
+		CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_CORRUPT, what);
+		flip(&r, &m.ref, at);
+	}
+	if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "mended"))
+		body_close(&body);
+	m.ref.offset += 3;
+	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_CORRUPT, "a wrong place");
+	m.ref.offset = 1 << 30;
+	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_CORRUPT, "behind the end");
+	m.ref.segment = 12345;
+	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_NOT_FOUND,
+	             "no such segment");
+	if (CHECK_ERR_EQ(body_open(r.bodies, &neighbour.ref, &body), OK, "neighbour"))
+		body_close(&body);
+	rig_close(&r);
+}
+
+/* Below the reserve mail is put off, everything else goes on; with room again it comes in
+   without a restart. */
+static void
+test_full_disk(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	struct op_flags flags = { .mode = FLAGS_ADD, .flags = FLAG_DELETED };
+	struct uid_range range = { 1, UINT32_MAX };
+	struct answer_expunge expunged;
+	struct answer_stats stats;
+	int64_t reserve;
+
+	rig_open(&r);
+	flags.account_id = rig_account(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, flags.account_id, text, &answer), OK, "room");
+	reserve = r.conf->limits.disk_reserve;
+	r.conf->limits.disk_reserve = INT64_C(1) << 60;
+	store_server_reload(r.server, r.conf);
+	CHECK_ERR_EQ(rig_deliver(&r, flags.account_id, text, &answer), ERR_DISK_FULL,
+	             "no room");
+	CHECK_ERR_EQ(rig_stats(&r, &(struct op_stats){ 0 }, &stats), OK, "stats");
+	CHECK_TRUE(stats.disk_full, "said so");
+	flags.mailbox_id = answer.results_count ? answer.results[0].mailbox_id : 0;
+	{
+		struct mailbox_info m;
+
+		CHECK_ERR_EQ(reader_mailbox(r.reader, flags.account_id, STR("INBOX"),
+		                            r.arena, &m),
+		             OK, "readable");
+		flags.mailbox_id = m.id;
+	}
+	flags.uids = &range;
+	flags.uids_count = 1;
+	CHECK_ERR_EQ(rig_flags(&r, &flags, NULL), OK, "flags can be set");
+	CHECK_ERR_EQ(rig_expunge(&r,
+	                         &(struct op_expunge){ .account_id = flags.account_id,
+	                                               .mailbox_id = flags.mailbox_id },
+	                         &expunged),
+	             OK, "room can be made");
+	CHECK_U64_EQ(expunged.uids_count, 1, "it went");
+	r.conf->limits.disk_reserve = reserve;
+	store_server_reload(r.server, r.conf);
+	CHECK_ERR_EQ(rig_deliver(&r, flags.account_id, text, &answer), OK, "room again");
+	rig_close(&r);
+}
+
+/* One operation of a batch that fails after it has written takes nobody along. */
+static void
+test_failure_in_a_batch(void)
+{
+	struct rig r;
+	struct accept_rcpt good = { .kind = RCPT_LOCAL, .rcpt = STR("ann@example.org") };
+	struct accept_rcpt bad = { .kind = RCPT_LOCAL,
+		                   .rcpt = STR("ann@example.org"),
+		                   .mailbox = STR("a//b") };
+	struct op_accept op = { .direction = TRACE_IN, .rcpts_count = 1 };
+	struct told told[9] = { { .times = 0 } };
+	struct mailbox_info m;
+
+	rig_open(&r);
+	good.account_id = bad.account_id = rig_account(&r);
+	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+	op.body = r.body;
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		struct id trace = id_new("mtr_");
+
+		op.trace_id = id_str(&trace);
+		op.rcpts = i == 4 ? &bad : &good;
+		(void)store_accept(r.client, &op, accepted, &told[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		CHECK_TRUE(rig_wait(&r, &told[i].is_done), "answered");
+		CHECK_ERR_EQ(told[i].error, i == 4 ? ERR_INVALID : OK, "each for itself");
+	}
+	CHECK_ERR_EQ(reader_mailbox(r.reader, good.account_id, STR("INBOX"), r.arena, &m),
+	             OK, "INBOX");
+	CHECK_U64_EQ(m.exists, 8, "eight");
+	CHECK_U64_EQ(m.uidnext, 9, "without a gap");
+	rig_close(&r);
+}
+
+SUITE(store_fault, { "lost answers", test_lost_answers },
+      { "flipped bytes", test_flipped_bytes }, { "full disk", test_full_disk },
+      { "failure in a batch", test_failure_in_a_batch });

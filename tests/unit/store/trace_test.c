@@ -1,0 +1,222 @@
+#include "store/trace_reader.h"
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/ids.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store/rig.h"
+
+static const struct str text = STR_INIT("From: Bob <bob@example.net>\r\n"
+                                        "Subject: Invoice 2231\r\n"
+                                        "Message-ID: <77@example.net>\r\n\r\nHi\r\n");
+
+static void
+tell(struct rig *r, enum event_id id, struct str trace, struct str session,
+     const char *key1, const char *value1, const char *key2, const char *value2)
+{
+	struct event e;
+
+	event_init(&e, id, trace, session);
+	event_str(&e, key1, str_from(value1));
+	if (key2)
+		event_str(&e, key2, str_from(value2));
+	store_tell(r->client, &e);
+}
+
+struct found {
+	size_t count;
+	struct trace last;
+	struct arena *arena;
+};
+
+static bool
+take(void *arg, const struct trace *t)
+{
+	struct found *f = arg;
+
+	f->count++;
+	f->last = *t;
+	f->last.id = arena_str(f->arena, t->id);
+	f->last.to = arena_str(f->arena, t->to);
+	f->last.reason = arena_str(f->arena, t->reason);
+	return true;
+}
+
+static bool
+take_names(void *arg, const struct trace_event *e)
+{
+	struct strbuf *b = arg;
+
+	strbuf_add(b, e->name);
+	strbuf_byte(b, ' ');
+	return true;
+}
+
+/* The log follows in the background: asks until it has as many as wanted. */
+static struct found
+search(struct rig *r, const struct trace_query *q, size_t want)
+{
+	struct found f = { .arena = r->arena };
+	int64_t until_ms = clock_mono_ms() + 5000;
+
+	do {
+		f.count = 0;
+		CHECK_ERR_EQ(trace_search(r->traces, q, 100, take, &f), OK, "search");
+		if (f.count < want)
+			rig_turn(r, 50);
+	} while (f.count < want && clock_mono_ms() < until_ms);
+	return f;
+}
+
+static void
+test_one_message(void)
+{
+	struct rig r;
+	struct id session = id_new("ses_"), trace = id_new("mtr_"),
+		  refused = id_new("mtr_");
+	struct accept_rcpt rcpts[] = { { .kind = RCPT_LOCAL,
+		                         .rcpt = STR("ann@example.org"),
+		                         .orig_rcpt = STR("Sales@example.org") },
+		                       { .kind = RCPT_REMOTE,
+		                         .rcpt = STR("x@example.com"),
+		                         .domain = STR("example.com") } };
+	struct op_accept op = { .trace_id = id_str(&trace),
+		                .session_id = id_str(&session),
+		                .direction = TRACE_IN,
+		                .sender = STR("Bob@example.net"),
+		                .ip = STR("192.0.2.7"),
+		                .expires_ms = INT64_C(1) << 50,
+		                .rcpts = rcpts,
+		                .rcpts_count = 2 };
+	char bytes[1024];
+	struct strbuf names = strbuf_on(bytes);
+	struct answer_accept answer;
+	struct trace found;
+	struct found f;
+
+	rig_open(&r);
+	rcpts[0].account_id = rig_account(&r);
+	tell(&r, EV_CONNECT, str_from(NULL), id_str(&session), "ip", "192.0.2.7", NULL,
+	     NULL);
+	tell(&r, EV_MAIL, id_str(&trace), id_str(&session), "from", "bob@example.net",
+	     NULL, NULL);
+	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+	op.body = r.body;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), OK, "accept");
+	tell(&r, EV_MAIL, id_str(&refused), id_str(&session), "from", "eve@evil.example",
+	     NULL, NULL);
+	tell(&r, EV_RCPT_REJECTED, id_str(&refused), id_str(&session), "rcpt",
+	     "nobody@example.org", "reply", "550 5.1.1 No such user here");
+	f = search(&r, &(struct trace_query){ .direction = TRACE_ANY }, 2);
+	CHECK_U64_EQ(f.count, 2, "two traces");
+	f = search(&r, &(struct trace_query){ .address = STR("ann@example.org") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by recipient");
+	CHECK_STR_EQ(f.last.id, id_str(&trace), "its id");
+	CHECK_STR_EQ(f.last.to, STR("ann@example.org x@example.com"), "both recipients");
+	CHECK_U64_EQ(f.last.verdict, VERDICT_ACCEPTED, "one still waits");
+	CHECK_U64_EQ(f.last.queue_id, answer.results[1].queue_id, "and this is it");
+	f = search(&r, &(struct trace_query){ .address = STR("sales@example.org") }, 0);
+	CHECK_U64_EQ(f.count, 0, "aliases are searched with to:");
+	f = search(&r, &(struct trace_query){ .from = STR("BOB@example.net") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by sender");
+	f = search(&r, &(struct trace_query){ .to = STR("@example.org") }, 2);
+	CHECK_U64_EQ(f.count, 2, "by domain");
+	f = search(&r, &(struct trace_query){ .message_id = STR("77@example.net") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by Message-ID");
+	f = search(&r, &(struct trace_query){ .ip = STR("192.0.2.7") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by address of the client");
+	f = search(&r, &(struct trace_query){ .text = STR("invoice 22") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by words of the subject");
+	f = search(&r, &(struct trace_query){ .verdict = VERDICT_REFUSED }, 1);
+	CHECK_U64_EQ(f.count, 1, "by verdict");
+	CHECK_STR_EQ(f.last.reason, STR("550 5.1.1 No such user here"), "why");
+	f = search(&r, &(struct trace_query){ .before = id_str(&trace) }, 0);
+	CHECK_U64_EQ(f.count, 0, "nothing is older");
+	f = search(&r, &(struct trace_query){ .to_ms = 1 }, 0);
+	CHECK_U64_EQ(f.count, 0, "nothing in 1970");
+	CHECK_ERR_EQ(trace_events(r.traces, id_str(&trace), take_names, &names), OK,
+	             "events");
+	CHECK_STR_EQ(strbuf_str(&names),
+	             STR("smtp.connect smtp.mail message.accepted message.expanded "
+	                 "message.stored message.queued "),
+	             "in order");
+	tell(&r, EV_DELIVERED, id_str(&trace), str_from(NULL), "rcpt", "x@example.com",
+	     "host", "mx.example.com");
+	f = search(&r,
+	           &(struct trace_query){ .id = id_str(&trace),
+	                                  .verdict = VERDICT_DELIVERED },
+	           1);
+	CHECK_U64_EQ(f.count, 1, "all delivered in the end");
+	CHECK_ERR_EQ(trace_get(r.traces, id_str(&trace), r.arena, &found), OK, "get");
+	CHECK_STR_EQ(found.subject, STR("Invoice 2231"), "subject");
+	CHECK_ERR_EQ(trace_get(r.traces, STR("mtr_0000000000000000"), r.arena, &found),
+	             ERR_NOT_FOUND, "no such trace");
+	CHECK_ERR_EQ(trace_get(r.traces, STR("nonsense"), r.arena, &found), ERR_NOT_FOUND,
+	             "no id at all");
+	rig_close(&r);
+}
+
+struct heard {
+	struct change last;
+	unsigned resets, mailboxes, queues, settings, events;
+};
+
+static void
+hear(void *arg, const struct change *c)
+{
+	struct heard *h = arg;
+
+	h->resets += c->kind == CHANGE_RESET;
+	h->mailboxes += c->kind == CHANGE_MAILBOX;
+	h->queues += c->kind == CHANGE_QUEUE;
+	h->settings += c->kind == CHANGE_SETTINGS;
+	h->events += c->kind == CHANGE_EVENT;
+	if (c->kind == CHANGE_MAILBOX)
+		h->last = *c;
+}
+
+static void
+test_feed(void)
+{
+	struct rig r;
+	struct heard ann = { .resets = 0 }, other = { .resets = 0 },
+		     all = { .resets = 0 };
+	struct feed *feeds[4];
+	struct answer_accept answer;
+	uint64_t id;
+
+	rig_open(&r);
+	id = rig_account(&r);
+	feeds[0] = feed_open(r.client, FEED_ACCOUNT, id, hear, &ann);
+	feeds[1] = feed_open(r.client, FEED_ACCOUNT, id + 1, hear, &other);
+	feeds[2] = feed_open(r.client, FEED_SETTINGS, 0, hear, &all);
+	feeds[3] = feed_open(r.client, FEED_EVENTS, 0, hear, &all);
+	rig_turn(&r, 30);
+	CHECK_ERR_EQ(rig_deliver(&r, id, text, &answer), OK, "deliver");
+	rig_turn(&r, 30);
+	CHECK_U64_EQ(ann.mailboxes, 1, "told once");
+	CHECK_U64_EQ(ann.last.uidnext, 2, "what it is now");
+	CHECK_U64_EQ(ann.last.exists, 1, "one message");
+	CHECK_U64_EQ(other.mailboxes, 0, "not to others");
+	CHECK_TRUE(all.events >= 2, "accepted and stored");
+	CHECK_ERR_EQ(rig_setting_set(&r,
+	                             &(struct op_setting_set){ .key = STR("a"),
+	                                                       .value = STR("1") },
+	                             NULL),
+	             OK, "setting");
+	rig_turn(&r, 30);
+	CHECK_U64_EQ(all.settings, 1, "told");
+	feed_close(&feeds[1]);
+	rig_stop_store(&r);
+	rig_start_store(&r);
+	rig_turn(&r, 100);
+	CHECK_U64_EQ(ann.resets, 1, "look again");
+	CHECK_ERR_EQ(rig_deliver(&r, id, text, &answer), OK, "deliver");
+	rig_turn(&r, 30);
+	CHECK_U64_EQ(ann.mailboxes, 2, "subscribed again");
+	for (size_t i = 0; i < ARRAY_LEN(feeds); i++)
+		feed_close(&feeds[i]);
+	rig_close(&r);
+}
+
+SUITE(store_trace, { "one message", test_one_message }, { "feed", test_feed });
