@@ -72,8 +72,8 @@ static void
 test_one_message(void)
 {
 	struct rig r;
-	struct id session = id_new("ses_"), trace = id_new("mtr_"),
-		  refused = id_new("mtr_");
+	struct id session = id_new("ses_"), trace = id_new("mtr_");
+	struct id refused = id_make("mtr_", clock_unix_ms() + 5, random_u64());
 	struct accept_rcpt rcpts[] = { { .kind = RCPT_LOCAL,
 		                         .rcpt = STR("ann@example.org"),
 		                         .orig_rcpt = STR("Sales@example.org") },
