@@ -128,13 +128,13 @@ class Appliance:
         self.run("domain", "add", domain or self.domain)
 
     def add_account(self, address):
-        password = secrets.token_urlsafe(12)
+        password = secrets.token_hex(12)
         self.run("account", "add", address, "--password-stdin", stdin=password + "\n")
         self.passwords[address] = password
         return password
 
     def add_admin(self, name="owner"):
-        password = secrets.token_urlsafe(12)
+        password = secrets.token_hex(12)
         self.run("admin", "add", name, "--password-stdin", stdin=password + "\n")
         self.passwords[name] = password
         return password
