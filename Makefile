@@ -56,6 +56,9 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call SAY,CC)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
+# The document is built in by the assembler, which leaves no dependency behind.
+$(B)/obj/api/openapi.o: api/openapi.yaml
+
 $(B)/libmailstead.a: $(LIB_OBJ)
 	@rm -f $@
 	$(call SAY,AR)ar rcs $@ $^

@@ -1,6 +1,7 @@
 #include "conf/yaml.h"
 
 #include "base/map.h"
+#include "ext/json.h"
 
 #include <yaml.h>
 
@@ -211,4 +212,139 @@ yaml_parse(struct str text, struct arena *a, yaml_error_fn *on_error, void *arg,
 	*root_out = document_read(&p);
 	yaml_parser_delete(&p.yaml);
 	return p.result;
+}
+
+/* --- as JSON ------------------------------------------------------------------------- */
+
+struct converter {
+	yaml_parser_t yaml;
+	struct json_out json;
+	struct diag *diag;
+};
+
+static enum err
+conversion_failed(struct converter *c, const yaml_mark_t *at, const char *text)
+{
+	(void)diag_set(c->diag, ERR_CONFIG, "%s", text);
+	if (c->diag) {
+		c->diag->line = (int)at->line + 1;
+		c->diag->column = (int)at->column + 1;
+	}
+	return ERR_CONFIG;
+}
+
+static bool
+is_json_number(struct str s)
+{
+	size_t dots = 0;
+
+	(void)str_skip_byte(&s, '-');
+	for (size_t i = 0; i < s.n; i++) {
+		dots += s.p[i] == '.';
+		if (!byte_is_digit(s.p[i]) && s.p[i] != '.')
+			return false;
+	}
+	if (!s.n || dots > 1 || !byte_is_digit(s.p[0]) || !byte_is_digit(s.p[s.n - 1]))
+		return false;
+	return s.n == 1 || s.p[0] != '0' || s.p[1] == '.';
+}
+
+static void
+scalar_to_json(struct converter *c, const char *key, const yaml_event_t *event)
+{
+	struct str text = str_make(event->data.scalar.value, event->data.scalar.length);
+
+	if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		json_str(&c->json, key, text);
+	else if (is_null_word(text))
+		json_out_null(&c->json, key);
+	else if (is_json_number(text) || str_eq(text, STR("true")) ||
+	         str_eq(text, STR("false")))
+		json_raw(&c->json, key, text);
+	else
+		json_str(&c->json, key, text);
+}
+
+static enum err value_to_json(struct converter *c, const char *key, yaml_event_t *event,
+                              int depth);
+
+/* Takes events up to `last`, the end of the list or map. */
+static enum err
+children_to_json(struct converter *c, yaml_event_type_t last, int depth)
+{
+	bool is_map = last == YAML_MAPPING_END_EVENT, is_last = false;
+	enum err e = OK;
+
+	while (e == OK && !is_last) {
+		yaml_event_t event, value;
+
+		if (!yaml_parser_parse(&c->yaml, &event))
+			return conversion_failed(c, &c->yaml.problem_mark,
+			                         "cannot be read");
+		is_last = event.type == last;
+		if (!is_last && !is_map) {
+			e = value_to_json(c, NULL, &event, depth);
+		} else if (!is_last && event.type != YAML_SCALAR_EVENT) {
+			e = conversion_failed(c, &event.start_mark,
+			                      "a key must be a word");
+		} else if (!is_last && !yaml_parser_parse(&c->yaml, &value)) {
+			e = conversion_failed(c, &c->yaml.problem_mark, "cannot be read");
+		} else if (!is_last) {
+			e = value_to_json(c, (const char *)event.data.scalar.value,
+			                  &value, depth);
+			yaml_event_delete(&value);
+		}
+		yaml_event_delete(&event);
+	}
+	return e;
+}
+
+static enum err
+value_to_json(struct converter *c, const char *key, yaml_event_t *event, int depth)
+{
+	enum err e;
+
+	if (depth > YAML_JSON_DEPTH_MAX || event->type == YAML_ALIAS_EVENT)
+		return conversion_failed(c, &event->start_mark, "too deep, or an alias");
+	if (event->type == YAML_SCALAR_EVENT) {
+		scalar_to_json(c, key, event);
+		return OK;
+	}
+	if (event->type == YAML_SEQUENCE_START_EVENT) {
+		json_open_array(&c->json, key);
+		e = children_to_json(c, YAML_SEQUENCE_END_EVENT, depth + 1);
+		json_close_array(&c->json);
+		return e;
+	}
+	json_open_object(&c->json, key);
+	e = children_to_json(c, YAML_MAPPING_END_EVENT, depth + 1);
+	json_close_object(&c->json);
+	return e;
+}
+
+enum err
+yaml_to_json(struct str text, struct strbuf *out, struct diag *diag)
+{
+	struct converter c = { .json = json_out_on(out), .diag = diag };
+	yaml_event_t event;
+	enum err e = OK;
+	bool is_value = false;
+
+	if (!yaml_parser_initialize(&c.yaml))
+		return ERR_INTERNAL;
+	yaml_parser_set_input_string(&c.yaml, (const unsigned char *)text.p, text.n);
+	/* Stream and document begin before the one value. */
+	while (e == OK && !is_value) {
+		if (!yaml_parser_parse(&c.yaml, &event)) {
+			e = conversion_failed(&c, &c.yaml.problem_mark, "cannot be read");
+			break;
+		}
+		is_value = event.type != YAML_STREAM_START_EVENT &&
+		           event.type != YAML_DOCUMENT_START_EVENT;
+		if (is_value)
+			e = value_to_json(&c, NULL, &event, 0);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&c.yaml);
+	return e == OK && out->overflow ? ERR_LIMIT : e;
 }

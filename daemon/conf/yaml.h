@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 
 enum yaml_kind {
 	YAML_SCALAR,
@@ -31,6 +32,7 @@ struct yaml_node {
 enum {
 	YAML_DEPTH_MAX = 8,
 	YAML_TEXT_MAX = 1 << 20,
+	YAML_JSON_DEPTH_MAX = 40,
 };
 
 typedef void yaml_error_fn(void *arg, const struct diag *diag);
@@ -40,5 +42,10 @@ typedef void yaml_error_fn(void *arg, const struct diag *diag);
    ERR_CONFIG when anything was told. */
 MUSTUSE enum err yaml_parse(struct str text, struct arena *a, yaml_error_fn *on_error,
                             void *arg, struct yaml_node **root_out);
+
+/* Appends the document as JSON, for files of our own that are written in YAML because
+   people read them. Plain scalars that are null, true, false or numbers become those.
+   ERR_CONFIG with the place in diag. */
+MUSTUSE enum err yaml_to_json(struct str text, struct strbuf *out, struct diag *diag);
 
 #endif
