@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "conf/conf.h"
 #include "ext/json.h"
+#include "io/tls.h"
 #include "store/client.h"
 #include "store/reader.h"
 #include "store/trace_reader.h"
@@ -113,6 +114,7 @@ struct api {
 	struct store_client *store;
 	struct reader *reader;
 	struct trace_reader *traces;
+	struct tls_server *tls; /* for its certificate's end; may be NULL */
 	struct api_assets *assets;
 	struct plans *plans;
 	struct event_hub *events;

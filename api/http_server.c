@@ -163,6 +163,12 @@ hand_over(struct http_exchange *x)
 	return queued;
 }
 
+static bool
+has_body(const struct http_head *h)
+{
+	return h->is_chunked || h->content_length;
+}
+
 /* The first call: the head only. */
 static enum MHD_Result
 begin(struct http_server *s, struct MHD_Connection *c, void **place)
@@ -176,7 +182,11 @@ begin(struct http_server *s, struct MHD_Connection *c, void **place)
 	x->body_max = s->ops->head(s->arg, x);
 	x->is_inside = false;
 	x->body.max = x->body_max;
-	return x->state == X_ANSWERED ? hand_over(x) : MHD_YES;
+	/* Without a body the daemon calls once more, and then keeps the connection; with one
+	   that nobody wants it closes. */
+	if (x->state == X_ANSWERED && x->link && has_body(x->link->head))
+		return hand_over(x);
+	return MHD_YES;
 }
 
 static enum MHD_Result
@@ -368,6 +378,10 @@ on_daemon_log(void *arg, const char *format, va_list ap)
 
 	(void)arg;
 	strbuf_vprintf(&b, format, ap);
+	/* It wants to cork TCP, which a local socket has not. */
+	if (str_find_str(strbuf_str(&b), STR("TCP_")) != SIZE_MAX ||
+	    str_starts(strbuf_str(&b), STR("Failed to push")))
+		return;
 	logfmt_value(&value, str_trim(strbuf_str(&b)));
 	log_line(LEVEL_DEBUG, "http.daemon", "detail=%s", strbuf_cstr(&value));
 }

@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/assets.h"
+#include "api/events.h"
 #include "api/http_conn.h"
 #include "base/event.h"
 #include "base/mem.h"
@@ -241,6 +242,7 @@ role_web_main(struct role *r)
 	w->assets = open_assets();
 	w->api = api_new(r->loop, r->conf, w->store, &w->server);
 	w->api->assets = w->assets;
+	w->api->tls = r->tls;
 	w->limiter = limiter_new((size_t)r->conf->limits.web_connections,
 	                         (size_t)r->conf->limits.web_connections_ip);
 	set_limits(w);

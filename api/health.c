@@ -1,0 +1,460 @@
+/* /health, /healthz, /readyz: is it well, and whose move is it if not. */
+#include "api/routes.h"
+#include "base/clock.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum {
+	PROCESSES_MAX = 64 * 1024,
+	DAY_S = 86400,
+	QUEUE_OLD_WARN_S = 3600,
+	QUEUE_OLD_FAIL_S = 8 * 3600,
+	OVERDUE_FAIL_S = 120,
+	CERTIFICATE_WARN_DAYS = 21,
+	CERTIFICATE_FAIL_DAYS = 7,
+};
+
+enum check_state {
+	CHECK_OK,
+	CHECK_WARN,
+	CHECK_FAIL,
+	CHECK_UNKNOWN,
+};
+
+static const char *const state_words[] = { "ok", "warn", "fail", "unknown" };
+
+struct check {
+	enum check_state state;
+	struct str text;
+	const char *cause, *owner, *fix; /* NULL where all is well */
+	struct str details;              /* JSON object */
+};
+
+/* What the checks look at, gathered once for all of them. */
+struct facts {
+	struct api_request *r;
+	int64_t now_ms;
+	bool has_stats;
+	struct answer_stats stats;
+	struct str processes; /* the supervisor's list; empty: none */
+	enum err queue_error;
+	struct queue_totals queue;
+};
+
+typedef void check_fn(const struct facts *f, struct check *c);
+
+/* --- the checks ------------------------------------------------------------------------ */
+
+static void
+set(struct check *c, enum check_state state, const char *cause, const char *owner,
+    const char *fix)
+{
+	c->state = state;
+	c->cause = cause;
+	c->owner = owner;
+	c->fix = fix;
+}
+
+/* Counts the lines of a role ("": all), and those that run. */
+static void
+count_processes(struct str list, struct str role, unsigned *all, unsigned *running)
+{
+	struct str line;
+
+	*all = *running = 0;
+	while (str_next(&list, '\n', &line)) {
+		struct str name = str_first(line, str_find(line, ' '));
+
+		if (role.n && !str_eq(name, role))
+			continue;
+		(*all)++;
+		*running += str_ends(line, STR(" running"));
+	}
+}
+
+static void
+check_processes(const struct facts *f, struct check *c)
+{
+	struct arena *a = f->r->arena;
+	unsigned all, running;
+
+	count_processes(f->processes, STR(""), &all, &running);
+	c->text = arena_printf(a, "%u of %u processes run", running, all);
+	c->details = arena_printf(a, "{\"processes\":%u,\"running\":%u}", all, running);
+	if (!all) {
+		c->text = STR("the list of processes cannot be read");
+		set(c, CHECK_UNKNOWN, "no_list", NULL, NULL);
+	} else if (running < all) {
+		set(c, CHECK_FAIL, "process_down", "wait",
+		    "It is started again by itself; if this stays, look at the log.");
+	}
+}
+
+static void
+check_store(const struct facts *f, struct check *c)
+{
+	c->text = STR("the store answers");
+	if (f->has_stats)
+		c->details = arena_printf(
+			f->r->arena,
+			"{\"messages\":%llu,\"message_bytes\":%llu,\"log_backlog\":%llu}",
+			(unsigned long long)f->stats.messages,
+			(unsigned long long)f->stats.message_bytes,
+			(unsigned long long)f->stats.journal_rows);
+	if (f->has_stats)
+		return;
+	c->text = STR("the store does not answer");
+	set(c, CHECK_FAIL, "store_away", "wait", "It is started again by itself.");
+}
+
+static void
+check_disk(const struct facts *f, struct check *c)
+{
+	unsigned long long free_mib = f->stats.disk_free_bytes >> 20;
+	unsigned long long reserve_mib = f->stats.disk_reserve_bytes >> 20;
+
+	if (!f->has_stats) {
+		c->text = STR("not known while the store is away");
+		set(c, CHECK_UNKNOWN, "store_away", "wait", NULL);
+		return;
+	}
+	c->text = arena_printf(f->r->arena, "%llu MiB free, new mail stops at %llu MiB",
+	                       free_mib, reserve_mib);
+	c->details =
+		arena_printf(f->r->arena, "{\"free_bytes\":%llu,\"reserve_bytes\":%llu}",
+	                     (unsigned long long)f->stats.disk_free_bytes,
+	                     (unsigned long long)f->stats.disk_reserve_bytes);
+	if (f->stats.disk_full)
+		set(c, CHECK_FAIL, "disk_full", "you",
+		    "Make room on the disk of data_dir: new mail is put off until then.");
+	else if (free_mib < 10 * reserve_mib)
+		set(c, CHECK_WARN, "disk_low", "you",
+		    "Make room on the disk of data_dir.");
+}
+
+static void
+check_queue(const struct facts *f, struct check *c)
+{
+	int64_t oldest_s =
+		f->queue.oldest_ms ? (f->now_ms - f->queue.oldest_ms) / 1000 : 0;
+	int64_t overdue_s =
+		f->queue.next_due_ms ? (f->now_ms - f->queue.next_due_ms) / 1000 : 0;
+	unsigned long long total = 0;
+
+	if (f->queue_error != OK) {
+		c->text = STR("the queue cannot be read");
+		set(c, CHECK_UNKNOWN, "store_away", "wait", NULL);
+		return;
+	}
+	for (unsigned s = 0; s < QUEUE_STATE_COUNT; s++)
+		total += f->queue.by_state[s];
+	c->text = arena_printf(f->r->arena, "%llu waiting, the oldest for %lld s", total,
+	                       (long long)oldest_s);
+	c->details = arena_printf(f->r->arena, "{\"total\":%llu,\"oldest_age_s\":%lld}",
+	                          total, (long long)oldest_s);
+	if (overdue_s > OVERDUE_FAIL_S)
+		set(c, CHECK_FAIL, "queue_idle", "you",
+		    "Mail is due and nobody sends it: look at the log of the queue "
+		    "process.");
+	else if (oldest_s > QUEUE_OLD_FAIL_S)
+		set(c, CHECK_FAIL, "queue_old", "you",
+		    "See why the oldest messages wait.");
+	else if (oldest_s > QUEUE_OLD_WARN_S)
+		set(c, CHECK_WARN, "queue_old", "you",
+		    "See why the oldest messages wait.");
+}
+
+static void
+check_certificate(const struct facts *f, struct check *c)
+{
+	const struct api *a = f->r->api;
+	int64_t expires_ms = a->tls ? tls_server_expires_ms(a->tls) : 0;
+	int64_t days = (expires_ms - f->now_ms) / 1000 / DAY_S;
+
+	if (!expires_ms) {
+		c->text = STR("no certificate is loaded");
+		set(c, CHECK_FAIL, "no_certificate", "you",
+		    "Name one under tls: in the configuration.");
+		return;
+	}
+	c->text = arena_printf(f->r->arena, "good for %lld more days", (long long)days);
+	c->details = arena_printf(f->r->arena, "{\"days\":%lld,\"self_signed\":%s}",
+	                          (long long)days,
+	                          a->conf->tls_certificate.n ? "false" : "true");
+	if (days < CERTIFICATE_FAIL_DAYS)
+		set(c, CHECK_FAIL, "certificate_expires", "you",
+		    "Renew the certificate.");
+	else if (days < CERTIFICATE_WARN_DAYS)
+		set(c, CHECK_WARN, "certificate_expires", "you",
+		    "Renew the certificate.");
+	else if (!a->conf->tls_certificate.n)
+		set(c, CHECK_WARN, "self_signed", "you",
+		    "Mail programs will ask whether to trust it: name a certificate of a "
+		    "known authority under tls:.");
+}
+
+/* The sockets are open while the service runs; who serves them may be down. */
+static void
+check_listeners(const struct facts *f, struct check *c)
+{
+	const struct conf *conf = f->r->api->conf;
+	struct strbuf off = strbuf_arena(f->r->arena, 256);
+	unsigned count = 0;
+
+	for (unsigned p = 0; p < CONF_PROTOCOL_COUNT; p++) {
+		unsigned all, running;
+
+		if (!conf->listen[p].n)
+			continue;
+		count += (unsigned)conf->listen[p].n;
+		count_processes(f->processes,
+		                str_from(conf_protocol_role((enum conf_protocol)p)), &all,
+		                &running);
+		if (!running)
+			strbuf_printf(&off, "%s%s", off.n ? ", " : "",
+			              conf_protocol_word((enum conf_protocol)p));
+	}
+	c->text = arena_printf(f->r->arena, "%u addresses", count);
+	c->details = arena_printf(f->r->arena, "{\"addresses\":%u}", count);
+	if (off.n && f->processes.n) {
+		c->text = arena_printf(f->r->arena, "nobody answers on: %.*s",
+		                       STR_ARG(strbuf_str(&off)));
+		set(c, CHECK_FAIL, "not_served", "wait",
+		    "The process is started again by itself; if this stays, look at the "
+		    "log.");
+	}
+}
+
+static const struct {
+	const char *id, *title;
+	check_fn *run;
+} checks[] = {
+	{ "processes", "Processes", check_processes },
+	{ "store", "Store", check_store },
+	{ "disk", "Disk", check_disk },
+	{ "queue", "Queue", check_queue },
+	{ "certificate", "Certificate", check_certificate },
+	{ "listeners", "Ports", check_listeners },
+};
+
+/* --- gathering ------------------------------------------------------------------------- */
+
+static struct str
+read_processes(struct api_request *r)
+{
+	struct strbuf path = strbuf_arena(r->arena, 4096);
+	struct strbuf text = strbuf_arena(r->arena, PROCESSES_MAX);
+	int fd = open(conf_run_path(r->api->conf, "processes", &path),
+	              O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char *p = strbuf_reserve(&text, PROCESSES_MAX);
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return STR("");
+	if (p)
+		n = read(fd, p, PROCESSES_MAX);
+	(void)close(fd);
+	text.n = n > 0 ? (size_t)n : 0;
+	return strbuf_str(&text);
+}
+
+static void
+stats_done(void *arg, enum err e, const struct answer_stats *answer)
+{
+	struct api_request *r = arg;
+	struct facts *f = r->state;
+
+	f->has_stats = e == OK;
+	if (e == OK)
+		f->stats = *answer;
+	api_continue(r, OK);
+}
+
+/* Asks the store, which is away for a moment now and then: then that is the answer. */
+static void
+gather(struct api_request *r, void (*next)(struct api_request *r))
+{
+	static const struct op_stats op = { 0 };
+	struct facts *f = ARENA_NEW(r->arena, struct facts);
+
+	f->r = r;
+	f->now_ms = clock_unix_ms();
+	f->processes = read_processes(r);
+	f->queue_error = reader_queue_totals(r->api->reader, &f->queue);
+	r->state = f;
+	r->next = next;
+	if (store_is_connected(r->api->store))
+		r->call = store_stats(r->api->store, &op, stats_done, r);
+	else
+		next(r);
+}
+
+/* --- answers --------------------------------------------------------------------------- */
+
+static void
+write_check(struct json_out *j, size_t i, const struct facts *f, const struct check *c)
+{
+	json_open_object(j, NULL);
+	json_cstr(j, "id", checks[i].id);
+	json_cstr(j, "title", checks[i].title);
+	json_cstr(j, "state", state_words[c->state]);
+	json_str(j, "text", c->text);
+	json_cstr(j, "cause", c->cause);
+	json_cstr(j, "owner", c->owner);
+	json_cstr(j, "fix", c->fix);
+	json_time(j, "checked_at", f->now_ms);
+	json_raw(j, "details", c->details.n ? c->details : STR("{}"));
+	json_close_object(j);
+}
+
+static void
+reply_all(struct api_request *r)
+{
+	const struct facts *f = r->state;
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+	enum check_state worst = CHECK_OK;
+	int64_t needs_you = 0;
+
+	json_open_object(&j, NULL);
+	json_open_array(&j, "items");
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		struct check c = { .state = CHECK_OK };
+
+		checks[i].run(f, &c);
+		write_check(&j, i, f, &c);
+		needs_you += c.state == CHECK_WARN || c.state == CHECK_FAIL;
+		if (c.state < CHECK_UNKNOWN && c.state > worst)
+			worst = c.state;
+	}
+	json_close_array(&j);
+	json_cstr(&j, "state", state_words[worst]);
+	json_i64(&j, "needs_you", needs_you);
+	json_close_object(&j);
+	api_reply_json(r, 200, strbuf_str(&b));
+}
+
+static void
+reply_one(struct api_request *r)
+{
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		struct check c = { .state = CHECK_OK };
+
+		if (!str_eq(r->params[0], str_from(checks[i].id)))
+			continue;
+		checks[i].run(r->state, &c);
+		write_check(&j, i, r->state, &c);
+		api_reply_json(r, 200, strbuf_str(&b));
+		return;
+	}
+	api_problem(r, PROBLEM_NOT_FOUND, NULL);
+}
+
+void
+health_get(struct api_request *r)
+{
+	gather(r, reply_all);
+}
+
+void
+health_check(struct api_request *r)
+{
+	gather(r, reply_one);
+}
+
+void
+healthz(struct api_request *r)
+{
+	api_reply_text(r, 200, "text/plain; charset=utf-8", STR("ok\n"));
+}
+
+/* No detail: anybody may ask. A role that is not configured is not missing. */
+void
+readyz(struct api_request *r)
+{
+	static const char *const roles[] = { "smtp", "imap", "queue" };
+	struct str processes = read_processes(r);
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+	bool is_ready = store_is_connected(r->api->store), all_ready = is_ready;
+
+	json_open_object(&j, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		unsigned all, running;
+
+		count_processes(processes, str_from(roles[i]), &all, &running);
+		json_bool(&j, roles[i], processes.n && running == all);
+		all_ready &= processes.n && running == all;
+	}
+	json_bool(&j, "store", is_ready);
+	json_close_object(&j);
+	if (all_ready)
+		api_reply_json(r, 200, strbuf_str(&b));
+	else
+		api_reply_json(r, 503, strbuf_str(&b));
+}
+
+/* --- /metrics -------------------------------------------------------------------------- */
+
+static void
+add_metric(struct strbuf *b, const char *name, const char *type, const char *help,
+           uint64_t value)
+{
+	strbuf_printf(b, "# HELP mailstead_%s %s\n# TYPE mailstead_%s %s\nmailstead_%s ",
+	              name, help, name, type, name);
+	strbuf_u64(b, value);
+	strbuf_byte(b, '\n');
+}
+
+static void
+add_store_metrics(struct strbuf *b, const struct answer_stats *s)
+{
+	add_metric(b, "store_operations_total", "counter", "Operations done by the store",
+	           s->operations);
+	add_metric(b, "store_batches_total", "counter", "Transactions they took",
+	           s->batches);
+	add_metric(b, "store_syncs_total", "counter", "Files synced to disk", s->syncs);
+	add_metric(b, "messages", "gauge", "Messages stored", s->messages);
+	add_metric(b, "message_bytes", "gauge", "Their bytes", s->message_bytes);
+	add_metric(b, "disk_free_bytes", "gauge", "Free on the disk of data_dir",
+	           s->disk_free_bytes);
+	add_metric(b, "disk_full", "gauge", "1 while new mail is put off", s->disk_full);
+}
+
+static void
+reply_metrics(struct api_request *r)
+{
+	const struct facts *f = r->state;
+	struct strbuf b = api_buffer(r);
+	unsigned all, running;
+
+	if (f->has_stats)
+		add_store_metrics(&b, &f->stats);
+	strbuf_lit(&b, "# HELP mailstead_queue Recipients waiting\n"
+	               "# TYPE mailstead_queue gauge\n");
+	for (unsigned s = 0; f->queue_error == OK && s < QUEUE_STATE_COUNT; s++)
+		strbuf_printf(&b, "mailstead_queue{state=\"%s\"} %llu\n",
+		              queue_state_name((enum queue_state)s),
+		              (unsigned long long)f->queue.by_state[s]);
+	count_processes(f->processes, STR(""), &all, &running);
+	add_metric(&b, "processes", "gauge", "Processes there should be", all);
+	add_metric(&b, "processes_running", "gauge", "Processes that run", running);
+	add_metric(&b, "http_requests_total", "counter", "Requests answered",
+	           r->api->counts.requests);
+	add_metric(&b, "http_client_errors_total", "counter", "… with 4xx",
+	           r->api->counts.errors_client);
+	add_metric(&b, "http_server_errors_total", "counter", "… with 5xx",
+	           r->api->counts.errors_server);
+	api_reply_text(r, 200, "text/plain; version=0.0.4; charset=utf-8",
+	               strbuf_str(&b));
+}
+
+void
+metrics(struct api_request *r)
+{
+	gather(r, reply_metrics);
+}
