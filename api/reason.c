@@ -19,6 +19,13 @@ static const struct {
 	{ "setup", "open_settings" },
 };
 
+static const struct queue_reason_info refused_here = {
+	.word = "refused_here",
+	.owner = "sender",
+	.bucket = "content",
+	.title = "",
+};
+
 static enum queue_reason
 class_of(const struct reason *reason)
 {
@@ -101,6 +108,9 @@ reason_write(struct json_out *j, const char *key, const struct reason *reason)
 	}
 	if (reason->code)
 		strbuf_u64(&code, reason->code);
+	/* What we refuse is not in the table of what others say to us. */
+	if (reason->is_ours && !reason->class.n)
+		info = &refused_here;
 	json_open_object(j, key);
 	json_cstr(j, "class", info->word);
 	json_cstr(j, "bucket", info->bucket);

@@ -11,6 +11,7 @@ struct reason {
 	uint32_t code;
 	struct str enhanced, host, ip;
 	struct str text; /* verbatim */
+	bool is_ours;    /* we said no: the sender's move */
 };
 
 /* Writes a Reason object, or null where there is neither class nor text. */

@@ -120,7 +120,8 @@ get(const void *arg, size_t field)
 		v.text = reason_class(&reason);
 		break;
 	case T_DIRECTION:
-		v.text = str_from(direction_name((enum trace_direction)t->direction));
+		v.text = str_from(direction_name(
+			t->direction ? (enum trace_direction)t->direction : TRACE_IN));
 		break;
 	case T_VERDICT:
 		v.text = str_from(verdict_name((enum trace_verdict)t->verdict));
@@ -227,9 +228,11 @@ find_waiting(struct api_request *r, uint64_t queue_id)
 
 static void
 write_waiting(struct api_request *r, struct json_out *j, const struct waiting *w,
-              struct str text, uint32_t attempts)
+              struct str text, uint32_t verdict, uint32_t attempts)
 {
 	struct reason reason = reason_from_text(text);
+
+	reason.is_ours = verdict == VERDICT_REFUSED;
 
 	if (w->is_there && w->item.last_class.n)
 		reason = (struct reason){ .class = w->item.last_class,
@@ -255,7 +258,10 @@ write_members(struct api_request *r, struct json_out *j, const struct trace *t)
 
 	json_str(j, "id", t->id);
 	json_time(j, "time", t->at_ms);
-	json_cstr(j, "direction", direction_name((enum trace_direction)t->direction));
+	/* A session that was refused early came from outside. */
+	json_cstr(j, "direction",
+	          direction_name(t->direction ? (enum trace_direction)t->direction
+	                                      : TRACE_IN));
 	json_str(j, "from", t->from);
 	json_str(j, "to", to);
 	json_i64(j, "more_recipients",
@@ -265,7 +271,7 @@ write_members(struct api_request *r, struct json_out *j, const struct trace *t)
 	json_i64(j, "size", (int64_t)t->size);
 	json_cstr(j, "verdict",
 	          t->verdict ? verdict_name((enum trace_verdict)t->verdict) : "accepted");
-	write_waiting(r, j, &w, t->reason, 0);
+	write_waiting(r, j, &w, t->reason, t->verdict, 0);
 	json_str_or_null(j, "ip", t->ip);
 	json_str_or_null(j, "user", t->user);
 }
@@ -407,7 +413,7 @@ write_rcpt(struct api_request *r, struct json_out *j, const struct trace_rcpt *r
 	json_time(j, "time", rcpt->at_ms);
 	json_str_or_null(j, "mailbox", rcpt->mailbox);
 	json_str_or_null(j, "host", rcpt->host);
-	write_waiting(r, j, &w, rcpt->reason, rcpt->attempts);
+	write_waiting(r, j, &w, rcpt->reason, rcpt->verdict, rcpt->attempts);
 	json_close_object(j);
 }
 

@@ -447,3 +447,18 @@ call_list(struct call *c, struct str path, const struct column *columns, size_t 
 		(void)fputs("]}\n", stdout);
 	return CLI_OK;
 }
+
+int
+call_table(struct call *c, struct str path, const struct column *columns, size_t count)
+{
+	const struct client_answer *answer = client_call(c->client, "GET", path, STR(""));
+
+	if (!call_is_ok(answer))
+		return status_of(answer);
+	if (c->is_json || !answer->doc)
+		print_raw(answer->body);
+	else
+		print_table(c, json_find(json_root(answer->doc), "items"), columns, count,
+		            true);
+	return CLI_OK;
+}

@@ -66,6 +66,10 @@ int call_do(struct call *c, const char *method, struct str path, struct str body
 int call_list(struct call *c, struct str path, const struct column *columns,
               size_t count);
 
+/* A list that comes whole. */
+int call_table(struct call *c, struct str path, const struct column *columns,
+               size_t count);
+
 /* A password from standard input, or asked for on a terminal. False: said why. */
 MUSTUSE bool call_password(struct call *c, struct str *password_out);
 /* "5G", "100M", bytes; "none" is 0. False: said why. */

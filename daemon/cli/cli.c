@@ -44,6 +44,17 @@ static const struct cli_command commands[] = {
 	{ "token create",     "NAME [--scope SCOPE]… [--domain NAME]… [--expires TIME|never]", "scope= domain= expires=", "make a key for the REST API; it is shown once", 1, 1, cmd_token_create },
 	{ "token list",       "",                              "",                       "the keys, without their secrets", 0, 0, cmd_token_list },
 	{ "token revoke",     "ID",                            "",                       "make a key worthless", 1, 1, cmd_token_revoke },
+	{ "queue list",       "[FILTER]",                      "",                       "what waits to be sent, like: state:deferred to_domain:gmail.com age>1h", 0, CALL_ARGS_MAX, cmd_queue_list },
+	{ "queue show",       "ID",                            "",                       "one recipient that waits", 1, 1, cmd_queue_show },
+	{ "queue retry",      "ID… | --filter FILTER",         "filter=",                "try now", 0, CALL_ARGS_MAX, cmd_queue_retry },
+	{ "queue hold",       "ID… | --filter FILTER",         "filter=",                "do not try until released", 0, CALL_ARGS_MAX, cmd_queue_hold },
+	{ "queue release",    "ID… | --filter FILTER",         "filter=",                "let held ones go on", 0, CALL_ARGS_MAX, cmd_queue_release },
+	{ "queue bounce",     "ID… | --filter FILTER",         "filter=",                "give up and tell the sender", 0, CALL_ARGS_MAX, cmd_queue_bounce },
+	{ "queue delete",     "ID… | --filter FILTER",         "filter=",                "take out of the queue, silently", 0, CALL_ARGS_MAX, cmd_queue_delete },
+	{ "trace show",       "ID",                            "",                       "what happened to one message, step by step", 1, 1, cmd_trace_show },
+	{ "trace",            "[QUERY]",                       "",                       "find messages and refusals, like: to:x@y.tld verdict:deferred", 0, CALL_ARGS_MAX, cmd_trace },
+	{ "health",           "",                              "",                       "the checks; status 1 where one fails", 0, 0, cmd_health },
+	{ "settings",         "",                              "",                       "the configuration, and what is set", 0, 0, cmd_settings },
 };
 /* clang-format on */
 

@@ -16,5 +16,9 @@ cli_run cmd_alias_add, cmd_alias_set, cmd_alias_list, cmd_alias_show, cmd_alias_
 cli_run cmd_admin_add, cmd_admin_list, cmd_admin_show, cmd_admin_password,
 	cmd_admin_remove;
 cli_run cmd_token_create, cmd_token_list, cmd_token_revoke;
+/* cmd_mail.c */
+cli_run cmd_queue_list, cmd_queue_show, cmd_queue_retry, cmd_queue_hold,
+	cmd_queue_release, cmd_queue_bounce, cmd_queue_delete;
+cli_run cmd_trace, cmd_trace_show, cmd_health, cmd_settings;
 
 #endif
