@@ -9,7 +9,8 @@
 #include "base/panic.h"
 
 enum {
-	UNSEEN_LOOK = 1000, /* entries looked at to number the first unseen message */
+	ENTRIES_AT_ONCE = 512,
+	UNSEEN_LOOK = 1000, /* entries looked at to number the first unseen one */
 	BOXES_MAX_BYTES = 32 * 1024 * 1024,
 };
 
@@ -418,6 +419,7 @@ message_slice(struct imap_conn *c, struct uid_range r, int64_t until_us,
 	return e;
 }
 
+/* Few at a time: the session may stop after any of them. */
 static enum err
 entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
             enum slice_end *end_out)
@@ -425,7 +427,7 @@ entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
 	struct entry *entries = c->server->entries;
 	size_t n;
 	enum err e = reader_entries(reader_of(c), c->box_id, r.first, r.last,
-	                            after_modseq, entries, IMAP_SCRATCH_ROWS, &n);
+	                            after_modseq, entries, ENTRIES_AT_ONCE, &n);
 
 	*end_out = SLICE_DONE;
 	for (size_t i = 0; e == OK && i < n; i++) {
@@ -437,8 +439,21 @@ entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
 			return OK;
 		}
 	}
-	if (e == OK && n == IMAP_SCRATCH_ROWS && entries[n - 1].uid < r.last)
+	if (e == OK && n == ENTRIES_AT_ONCE && entries[n - 1].uid < r.last)
 		*end_out = SLICE_PAUSE;
+	return e;
+}
+
+static enum err
+entry_slices(struct imap_conn *c, struct uid_range r, int64_t until_us,
+             enum slice_end *end_out)
+{
+	enum err e;
+
+	do {
+		e = entry_slice(c, r, 0, end_out);
+		r.first = c->q.next_uid;
+	} while (e == OK && *end_out == SLICE_PAUSE && clock_mono_us() < until_us);
 	return e;
 }
 
@@ -462,7 +477,7 @@ step_rows(void *arg)
 			r.first = q->next_uid;
 		if (r.first <= r.last)
 			e = q->want ? message_slice(c, r, until_us, &end)
-			            : entry_slice(c, r, 0, &end);
+			            : entry_slices(c, r, until_us, &end);
 		if (end == SLICE_DONE) {
 			q->at++;
 			q->next_uid = 0;

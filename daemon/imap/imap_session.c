@@ -24,7 +24,7 @@ const struct imap_conf imap_conf_default = {
 	.literal_first_max_bytes = 4 * 1024,
 	.append_max_bytes = 50 * 1024 * 1024,
 	.bad_max = 20,
-	.output_soft_bytes = 64 * 1024,
+	.output_soft_bytes = 128 * 1024,
 };
 
 enum {

@@ -1,0 +1,976 @@
+#include "tests/dialogue/imap_world.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "mail/prepare.h"
+
+enum {
+	BOXES_MAX = 16,
+	MESSAGES_MAX = 32, /* of one mailbox */
+	KEYWORDS = 8,
+	APPENDS_MAX = 8,
+	MESSAGE_MAX = 1 << 20,
+	NAME_MAX_BYTES = 1024,
+	QUOTA_BYTES = 4 << 20,
+};
+
+static const int64_t now = 1764000000000; /* 24 Nov 2025 16:00 */
+
+struct stored {
+	uint32_t uid;
+	uint64_t flags, modseq;
+	int64_t date_ms;
+	struct strbuf bytes;
+	struct arena *arena;
+	struct message_head head;
+};
+
+struct gone {
+	uint32_t uid;
+	uint64_t modseq;
+};
+
+struct box {
+	struct mailbox_info info; /* id 0: a free place */
+	struct strbuf name;
+	struct stored messages[MESSAGES_MAX];
+	size_t n;
+	struct gone gone[4 * MESSAGES_MAX];
+	size_t gone_n;
+	struct strbuf keywords[KEYWORDS];
+	size_t keywords_n;
+};
+
+struct incoming {
+	struct strbuf bytes;
+	uint64_t flags;
+	int64_t date_ms;
+};
+
+typedef enum err answer_fn(struct imap_world *w, struct strbuf *out);
+
+struct question {
+	answer_fn *answer; /* NULL: none */
+	struct str name, to;
+	bool is_wanted;
+	struct arena *arena;
+	struct imap_box *box;
+	struct mailbox_info *info;
+	struct imap_boxes *boxes;
+	struct imap_copied *copied;
+	const struct uid_range *uids;
+	size_t n;
+	unsigned want;
+	uint64_t modseq, offset;
+	uint32_t uid;
+	size_t length;
+	const struct imap_since *since;
+	enum flags_mode mode;
+	const struct imap_flags *flags;
+	const struct imap_append *append;
+};
+
+struct imap_world {
+	struct imap_session *session;
+	struct box boxes[BOXES_MAX];
+	struct box *open;
+	uint64_t next_id;
+	uint32_t next_validity;
+	struct question q;
+	enum err fail_next;
+	struct incoming appends[APPENDS_MAX];
+	size_t appends_n;
+	struct box *append_to;
+};
+
+/* --- mailboxes and messages */
+
+static struct box *
+find_box(struct imap_world *w, struct str name)
+{
+	for (size_t i = 0; i < BOXES_MAX; i++) {
+		if (w->boxes[i].name.n && str_eq(strbuf_str(&w->boxes[i].name), name))
+			return &w->boxes[i];
+	}
+	return NULL;
+}
+
+/* A mailbox, not only a subscription. */
+static struct box *
+find_real(struct imap_world *w, struct str name)
+{
+	struct box *b = find_box(w, name);
+
+	return b && b->info.id ? b : NULL;
+}
+
+static struct box *
+place_for(struct imap_world *w, struct str name)
+{
+	struct box *b = find_box(w, name);
+
+	for (size_t i = 0; i < BOXES_MAX && !b; i++) {
+		if (w->boxes[i].name.n == 0)
+			b = &w->boxes[i];
+	}
+	if (b && b->name.n == 0) {
+		b->name = strbuf_heap(NAME_MAX_BYTES);
+		strbuf_add(&b->name, name);
+	}
+	return b;
+}
+
+static struct box *
+make_box(struct imap_world *w, struct str name, enum special_use use)
+{
+	struct box *b = place_for(w, name);
+
+	if (!b)
+		return NULL;
+	b->info.id = ++w->next_id;
+	b->info.account_id = 1;
+	b->info.uidvalidity = ++w->next_validity;
+	b->info.uidnext = 1;
+	b->info.recent_uid = 1;
+	b->info.highestmodseq = 1;
+	b->info.special_use = use;
+	return b;
+}
+
+static void
+message_fini(struct stored *m)
+{
+	strbuf_release(&m->bytes);
+	arena_free(&m->arena);
+}
+
+static void
+drop_box(struct imap_world *w, struct box *b)
+{
+	bool subscribed = b->info.subscribed;
+
+	for (size_t i = 0; i < b->n; i++)
+		message_fini(&b->messages[i]);
+	for (size_t i = 0; i < b->keywords_n; i++)
+		strbuf_release(&b->keywords[i]);
+	b->n = b->gone_n = b->keywords_n = 0;
+	b->info = (struct mailbox_info){ .subscribed = subscribed };
+	if (!subscribed)
+		strbuf_release(&b->name);
+	if (w->open == b)
+		w->open = NULL;
+}
+
+static void
+fill_info(struct box *b)
+{
+	struct mailbox_info *info = &b->info;
+
+	info->name = strbuf_str(&b->name);
+	info->exists = (uint32_t)b->n;
+	info->unseen = info->deleted = 0;
+	info->size_bytes = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		info->unseen += !(b->messages[i].flags & FLAG_SEEN);
+		info->deleted += !!(b->messages[i].flags & FLAG_DELETED);
+		info->size_bytes += b->messages[i].bytes.n;
+	}
+}
+
+static void
+prepare(struct stored *m)
+{
+	struct prepared p;
+
+	if (m->arena)
+		return;
+	m->arena = arena_new(PREPARE_ARENA_BYTES);
+	mail_prepare(strbuf_str(&m->bytes), m->arena, &p);
+	m->head = (struct message_head){
+		.envelope = p.envelope,
+		.body = p.body,
+		.bodystructure = p.bodystructure,
+		.parts = p.parts,
+		.from = p.from,
+		.to = p.to,
+		.cc = p.cc,
+		.subject = p.subject,
+		.date_ms = p.date_ms,
+		.date_zone = p.has_date ? (uint32_t)(p.date_zone_min + 1440) : 0,
+	};
+}
+
+static uint32_t
+add_message(struct box *b, struct str bytes, uint64_t flags, int64_t date_ms)
+{
+	struct stored *m = &b->messages[b->n];
+
+	if (b->n == MESSAGES_MAX)
+		return 0;
+	*m = (struct stored){ .uid = b->info.uidnext++,
+		              .flags = flags,
+		              .modseq = ++b->info.highestmodseq,
+		              .date_ms = date_ms ? date_ms : now };
+	m->bytes = strbuf_heap(MESSAGE_MAX);
+	strbuf_add(&m->bytes, bytes);
+	b->n++;
+	return m->uid;
+}
+
+static void
+remove_message(struct box *b, size_t at)
+{
+	CHECK(at < b->n);
+	if (b->gone_n < ARRAY_LEN(b->gone))
+		b->gone[b->gone_n++] =
+			(struct gone){ b->messages[at].uid, b->info.highestmodseq };
+	message_fini(&b->messages[at]);
+	memmove(&b->messages[at], &b->messages[at + 1],
+	        (b->n - at - 1) * sizeof(b->messages[0]));
+	b->n--;
+}
+
+static bool
+is_in(const struct uid_range *uids, size_t n, uint32_t uid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (uid >= uids[i].first && uid <= uids[i].last)
+			return true;
+	}
+	return false;
+}
+
+/* Bits of the names; new names get one. */
+static uint64_t
+keyword_bits(struct box *b, const struct imap_flags *flags, bool makes_new)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < flags->keywords_n; i++) {
+		size_t k = 0;
+
+		while (k < b->keywords_n &&
+		       !str_eq_icase(strbuf_str(&b->keywords[k]), flags->keywords[i]))
+			k++;
+		if (k == b->keywords_n && (!makes_new || k == KEYWORDS))
+			continue;
+		if (k == b->keywords_n) {
+			b->keywords[k] = strbuf_heap(KEYWORD_BYTES_MAX);
+			strbuf_add(&b->keywords[b->keywords_n++], flags->keywords[i]);
+		}
+		bits |= (uint64_t)1 << (FLAG_KEYWORD_FIRST + k);
+	}
+	return bits;
+}
+
+static void
+give_keywords(struct box *b, struct arena *a, struct imap_box *out)
+{
+	out->keywords = arena_alloc(a, KEYWORDS * sizeof(*out->keywords));
+	out->keywords_n = b->keywords_n;
+	for (size_t i = 0; i < b->keywords_n; i++)
+		out->keywords[i] = (struct keyword){ (uint32_t)(FLAG_KEYWORD_FIRST + i),
+			                             strbuf_str(&b->keywords[i]) };
+}
+
+/* --- answers */
+
+static enum err
+answer_login(struct imap_world *w, struct strbuf *out)
+{
+	(void)out;
+	return str_eq(w->q.name, STR("ann@example.org")) && str_eq(w->q.to, STR("secret"))
+	               ? OK
+	               : ERR_AUTH;
+}
+
+static void
+claim_recent(struct box *b, bool is_readonly, struct imap_box *out)
+{
+	out->recent_first = b->info.recent_uid;
+	out->recent_n = 0;
+	for (size_t i = 0; i < b->n; i++)
+		out->recent_n += b->messages[i].uid >= b->info.recent_uid;
+	if (!is_readonly)
+		b->info.recent_uid = b->info.uidnext;
+}
+
+static enum err
+answer_open(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = find_real(w, w->q.name);
+	struct imap_box *box = w->q.box;
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	w->open = b;
+	fill_info(b);
+	claim_recent(b, w->q.is_wanted, box);
+	box->info = b->info;
+	give_keywords(b, w->q.arena, box);
+	box->unseen_seq = 0;
+	for (size_t i = 0; i < b->n && !box->unseen_seq; i++) {
+		if (!(b->messages[i].flags & FLAG_SEEN))
+			box->unseen_seq = (uint32_t)i + 1;
+	}
+	return OK;
+}
+
+static enum err
+answer_status(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = find_real(w, w->q.name);
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	fill_info(b);
+	*w->q.info = b->info;
+	return OK;
+}
+
+static enum err
+answer_boxes(struct imap_world *w, struct strbuf *out)
+{
+	struct mailbox_info *list =
+		arena_alloc(w->q.arena, BOXES_MAX * sizeof(struct mailbox_info));
+
+	(void)out;
+	w->q.boxes->n = 0;
+	w->q.boxes->boxes = list;
+	for (size_t i = 0; i < BOXES_MAX; i++) {
+		struct box *b = &w->boxes[i];
+
+		if (b->name.n == 0)
+			continue;
+		fill_info(b);
+		list[w->q.boxes->n] = b->info;
+		list[w->q.boxes->n++].name = arena_str(w->q.arena, strbuf_str(&b->name));
+	}
+	return OK;
+}
+
+static enum err
+answer_create(struct imap_world *w, struct strbuf *out)
+{
+	(void)out;
+	if (find_real(w, w->q.name))
+		return ERR_EXISTS;
+	return make_box(w, w->q.name, USE_NONE) ? OK : ERR_LIMIT;
+}
+
+static enum err
+answer_remove(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = find_real(w, w->q.name);
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	drop_box(w, b);
+	return OK;
+}
+
+/* Renames one mailbox; this store has no children to move. */
+static enum err
+answer_rename(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = find_real(w, w->q.name);
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	if (find_box(w, w->q.to))
+		return ERR_EXISTS;
+	strbuf_clear(&b->name);
+	strbuf_add(&b->name, w->q.to);
+	return OK;
+}
+
+static enum err
+answer_subscribe(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->q.is_wanted ? place_for(w, w->q.name) : find_box(w, w->q.name);
+
+	(void)out;
+	if (!b)
+		return w->q.is_wanted ? ERR_LIMIT : OK;
+	b->info.subscribed = w->q.is_wanted;
+	if (!w->q.is_wanted && b->info.id == 0)
+		drop_box(w, b);
+	return OK;
+}
+
+static enum err
+answer_map(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->open;
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->messages[i].uid < w->q.uid)
+			imap_session_uid(w->session, b->messages[i].uid);
+	}
+	for (size_t i = 0; i < b->gone_n; i++) {
+		if (b->gone[i].modseq > w->q.modseq)
+			imap_session_uid(w->session, b->gone[i].uid);
+	}
+	return OK;
+}
+
+static bool
+give_row(struct imap_world *w, struct stored *m, unsigned want, struct strbuf *out)
+{
+	struct imap_row row = { .entry = { .uid = m->uid,
+		                           .size = (uint32_t)m->bytes.n,
+		                           .flags = m->flags,
+		                           .modseq = m->modseq,
+		                           .internal_date_ms = m->date_ms } };
+
+	if (want)
+		prepare(m);
+	row.head = want ? &m->head : NULL;
+	if (want & IMAP_WANT_BODY)
+		row.body = strbuf_str(&m->bytes);
+	return imap_session_row(w->session, &row, out);
+}
+
+static enum err
+answer_rows(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->open;
+
+	if (!b)
+		return ERR_NOT_FOUND;
+	for (size_t i = 0; i < b->n; i++) {
+		if (!is_in(w->q.uids, w->q.n, b->messages[i].uid))
+			continue;
+		if (!give_row(w, &b->messages[i], w->q.want, out))
+			break;
+	}
+	return OK;
+}
+
+static enum err
+answer_changes(struct imap_world *w, struct strbuf *out)
+{
+	const struct imap_since *since = w->q.since;
+	struct box *b = w->open;
+
+	if (!b)
+		return ERR_NOT_FOUND;
+	fill_info(b);
+	claim_recent(b, since->is_readonly, w->q.box);
+	w->q.box->info = b->info;
+	give_keywords(b, w->q.arena, w->q.box);
+	for (size_t i = 0; since->want_gone && i < b->gone_n; i++) {
+		if (b->gone[i].modseq > since->gone)
+			imap_session_uid(w->session, b->gone[i].uid);
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		struct stored *m = &b->messages[i];
+
+		if (m->modseq <= since->rows || m->uid <= since->after_uid)
+			continue;
+		if (!give_row(w, m, 0, out))
+			break;
+	}
+	return OK;
+}
+
+static enum err
+answer_body(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->open;
+
+	for (size_t i = 0; b && i < b->n; i++) {
+		struct str bytes = strbuf_str(&b->messages[i].bytes);
+
+		if (b->messages[i].uid != w->q.uid)
+			continue;
+		bytes = str_first(str_from_offset(bytes, w->q.offset), w->q.length);
+		imap_session_bytes(w->session, bytes, out);
+		return OK;
+	}
+	return ERR_NOT_FOUND;
+}
+
+static enum err
+answer_store(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->open;
+	uint64_t bits, modseq;
+
+	if (!b)
+		return ERR_NOT_FOUND;
+	bits = w->q.flags->bits | keyword_bits(b, w->q.flags, w->q.mode != FLAGS_REMOVE);
+	modseq = b->info.highestmodseq + 1;
+	give_keywords(b, w->q.arena, w->q.box);
+	for (size_t i = 0; i < b->n; i++) {
+		struct stored *m = &b->messages[i];
+		uint64_t flags = w->q.mode == FLAGS_REPLACE ? bits
+		                 : w->q.mode == FLAGS_ADD   ? m->flags | bits
+		                                            : m->flags & ~bits;
+
+		if (!is_in(w->q.uids, w->q.n, m->uid))
+			continue;
+		if (flags != m->flags) {
+			m->flags = flags;
+			m->modseq = b->info.highestmodseq = modseq;
+		}
+		if (!give_row(w, m, 0, out))
+			break;
+	}
+	w->q.box->info.highestmodseq = b->info.highestmodseq;
+	return OK;
+}
+
+static enum err
+answer_copy(struct imap_world *w, struct strbuf *out)
+{
+	struct box *from = w->open, *to = find_real(w, w->q.name);
+	struct imap_copied *copied = w->q.copied;
+	uint32_t *from_uids, *to_uids;
+	size_t last = from ? from->n : 0;
+
+	(void)out;
+	if (!from || !to)
+		return ERR_NOT_FOUND;
+	from_uids = arena_alloc(w->q.arena, MESSAGES_MAX * sizeof(*from_uids));
+	to_uids = arena_alloc(w->q.arena, MESSAGES_MAX * sizeof(*to_uids));
+	*copied = (struct imap_copied){ to->info.uidvalidity, from_uids, to_uids, 0 };
+	for (size_t i = 0; i < last; i++) {
+		const struct stored *m = &from->messages[i];
+		uint32_t uid;
+
+		if (!is_in(w->q.uids, w->q.n, m->uid) || m->uid >= from->info.uidnext)
+			continue;
+		uid = add_message(to, strbuf_str(&m->bytes), m->flags & FLAG_SYSTEM,
+		                  m->date_ms);
+		if (uid == 0)
+			return ERR_QUOTA;
+		from_uids[copied->n] = m->uid;
+		to_uids[copied->n++] = uid;
+	}
+	if (!w->q.is_wanted)
+		return OK;
+	from->info.highestmodseq++;
+	for (size_t i = from->n; i > 0; i--) {
+		for (size_t k = 0; k < copied->n; k++) {
+			if (from->messages[i - 1].uid == from_uids[k]) {
+				remove_message(from, i - 1);
+				break;
+			}
+		}
+	}
+	return OK;
+}
+
+static enum err
+answer_expunge(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->open;
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	b->info.highestmodseq++;
+	for (size_t i = b->n; i > 0; i--) {
+		if ((b->messages[i - 1].flags & FLAG_DELETED) &&
+		    is_in(w->q.uids, w->q.n, b->messages[i - 1].uid))
+			remove_message(b, i - 1);
+	}
+	return OK;
+}
+
+static enum err
+answer_append_begin(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = find_real(w, w->q.append->mailbox);
+	struct incoming *in = &w->appends[w->appends_n];
+
+	(void)out;
+	if (!b)
+		return ERR_NOT_FOUND;
+	if (w->q.append->size > QUOTA_BYTES)
+		return ERR_QUOTA;
+	if (w->appends_n == APPENDS_MAX || w->q.append->size > MESSAGE_MAX)
+		return ERR_LIMIT;
+	w->append_to = b;
+	w->appends_n++;
+	in->bytes = strbuf_heap(MESSAGE_MAX);
+	in->flags = w->q.append->flags.bits | keyword_bits(b, &w->q.append->flags, true);
+	in->date_ms = w->q.append->date_ms;
+	return OK;
+}
+
+static enum err
+answer_append_end(struct imap_world *w, struct strbuf *out)
+{
+	(void)out;
+	CHECK(w->appends_n > 0);
+	return w->appends[w->appends_n - 1].bytes.overflow ? ERR_TOO_LARGE : OK;
+}
+
+static void
+abort_append(void *arg)
+{
+	struct imap_world *w = arg;
+
+	for (size_t i = 0; i < w->appends_n; i++)
+		strbuf_release(&w->appends[i].bytes);
+	w->appends_n = 0;
+}
+
+static enum err
+answer_append_commit(struct imap_world *w, struct strbuf *out)
+{
+	struct box *b = w->append_to;
+	uint32_t *uids = arena_alloc(w->q.arena, APPENDS_MAX * sizeof(*uids));
+
+	(void)out;
+	CHECK(w->appends_n > 0);
+	if (b->n + w->appends_n > MESSAGES_MAX) {
+		abort_append(w);
+		return ERR_QUOTA;
+	}
+	w->q.copied->uidvalidity = b->info.uidvalidity;
+	w->q.copied->to = uids;
+	w->q.copied->n = w->appends_n;
+	for (size_t i = 0; i < w->appends_n; i++)
+		uids[i] = add_message(b, strbuf_str(&w->appends[i].bytes),
+		                      w->appends[i].flags, w->appends[i].date_ms);
+	abort_append(w);
+	return OK;
+}
+
+/* --- questions */
+
+static struct question *
+ask(void *arg, answer_fn *answer)
+{
+	struct imap_world *w = arg;
+
+	CHECK(!w->q.answer);
+	w->q = (struct question){ .answer = answer };
+	return &w->q;
+}
+
+static int64_t
+now_ms(void *arg)
+{
+	(void)arg;
+	return now;
+}
+
+static void
+left(void *arg)
+{
+	((struct imap_world *)arg)->open = NULL;
+}
+
+static void
+ask_login(void *arg, struct str user, struct str password)
+{
+	struct question *q = ask(arg, answer_login);
+
+	q->name = user;
+	q->to = password;
+}
+
+static void
+ask_open(void *arg, struct str name, bool is_readonly, struct arena *a,
+         struct imap_box *box)
+{
+	struct question *q = ask(arg, answer_open);
+
+	q->name = name;
+	q->is_wanted = is_readonly;
+	q->arena = a;
+	q->box = box;
+}
+
+static void
+ask_status(void *arg, struct str name, struct arena *a, struct mailbox_info *info)
+{
+	struct question *q = ask(arg, answer_status);
+
+	q->name = name;
+	q->arena = a;
+	q->info = info;
+}
+
+static void
+ask_boxes(void *arg, struct arena *a, struct imap_boxes *boxes)
+{
+	struct question *q = ask(arg, answer_boxes);
+
+	q->arena = a;
+	q->boxes = boxes;
+}
+
+static void
+ask_create(void *arg, struct str name)
+{
+	ask(arg, answer_create)->name = name;
+}
+
+static void
+ask_remove(void *arg, struct str name)
+{
+	ask(arg, answer_remove)->name = name;
+}
+
+static void
+ask_rename(void *arg, struct str from, struct str to)
+{
+	struct question *q = ask(arg, answer_rename);
+
+	q->name = from;
+	q->to = to;
+}
+
+static void
+ask_subscribe(void *arg, struct str name, bool is_wanted)
+{
+	struct question *q = ask(arg, answer_subscribe);
+
+	q->name = name;
+	q->is_wanted = is_wanted;
+}
+
+static void
+ask_map(void *arg, uint64_t modseq, uint32_t uidnext)
+{
+	struct question *q = ask(arg, answer_map);
+
+	q->modseq = modseq;
+	q->uid = uidnext;
+}
+
+static void
+ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want)
+{
+	struct question *q = ask(arg, answer_rows);
+
+	q->uids = uids;
+	q->n = n;
+	q->want = want;
+}
+
+static void
+ask_changes(void *arg, const struct imap_since *since, struct arena *a,
+            struct imap_box *box)
+{
+	struct question *q = ask(arg, answer_changes);
+
+	q->since = since;
+	q->arena = a;
+	q->box = box;
+}
+
+static void
+ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length)
+{
+	struct question *q = ask(arg, answer_body);
+
+	q->uid = uid;
+	q->offset = offset;
+	q->length = length;
+}
+
+static void
+ask_store(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
+          const struct imap_flags *flags, struct arena *a, struct imap_box *box)
+{
+	struct question *q = ask(arg, answer_store);
+
+	q->uids = uids;
+	q->n = n;
+	q->mode = mode;
+	q->flags = flags;
+	q->arena = a;
+	q->box = box;
+}
+
+static void
+ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name, bool is_move,
+         struct arena *a, struct imap_copied *copied)
+{
+	struct question *q = ask(arg, answer_copy);
+
+	q->uids = uids;
+	q->n = n;
+	q->name = name;
+	q->is_wanted = is_move;
+	q->arena = a;
+	q->copied = copied;
+}
+
+static void
+ask_expunge(void *arg, const struct uid_range *uids, size_t n)
+{
+	struct question *q = ask(arg, answer_expunge);
+
+	q->uids = uids;
+	q->n = n;
+}
+
+static void
+ask_append_begin(void *arg, const struct imap_append *append)
+{
+	ask(arg, answer_append_begin)->append = append;
+}
+
+static void
+append_data(void *arg, struct str bytes)
+{
+	struct imap_world *w = arg;
+
+	CHECK(!w->q.answer && w->appends_n > 0 && bytes.n > 0);
+	strbuf_add(&w->appends[w->appends_n - 1].bytes, bytes);
+}
+
+static void
+ask_append_end(void *arg)
+{
+	ask(arg, answer_append_end);
+}
+
+static void
+ask_append_commit(void *arg, struct arena *a, struct imap_copied *copied)
+{
+	struct question *q = ask(arg, answer_append_commit);
+
+	q->arena = a;
+	q->copied = copied;
+}
+
+const struct imap_ops imap_world_ops = {
+	.now_ms = now_ms,
+	.left = left,
+	.login = ask_login,
+	.open = ask_open,
+	.status = ask_status,
+	.boxes = ask_boxes,
+	.create = ask_create,
+	.remove = ask_remove,
+	.rename = ask_rename,
+	.subscribe = ask_subscribe,
+	.map = ask_map,
+	.rows = ask_rows,
+	.changes = ask_changes,
+	.body = ask_body,
+	.store = ask_store,
+	.copy = ask_copy,
+	.expunge = ask_expunge,
+	.append_begin = ask_append_begin,
+	.append_data = append_data,
+	.append_end = ask_append_end,
+	.append_commit = ask_append_commit,
+	.append_abort = abort_append,
+};
+
+/* --- the world */
+
+struct imap_world *
+imap_world_new(void)
+{
+	struct imap_world *w = mem_alloc(sizeof(*w));
+
+	w->next_validity = 100;
+	make_box(w, STR("INBOX"), USE_NONE)->info.subscribed = true;
+	make_box(w, STR("Archive"), USE_ARCHIVE);
+	make_box(w, STR("Drafts"), USE_DRAFTS);
+	make_box(w, STR("Junk"), USE_JUNK);
+	make_box(w, STR("Sent"), USE_SENT);
+	make_box(w, STR("Trash"), USE_TRASH);
+	return w;
+}
+
+void
+imap_world_free(struct imap_world **w)
+{
+	abort_append(*w);
+	for (size_t i = 0; i < BOXES_MAX; i++) {
+		(*w)->boxes[i].info.subscribed = false;
+		drop_box(*w, &(*w)->boxes[i]);
+	}
+	mem_free(*w);
+	*w = NULL;
+}
+
+void
+imap_world_attach(struct imap_world *w, struct imap_session *s)
+{
+	w->session = s;
+}
+
+bool
+imap_world_has_question(const struct imap_world *w)
+{
+	return w->q.answer != NULL;
+}
+
+enum imap_next
+imap_world_answer(struct imap_world *w, struct strbuf *out)
+{
+	answer_fn *answer = w->q.answer;
+	enum err e = w->fail_next;
+
+	CHECK(answer);
+	if (e == OK)
+		e = answer(w, out);
+	w->fail_next = OK;
+	w->q.answer = NULL;
+	return imap_session_resume(w->session, e, out);
+}
+
+void
+imap_world_fail_next(struct imap_world *w, enum err e)
+{
+	w->fail_next = e;
+}
+
+void
+imap_world_append(struct imap_world *w, struct str message, uint64_t flags)
+{
+	(void)add_message(find_box(w, STR("INBOX")), message, flags, 0);
+}
+
+void
+imap_world_expunge(struct imap_world *w, uint32_t uid)
+{
+	struct box *b = find_box(w, STR("INBOX"));
+
+	b->info.highestmodseq++;
+	for (size_t i = b->n; i > 0; i--) {
+		if (b->messages[i - 1].uid == uid)
+			remove_message(b, i - 1);
+	}
+}
+
+void
+imap_world_flag(struct imap_world *w, uint32_t uid, uint64_t flags)
+{
+	struct box *b = find_box(w, STR("INBOX"));
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->messages[i].uid != uid)
+			continue;
+		b->messages[i].flags = flags;
+		b->messages[i].modseq = ++b->info.highestmodseq;
+	}
+}
+
+void
+imap_world_drop_box(struct imap_world *w, struct str name)
+{
+	struct box *b = find_real(w, name);
+
+	if (b)
+		drop_box(w, b);
+}
