@@ -347,6 +347,7 @@ relay_open(struct relay *r, struct role *role)
 	r->next_due_ms = INT64_MAX;
 	r->looked_ms = INT64_MIN / 2;
 	list_init(&r->dest_list);
+	list_init(&r->waiting);
 	list_init(&r->results);
 	list_init(&r->telling);
 	list_init(&r->batches);

@@ -121,23 +121,6 @@ leave(struct relay_conn *c)
 
 /* --- what was found out ------------------------------------------------------------- */
 
-static enum queue_stage
-stage_of(enum smtp_client_state at)
-{
-	switch (at) {
-	case SMTP_CLIENT_MAIL:
-		return STAGE_SENDER;
-	case SMTP_CLIENT_RCPT:
-		return STAGE_RCPT;
-	case SMTP_CLIENT_DATA:
-	case SMTP_CLIENT_BODY:
-	case SMTP_CLIENT_DOT:
-		return STAGE_MESSAGE;
-	default:
-		return STAGE_SESSION;
-	}
-}
-
 /* Keeps why this address failed: what a server said weighs more than that one could not
    be reached. A refusal of ours by one host is not the domain's last word: it waits. */
 static void
@@ -164,7 +147,7 @@ remember_failure(struct relay_conn *c, enum err cause, struct str detail)
 	f = (struct relay_finding){
 		.cause = r.cause,
 		.is_connecting = !c->client || r.at == SMTP_CLIENT_GREETING,
-		.stage = stage_of(r.at),
+		.stage = relay_stage_of(r.at),
 		.code = r.code,
 		.enhanced = r.enhanced,
 		.text = r.code ? r.text : detail,

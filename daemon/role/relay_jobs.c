@@ -119,6 +119,40 @@ relay_job_free(struct relay_job **jobp)
 	arena_free(&arena);
 }
 
+/* All changes of a destination's line go through these three. */
+static void
+line_add(struct relay_job *job, bool is_first)
+{
+	struct relay_dest *d = job->dest;
+
+	if (list_is_empty(&d->jobs))
+		list_add_last(&d->relay->waiting, &d->waiting);
+	if (is_first)
+		list_add_first(&d->jobs, &job->link);
+	else
+		list_add_last(&d->jobs, &job->link);
+	d->job_rows += job->count;
+}
+
+static struct relay_job *
+line_take(struct relay_dest *d, struct link *l)
+{
+	struct relay_job *job = CONTAINER_OF(l, struct relay_job, link);
+
+	CHECK(job->magic == RELAY_JOB_MAGIC);
+	list_remove(l);
+	d->job_rows -= job->count;
+	if (list_is_empty(&d->jobs))
+		list_remove(&d->waiting);
+	return job;
+}
+
+struct relay_job *
+relay_job_next(struct relay_dest *d)
+{
+	return list_is_empty(&d->jobs) ? NULL : line_take(d, d->jobs.next);
+}
+
 static bool
 is_congested(const struct relay_dest *d, int64_t mono_ms)
 {
@@ -187,8 +221,7 @@ begin(struct relay_job *job, enum take take)
 		relay_job_finish(job);
 		return;
 	}
-	list_add_last(&job->dest->jobs, &job->link);
-	job->dest->job_rows += job->count;
+	line_add(job, false);
 }
 
 static void
@@ -239,25 +272,11 @@ relay_take(struct relay *r, const struct queue_item *items, size_t n, bool is_co
 	relay_dispatch_soon(r);
 }
 
-struct relay_job *
-relay_job_next(struct relay_dest *d)
-{
-	struct relay_job *job;
-
-	if (list_is_empty(&d->jobs))
-		return NULL;
-	job = CONTAINER_OF(d->jobs.next, struct relay_job, link);
-	list_remove(&job->link);
-	d->job_rows -= job->count;
-	return job;
-}
-
 void
 relay_job_put_back(struct relay_job *job)
 {
 	job->conn = NULL;
-	list_add_first(&job->dest->jobs, &job->link);
-	job->dest->job_rows += job->count;
+	line_add(job, true);
 }
 
 static void
@@ -287,14 +306,14 @@ dispatch_all(void *arg)
 	struct relay *r = CAST(relay, RELAY_MAGIC, arg);
 
 	r->is_dispatching = false;
-	LIST_EACH(&r->dest_list, l)
-	dispatch(CONTAINER_OF(l, struct relay_dest, link));
+	LIST_EACH(&r->waiting, l)
+	dispatch(CONTAINER_OF(l, struct relay_dest, waiting));
 	/* Who was served first is served last the next time there is too little. */
-	if (!list_is_empty(&r->dest_list)) {
-		struct link *first = r->dest_list.next;
+	if (!list_is_empty(&r->waiting)) {
+		struct link *first = r->waiting.next;
 
 		list_remove(first);
-		list_add_last(&r->dest_list, first);
+		list_add_last(&r->waiting, first);
 	}
 }
 
@@ -318,11 +337,7 @@ relay_dispatch_cancel(struct relay *r)
 static void
 return_last(struct relay_dest *d)
 {
-	struct relay_job *job = CONTAINER_OF(d->jobs.prev, struct relay_job, link);
-
-	list_remove(&job->link);
-	d->job_rows -= job->count;
-	relay_job_return(job, 0);
+	relay_job_return(line_take(d, d->jobs.prev), slot(d));
 }
 
 void

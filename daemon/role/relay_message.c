@@ -131,8 +131,8 @@ attempt_of(const struct relay_conn *c, const struct smtp_client_result *r)
 	}
 }
 
-static enum queue_stage
-stage_of(enum smtp_client_state at)
+enum queue_stage
+relay_stage_of(enum smtp_client_state at)
 {
 	if (at == SMTP_CLIENT_MAIL)
 		return STAGE_SENDER;
@@ -176,7 +176,7 @@ relay_message_results(struct relay_conn *c)
 		struct relay_finding f = {
 			.attempt = attempt_of(c, r),
 			.cause = r->cause,
-			.stage = stage_of(r->at),
+			.stage = relay_stage_of(r->at),
 			.code = r->code,
 			.enhanced = r->enhanced,
 			.text = str_first(r->text, REPLY_MAX),

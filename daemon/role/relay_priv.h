@@ -72,7 +72,8 @@ struct relay {
 	size_t own_count;
 
 	struct map *dests;
-	struct link dest_list;
+	struct link dest_list; /* all destinations */
+	struct link waiting;   /* those with jobs, who is next first */
 	size_t rows;           /* in memory, until their result is written */
 	size_t congested_rows; /* of slow destinations, as of the last sweep */
 	size_t conns;          /* that exist */
@@ -99,7 +100,8 @@ struct relay {
 /* A destination with jobs, connections, or a past. */
 struct relay_dest {
 	uint32_t magic;
-	struct link link;
+	struct link link;    /* in relay->dest_list */
+	struct link waiting; /* in relay->waiting, while it has jobs */
 	struct relay *relay;
 	struct queue_destination d;
 	struct link jobs; /* waiting, oldest first */
@@ -285,6 +287,8 @@ void relay_conn_free_all(struct relay *r);
 
 /* --- relay_message.c ---------------------------------------------------------------- */
 
+/* What the dialogue was about when it stood there. */
+enum queue_stage relay_stage_of(enum smtp_client_state at);
 /* Fills c->message from the job's open rows and opens the body. ERR_NOT_FOUND and the
    like: the body cannot be read. */
 MUSTUSE enum err relay_message_open(struct relay_conn *c);
@@ -305,8 +309,7 @@ void relay_row_set(struct relay_job *job, struct relay_row *row,
 /* Every row has a result: decides, tells, and writes it. job->conn goes on once it is in
    the store. */
 void relay_job_finish(struct relay_job *job);
-/* Gives all rows back that were not tried after all. due_ms 0: when their destination
-   has room. */
+/* Gives all rows back that were not tried after all. */
 void relay_job_return(struct relay_job *job, int64_t due_ms);
 /* Its notification is there, or none is possible. */
 void relay_job_write(struct relay_job *job);
