@@ -3,21 +3,23 @@ made to be expensive."""
 import email
 import email.policy
 import email.utils
+import os
+import pathlib
 import poplib
 import random
 import socket
-import time
 from email.message import EmailMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.message import MIMEMessage
 
 import check
-from appliance import insecure_tls
+from appliance import BINARY, insecure_tls
 
 ANN = "ann@home.example"
 SEED = 20261123
 COUNT = 250
-SLOWEST = 1.0  # seconds for any one question about a hostile message
+# Seconds of the appliance's own time for any one question about a hostile message.
+SLOWEST = 5.0 if "san" in str(BINARY) else 1.0
 
 
 def setup(world):
@@ -256,10 +258,21 @@ QUESTIONS = ("ENVELOPE", "BODYSTRUCTURE", "BODY", "BODY.PEEK[HEADER]", "BODY.PEE
              "BODY.PEEK[HEADER.FIELDS (Subject To)]", "BODY.PEEK[1.1.1.1.MIME]")
 
 
-def timed(what, question):
-    begin = time.monotonic()
+def spent(world):
+    """CPU seconds of all processes of the appliance: what others do at the same time on this
+    machine does not count."""
+    seconds = 0
+    for pids in world.home.workers().values():
+        for pid in pids:
+            stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            seconds += (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+def timed(world, what, question):
+    begin = spent(world)
     answer = question()
-    check.true(time.monotonic() - begin < SLOWEST, f"{what}: {time.monotonic() - begin:.2f} s")
+    check.true(spent(world) - begin < SLOWEST, f"{what}: {spent(world) - begin:.2f} s")
     return answer
 
 
@@ -268,12 +281,12 @@ def test_expensive_messages_are_cheap(world):
     m.create("Bombs")
     m.select("Bombs")
     for n, (what, text) in enumerate(BOMBS.items(), 1):
-        timed(f"append {what}", lambda: m.append("Bombs", None, None, text or b"\r\n"))
+        timed(world, f"append {what}", lambda: m.append("Bombs", None, None, text or b"\r\n"))
         m.noop()
         for item in QUESTIONS:
-            status, _ = timed(f"{item} of {what}", lambda: m.fetch(str(n), f"({item})"))
+            status, _ = timed(world, f"{item} of {what}", lambda: m.fetch(str(n), f"({item})"))
             check.true(status in ("OK", "NO"), f"{item} of {what}: {status}")
-        timed(f"search {what}", lambda: m.search(None, "UID", "*", "TEXT", "needle"))
+        timed(world, f"search {what}", lambda: m.search(None, "UID", "*", "TEXT", "needle"))
     check.equal(len(BOMBS), 24, "as many as the table of attacks names")
 
 
@@ -324,10 +337,10 @@ def test_pop3_with_many_messages_is_quick(world):
     for _ in range(4):
         m.select("INBOX")
         m.copy("1:*", "INBOX")
-    p = timed("login", lambda: pop(world))
+    p = timed(world, "login", lambda: pop(world))
     count = p.stat()[0]
     check.true(count > 4000, f"{count} messages")
-    check.equal(len(timed("UIDL", p.uidl)[1]), count, "uidl")
-    check.equal(len(timed("LIST", p.list)[1]), count, "list")
-    timed("TOP", lambda: p.top(count, 0))
+    check.equal(len(timed(world, "UIDL", p.uidl)[1]), count, "uidl")
+    check.equal(len(timed(world, "LIST", p.list)[1]), count, "list")
+    timed(world, "TOP", lambda: p.top(count, 0))
     p.quit()

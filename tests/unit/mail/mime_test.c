@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "mail/mime.h"
 #include "mail/part_table.h"
 #include "mail/prepare.h"
@@ -6,6 +5,7 @@
 #include "tests/unit/mail/message.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define NONE "NIL NIL NIL NIL"
 
@@ -233,23 +233,23 @@ test_damaged_table(void)
 	arena_free(&a);
 }
 
-/* trust.md has the like: each must be prepared in far less than a second. */
+/* Each must be prepared in far less than a second of our own time. */
 static void
 bomb(const char *what, const char *head, const char *unit, size_t count, const char *tail)
 {
 	struct arena *a = arena_new(PREPARE_ARENA_BYTES);
 	struct strbuf m = strbuf_heap((size_t)64 * 1024 * 1024);
 	struct prepared p;
-	int64_t at;
+	clock_t began;
 
 	strbuf_add(&m, str_from(head));
 	for (size_t i = 0; i < count; i++)
 		strbuf_add(&m, str_from(unit));
 	strbuf_add(&m, str_from(tail));
 	CHECK_TRUE(!m.overflow, what);
-	at = clock_mono_ms();
+	began = clock();
 	mail_prepare(strbuf_str(&m), a, &p);
-	CHECK_TRUE(clock_mono_ms() - at < 1000, what);
+	CHECK_TRUE(clock() - began < CLOCKS_PER_SEC, what);
 	CHECK_TRUE(p.part_count <= MIME_PARTS_MAX, what);
 	CHECK_TRUE(p.bodystructure.n <= PREPARE_TEXT_MAX && p.bodystructure.n > 0, what);
 	strbuf_release(&m);
