@@ -67,6 +67,7 @@ struct child {
 	struct timer restart;
 	int64_t started_ms;
 	unsigned failures; /* in a row */
+	unsigned unready;  /* of them, without ever having been ready */
 };
 
 struct supervisor {
@@ -327,18 +328,24 @@ restart_later(struct child *c, bool was_ready)
 	int64_t most_ms = was_ready ? READY_RETRY_MAX_MS
 	                            : s->setup.conf->limits.restart_backoff_max;
 
+	unsigned in_a_row;
+
 	if (was_ready && lived_ms >= LIVED_WELL_MS)
 		c->failures = 0;
+	if (was_ready)
+		c->unready = 0;
+	in_a_row = was_ready ? c->failures : c->unready;
 	/* The first time at once. One that dies before it is ready will hardly do better
 	   soon; one that was ready serves in between. */
-	if (c->failures) {
+	if (in_a_row) {
 		wait_ms = was_ready ? 100 : FAILED_FIRST_MS;
-		for (unsigned i = 1; i < c->failures && wait_ms < most_ms; i++)
+		for (unsigned i = 1; i < in_a_row && wait_ms < most_ms; i++)
 			wait_ms *= 2;
 		if (wait_ms > most_ms)
 			wait_ms = most_ms;
 	}
 	c->failures++;
+	c->unready += !was_ready;
 	timer_set(&c->restart, wait_ms);
 }
 

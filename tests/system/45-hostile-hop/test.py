@@ -65,7 +65,7 @@ def test_hostile_hops_cost_little_and_delay_nobody(world):
 
 
 def test_nothing_was_lost(world):
-    waiting = {i["to"] for i in world.home.json("queue", "list", "--limit", "500")["items"]}
+    waiting = {i["to"] for i in world.home.json("queue", "list")["items"]}
     for n, behaviour in enumerate(BEHAVIOURS):
         # That one has taken some of them: it says yes to the text as well, then closes.
         if behaviour.__name__ != "close_after_each_step":
