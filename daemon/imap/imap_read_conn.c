@@ -199,14 +199,19 @@ recent_taken(void *arg, enum err e, const struct answer_recent *answer)
 {
 	struct imap_conn *c = imap_conn_of(arg);
 	struct imap_box *box = c->q.box;
-	uint32_t recent_first = e == OK ? answer->recent_uid : 0;
 
 	c->q.call = 0;
+	if (e != OK) {
+		/* A store that cannot write (a full disk) takes nobody's right to read: the
+		   mailbox opens, and another session will hear which messages are recent. */
+		box->recent_first = box->info.uidnext;
+		opened(c, OK);
+		return;
+	}
 	/* Everything below the uidnext of that moment is ours, so the row is read again. */
-	if (e == OK)
-		e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id,
-		                         c->q.arena, &box->info);
-	box->recent_first = recent_first;
+	e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id, c->q.arena,
+	                         &box->info);
+	box->recent_first = answer->recent_uid;
 	opened(c, e);
 }
 
