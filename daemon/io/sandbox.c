@@ -311,11 +311,11 @@ deny_sockets(scmp_filter_ctx filter, bool want_inet)
 		    (want_inet && (family == AF_INET || family == last)))
 			continue;
 		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-		                     SCMP_A0(SCMP_CMP_EQ, family)) != 0)
+		                     SCMP_A0(SCMP_CMP_EQ, family, 0)) != 0)
 			return false;
 	}
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-	                        SCMP_A0(SCMP_CMP_GT, last)) == 0;
+	                        SCMP_A0(SCMP_CMP_GT, last, 0)) == 0;
 }
 
 /* Threads may be made, processes not; signals reach ourselves only. */
@@ -330,9 +330,9 @@ deny_processes(scmp_filter_ctx filter)
 	       seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
 	                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
 	       seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1,
-	                        SCMP_A0(SCMP_CMP_NE, pid)) == 0 &&
+	                        SCMP_A0(SCMP_CMP_NE, pid, 0)) == 0 &&
 	       seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
-	                        SCMP_A0(SCMP_CMP_NE, pid)) == 0;
+	                        SCMP_A0(SCMP_CMP_NE, pid, 0)) == 0;
 }
 
 static bool
