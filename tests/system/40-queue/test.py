@@ -89,6 +89,19 @@ def test_hold_release_retry_delete(world):
     check.true(not gone or gone[0]["state"] == "trash", "deleted")
 
 
+def test_a_person_sends_it_back(world):
+    home = world.home
+    submit(world, ["full@peer.example"], "to be sent back")
+    item = check.until(lambda: [i for i in home.json("queue", "list")["items"]
+                                if i["to"] == "full@peer.example"], "queued")[0]
+    home.run("queue", "hold", item["id"])
+    home.run("queue", "bounce", item["id"])
+    dsn = bounce(world, "to be sent back")
+    check.contains(dsn, b"Action: failed", "bounced at once")
+    check.equal([i for i in home.json("queue", "list")["items"] if i["id"] == item["id"]], [],
+                "gone from the queue")
+
+
 def test_mail_waits_while_the_peer_is_away(world):
     world.peer.stop()
     # Postfix still serves a connection that was kept from before; ours are kept for 2 s.
