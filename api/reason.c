@@ -7,16 +7,17 @@ enum {
 	TEXT_MAX = 2048,
 };
 
-/* The button that helps, by what is wrong. */
-static const struct {
-	const char *bucket, *action;
-} actions[] = {
-	{ "wait", "retry" },
-	{ "address", "correct_address" },
-	{ "authentication", "open_dns" },
-	{ "content", "show_text" },
-	{ "reputation", "open_blocklists" },
-	{ "setup", "open_settings" },
+/* What is wrong, as the API names it, and the button that helps. */
+static const struct bucket {
+	const char *inner; /* word of queue/reasons.def */
+	const char *name, *action;
+} buckets[] = {
+	{ "wait", "wait", "retry" },
+	{ "address", "fix_address", "correct_address" },
+	{ "authentication", "fix_authentication", "open_dns" },
+	{ "content", "fix_content", "show_text" },
+	{ "reputation", "fix_reputation", "open_blocklists" },
+	{ "setup", "fix_here", "open_settings" },
 };
 
 static const struct queue_reason_info refused_here = {
@@ -45,20 +46,20 @@ reason_class(const struct reason *reason)
 	return str_from(queue_reason_info(class_of(reason))->word);
 }
 
+static const struct bucket *
+bucket_get(const struct queue_reason_info *info)
+{
+	for (size_t i = 0; i < ARRAY_LEN(buckets); i++) {
+		if (str_eq(str_from(info->bucket), str_from(buckets[i].inner)))
+			return &buckets[i];
+	}
+	return &buckets[0];
+}
+
 struct str
 reason_bucket(const struct reason *reason)
 {
-	return str_from(queue_reason_info(class_of(reason))->bucket);
-}
-
-static const char *
-action_for(const char *bucket)
-{
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		if (str_eq(str_from(bucket), str_from(actions[i].bucket)))
-			return actions[i].action;
-	}
-	return "show_text";
+	return str_from(bucket_get(queue_reason_info(class_of(reason)))->name);
 }
 
 static void
@@ -83,7 +84,8 @@ write_plain(struct json_out *j, const struct reason *reason, const char *title)
 	struct strbuf b = strbuf_on(bytes);
 	struct str words = str_from(title);
 
-	if (!words.n) {
+	/* Our own refusals are plain words already. */
+	if (!words.n || reason->is_ours) {
 		json_str(j, "plain", reason->text);
 		return;
 	}
@@ -109,18 +111,18 @@ reason_write(struct json_out *j, const char *key, const struct reason *reason)
 	if (reason->code)
 		strbuf_u64(&code, reason->code);
 	/* What we refuse is not in the table of what others say to us. */
-	if (reason->is_ours && !reason->class.n)
+	if (reason->is_ours && class_of(reason) == REASON_NONE)
 		info = &refused_here;
 	json_open_object(j, key);
 	json_cstr(j, "class", info->word);
-	json_cstr(j, "bucket", info->bucket);
+	json_cstr(j, "bucket", bucket_get(info)->name);
 	json_str_or_null(j, "code", strbuf_str(&code));
 	json_str_or_null(j, "enhanced", reason->enhanced);
 	write_remote(j, reason);
 	json_str(j, "text", reason->text);
 	write_plain(j, reason, info->title);
 	json_cstr(j, "owner", info->owner);
-	json_cstr(j, "action", action_for(info->bucket));
+	json_cstr(j, "action", bucket_get(info)->action);
 	json_close_object(j);
 }
 
@@ -142,17 +144,21 @@ struct reason
 reason_from_text(struct str text)
 {
 	struct reason reason = { .text = text };
-	struct str rest = text, word;
+	struct str rest = text, word, after;
 	uint32_t code;
 
 	if (!str_next(&rest, ' ', &word))
 		return reason;
 	if (word.n == 3 && str_parse_u32(word, &code) && code >= 200 && code < 600) {
 		reason.code = code;
-		if (str_next(&rest, ' ', &word) && is_enhanced(word))
+		reason.text = after = rest;
+		if (str_next(&after, ' ', &word) && is_enhanced(word)) {
 			reason.enhanced = word;
-	} else if (queue_reason_find(word) != REASON_COUNT) {
+			reason.text = after;
+		}
+	} else if (word.n && queue_reason_find(word) != REASON_COUNT) {
 		reason.class = word;
+		reason.text = rest;
 	}
 	return reason;
 }

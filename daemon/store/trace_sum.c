@@ -226,6 +226,26 @@ add_message(struct trace_sum *sum, uint32_t event, const struct fields *f)
 	}
 }
 
+/* Why, as the log keeps it: "CODE ENHANCED words", or "class words" where nobody answered
+   with a code, or the words alone. */
+static struct str
+why(struct trace_sum *sum, const struct effect *effect, const struct fields *f)
+{
+	struct str words = field(f, effect->reason);
+	struct str code = field(f, "code"), class = field(f, "class");
+
+	if (effect->event == EV_DELIVERED || (code.n && str_starts(words, code)))
+		return arena_str(sum->arena, words);
+	if (code.n)
+		return arena_printf(sum->arena, "%.*s %.*s%s%.*s", STR_ARG(code),
+		                    STR_ARG(field(f, "enhanced")),
+		                    field(f, "enhanced").n ? " " : "", STR_ARG(words));
+	if (class.n)
+		return arena_printf(sum->arena, "%.*s %.*s", STR_ARG(class),
+		                    STR_ARG(words));
+	return arena_str(sum->arena, words);
+}
+
 static void
 add_rcpt(struct trace_sum *sum, const struct effect *effect, const struct fields *f,
          const struct trace_event *event)
@@ -242,7 +262,7 @@ add_rcpt(struct trace_sum *sum, const struct effect *effect, const struct fields
 	if (verdict != VERDICT_ANY)
 		r->row.verdict = verdict;
 	if (effect->reason)
-		r->row.reason = field(f, effect->reason);
+		r->row.reason = why(sum, effect, f);
 	set(&r->row.orig_rcpt, lowered(sum->arena, field(f, "alias")));
 	set(&r->row.mailbox, field(f, "mailbox"));
 	set(&r->row.host, field(f, "host"));
@@ -287,7 +307,7 @@ trace_sum_add(struct trace_sum *sum, struct db *db, const struct trace_event *ev
 	else if (effect->verdict != VERDICT_ANY)
 		sum->own_verdict = effect->verdict;
 	if (effect->reason)
-		t->reason = arena_str(sum->arena, field(&f, effect->reason));
+		t->reason = why(sum, effect, &f);
 }
 
 /* --- writing ---------------------------------------------------------------------- */
