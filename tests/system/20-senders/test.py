@@ -151,4 +151,5 @@ def test_every_refusal_is_in_the_delivery_log(world):
         return items
     found = check.until(refused, "refusal of nobody@home.example recorded")
     if found:
-        check.true(any("5.1.1" in str(t) or "no_such_user" in str(t) for t in found), "its reason")
+        check.true(any("5.1.1" in str(t) or "no_such_user" in str(t) for t in found),
+                   f"its reason in {found}")

@@ -4,6 +4,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 
 from process import Process, wait_for_port
@@ -74,7 +75,9 @@ class Postfix:
         wait_for_port(self.address, 25, process=self.process)
 
     def stop(self):
+        """All of it: a smtpd with a client would serve on after its master."""
         if self.process:
+            os.killpg(self.process.child.pid, signal.SIGTERM)
             self.process.stop()
             self.process = None
 
