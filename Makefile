@@ -32,6 +32,7 @@ endif
 ifdef FUZZ
 B       := build/fuzz
 CC      := clang
+WARN    += -Wno-missing-field-initializers # the macros of seccomp.h leave fields out
 HARDEN  := -fPIE
 OPT     := -O1 -g -fno-omit-frame-pointer
 SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined

@@ -41,6 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_again(ms, zone);
 	if (date_parse_rfc3339(s, &ms) == OK)
 		check_again(ms, 0);
-	(void)date_parse_imap_day(s, &ms);
+	if (date_parse_imap_day(s, &ms) == OK)
+		check_again(ms, 0);
 	return 0;
 }
