@@ -33,8 +33,8 @@ struct smtp_role {
 	struct bodies *bodies;
 	struct limiter *limiter;
 	struct smtp_server *server;
-	struct net *proxies; /* a copy: the configuration may be replaced */
-	struct arena *arena;
+	struct arena *proxies; /* what the doors know of them: the configuration may be
+	                          replaced */
 	struct door doors[LISTENERS_MAX];
 	size_t door_count;
 };
@@ -79,10 +79,28 @@ set_limits(struct smtp_role *me)
 	            (size_t)l->smtp_connections_ip);
 }
 
+/* Tells all doors who may send a PROXY header. */
+static void
+set_proxies(struct smtp_role *me)
+{
+	const struct conf_nets *nets = &me->role->conf->proxies;
+	struct arena *a = arena_new(ROLE_BUDGET);
+	struct net *copy = ARENA_ARRAY(a, struct net, nets->n + 1);
+
+	if (nets->n)
+		memcpy(copy, nets->p, nets->n * sizeof(*copy));
+	for (size_t i = 0; i < me->door_count; i++) {
+		me->doors[i].conf.proxies = copy;
+		me->doors[i].conf.proxies_count = nets->n;
+		me->doors[i].conf.proxy_wait_ms = me->role->conf->limits.proxy_wait;
+	}
+	arena_free(&me->proxies);
+	me->proxies = a;
+}
+
 static void
 open_door(struct smtp_role *me, const struct role_listener *from)
 {
-	const struct conf *conf = me->role->conf;
 	struct door *d = &me->doors[me->door_count];
 
 	if (me->door_count == LISTENERS_MAX)
@@ -90,12 +108,7 @@ open_door(struct smtp_role *me, const struct role_listener *from)
 	me->door_count++;
 	d->role = me;
 	d->protocol = from->protocol;
-	d->conf = (struct listener_conf){
-		.proxies = me->proxies,
-		.proxies_count = conf->proxies.n,
-		.proxy_wait_ms = conf->limits.proxy_wait,
-		.limiter = me->limiter,
-	};
+	d->conf = (struct listener_conf){ .limiter = me->limiter };
 	d->listener =
 		listener_new(me->role->loop, from->fd, &d->conf, &listener_callbacks, d);
 }
@@ -139,6 +152,7 @@ on_reload(void *arg)
 	struct smtp_role *me = arg;
 
 	set_limits(me);
+	set_proxies(me);
 	smtp_server_set_conf(me->server, me->role->conf);
 }
 
@@ -148,10 +162,6 @@ open_all(struct smtp_role *me)
 	struct role *r = me->role;
 	const struct conf *conf = r->conf;
 
-	me->proxies = ARENA_ARRAY(me->arena, struct net, conf->proxies.n + 1);
-	if (conf->proxies.n)
-		memcpy(me->proxies, conf->proxies.p,
-		       conf->proxies.n * sizeof(*me->proxies));
 	me->store = store_client_new(r->loop, conf);
 	me->reader = reader_open(conf);
 	me->bodies = bodies_new(r->loop, me->store, conf);
@@ -179,6 +189,7 @@ close_all(struct smtp_role *me)
 	reader_close(&me->reader);
 	store_client_free(&me->store);
 	limiter_free(&me->limiter);
+	arena_free(&me->proxies);
 }
 
 int
@@ -189,7 +200,6 @@ role_smtp_main(struct role *r)
 	enum err e;
 
 	me->role = r;
-	me->arena = a;
 	open_all(me);
 	role_on_stop(r, on_stop, me);
 	role_on_reload(r, on_reload, me);
@@ -197,6 +207,7 @@ role_smtp_main(struct role *r)
 	if (e == OK) {
 		for (size_t i = 0; i < role_listener_count(r); i++)
 			open_door(me, role_listener(r, i));
+		set_proxies(me);
 		loop_run(r->loop);
 	}
 	close_all(me);
