@@ -4,6 +4,7 @@
 #include "api/request.h"
 #include "api/routes.h"
 #include "api/trace_event.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "store/feed.h"
@@ -48,7 +49,9 @@ struct event_hub {
 	struct feed *events, *queue; /* NULL: nobody has read for a while */
 	struct link readers, kept;
 	size_t readers_count, kept_count, kept_bytes;
-	uint64_t last_seq; /* of the newest event seen */
+	/* Of the newest event; begins with the clock, so that ids grow over restarts and an
+	   old one is never taken for a new one. */
+	uint64_t last_seq;
 	int64_t queue_told_ms;
 	struct timer timer;
 	int64_t idle_since_ms; /* 0: somebody reads */
@@ -150,7 +153,7 @@ take_event(struct event_hub *h, const struct trace_event *event)
 	struct kept *k = mem_alloc(sizeof(*k));
 	struct json_out j;
 
-	k->seq = event->seq;
+	k->seq = ++h->last_seq;
 	k->topic = topic_of(event->name);
 	k->text = strbuf_heap(EVENT_BYTES_MAX);
 	strbuf_printf(&k->text,
@@ -166,7 +169,6 @@ take_event(struct event_hub *h, const struct trace_event *event)
 		mem_free(k);
 		return;
 	}
-	h->last_seq = event->seq;
 	send_all(h, k->topic, strbuf_str(&k->text));
 	keep(h, k);
 }
@@ -336,6 +338,7 @@ event_hub_new(struct loop *l, struct store_client *store)
 
 	h->loop = l;
 	h->store = store;
+	h->last_seq = (uint64_t)clock_unix_ms() * 1000;
 	list_init(&h->readers);
 	list_init(&h->kept);
 	timer_init(&h->timer, l, on_timer, h);

@@ -1,0 +1,628 @@
+"""The REST API as a stranger, a program and a browser meet it: every operation of the
+document with and without credentials, hostile framing and bodies, sessions, lists, the
+queue in bulk, and the live stream."""
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import time
+import urllib.parse
+
+import check
+from appliance import insecure_tls
+from world import message
+
+ANN, PEER = "ann@home.example", "pat@peer.example"
+BASE = "/api/v1"
+
+
+def setup(world):
+    world.names()
+    world.appliance(retry="1h")
+    world.home.add_admin("owner")
+    world.token = world.home.json("token", "create", "tests")["token"]
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+def call(world, method, path, body=None, token=True, headers=None, raw=None, tls=True):
+    home = world.home
+    if tls:
+        c = http.client.HTTPSConnection(home.address, 443, context=insecure_tls(), timeout=20)
+    else:
+        c = http.client.HTTPConnection(home.address, 8080, timeout=20)
+    sent = dict(headers or {})
+    if token:
+        sent["Authorization"] = f"Bearer {world.token if token is True else token}"
+    data = raw
+    if body is not None:
+        data = json.dumps(body).encode()
+    if data is not None:
+        sent.setdefault("Content-Type", "application/json")
+    c.putrequest(method, path, skip_host="Host" in sent, skip_accept_encoding=True)
+    for name, value in sent.items():
+        c.putheader(name, value)
+    if data is not None:
+        c.putheader("Content-Length", str(len(data)))
+    c.endheaders(data)
+    answer = Answer(c.getresponse())
+    c.close()
+    return answer
+
+
+def talk(world, request, tls=False, seconds=10.0):
+    """Sends bytes as they are; all that comes back until the other side closes."""
+    s = socket.create_connection((world.home.address, 443 if tls else 8080), timeout=seconds)
+    if tls:
+        s = insecure_tls().wrap_socket(s)
+    got = b""
+    try:
+        s.sendall(request)
+        while True:
+            part = s.recv(65536)
+            if not part:
+                break
+            got += part
+    except (TimeoutError, ConnectionError, ssl.SSLError):
+        pass
+    s.close()
+    return got
+
+
+def statuses(answer):
+    return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d\d\d) ", answer)]
+
+
+def operations(world):
+    document = call(world, "GET", f"{BASE}/openapi.json", token=False).json
+    for path, item in document["paths"].items():
+        base = item.get("servers", [{"url": BASE}])[0]["url"].rstrip("/")
+        for method, op in item.items():
+            if method in ("get", "post", "put", "patch", "delete"):
+                yield method.upper(), base + path, op
+
+
+def filled(path):
+    values = {"{domain}": "home.example", "{address}": ANN, "{name}": "owner",
+              "{id}": "q_1", "{check}": "disk", "{key}": "hostname"}
+    for name, value in values.items():
+        path = path.replace(name, value)
+    return path
+
+
+def test_every_operation_refuses_strangers(world):
+    count = 0
+    false = [
+        {}, {"Authorization": "Bearer "}, {"Authorization": "Bearer mst_0_0"},
+        {"Authorization": "Bearer " + world.token[:-1] + ("0" if world.token[-1] != "0" else "1")},
+        {"Authorization": "Bearer " + world.token[:20]},
+        {"Authorization": "Basic b3duZXI6b3duZXI="}, {"Authorization": world.token},
+        {"Cookie": "mailstead_plain=AAAA"}, {"Cookie": "__Host-mailstead=; mailstead_plain=x"},
+        {"X-Forwarded-User": "owner", "X-Forwarded-For": "127.0.0.1"},
+    ]
+    for method, path, op in operations(world):
+        if op["x-scope"] == "none":
+            continue
+        for headers in false:
+            body = {} if "requestBody" in op else None
+            a = call(world, method, filled(path), body, token=False, headers=headers, tls=False)
+            count += 1
+            if a.status != 401:
+                check.fail(f"{method} {path} with {headers}: {a.status}")
+    check.true(count > 300, f"{count} requests")
+    a = call(world, "GET", f"{BASE}/domains?access_token={world.token}", token=False)
+    check.equal(a.status, 401, "a token in the address")
+
+
+def test_spellings_and_methods_open_nothing(world):
+    for path in ("/api/v1/domains/", "/api/v1//domains", "//api/v1/domains", "/API/V1/domains",
+                 "/api/v1/./domains", "/api/v1/x/../domains", "/api/v1/domains%2f", "/api/v2/domains",
+                 "/api/v1/domains;a=b", "/api/v1/domains.json", "/api/v1/%64omains", "/api/v1",
+                 "/api/v1/domains%00", "/api", "/api/"):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "FOO"):
+            a = call(world, method, path, token=False, tls=False)
+            if a.status not in (401, 403, 404):
+                check.fail(f"{method} {path}: {a.status}")
+    a = call(world, "CONNECT", f"{BASE}/domains", token=False)
+    check.equal(a.status, 401, "CONNECT")
+
+
+def test_every_reading_operation_answers(world):
+    for method, path, op in operations(world):
+        if method != "GET" or path == f"{BASE}/events" or "{id}" in path:
+            continue
+        full = filled(path) + ("?address=" + ANN if path.endswith("/resolve") else "")
+        if path == f"{BASE}/aliases/{{address}}" or path == f"{BASE}/session":
+            continue
+        a = call(world, "GET", full)
+        check.equal(a.status, 200, full)
+        check.equal(a.headers["X-Content-Type-Options"], "nosniff", f"nosniff {full}")
+        check.true("frame-ancestors 'none'" in a.headers["Content-Security-Policy"], f"CSP {full}")
+        check.equal(a.headers["Access-Control-Allow-Origin"], None, f"CORS {full}")
+        head = call(world, "HEAD", full)
+        check.equal(head.status, 200, f"HEAD {full}")
+        check.equal(head.body, b"", f"HEAD {full}")
+
+
+def test_methods(world):
+    a = call(world, "PUT", f"{BASE}/domains", {})
+    check.equal(a.status, 405, "PUT on a list")
+    check.equal(a.headers["Allow"], "GET, HEAD, POST, OPTIONS", "Allow")
+    a = call(world, "OPTIONS", f"{BASE}/domains")
+    check.equal(a.status, 204, "OPTIONS")
+    check.equal(a.json if a.body else None, None, "OPTIONS has no body")
+    check.equal(call(world, "GET", f"{BASE}/nothing").status, 404, "unknown")
+
+
+def test_domains_live_and_die(world):
+    a = call(world, "POST", f"{BASE}/domains?dry_run=true", {"name": "new.example"})
+    check.equal((a.status, a.json["dry_run"]), (200, True), "dry run")
+    check.equal(call(world, "GET", f"{BASE}/domains/new.example").status, 404, "dry run made nothing")
+    a = call(world, "POST", f"{BASE}/domains", {"name": "New.Example"})
+    check.equal((a.status, a.json["name"]), (201, "new.example"), "made")
+    check.equal(a.headers["Location"], f"{BASE}/domains/new.example", "Location")
+    a2 = call(world, "POST", f"{BASE}/domains", {"name": "new.example"})
+    check.equal((a2.status, a2.json["code"], a2.json["id"]), (409, "already_exists", a.json["id"]), "twice")
+    check.equal(call(world, "GET", f"{BASE}/domains/{a.json['id']}").json["name"], "new.example", "by id")
+    check.equal(call(world, "PATCH", f"{BASE}/domains/new.example", {"state": "disabled"}).status, 428,
+                "without If-Match")
+    b = call(world, "PATCH", f"{BASE}/domains/new.example", {"state": "disabled"},
+             headers={"If-Match": a.json["etag"]})
+    check.equal((b.status, b.json["state"]), (200, "disabled"), "changed")
+    c = call(world, "PATCH", f"{BASE}/domains/new.example", {"state": "active"},
+             headers={"If-Match": a.json["etag"]})
+    check.equal((c.status, c.json["code"]), (412, "etag_mismatch"), "stale")
+    for tag in ("W/" + b.json["etag"], "x", '"0.0"', '""'):
+        c = call(world, "PATCH", f"{BASE}/domains/new.example", {}, headers={"If-Match": tag})
+        check.equal(c.status, 412, f"If-Match {tag}")
+    check.equal(call(world, "PUT", f"{BASE}/domains/put.example", {}).status, 201, "PUT makes")
+    d = call(world, "DELETE", f"{BASE}/domains/put.example")
+    check.equal((d.status, d.body), (204, b""), "removed")
+    check.equal(call(world, "DELETE", f"{BASE}/domains/put.example").status, 204, "twice is fine")
+    check.equal(call(world, "DELETE", f"{BASE}/domains/home.example").status, 409, "not with accounts")
+    idn = call(world, "POST", f"{BASE}/domains", {"name": "bücher.example"})
+    check.equal((idn.status, idn.json["name"], idn.json["name_unicode"]),
+                (201, "xn--bcher-kva.example", "bücher.example"), "IDN")
+    for name in ("", "a b.example", "-a.example", "a..example", "example", "a" * 64 + ".example",
+                 "x@y.example", "a.example/", "a.example\u0000", "[127.0.0.1]"):
+        e = call(world, "POST", f"{BASE}/domains", {"name": name})
+        check.true(e.status in (400, 422), f"{name!r}: {e.status}")
+
+
+def test_accounts_live_and_die(world):
+    password = "correct horse"
+    for body, pointer in (({"address": "new@home.example"}, "/password"),
+                          ({"password": password}, "/address"),
+                          ({"address": "new@home.example", "password": "short"}, "/password"),
+                          ({"address": "new@home.example", "password": password, "x": 1}, "/x"),
+                          ({"address": "new@home.example", "password": password, "quota_bytes": -1},
+                           "/quota_bytes"),
+                          ({"address": "new@home.example", "password": password, "quota_bytes": "1"},
+                           "/quota_bytes"),
+                          ({"address": "new@nowhere.example", "password": password}, "/address"),
+                          ({"address": "b%00d@home.example", "password": password}, "/address"),
+                          ({"address": "ä@home.example", "password": password}, "/address")):
+        a = call(world, "POST", f"{BASE}/accounts", body)
+        check.equal((a.status, a.json["code"], a.json["errors"][0]["pointer"]),
+                    (422, "validation_failed", pointer), str(body))
+    a = call(world, "POST", f"{BASE}/accounts",
+             {"address": "New@Home.example", "password": password, "name": "N", "quota_bytes": 1000000})
+    check.equal((a.status, a.json["address"], a.json["quota_bytes"]),
+                (201, "new@home.example", 1000000), "made")
+    check.equal(call(world, "PATCH", f"{BASE}/accounts/new@home.example", {"quota_bytes": None})
+                .json["quota_bytes"], None, "no quota")
+    check.equal(call(world, "PUT", f"{BASE}/accounts/new%40home.example", {"name": "M"}).json["name"],
+                "M", "PUT")
+    world.home.passwords["new@home.example"] = "another horse"
+    check.equal(call(world, "POST", f"{BASE}/accounts/new@home.example/password",
+                     {"password": "another horse"}).status, 204, "password")
+    world.home.imap("new@home.example").logout()
+    usage = call(world, "GET", f"{BASE}/accounts/new@home.example/usage").json
+    check.true("INBOX" in [m["name"] for m in usage["mailboxes"]], "usage")
+    call(world, "PATCH", f"{BASE}/accounts/new@home.example", {"state": "disabled"})
+    try:
+        world.home.imap("new@home.example")
+        check.fail("a disabled account logs in")
+    except Exception:  # imaplib's error, whichever way the server says no
+        pass
+    check.equal(call(world, "DELETE", f"{BASE}/accounts/new@home.example").status, 204, "removed")
+    check.equal(call(world, "GET", f"{BASE}/accounts/new@home.example").status, 404, "gone")
+    check.equal(call(world, "PATCH", f"{BASE}/accounts/new@home.example", {}).status, 404, "gone")
+
+
+def test_aliases_and_where_they_lead(world):
+    a = call(world, "POST", f"{BASE}/aliases", {"address": "sales@home.example",
+                                               "targets": [ANN, "x@far.example"]})
+    check.equal((a.status, a.json["kind"], a.json["targets"]),
+                (201, "alias", [ANN, "x@far.example"]), "made")
+    found = call(world, "GET", f"{BASE}/resolve?address=sales@home.example").json
+    check.equal(found["verdict"], "accepted", "resolves")
+    check.equal(sorted(r["kind"] for r in found["recipients"]), ["account", "external"], "ends")
+    check.equal([c["kind"] for c in found["tree"]["children"]], ["account", "external"], "tree")
+    found = call(world, "GET", f"{BASE}/resolve?address=ann%2Bshop@home.example").json
+    check.equal((found["verdict"], found["tree"]["kind"]), ("accepted", "detail"), "detail")
+    found = call(world, "GET", f"{BASE}/resolve?address=nobody@home.example").json
+    check.equal((found["verdict"], found["reason"]), ("refused", "no_such_user"), "nobody")
+    a = call(world, "POST", f"{BASE}/aliases", {"address": "*@home.example", "targets": [ANN]})
+    check.equal((a.status, a.json["kind"]), (201, "catch_all"), "catch-all")
+    check.equal(call(world, "GET", f"{BASE}/domains/home.example").json["catch_all"], [ANN], "of the domain")
+    found = call(world, "GET", f"{BASE}/resolve?address=nobody@home.example").json
+    check.equal((found["verdict"], found["tree"]["kind"]), ("accepted", "catch_all"), "caught")
+    check.equal(call(world, "DELETE", f"{BASE}/aliases/*@home.example").status, 204, "removed")
+    check.equal(call(world, "POST", f"{BASE}/aliases", {"address": ANN, "targets": [PEER]}).status, 409,
+                "an account has it")
+    check.equal(call(world, "PATCH", f"{BASE}/aliases/sales@home.example", {"targets": []}).status, 422,
+                "no targets")
+
+
+def test_tokens_hold_no_more_than_their_maker(world):
+    a = call(world, "POST", f"{BASE}/tokens", {"name": "reader", "scopes": ["domains:read", "tokens:write"]})
+    check.equal(a.status, 201, "made")
+    narrow = a.json["token"]
+    check.true("token" not in call(world, "GET", f"{BASE}/tokens/{a.json['id']}").json, "shown once")
+    check.equal(call(world, "GET", f"{BASE}/domains", token=narrow).status, 200, "may read")
+    b = call(world, "POST", f"{BASE}/domains", {"name": "x.example"}, token=narrow)
+    check.equal((b.status, b.json["code"], b.json["scope"]), (403, "forbidden_scope", "domains:write"), "may not")
+    b = call(world, "POST", f"{BASE}/tokens", {"name": "wider", "scopes": ["accounts:read"]}, token=narrow)
+    check.equal(b.status, 403, "wider scope")
+    b = call(world, "POST", f"{BASE}/tokens", {"name": "longer", "scopes": ["domains:read"],
+                                              "expires_at": None}, token=narrow)
+    check.equal(b.status, 403, "longer life")
+    limited = call(world, "POST", f"{BASE}/tokens", {"name": "one", "scopes": ["domains:write", "accounts:write"],
+                                                    "domains": ["home.example"]}).json["token"]
+    names = [d["name"] for d in call(world, "GET", f"{BASE}/domains", token=limited).json["items"]]
+    check.equal(names, ["home.example"], "only its domain")
+    check.equal(call(world, "GET", f"{BASE}/domains/new.example", token=limited).status, 404, "others are not")
+    check.equal(call(world, "POST", f"{BASE}/domains", {"name": "q.example"}, token=limited).status, 403,
+                "makes no others")
+    check.equal(call(world, "GET", f"{BASE}/health", token=limited).status, 403, "nothing global")
+    for scope in ("nonsense", "domains:*", "*", ""):
+        check.equal(call(world, "POST", f"{BASE}/tokens", {"name": "n", "scopes": [scope]}).status, 422, scope)
+    check.equal(call(world, "DELETE", f"{BASE}/tokens/{a.json['id']}").status, 204, "revoked")
+    check.equal(call(world, "GET", f"{BASE}/domains", token=narrow).status, 401, "at once")
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    a = call(world, "POST", f"{BASE}/tokens", {"name": "brief", "scopes": ["domains:read"], "expires_at": soon})
+    check.until(lambda: call(world, "GET", f"{BASE}/domains", token=a.json["token"]).json.get("code")
+                == "token_expired", "expires", 6)
+
+
+def test_bodies_that_are_none(world):
+    bad = {
+        "nothing": b"", "text": b"hello", "array": b"[]", "string": b'"a"', "open": b'{"a":',
+        "deep": b'{"a":' + b"[" * 100000 + b"]" * 100000 + b"}", "bad UTF-8": b'{"name":"\xff"}',
+        "NUL": b'{"name":"\\u0000"}', "raw NUL": b'{"name":"\x00"}', "lone surrogate": b'{"name":"\\ud800"}',
+        "twice": b'{"name":"a.example","name":"b.example"}', "comment": b'{/**/"name":"a"}',
+        "trailing": b'{"name":"a.example"}x', "huge number": b'{"name":1e999}', "NaN": b'{"name":NaN}',
+        "BOM": b'\xef\xbb\xbf{"name":"a.example"}', "UTF-16": '{"name":"a"}'.encode("utf-16"),
+    }
+    for what, raw in bad.items():
+        begin = time.monotonic()
+        a = call(world, "POST", f"{BASE}/domains", raw=raw)
+        check.true(a.status in (400, 415), f"{what}: {a.status}")
+        check.true(time.monotonic() - begin < 3, f"{what} in time")
+        check.equal(a.headers["Content-Type"], "application/problem+json", what)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        a = call(world, "POST", f"{BASE}/domains", raw=b'{"name":"a.example"}', headers={"Content-Type": kind})
+        check.equal(a.status, 415, kind)
+    a = call(world, "POST", f"{BASE}/domains", raw=b"{}", headers={"Content-Encoding": "gzip"})
+    check.equal(a.status, 415, "compressed")
+    a = call(world, "GET", f"{BASE}/domains?nonsense=1")
+    check.equal((a.status, a.json["errors"][0]["pointer"]), (422, "?nonsense"), "unknown parameter")
+
+
+def test_framing_has_one_meaning(world):
+    host = b"Host: 127.0.0.10\r\n"
+    two = b"GET /healthz HTTP/1.1\r\n" + host + b"\r\n"
+    bad = {
+        "two lengths": b"POST /healthz HTTP/1.1\r\n" + host + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+        "length and chunks": b"POST /healthz HTTP/1.1\r\n" + host + b"Content-Length: 3\r\nTransfer-Encoding: chunked"
+                             b"\r\n\r\n0\r\n\r\n",
+        "two hosts": b"GET /healthz HTTP/1.1\r\n" + host + host + b"\r\n",
+        "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
+        "length overflow": b"POST / HTTP/1.1\r\n" + host + b"Content-Length: 18446744073709551617\r\n\r\n",
+        "length 10^12": b"POST /api/v1/session HTTP/1.1\r\n" + host + b"Content-Length: 1000000000000\r\n\r\n",
+        "negative length": b"POST / HTTP/1.1\r\n" + host + b"Content-Length: -1\r\n\r\n",
+        "bad chunk": b"POST /api/v1/session HTTP/1.1\r\n" + host + b"Content-Type: application/json\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "endless chunks": b"POST /api/v1/session HTTP/1.1\r\n" + host + b"Content-Type: application/json\r\n"
+                          b"Transfer-Encoding: chunked\r\n\r\n" + b"ffff\r\n" + b"x" * 65535 + b"\r\n"
+                          + (b"ffff\r\n" + b"x" * 65535 + b"\r\n") * 40,
+        "folded": b"GET /healthz HTTP/1.1\r\n" + host + b"A: b\r\n c\r\n\r\n",
+        "space before colon": b"GET /healthz HTTP/1.1\r\nHost : 127.0.0.10\r\n\r\n",
+        "bare LF": b"GET /healthz HTTP/1.1\nHost: 127.0.0.10\n\n",
+        "NUL": b"GET /healthz HTTP/1.1\r\n" + host + b"A: \x00\r\n\r\n",
+        "long target": b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\n" + host + b"\r\n",
+        "long field": b"GET / HTTP/1.1\r\n" + host + b"A: " + b"a" * (1 << 20) + b"\r\n\r\n",
+        "many fields": b"GET / HTTP/1.1\r\n" + host + b"A: b\r\n" * 100000 + b"\r\n",
+        "HTTP/0.9": b"GET /\r\n\r\n",
+        "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "absolute": b"GET http://127.0.0.10/healthz HTTP/1.1\r\n" + host + b"\r\n",
+        "another expectation": b"GET /healthz HTTP/1.1\r\n" + host + b"Expect: wonders\r\n\r\n",
+        "SMTP": b"EHLO x\r\nMAIL FROM:<a@b>\r\n\r\n",
+    }
+    for what, request in bad.items():
+        got = talk(world, request + two)
+        codes = statuses(got)
+        if len(codes) != 1 or not 400 <= codes[0] <= 505:
+            check.fail(f"{what}: {codes}")
+    got = talk(world, two * 3 + b"GET /healthz HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n")
+    check.equal(statuses(got), [200] * 4, "pipelined")
+    got = talk(world, two + b"GET bad\r\n\r\n")
+    check.equal(statuses(got), [200, 400], "a bad one behind a good one")
+    check.equal(call(world, "GET", "/healthz", token=False).status, 200, "still there")
+
+
+def test_hosts_that_are_not_ours(world):
+    for name, status in (("127.0.0.10", 200), ("127.0.0.10:8080", 200), ("mail.home.example", 200),
+                         ("MAIL.home.example:443", 200), ("localhost", 200), ("evil.example", 421),
+                         ("127.0.0.10.evil.example", 421), ("192.0.2.1", 421), ("mail.home.example.", 421)):
+        a = call(world, "GET", "/healthz", token=False, headers={"Host": name})
+        check.equal(a.status, status, name)
+
+
+def test_files_and_nothing_else(world):
+    page = call(world, "GET", "/", token=False)
+    if page.status == 200:
+        check.true(b"<!doctype html>" in page.body, "the page")
+        check.true("script-src 'self'" in page.headers["Content-Security-Policy"], "its policy")
+        again = call(world, "GET", "/", token=False, headers={"If-None-Match": page.headers["ETag"]})
+        check.equal((again.status, again.body), (304, b""), "unchanged")
+        zipped = call(world, "GET", "/", token=False, headers={"Accept-Encoding": "gzip"})
+        check.equal(zipped.headers["Content-Encoding"], "gzip", "compressed")
+    for path in ("/../../etc/passwd", "/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/....//etc/passwd",
+                 "/.//etc/passwd", "/etc/passwd", "/index.html%00.js", "/index.html/", "/%2f/etc/passwd",
+                 "/..;/etc/passwd", "/webui/index.html", "/.git/config", "/index.html.gz", "/main.c", "/~root",
+                 "/%c0%ae%c0%ae/etc/passwd", "/..%5c..%5cetc", "/?../../etc/passwd=1&x", "/.", "/..", "/%2e"):
+        got = talk(world, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.10\r\nConnection: close\r\n\r\n".encode())
+        check.true(b"root:" not in got and b"[core]" not in got, path)
+        codes = statuses(got)
+        check.true(codes in ([404], [400]) or (codes == [200] and path.startswith("/?")), f"{path}: {codes}")
+    got = talk(world, b"GET /x%0d%0aSet-Cookie:%20a=b HTTP/1.1\r\nHost: 127.0.0.10\r\nConnection: close\r\n\r\n")
+    check.true(b"\r\nSet-Cookie: a" not in got, "no header is made of a path")
+    got = talk(world, b"GET /%3Cscript%3Ealert(1)%3C/script%3E HTTP/1.1\r\nHost: 127.0.0.10\r\n"
+                      b"Connection: close\r\n\r\n")
+    check.true(b"<script>" not in got, "nothing is reflected as HTML")
+
+
+def sign_in(world, password=None, headers=None):
+    return call(world, "POST", f"{BASE}/session",
+                {"name": "owner", "password": password or world.home.passwords["owner"]}, token=False,
+                headers=headers)
+
+
+def test_sessions(world):
+    a = sign_in(world)
+    check.equal(a.status, 201, "signed in")
+    cookie = a.headers["Set-Cookie"]
+    for part in ("__Host-mailstead=", "HttpOnly", "Secure", "SameSite=Strict", "Path=/"):
+        check.contains(cookie, part, "cookie")
+    pair = cookie.split(";")[0]
+    token = a.json["csrf_token"]
+    mine = {"Cookie": pair}
+    check.equal(call(world, "GET", f"{BASE}/session", token=False, headers=mine).json["csrf_token"], token,
+                "the session")
+    body = {"name": "csrf.example"}
+    for what, extra in (("no token", {}), ("a wrong token", {"X-CSRF-Token": "x" * len(token)}),
+                        ("an empty token", {"X-CSRF-Token": ""}),
+                        ("another site", {"X-CSRF-Token": token, "Sec-Fetch-Site": "cross-site"}),
+                        ("the same site only", {"X-CSRF-Token": token, "Sec-Fetch-Site": "same-site"}),
+                        ("another origin", {"X-CSRF-Token": token, "Origin": "https://evil.example"}),
+                        ("no origin", {"X-CSRF-Token": token, "Origin": "null"}),
+                        ("a plain origin", {"X-CSRF-Token": token, "Origin": "http://127.0.0.10"})):
+        b = call(world, "POST", f"{BASE}/domains", body, token=False, headers={**mine, **extra})
+        check.equal((b.status, b.json["code"]), (403, "csrf_failed"), what)
+    good = {**mine, "X-CSRF-Token": token, "Sec-Fetch-Site": "same-origin", "Origin": "https://127.0.0.10"}
+    check.equal(call(world, "POST", f"{BASE}/domains", body, token=False, headers=good).status, 201, "ours")
+    check.equal(call(world, "GET", f"{BASE}/session", token=False,
+                     headers={"Cookie": pair + "; " + pair}).status, 401, "two cookies")
+    b = call(world, "POST", f"{BASE}/session", {"name": "owner", "password": world.home.passwords["owner"]},
+             token=False, headers=mine)
+    check.true(b.headers["Set-Cookie"].split(";")[0] != pair, "a new secret at each sign-in")
+    b = sign_in(world, headers={"Sec-Fetch-Site": "cross-site"})
+    check.equal(b.status, 403, "signing in from another site")
+    check.equal(call(world, "DELETE", f"{BASE}/session", token=False, headers=good).status, 204, "signed out")
+    check.equal(call(world, "GET", f"{BASE}/session", token=False, headers=mine).status, 401, "on the server, too")
+    wrong = sign_in(world, "not the password")
+    check.equal((wrong.status, wrong.json["code"]), (401, "unauthenticated"), "a wrong password")
+    nobody = call(world, "POST", f"{BASE}/session", {"name": "nobody", "password": "not the password"},
+                  token=False)
+    check.equal((nobody.status, nobody.json["detail"]), (401, wrong.json["detail"]), "a wrong name sounds the same")
+
+
+def test_roles(world):
+    call(world, "POST", f"{BASE}/admins", {"name": "help", "password": "help me please", "role": "helpdesk"})
+    a = call(world, "POST", f"{BASE}/session", {"name": "help", "password": "help me please"}, token=False)
+    mine = {"Cookie": a.headers["Set-Cookie"].split(";")[0], "X-CSRF-Token": a.json["csrf_token"]}
+    check.equal(call(world, "GET", f"{BASE}/traces", token=False, headers=mine).status, 200, "reads traces")
+    for method, path, op in operations(world):
+        scope = op["x-scope"]
+        if scope in ("none", "any") or scope in a.json["scopes"]:
+            continue
+        b = call(world, method, filled(path), {} if "requestBody" in op else None, token=False, headers=mine)
+        check.equal((b.status, b.json["code"]), (403, "forbidden_scope"), f"{method} {path}")
+    owner = call(world, "PATCH", f"{BASE}/admins/owner", {"role": "admin"})
+    check.equal((owner.status, owner.json["code"]), (409, "state_conflict"), "the last owner stays")
+    check.equal(call(world, "DELETE", f"{BASE}/admins/owner").status, 409, "the last owner stays")
+    check.equal(call(world, "DELETE", f"{BASE}/admins/help").status, 204, "removed")
+    check.equal(call(world, "GET", f"{BASE}/traces", token=False, headers=mine).status, 401, "and signed out")
+
+
+def test_pages(world):
+    for i in range(7):
+        call(world, "POST", f"{BASE}/aliases", {"address": f"page{i}@home.example", "targets": [ANN]})
+    seen, path = [], f"{BASE}/aliases?search=page&limit=3"
+    cursor = None
+    for _ in range(5):
+        a = call(world, "GET", path + (f"&cursor={cursor}" if cursor else "")).json
+        seen += [x["address"] for x in a["items"]]
+        cursor = a["next"]
+        if not cursor:
+            break
+        check.true(len(a["items"]) == 3, "a full page")
+    check.equal(seen, [f"page{i}@home.example" for i in range(7)], "all, once, in order")
+    first = call(world, "GET", path)
+    check.contains(first.headers["Link"], 'rel="next"', "Link")
+    cursor = first.json["next"]
+    for what, query, code in (("changed", f"search=page&cursor={cursor[:-2]}xx", "invalid_cursor"),
+                              ("another filter", f"search=x&cursor={cursor}", "cursor_mismatch"),
+                              ("nonsense", "cursor=nonsense", "invalid_cursor")):
+        a = call(world, "GET", f"{BASE}/aliases?{query}")
+        check.equal((a.status, a.json["code"]), (400, code), what)
+    a = call(world, "GET", f"{BASE}/accounts?cursor={cursor}")
+    check.equal(a.json["code"], "cursor_mismatch", "another list")
+    check.equal(call(world, "GET", f"{BASE}/aliases?limit=100000").status, 200, "clamped")
+    check.equal(call(world, "GET", f"{BASE}/aliases?limit=0").status, 422, "no rows")
+    tag = call(world, "GET", f"{BASE}/aliases").headers["ETag"]
+    check.equal(call(world, "GET", f"{BASE}/aliases", headers={"If-None-Match": tag}).status, 304, "unchanged")
+
+
+def test_the_queue(world):
+    with world.home.submission(ANN) as s:
+        for i in range(3):
+            s.sendmail(ANN, [f"x{i}@unreachable.example"], message(ANN, "x@unreachable.example", f"queued {i}"))
+
+    def rows(q=""):
+        return call(world, "GET", f"{BASE}/queue?count=true&q=" + urllib.parse.quote(q)).json
+
+    check.until(lambda: rows()["count"] == 3, "three wait")
+    check.until(lambda: rows("state:deferred,scheduled")["count"] == 3, "nobody works on them")
+    check.equal(rows("to:x1@unreachable.example")["count"], 1, "by recipient")
+    check.equal(rows("to_domain:unreachable.example -to:x1@unreachable.example")["count"], 2, "negated")
+    check.equal(rows("state:nonsense")["count"], 0, "an unknown value")
+    bad = call(world, "GET", f"{BASE}/queue?q=sendr:x")
+    check.equal((bad.status, bad.json["code"], bad.json["errors"][0]["position"]), (400, "invalid_filter", 1),
+                "an unknown field")
+    one = rows("to:x0@unreachable.example")["items"][0]["id"]
+    a = call(world, "POST", f"{BASE}/queue/{one}/hold")
+    check.equal((a.status, a.json["state"], a.json["next_try_at"]), (202, "held", None), "held")
+    check.equal(call(world, "POST", f"{BASE}/queue/{one}/hold").status, 202, "twice is fine")
+    a = call(world, "POST", f"{BASE}/queue/{one}/release")
+    check.equal(a.status, 202, "released")
+    for body in ({}, {"action": "delete"}, {"action": "delete", "filter": ""}, {"action": "delete", "filter": " "},
+                 {"action": "delete", "ids": []}, {"action": "delete", "ids": ["x"]}, {"ids": [one]},
+                 {"action": "nonsense", "ids": [one]}, {"action": "delete", "ids": [one], "filter": "to:x"}):
+        check.equal(call(world, "POST", f"{BASE}/queue/actions", body).status, 422, str(body))
+    a = call(world, "POST", f"{BASE}/queue/actions",
+             {"action": "hold", "filter": "to_domain:unreachable.example", "expect_count": 2})
+    check.equal((a.status, a.json["code"]), (409, "count_changed"), "another count")
+    plan = call(world, "POST", f"{BASE}/queue/actions?dry_run=true",
+                {"action": "hold", "filter": "to_domain:unreachable.example"}).json
+    check.equal((plan["count"], len(plan["sample"])), (3, 3), "plan")
+    done = call(world, "POST", f"{BASE}/queue/actions", {"plan_id": plan["plan_id"]})
+    check.true(done.status in (200, 207), "run")
+    check.equal(call(world, "POST", f"{BASE}/queue/actions", {"plan_id": plan["plan_id"]}).status, 422, "once")
+    check.until(lambda: call(world, "POST", f"{BASE}/queue/actions",
+                             {"action": "hold", "filter": "to_domain:unreachable.example"}).status == 200,
+                "all held", 10, 0.3)
+    check.equal(rows("state:held")["count"], 3, "held")
+    mixed = call(world, "POST", f"{BASE}/queue/actions", {"action": "delete", "ids": [one, "q_999999999"]})
+    check.equal((mixed.status, mixed.json["done"], mixed.json["items"][0]["error"]["code"]),
+                (207, 1, "not_found"), "mixed")
+    check.equal(call(world, "GET", f"{BASE}/queue/{one}").status, 404, "gone")
+    done = world.home.run("queue", "delete", "--filter", "to_domain:unreachable.example")
+    check.contains(done.stdout, "2 done, 0 failed", "by the command line")
+
+
+class Stream:
+    """Reads server-sent events over a socket of its own."""
+
+    def __init__(self, world, last=None):
+        self.s = insecure_tls().wrap_socket(socket.create_connection((world.home.address, 443), timeout=20))
+        more = f"Last-Event-ID: {last}\r\n" if last is not None else ""
+        self.s.sendall(f"GET {BASE}/events HTTP/1.1\r\nHost: 127.0.0.10\r\nAuthorization: Bearer {world.token}\r\n"
+                       f"{more}\r\n".encode())
+        self.text = b""
+
+    def until(self, part, seconds=15):
+        end = time.monotonic() + seconds
+        while part not in self.text and time.monotonic() < end:
+            self.s.settimeout(max(0.1, end - time.monotonic()))
+            try:
+                got = self.s.recv(65536)
+            except TimeoutError:
+                break
+            if not got:
+                break
+            self.text += got
+        return part in self.text
+
+    def ids(self):
+        return [int(line[4:]) for line in self.text.split(b"\n") if line.startswith(b"id: ")]
+
+    def close(self):
+        self.s.close()
+
+
+def test_the_live_stream(world):
+    stream = Stream(world)
+    check.true(stream.until(b"retry: 3000"), "begins")
+    with world.home.smtp() as s:
+        s.sendmail(PEER, [ANN], message(PEER, ANN, "live"))
+    check.true(stream.until(b"event: message.stored"), "tells")
+    stream.close()
+    ids = stream.ids()
+    check.equal(ids, sorted(ids), "ids grow")
+    with world.home.smtp() as s:
+        s.sendmail(PEER, [ANN], message(PEER, ANN, "while away"))
+    time.sleep(1)
+    again = Stream(world, ids[-1])
+    check.true(again.until(b"event: message.stored"), "what was missed is told")
+    check.true(min(again.ids() or [0]) > ids[-1], "and nothing twice")
+    again.close()
+    lost = Stream(world, 1)
+    check.true(lost.until(b"event: reset"), "what is not known any more is said")
+    lost.close()
+
+
+def test_a_message_has_a_story(world):
+    with world.home.smtp() as s:
+        s.sendmail(PEER, [ANN], message(PEER, ANN, "story 4711"))
+
+    def find(q):
+        return call(world, "GET", f"{BASE}/traces?q=" + urllib.parse.quote(q)).json["items"]
+
+    rows = check.until(lambda: find("subject:\"story 4711\""), "found by subject")
+    trace = rows[0]
+    check.equal((trace["from"], trace["to"], trace["verdict"], trace["direction"]),
+                (PEER, ANN, "delivered", "in"), "row")
+    for q in (trace["id"], f"id:{trace['id']}", f"to:{ANN} verdict:delivered", f"from:{PEER}", "time:today",
+              "\"story 4711\"", "direction:in size>10"):
+        check.true(trace["id"] in [r["id"] for r in find(q)], q)
+    check.equal(find("subject:\"story 4711\" verdict:bounced"), [], "not that")
+    one = call(world, "GET", f"{BASE}/traces/{trace['id']}").json
+    check.equal((one["summary"], one["recipients"][0]["mailbox"]), ("Delivered to 1.", "INBOX"), "detail")
+    events = call(world, "GET", f"{BASE}/traces/{trace['id']}/events").json["items"]
+    names = [e["event"] for e in events]
+    check.true("message.accepted" in names and "message.stored" in names, f"events {names}")
+    check.equal(call(world, "GET", f"{BASE}/traces/mtr_0000000000000000").status, 404, "unknown")
+    shown = world.home.run("trace", "show", trace["id"]).stdout
+    check.contains(shown, "Stored for ann@home.example in INBOX", "by the command line")
+
+
+def test_the_command_line(world):
+    home = world.home
+    check.equal(home.run("nonsense", check=False).returncode, 2, "no such command")
+    check.equal(home.run("domain", "add", check=False).returncode, 2, "an argument is missing")
+    check.equal(home.run("domain", "show", "no.example", check=False).returncode, 1, "refused")
+    check.equal(home.run("domain", "list", "--nonsense", check=False).returncode, 2, "no such option")
+    check.true(home.json("health")["state"] in ("ok", "warn"), "health")
+    sock = home.folder / "run" / "api.sock"
+    check.true(os.stat(sock).st_mode & 0o007 == 0, "the socket is not for everybody")
+
+
+def test_nothing_was_forged_or_crashed(world):
+    log = world.home.log()
+    check.true("panic" not in log, "no panic")
+    check.true("role.restart" not in log, "no process was started again")
+    check.true(not any(ord(c) < 32 and c != "\n" for c in log), "no control characters in the log")
