@@ -157,7 +157,7 @@ take_event(struct event_hub *h, const struct trace_event *event)
 	k->topic = topic_of(event->name);
 	k->text = strbuf_heap(EVENT_BYTES_MAX);
 	strbuf_printf(&k->text,
-	              "id: %llu\nevent: %.*s\ndata: ", (unsigned long long)event->seq,
+	              "id: %llu\nevent: %.*s\ndata: ", (unsigned long long)k->seq,
 	              STR_ARG(event->name));
 	j = json_out_on(&k->text);
 	json_open_object(&j, NULL);
