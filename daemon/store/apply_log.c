@@ -36,8 +36,10 @@ op_segment_open_apply(struct tx *tx, const struct op_segment_open *op,
 	if (e != OK)
 		return e;
 	return tx_run(tx,
-	              "INSERT INTO segment (id, state, created_ms) VALUES ($1, $2, $3)",
-	              VALUES(V_I(answer->segment), V_I(SEGMENT_OPEN), V_I(tx->now_ms)));
+	              "INSERT INTO segment (id, state, created_ms, epoch)"
+	              " VALUES ($1, $2, $3, $4)",
+	              VALUES(V_I(answer->segment), V_I(SEGMENT_OPEN), V_I(tx->now_ms),
+	                     V_I(tx->epoch)));
 }
 
 enum err
@@ -54,8 +56,92 @@ op_segment_seal_apply(struct tx *tx, const struct op_segment_seal *op,
 	if (e != OK || seg->state != SEGMENT_OPEN)
 		return e;
 	seg->state = SEGMENT_SEALED;
-	return tx_run(tx, "UPDATE segment SET state = $1, size = $2 WHERE id = $3",
-	              VALUES(V_I(SEGMENT_SEALED), V_I(size), V_I(op->segment)));
+	segments_seal(tx->segments, op->segment);
+	return tx_run(tx,
+	              "UPDATE segment SET state = $1, size = $2, sealed_ms = $3"
+	              " WHERE id = $4",
+	              VALUES(V_I(SEGMENT_SEALED), V_I(size), V_I(tx->now_ms),
+	                     V_I(op->segment)));
+}
+
+enum err
+op_segment_state_apply(struct tx *tx, const struct op_segment_state *op,
+                       struct answer_none *answer)
+{
+	struct tx_segment *seg;
+	enum err e = tx_segment(tx, op->segment, &seg);
+
+	(void)answer;
+	if (e == OK && (seg->state > 31 || !(op->from >> seg->state & 1)))
+		e = ERR_CONFLICT;
+	if (e != OK)
+		return e;
+	seg->state = op->to;
+	return tx_run(tx, "UPDATE segment SET state = $1, sealed_ms = $2 WHERE id = $3",
+	              VALUES(V_I(op->to), V_I(tx->now_ms), V_I(op->segment)));
+}
+
+static enum err
+move_one(struct tx *tx, const struct op_segment_moved *op, size_t i,
+         struct tx_segment *from, struct tx_segment *to)
+{
+	struct stmt *s;
+	int64_t bytes;
+	enum err e;
+
+	tx->has_written = true;
+	e = db_one(
+		tx->db,
+		"UPDATE message SET segment = $1, place = $2 WHERE id = $3 AND"
+		" segment = $4 RETURNING stored_bytes",
+		VALUES(V_I(op->to), V_I(op->places[i]), V_I(op->ids[i]), V_I(op->from)),
+		&s);
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? OK : e;
+	bytes = db_i64(s, 0);
+	(void)db_next(s);
+	e = db_done(tx->db, &s);
+	from->bytes -= bytes;
+	from->count--;
+	to->bytes += bytes;
+	to->count++;
+	return e;
+}
+
+enum err
+op_segment_moved_apply(struct tx *tx, const struct op_segment_moved *op,
+                       struct answer_none *answer)
+{
+	struct tx_segment *from, *to;
+	enum err e = op->ids_count == op->places_count ? OK : ERR_INVALID;
+
+	(void)answer;
+	if (e == OK)
+		e = tx_segment(tx, op->from, &from);
+	if (e == OK)
+		e = tx_segment(tx, op->to, &to);
+	if (e == OK && to->state != SEGMENT_OPEN)
+		e = ERR_CONFLICT;
+	for (size_t i = 0; i < op->ids_count && e == OK; i++)
+		e = move_one(tx, op, i, from, to);
+	return e;
+}
+
+enum err
+op_segment_drop_apply(struct tx *tx, const struct op_segment_drop *op,
+                      struct answer_none *answer)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db, "SELECT id FROM message WHERE segment = $1 LIMIT 1",
+	                    VALUES(V_I(op->segment)), &s);
+
+	(void)answer;
+	db_end(&s);
+	if (e != ERR_NOT_FOUND || tx->dropped_count == ARRAY_LEN(tx->dropped))
+		return e == OK || e == ERR_NOT_FOUND ? ERR_CONFLICT : e;
+	tx->dropped[tx->dropped_count++] = op->segment;
+	return tx_run(tx, "DELETE FROM segment WHERE id = $1 AND state <> $2",
+	              VALUES(V_I(op->segment), V_I(SEGMENT_OPEN)));
 }
 
 enum err

@@ -134,6 +134,7 @@ struct apply_row {
 		return op_##name##_apply(tx, op, answer_out);                            \
 	}
 #define APPLY_HASH(name, answer) APPLY_WRITE(name, answer)
+#define APPLY_OWN(name, answer)  APPLY_WRITE(name, answer)
 #define APPLY_AUTH(name, answer)
 #define APPLY_LOOP(name, answer)
 #define OP(name, answer, way) APPLY_##way(name, answer)
@@ -143,11 +144,13 @@ struct apply_row {
 #undef OP
 #undef APPLY_WRITE
 #undef APPLY_HASH
+#undef APPLY_OWN
 #undef APPLY_AUTH
 #undef APPLY_LOOP
 
 #define APPLY_WRITE(name) apply_##name
 #define APPLY_HASH(name)  apply_##name
+#define APPLY_OWN(name)   apply_##name
 #define APPLY_AUTH(name)  NULL
 #define APPLY_LOOP(name)  NULL
 static const struct apply_row rows[] = {
@@ -363,12 +366,14 @@ touch_bodies(struct committer *c, const struct job *job, struct arena *scratch)
 {
 	void *op;
 
-	if ((job->op != OP_accept && job->op != OP_append &&
-	     job->op != OP_queue_result) ||
+	if ((job->op != OP_accept && job->op != OP_append && job->op != OP_queue_result &&
+	     job->op != OP_segment_moved) ||
 	    op_unpack(job->op, strbuf_str(&job->payload), scratch, &op) != OK)
 		return;
 	if (job->op == OP_accept) {
 		segments_touch(c->segments, ((struct op_accept *)op)->body.ref.segment);
+	} else if (job->op == OP_segment_moved) {
+		segments_touch(c->segments, ((struct op_segment_moved *)op)->to);
 	} else if (job->op == OP_append) {
 		const struct op_append *a = op;
 
@@ -429,6 +434,8 @@ commit_batch(struct committer *c, struct job *const *jobs, size_t count)
 	}
 	c->ids.is_uncommitted = false;
 	sources_settle(c, true);
+	for (size_t i = 0; i < c->tx.dropped_count; i++)
+		segments_remove(c->segments, c->tx.dropped[i]);
 	return OK;
 }
 

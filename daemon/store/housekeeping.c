@@ -19,14 +19,24 @@ enum {
 	BYTES_MAX = 16 << 20,
 	EXPIRE_MS = 60 * 60 * 1000,
 	STATS_MS = 60 * 1000,
+	IDLE_MS = 60 * 1000,
+	COMPACT_MS = 5 * 60 * 1000,
+	GRACE_MS = 60 * 60 * 1000, /* before a segment's records move, or it goes */
 	RETRY_MS = 5000,
 	NICE = 5,
+};
+
+enum ask_state {
+	ASK_NONE,
+	ASK_ASKED,    /* the loop will take it */
+	ASK_GIVEN,    /* the committer has it */
+	ASK_ANSWERED, /* the thread may go on */
 };
 
 struct housekeeping {
 	struct loop *loop;
 	struct loop_wake *wake;
-	housekeeping_trimmed_fn *trimmed;
+	housekeeping_give_fn *give;
 	void *arg;
 	struct arena *arena;
 	struct str data_dir;
@@ -36,26 +46,81 @@ struct housekeeping {
 	pthread_cond_t work;
 	bool is_stopping, is_awake;
 	int64_t trace_days;
-	uint64_t up_to; /* for trimmed() */
+	struct compact_live live;
+	bool is_compact_due;
+	int64_t grace_ms;
+	/* the question that is out, of this thread to the loop */
+	enum ask_state ask;
+	enum op ask_op;
+	const void *ask_args;
+	enum err ask_error;
+	struct answer_segment ask_answer;
 	uint64_t journal_rows, messages, message_bytes;
 	/* of the thread */
 	struct db *db;
 	struct trace_log *log;
+	struct compact *compact;
 	uint64_t last; /* journal row */
-	int64_t expired_ms, counted_ms;
+	int64_t expired_ms, counted_ms, compacted_ms;
 };
 
+/* --- asking the committer, through the loop ------------------------------------------- */
+
 static void
-on_trimmed(void *arg)
+on_asked(void *arg)
 {
 	struct housekeeping *h = arg;
-	uint64_t up_to;
+	enum op op;
+	const void *args;
+	bool is_asked;
 
 	(void)pthread_mutex_lock(&h->lock);
-	up_to = h->up_to;
+	is_asked = h->ask == ASK_ASKED;
+	op = h->ask_op;
+	args = h->ask_args;
+	if (is_asked)
+		h->ask = ASK_GIVEN;
 	(void)pthread_mutex_unlock(&h->lock);
-	h->trimmed(h->arg, up_to);
+	if (is_asked)
+		h->give(h->arg, op, args);
 }
+
+void
+housekeeping_answered(struct housekeeping *h, enum op op, enum err e, const void *answer)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	if (h->ask == ASK_GIVEN && h->ask_op == op) {
+		h->ask = ASK_ANSWERED;
+		h->ask_error = e;
+		if (op == OP_segment_open && answer)
+			h->ask_answer = *(const struct answer_segment *)answer;
+		(void)pthread_cond_signal(&h->work);
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+static enum err
+ask(void *arg, enum op op, const void *args, void **answer_out)
+{
+	struct housekeeping *h = arg;
+	enum err e = ERR_SHUTDOWN;
+
+	(void)pthread_mutex_lock(&h->lock);
+	h->ask = ASK_ASKED;
+	h->ask_op = op;
+	h->ask_args = args;
+	loop_wake_call(h->wake);
+	while (h->ask != ASK_ANSWERED && !h->is_stopping)
+		(void)pthread_cond_wait(&h->work, &h->lock);
+	if (h->ask == ASK_ANSWERED)
+		e = h->ask_error;
+	h->ask = ASK_NONE;
+	(void)pthread_mutex_unlock(&h->lock);
+	*answer_out = &h->ask_answer;
+	return e;
+}
+
+/* --- the delivery log --------------------------------------------------------------------- */
 
 /* Moves some journal rows into the delivery log. True: there may be more. */
 static enum err
@@ -67,6 +132,7 @@ move_some(struct housekeeping *h, bool *more_out)
 	                          VALUES(V_I(h->last), V_I(ROWS_MAX)));
 	uint64_t last = h->last;
 	size_t rows = 0, bytes = 0;
+	void *answer;
 	enum err e = OK, done;
 
 	while (e == OK && bytes < BYTES_MAX && db_next(s)) {
@@ -85,11 +151,10 @@ move_some(struct housekeeping *h, bool *more_out)
 	if (e != OK || !rows)
 		return e;
 	h->last = last;
-	(void)pthread_mutex_lock(&h->lock);
-	h->up_to = last;
-	(void)pthread_mutex_unlock(&h->lock);
-	loop_wake_call(h->wake);
-	return OK;
+	/* The rows are safe where they belong now. Where this does not come through, the
+	   files know what they have, and the next row's trim takes these as well. */
+	e = ask(h, OP_journal_trim, &(struct op_journal_trim){ last }, &answer);
+	return e == ERR_SHUTDOWN ? OK : e;
 }
 
 static enum err
@@ -105,6 +170,8 @@ open_all(struct housekeeping *h)
 		e = db_open(strbuf_cstr(&path), DB_READ, &h->db);
 	if (e == OK && !h->log)
 		e = trace_log_open(h->data_dir, &h->log);
+	if (e == OK && !h->compact)
+		h->compact = compact_new(h->data_dir, ask, h);
 	return e;
 }
 
@@ -136,6 +203,30 @@ count_things(struct housekeeping *h, int64_t now_ms)
 }
 
 static enum err
+look_after_segments(struct housekeeping *h, int64_t now_ms)
+{
+	struct compact_live live;
+	int64_t grace_ms = GRACE_MS;
+	bool is_due;
+	enum err e;
+
+	(void)pthread_mutex_lock(&h->lock);
+	live = h->live;
+	is_due = h->is_compact_due && !h->is_stopping;
+	if (h->is_compact_due)
+		grace_ms = h->grace_ms;
+	h->is_compact_due = false;
+	(void)pthread_mutex_unlock(&h->lock);
+	if (!h->compacted_ms)
+		h->compacted_ms = now_ms; /* not while everything starts */
+	if (!is_due && now_ms - h->compacted_ms < COMPACT_MS)
+		return OK;
+	h->compacted_ms = now_ms;
+	e = compact_run(h->compact, h->db, &live, now_ms, grace_ms);
+	return e == ERR_SHUTDOWN ? OK : e;
+}
+
+static enum err
 work_once(struct housekeeping *h, int64_t days)
 {
 	int64_t now_ms = clock_unix_ms();
@@ -151,7 +242,7 @@ work_once(struct housekeeping *h, int64_t days)
 		h->expired_ms = now_ms;
 		trace_log_expire(h->log, now_ms - days * INT64_C(86400000));
 	}
-	return OK;
+	return look_after_segments(h, now_ms);
 }
 
 static void
@@ -189,7 +280,7 @@ run(void *arg)
 		(void)pthread_mutex_lock(&h->lock);
 		if (is_last)
 			break;
-		wait_ms(h, e == OK ? EXPIRE_MS : RETRY_MS, e != OK);
+		wait_ms(h, e == OK ? IDLE_MS : RETRY_MS, e != OK);
 		wait_ms(h, GATHER_MS, true);
 	}
 	(void)pthread_mutex_unlock(&h->lock);
@@ -198,13 +289,13 @@ run(void *arg)
 
 struct housekeeping *
 housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
-                 housekeeping_trimmed_fn *trimmed, void *arg)
+                 housekeeping_give_fn *give, void *arg)
 {
 	struct housekeeping *h = mem_alloc(sizeof(*h));
 	pthread_condattr_t attr;
 
 	h->loop = loop;
-	h->trimmed = trimmed;
+	h->give = give;
 	h->arg = arg;
 	h->trace_days = trace_days;
 	h->arena = arena_new(16 * 1024);
@@ -214,7 +305,7 @@ housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&h->work, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	h->wake = loop_wake_new(loop, on_trimmed, h);
+	h->wake = loop_wake_new(loop, on_asked, h);
 	if (pthread_create(&h->thread, NULL, run, h) != 0)
 		PANIC("no thread for housekeeping");
 	return h;
@@ -234,6 +325,7 @@ housekeeping_free(struct housekeeping **housekeeping)
 	(void)pthread_join(h->thread, NULL);
 	loop_wake_free(&h->wake);
 	trace_log_close(&h->log);
+	compact_free(&h->compact);
 	db_close(&h->db);
 	(void)pthread_mutex_destroy(&h->lock);
 	(void)pthread_cond_destroy(&h->work);
@@ -256,6 +348,24 @@ housekeeping_set_days(struct housekeeping *h, int64_t trace_days)
 {
 	(void)pthread_mutex_lock(&h->lock);
 	h->trace_days = trace_days;
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+void
+housekeeping_set_live(struct housekeeping *h, const struct compact_live *live)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	h->live = *live;
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+void
+housekeeping_compact(struct housekeeping *h, int64_t grace_ms)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	h->is_compact_due = h->is_awake = true;
+	h->grace_ms = grace_ms;
+	(void)pthread_cond_signal(&h->work);
 	(void)pthread_mutex_unlock(&h->lock);
 }
 

@@ -8,22 +8,32 @@
 
 #include "base/str.h"
 #include "io/loop.h"
+#include "store/compact.h"
 #include "store/ops.h"
 
 struct housekeeping;
 
-/* Journal rows up to this one are safe in the delivery log: called on the loop. */
-typedef void housekeeping_trimmed_fn(void *arg, uint64_t up_to);
+/* Does an operation of the store's own, on the loop; its end comes to
+   housekeeping_answered. args are good until then. */
+typedef void housekeeping_give_fn(void *arg, enum op op, const void *args);
 
 /* The index must be there already. */
 struct housekeeping *housekeeping_new(struct loop *loop, struct str data_dir,
-                                      int64_t trace_days,
-                                      housekeeping_trimmed_fn *trimmed, void *arg);
+                                      int64_t trace_days, housekeeping_give_fn *give,
+                                      void *arg);
+/* The answer to what give was asked for; answer may be NULL. */
+void housekeeping_answered(struct housekeeping *h, enum op op, enum err e,
+                           const void *answer);
 /* Waits for the thread. */
 void housekeeping_free(struct housekeeping **h);
 /* There are new journal rows. */
 void housekeeping_wake(struct housekeeping *h);
 void housekeeping_set_days(struct housekeeping *h, int64_t trace_days);
+/* Which clients are connected now: nobody else appends to segments. */
+void housekeeping_set_live(struct housekeeping *h, const struct compact_live *live);
+/* Looks after segments now, and leaves none alone for longer than grace_ms after its state
+   has changed. */
+void housekeeping_compact(struct housekeeping *h, int64_t grace_ms);
 /* Fills journal_rows, messages, message_bytes: as of the last look. */
 void housekeeping_stats(struct housekeeping *h, struct answer_stats *stats);
 

@@ -235,6 +235,11 @@ LAYOUT(answer_none, M(answer_none, unused));
 LAYOUT(op_login_noted, M(op_login_noted, kind), M(op_login_noted, id),
 	M(op_login_noted, at_ms));
 LAYOUT(op_journal_trim, M(op_journal_trim, up_to));
+LAYOUT(op_segment_state, M(op_segment_state, segment), M(op_segment_state, from),
+	M(op_segment_state, to));
+LAYOUT(op_segment_moved, M(op_segment_moved, from), M(op_segment_moved, to),
+	A(op_segment_moved, ids, u64_layout), A(op_segment_moved, places, u64_layout));
+LAYOUT(op_segment_drop, M(op_segment_drop, segment));
 /* clang-format on */
 
 static const struct {

@@ -500,6 +500,24 @@ struct op_login_noted {
 struct op_journal_trim {
 	uint64_t up_to;
 };
+/* A segment goes from one enum segment_state to another; ERR_CONFLICT: it was in none of
+   the states from (bits 1 << state). */
+struct op_segment_state {
+	uint64_t segment;
+	uint32_t from, to;
+};
+/* These messages have been copied: they now lie in segment `to`, in the order of ids at
+   places. Messages that are gone or were elsewhere are passed over. */
+struct op_segment_moved {
+	uint64_t from, to;
+	uint64_t *ids, *places;
+	size_t ids_count, places_count;
+};
+/* Takes a segment without messages away, row first, file after. ERR_CONFLICT: it has
+   some. */
+struct op_segment_drop {
+	uint64_t segment;
+};
 
 /* --- as bytes ---------------------------------------------------------------------- */
 

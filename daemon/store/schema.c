@@ -65,6 +65,9 @@ static const char index_1[] =
 	" PRIMARY KEY (epoch, seq)) $CLUSTERED;"
 	"CREATE TABLE journal (id $ID, at_ms $INT, events $BYTES);";
 
+static const char index_2[] = "ALTER TABLE segment ADD COLUMN epoch $INT;"
+			      "ALTER TABLE segment ADD COLUMN sealed_ms $INT;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -83,7 +86,7 @@ static const char day_1[] =
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1 };
+static const char *const index_steps[] = { index_1, index_2 };
 static const char *const day_steps[] = { day_1 };
 
 static enum err

@@ -96,15 +96,31 @@ conn_opened(void *arg, struct ipc_peer *p)
 	ipc_set_data(p, c);
 }
 
+/* Segments of clients that are gone for long are sealed: housekeeping knows who is here. */
+static void
+tell_live(struct store_server *s)
+{
+	struct compact_live live = { .epochs = { s->epoch }, .count = 1 };
+
+	LIST_EACH(&s->conns, l)
+	{
+		const struct conn *c = CONTAINER_OF(l, struct conn, link);
+
+		if (c->peer && live.count < ARRAY_LEN(live.epochs))
+			live.epochs[live.count++] = c->epoch;
+	}
+	housekeeping_set_live(s->housekeeping, &live);
+}
+
 static void
 conn_closed(void *arg, struct ipc_peer *p, const char *why)
 {
 	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
 
-	(void)arg;
 	(void)why;
 	c->peer = NULL;
 	conn_drop(c);
+	tell_live(arg);
 }
 
 static void
@@ -135,6 +151,20 @@ reply_packed(struct conn *c, enum op op, uint64_t seq, const void *answer)
 
 static void check_stopped(struct store_server *s);
 
+/* One of the store's own: housekeeping waits for some of them. */
+static void
+own_done(struct store_server *s, const struct job *job)
+{
+	struct arena *a = arena_new(4096);
+	void *answer = NULL;
+
+	if (job->error == OK &&
+	    answer_unpack(job->op, strbuf_str(&job->answer), a, &answer) != OK)
+		answer = NULL;
+	housekeeping_answered(s->housekeeping, job->op, job->error, answer);
+	arena_free(&a);
+}
+
 static void
 job_done(void *arg, struct job *job)
 {
@@ -145,6 +175,8 @@ job_done(void *arg, struct job *job)
 	if (c) {
 		reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
 		conn_drop(c);
+	} else {
+		own_done(s, job);
 	}
 	job_free(&job);
 	check_stopped(s);
@@ -165,8 +197,9 @@ give(struct store_server *s, struct conn *c, enum op op, uint64_t seq, uint64_t 
 
 /* An operation of the store itself. */
 static void
-give_own(struct store_server *s, enum op op, const void *args)
+give_own(void *server, enum op op, const void *args)
 {
+	struct store_server *s = server;
 	struct strbuf b = strbuf_heap(4 << 20);
 
 	op_pack(op, args, &b);
@@ -486,8 +519,7 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 	struct unpack u = unpack_from(payload);
 	uint64_t floor = unpack_u64(&u);
 
-	if (u.bad || op >= OP_COUNT || op == OP_login_noted || op == OP_journal_trim ||
-	    !c->epoch) {
+	if (u.bad || op >= OP_COUNT || ways[op] == WAY_OWN || !c->epoch) {
 		ipc_close(c->peer, "no operation");
 		return;
 	}
@@ -518,10 +550,10 @@ conn_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 {
 	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
 
-	(void)arg;
-	if (m->kind == WIRE_HELLO)
+	if (m->kind == WIRE_HELLO) {
 		c->epoch = m->id;
-	else if (m->kind >= WIRE_OP)
+		tell_live(arg);
+	} else if (m->kind >= WIRE_OP)
 		take_op(c, (enum op)(m->kind - WIRE_OP), m->id, m->payload);
 	else
 		ipc_close(p, "unknown frame");
@@ -586,12 +618,10 @@ auth_limits_of(const struct conf *conf)
 	};
 }
 
-static void
-trimmed(void *arg, uint64_t up_to)
+void
+store_server_compact(struct store_server *s, int64_t grace_ms)
 {
-	struct op_journal_trim op = { up_to };
-
-	give_own(arg, OP_journal_trim, &op);
+	housekeeping_compact(s->housekeeping, grace_ms);
 }
 
 enum err
@@ -619,7 +649,7 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	s->own_events = strbuf_heap(OWN_EVENTS_MAX);
 	timer_init(&s->own_timer, loop, send_own_events, s);
 	s->housekeeping = housekeeping_new(loop, conf->data_dir, conf->limits.trace_days,
-	                                   trimmed, s);
+	                                   give_own, s);
 	s->auth = auth_new(loop, conf->data_dir, &auth_limits, auth_answered, login_noted,
 	                   s);
 	s->ipc = ipc_server_new(loop, fd, &ipc_ops, s);

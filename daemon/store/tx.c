@@ -30,6 +30,7 @@ tx_reset(struct tx *tx)
 	strbuf_clear(&tx->changes);
 	tx->has_written = tx->has_queue_change = tx->has_login_change = false;
 	tx->queue_due_ms = 0;
+	tx->dropped_count = 0;
 }
 
 void

@@ -57,6 +57,7 @@ enum segment_state {
 	SEGMENT_MISSING = 2, /* its file was not there at start */
 	SEGMENT_MOVING =
 		3, /* its live records are copied elsewhere; takes no operation */
+	SEGMENT_DAMAGED = 4, /* some of its records cannot be copied: it stays */
 };
 
 /* Counters of ids: taken from the index in blocks, so most transactions write none. */
@@ -91,6 +92,8 @@ struct tx {
 	struct strbuf changes; /* packed struct change */
 	bool has_queue_change, has_login_change;
 	int64_t queue_due_ms; /* earliest */
+	uint64_t dropped[8];  /* segments whose files go after the commit */
+	size_t dropped_count;
 };
 
 /* --- rows ----------------------------------------------------------------------------
@@ -180,6 +183,7 @@ MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
 	MUSTUSE enum err op_##name##_apply(struct tx *tx, const struct op_##name *op,    \
 	                                   struct answer_##answer *answer_out);
 #define APPLY_HASH(name, answer) APPLY_WRITE(name, answer)
+#define APPLY_OWN(name, answer)  APPLY_WRITE(name, answer)
 #define APPLY_AUTH(name, answer)
 #define APPLY_LOOP(name, answer)
 #define OP(name, answer, way) APPLY_##way(name, answer)
@@ -187,6 +191,7 @@ MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
 #undef OP
 #undef APPLY_WRITE
 #undef APPLY_HASH
+#undef APPLY_OWN
 #undef APPLY_AUTH
 #undef APPLY_LOOP
 

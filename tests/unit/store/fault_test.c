@@ -208,6 +208,73 @@ test_failure_in_a_batch(void)
 	rig_close(&r);
 }
 
-SUITE(store_fault, { "lost answers", test_lost_answers },
-      { "flipped bytes", test_flipped_bytes }, { "full disk", test_full_disk },
-      { "failure in a batch", test_failure_in_a_batch });
+static bool
+segment_is_there(struct rig *r, uint64_t segment)
+{
+	char bytes[256];
+	struct strbuf path = strbuf_on(bytes);
+
+	return access(segment_path(r->conf->data_dir, segment, &path), F_OK) == 0;
+}
+
+static void
+compact(struct rig *r)
+{
+	rig_turn(r, 20);
+	store_server_compact(r->server, -1000);
+	rig_turn(r, 800);
+}
+
+/* A segment that is mostly dead goes; what lives in it can be read all the time. */
+static void
+test_compaction(void)
+{
+	enum { COUNT = 20, KEPT = 4 };
+	struct rig r;
+	struct answer_accept answers[COUNT];
+	struct uid_range dead = { 1, COUNT - KEPT };
+	struct op_expunge expunge = { .uids = &dead, .uids_count = 1, .all_flags = true };
+	struct answer_expunge expunged;
+	struct message m;
+	struct body *body;
+	char noise[4096];
+	uint64_t ann, segment = 0;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	for (size_t i = 0; i < COUNT; i++) {
+		random_bytes(noise, sizeof(noise));
+		CHECK_ERR_EQ(
+			rig_deliver(&r, ann, str_make(noise, sizeof(noise)), &answers[i]),
+			OK, "deliver");
+		segment = r.body.ref.segment;
+	}
+	expunge.account_id = ann;
+	expunge.mailbox_id = answers[0].results[0].mailbox_id;
+	CHECK_ERR_EQ(rig_expunge(&r, &expunge, &expunged), OK, "expunge");
+	CHECK_U64_EQ(expunged.uids_count, COUNT - KEPT, "most of them");
+	compact(&r);
+	CHECK_TRUE(segment_is_there(&r, segment), "its writer is still there");
+	bodies_free(&r.bodies); /* seals */
+	r.bodies = bodies_new(r.loop, r.client, r.conf);
+	compact(&r);
+	CHECK_ERR_EQ(reader_message(r.reader, answers[COUNT - 1].message_id, WANT_REF,
+	                            r.arena, &m),
+	             OK, "row");
+	CHECK_TRUE(m.ref.segment != segment, "moved");
+	compact(&r);
+	CHECK_TRUE(!segment_is_there(&r, segment), "dropped");
+	for (size_t i = COUNT - KEPT; i < COUNT; i++) {
+		CHECK_ERR_EQ(reader_message(r.reader, answers[i].message_id, WANT_REF,
+		                            r.arena, &m),
+		             OK, "row");
+		if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "body"))
+			body_close(&body);
+	}
+	CHECK_STR_EQ(m.ref.sha256, r.body.ref.sha256, "the last one is what it was");
+	rig_close(&r);
+}
+
+SUITE(store_fault, { "compaction", test_compaction },
+      { "lost answers", test_lost_answers }, { "flipped bytes", test_flipped_bytes },
+      { "full disk", test_full_disk }, { "failure in a batch", test_failure_in_a_batch });
