@@ -10,26 +10,45 @@ packaging/install.sh "$tree" /usr
 strip --strip-unneeded $tree/usr/bin/mailstead
 gzip -9n $tree/usr/share/man/man*/*.[15]
 
-# Each library the binary names, as the package says it wants to be depended on.
+# The package that has a library, by its soname.
+package_of()
+{
+	path=$(ldconfig -p | awk -v so="$1" '$1 == so { print $NF; exit }')
+	path=$(readlink -f "$path")
+	dpkg -S "$path" "${path#/usr}" 2>/dev/null | sed -n '1s/: .*//p'
+}
+
+# The lowest version of a package that has all symbols the binary takes from it.
+lowest_version()
+{
+	awk 'NR == FNR { used[$1] = 1; next }
+		/^ / { name = $1; sub(/@.*/, "", name); if (name in used) print $2 }' \
+		build/deb.symbols "/var/lib/dpkg/info/$1.symbols" | sort -uV | tail -n 1
+}
+
+# One line for each library the binary names; a "?" where there is no package for it.
 depends()
 {
-	objdump -p $tree/usr/bin/mailstead | awk '$1 == "NEEDED" { print $2 }' | sort |
-		while read -r so; do
-			path=$(ldconfig -p | awk -v so="$so" '$1 == so { print $NF; exit }')
-			path=$(readlink -f "$path")
-			package=$(dpkg -S "$path" "${path#/usr}" 2>/dev/null | sed -n '1s/: .*//p')
-			[ -n "$package" ] || { echo "no package has $so" >&2; exit 1; }
-			awk -v so="$so" '{
-				if (so == $1 ".so." $2 || so == $1 "-" $2 ".so") {
-					$1 = $2 = ""; sub(/^ +/, ""); print; exit
-				}
-			}' "/var/lib/dpkg/info/$package.shlibs"
-		done | sort -u | paste -sd, | sed 's/,/, /g'
+	objdump -T $tree/usr/bin/mailstead | awk '/\*UND\*/ { print $NF }' >build/deb.symbols
+	for so in $(objdump -p $tree/usr/bin/mailstead | awk '$1 == "NEEDED" { print $2 }'); do
+		package=$(package_of "$so")
+		if [ -e "/var/lib/dpkg/info/$package.symbols" ]; then
+			lowest=$(lowest_version "$package")
+			echo "${package%:*}${lowest:+ (>= $lowest)}"
+		else
+			echo "${package:-?$so}" | sed 's/:.*//'
+		fi
+	done | sort -u | paste -sd, | sed 's/,/, /g'
 }
 
 mkdir -p $tree/DEBIAN
 list=$(depends)
-[ -n "$list" ] || { echo "make-deb: found no dependencies" >&2; exit 1; }
+case $list in
+"" | *\?*)
+	echo "make-deb: no package for these libraries: $list" >&2
+	exit 1
+	;;
+esac
 cat >$tree/DEBIAN/control <<END
 Package: mailstead
 Version: $version
@@ -39,7 +58,7 @@ Section: mail
 Priority: optional
 Installed-Size: $(du -sk $tree | cut -f 1)
 Depends: $list, passwd, init-system-helpers
-Provides: mail-transport-agent, imap-server, pop3-server
+Provides: imap-server, pop3-server
 Description: mail appliance: SMTP, IMAP, POP3, queue, REST API and dashboard
  One service that receives mail, keeps it, hands it to mail programs and sends
  it on, and shows its owner what happened to every single message.
