@@ -34,7 +34,8 @@ struct search_job {
 	struct imap_set uids; /* left to look at, at this level */
 	struct imap_set_builder hits[LEVEL_COUNT], unknown;
 	bool is_stopped, is_unreadable;
-	uint32_t rows; /* in this slice */
+	uint32_t rows_max; /* of a slice */
+	uint32_t rows;     /* in this slice */
 	uint64_t bytes;
 	/* the answer */
 	bool is_writing;
@@ -89,6 +90,8 @@ take_returns(struct imap_args *args, unsigned *returns_out)
 static enum imap_step
 ask_rows(struct imap_session *s, struct search_job *job)
 {
+	/* A long program makes each row dear. */
+	job->rows_max = 1 + slices[job->level].rows / (1 + job->program.keys_n / 16);
 	job->is_stopped = false;
 	job->rows = 0;
 	job->bytes = 0;
@@ -156,7 +159,7 @@ IMAP_ROW(imap_search_row)
 	}
 	job->bytes += row->body.n;
 	job->is_stopped =
-		++job->rows >= slice->rows || job->bytes >= slice->bytes || !is_kept;
+		++job->rows >= job->rows_max || job->bytes >= slice->bytes || !is_kept;
 	return !job->is_stopped;
 }
 

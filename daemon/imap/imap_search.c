@@ -13,6 +13,7 @@ enum {
 	ZONE_NONE = 1440, /* message_head.date_zone of a date in Greenwich time */
 	/* A prepared subject of this length may have been cut. */
 	SUBJECT_SURE_MAX = PREPARE_FIELD_MAX - 8,
+	KEYS_MAX = 5000,
 	ADDRESSES_MAX = 1000, /* of one field */
 	ADDRESS_BYTES_MAX = 2048,
 	ADDRESSES_BUDGET = 1024 * 1024,
@@ -128,8 +129,10 @@ static bool take_list(struct parse *p, bool is_top, struct imap_key **first_out)
 static struct imap_key *
 new_key(struct parse *p, enum key_kind kind)
 {
-	struct imap_key *key = arena_try(p->args->arena, sizeof(*key));
+	struct imap_key *key = NULL;
 
+	if (p->program->keys_n++ < KEYS_MAX)
+		key = arena_try(p->args->arena, sizeof(*key));
 	if (!key)
 		(void)imap_args_fail(p->args, "Search program too large");
 	else

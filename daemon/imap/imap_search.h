@@ -25,6 +25,7 @@ enum imap_truth {
 
 struct imap_program {
 	struct imap_key *keys; /* all must hold */
+	uint32_t keys_n;       /* how many there are: what one message costs */
 	unsigned levels;       /* bits 1 << LEVEL_…: where keys are decided */
 	bool has_set;          /* `set` limits what must be looked at */
 	struct imap_set set;   /* UIDs */
