@@ -3,8 +3,11 @@
  *   queue.c         the process: what it opens, claims, stop and reload
  *   relay_jobs.c    claimed rows -> jobs of a destination; who is served, who waits
  *   relay_path.c    the addresses a connection tries, one DNS question after the other
- *   relay_conn.c    one connection: dial, dialogue, job after job
+ *   relay_conn.c    one connection: which job, when, and when it ends
+ *   relay_talk.c    its dialogue, on a stream
+ *   relay_message.c a job as a message for the dialogue, and its results
  *   relay_result.c  decisions, events, results to the store
+ *   relay_event.c   what the delivery log is told
  *   relay_dsn.c     notifications
  *
  * A job belongs to exactly one of: the line of its destination (dest->jobs), a
@@ -274,7 +277,14 @@ struct relay_conn *relay_conn_idle(const struct relay_dest *d);
 void relay_conn_take(struct relay_conn *c, struct relay_job *job);
 /* Ends an idle connection of any destination to make room; false: there is none. */
 bool relay_conn_make_room(struct relay *r);
-void relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr);
+/* Off with the job: it no longer waits for the connection, nor the other way round. */
+struct relay_job *relay_conn_unbind(struct relay_conn *c);
+/* Drops stream and dialogue; another address may follow. */
+void relay_conn_hang_up(struct relay_conn *c);
+/* Ends an idle one with QUIT. */
+void relay_conn_leave(struct relay_conn *c);
+/* It is over and has no job: others may take its place. Frees c. */
+void relay_conn_end(struct relay_conn *c);
 /* There is no address (left). cause says why where none was tried; with is_permanent
    the destination can never be reached. */
 void relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent);
@@ -284,6 +294,12 @@ void relay_conn_go_on(struct relay_conn *c);
 void relay_conn_stop_all(struct relay *r);
 /* All at once, without waiting for anybody; their jobs keep their lease. */
 void relay_conn_free_all(struct relay *r);
+
+/* --- relay_talk.c ------------------------------------------------------------------- */
+
+void relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr);
+/* Sends its job over a dialogue that is ready. */
+void relay_conn_send(struct relay_conn *c);
 
 /* --- relay_message.c ---------------------------------------------------------------- */
 

@@ -38,9 +38,14 @@ def submit(world, rcpts, subject, body="Hello\n"):
         s.sendmail(ANN, rcpts, message(ANN, rcpts[0], subject, body))
 
 
+def handed_over(world):
+    """How many messages Postfix has taken from us; what it does with them is its own pace."""
+    return len(re.findall(r"message\.delivered .*rcpt=pat@peer\.example ", world.home.log()))
+
+
 def test_hostile_hops_cost_little_and_delay_nobody(world):
     submit(world, ["pat@peer.example"], "before")
-    check.until(lambda: world.peer.find("Subject: before"), "the honest way works")
+    check.until(lambda: handed_over(world) == 1, "the honest way works")
     at_rest = memory_kib(world)
     for n in range(len(BEHAVIOURS)):
         for k in range(MAILS_EACH):
@@ -51,7 +56,7 @@ def test_hostile_hops_cost_little_and_delay_nobody(world):
     for k in range(5):
         begin = time.monotonic()
         submit(world, ["pat@peer.example"], f"meanwhile {k}")
-        check.until(lambda k=k: world.peer.find(f"Subject: meanwhile {k}"),
+        check.until(lambda k=k: handed_over(world) == k + 2,
                     f"honest mail {k} while the others hang", 20)
         print(f"  honest mail out after {time.monotonic() - begin:.2f} s")
         end = time.monotonic() + 2
