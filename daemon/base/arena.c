@@ -66,6 +66,30 @@ arena_reset(struct arena *a)
 }
 
 void
+arena_rewind(struct arena *a)
+{
+	struct chunk *kept = NULL, **from = &a->chunks;
+
+	for (; *from && !kept; from = kept ? from : &(*from)->next) {
+		if ((*from)->cap == CHUNK_LAST) {
+			kept = *from;
+			*from = kept->next;
+		}
+	}
+	arena_reset(a);
+	if (!kept)
+		return;
+	if (a->is_secret)
+		explicit_bzero(kept->bytes, kept->used);
+	else
+		memset(kept->bytes, 0, kept->used);
+	kept->used = 0;
+	kept->next = NULL;
+	a->chunks = kept;
+	a->chunk_size = CHUNK_LAST;
+}
+
+void
 arena_free(struct arena **a)
 {
 	if (!*a)

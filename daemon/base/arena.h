@@ -24,6 +24,9 @@ struct arena *arena_new_secret(size_t budget_bytes);
 void arena_free(struct arena **a);
 /* Gives everything back at once; the arena can be used again. */
 void arena_reset(struct arena *a);
+/* The same, but keeps one chunk of up to 64 KiB for what comes next: for arenas that are
+   filled again and again, not for those of sessions that may stay idle. */
+void arena_rewind(struct arena *a);
 
 /* n zeroed bytes, aligned for any type. Over the budget: panic. */
 void *arena_alloc(struct arena *a, size_t n);

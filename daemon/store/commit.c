@@ -47,7 +47,9 @@ enum {
 	BATCH_BYTES_MAX = 32 << 20,
 	ARENA_BYTES = 1 << 30,
 	ANSWER_MAX = 15 << 20,
-	EVENTS_WAIT_MS = 200,          /* events alone may wait this long for company */
+	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
+	CROWD_MIN = 3,               /* a batch of so many operations … */
+	CROWD_WAIT_US = 1000,        /* … makes the next one wait so long for as many */
 	DONE_KEPT_MS = 10 * 60 * 1000, /* answers to clients that are gone */
 	ARENA_KEPT_BYTES = 1 << 20,
 };
@@ -63,6 +65,14 @@ struct source {
 	uint64_t batch_seq; /* the last one in answers */
 };
 
+/* What the thread waits for; only that is worth waking it. */
+enum patience {
+	AT_WORK,
+	FOR_ANYTHING,
+	FOR_URGENT, /* it has events, which nobody waits for */
+	FOR_CROWD,  /* the last batch was shared: the same clients will be back soon */
+};
+
 struct committer {
 	struct loop *loop;
 	struct loop_wake *wake;
@@ -71,11 +81,15 @@ struct committer {
 	struct str data_dir;
 	struct arena *arena;
 	pthread_t thread;
+	struct link given; /* of the loop: goes over once a turn */
+	bool is_giving;
 	/* shared, under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct link waiting, done;
 	size_t waiting_count, urgent_count; /* urgent: more than events */
+	size_t crowd;                       /* urgent ones of the last batch */
+	enum patience patience;
 	bool is_stopping;
 	struct tx_limits limits_next;
 	struct commit_stats stats;
@@ -393,7 +407,7 @@ tx_start(struct committer *c)
 	struct tx *tx = &c->tx;
 
 	tx_reset(tx);
-	arena_reset(tx->arena);
+	arena_rewind(tx->arena);
 	tx->now_ms = clock_unix_ms();
 	tx->ids = &c->ids;
 	tx->segments = c->segments;
@@ -475,7 +489,7 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 	enum err e;
 
 	look_at_disk(c);
-	arena_reset(c->tx.arena);
+	arena_rewind(c->tx.arena);
 	for (size_t i = 0; i < count; i++)
 		touch_bodies(c, jobs[i], c->tx.arena);
 	segments_sync(c->segments);
@@ -507,40 +521,69 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 
 /* --- the thread ------------------------------------------------------------------- */
 
-static void
-deadline_in(struct timespec *t, int ms)
+static bool
+is_enough(const struct committer *c)
 {
-	(void)clock_gettime(CLOCK_MONOTONIC, t);
-	t->tv_nsec += (long)ms * 1000000;
-	t->tv_sec += t->tv_nsec / 1000000000;
-	t->tv_nsec %= 1000000000;
+	if (c->is_stopping || c->waiting_count >= BATCH_JOBS_MAX)
+		return true;
+	switch (c->patience) {
+	case AT_WORK:
+		return false;
+	case FOR_ANYTHING:
+		return c->waiting_count > 0;
+	case FOR_URGENT:
+		return c->urgent_count > 0;
+	case FOR_CROWD:
+		return c->urgent_count >= c->crowd;
+	}
+	return true;
 }
 
-/* Waits for work and takes all of it, up to a batch. False: it is time to end. */
-static bool
-take_batch(struct committer *c, struct job **jobs, size_t *count_out)
+/* Waits until there is enough; wait_us 0: for ever. */
+static void
+wait_for(struct committer *c, enum patience patience, long wait_us)
 {
-	size_t count = 0, bytes = 0;
 	struct timespec t;
 	int rc = 0;
 
+	c->patience = patience;
+	if (wait_us && !is_enough(c)) {
+		(void)clock_gettime(CLOCK_MONOTONIC, &t);
+		t.tv_nsec += wait_us * 1000;
+		t.tv_sec += t.tv_nsec / 1000000000;
+		t.tv_nsec %= 1000000000;
+	}
+	while (!is_enough(c) && rc == 0)
+		rc = wait_us ? pthread_cond_timedwait(&c->work, &c->lock, &t)
+		             : pthread_cond_wait(&c->work, &c->lock);
+	c->patience = AT_WORK;
+}
+
+/* Waits for work and takes all of it, up to a batch. False: it is time to end.
+   Each batch costs the same two or three syncs, whoever is in it. One client alone never
+   waits for others; where several share a batch, the next one gives them a moment to come
+   back: fewer, fuller batches leave processor and disk to them. */
+static bool
+take_batch(struct committer *c, struct job **jobs, size_t *count_out)
+{
+	size_t count = 0, bytes = 0, urgent = 0;
+
 	(void)pthread_mutex_lock(&c->lock);
-	while (!c->waiting_count && !c->is_stopping)
-		(void)pthread_cond_wait(&c->work, &c->lock);
-	/* Events alone are in no hurry: nobody waits for their answer. */
-	deadline_in(&t, EVENTS_WAIT_MS);
-	while (!c->urgent_count && !c->is_stopping && c->waiting_count < BATCH_JOBS_MAX &&
-	       rc == 0)
-		rc = pthread_cond_timedwait(&c->work, &c->lock, &t);
+	wait_for(c, FOR_ANYTHING, 0);
+	wait_for(c, FOR_URGENT, EVENTS_WAIT_US);
+	if (c->crowd >= CROWD_MIN && c->urgent_count)
+		wait_for(c, FOR_CROWD, CROWD_WAIT_US);
 	while (c->waiting_count && count < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX) {
 		struct job *job = CONTAINER_OF(c->waiting.next, struct job, link);
 
 		list_remove(&job->link);
 		c->waiting_count--;
-		c->urgent_count -= job->op != OP_events;
+		urgent += job->op != OP_events;
 		bytes += job->payload.n;
 		jobs[count++] = job;
 	}
+	c->urgent_count -= urgent;
+	c->crowd = urgent;
 	(void)pthread_mutex_unlock(&c->lock);
 	*count_out = count;
 	return count > 0;
@@ -602,16 +645,36 @@ deliver(void *arg)
 	strbuf_release(&own);
 }
 
+static void
+give_over(void *arg)
+{
+	struct committer *c = arg;
+	bool is_due;
+
+	c->is_giving = false;
+	(void)pthread_mutex_lock(&c->lock);
+	while (!list_is_empty(&c->given)) {
+		struct job *job = CONTAINER_OF(c->given.next, struct job, link);
+
+		list_remove(&job->link);
+		list_add_last(&c->waiting, &job->link);
+		c->waiting_count++;
+		c->urgent_count += job->op != OP_events;
+	}
+	is_due = c->patience != AT_WORK && is_enough(c);
+	(void)pthread_mutex_unlock(&c->lock);
+	if (is_due)
+		(void)pthread_cond_signal(&c->work);
+}
+
 void
 committer_give(struct committer *c, struct job *job)
 {
 	CHECK(rows[job->op].apply);
-	(void)pthread_mutex_lock(&c->lock);
-	list_add_last(&c->waiting, &job->link);
-	c->waiting_count++;
-	c->urgent_count += job->op != OP_events;
-	(void)pthread_cond_signal(&c->work);
-	(void)pthread_mutex_unlock(&c->lock);
+	list_add_last(&c->given, &job->link);
+	if (!c->is_giving)
+		loop_defer(c->loop, give_over, c);
+	c->is_giving = true;
 }
 
 void
@@ -666,6 +729,7 @@ committer_new(struct loop *loop, struct str data_dir, const struct tx_limits *li
 	c->arena = arena_new(64 * 1024);
 	c->data_dir = arena_str(c->arena, data_dir);
 	c->changes = c->events = c->own = strbuf_heap(256 << 20);
+	list_init(&c->given);
 	list_init(&c->waiting);
 	list_init(&c->done);
 	list_init(&c->sources);
@@ -699,6 +763,8 @@ committer_free(struct committer **committer)
 
 	if (!c)
 		return;
+	loop_defer_cancel(c->loop, give_over, c);
+	give_over(c);
 	(void)pthread_mutex_lock(&c->lock);
 	c->is_stopping = true;
 	(void)pthread_cond_signal(&c->work);

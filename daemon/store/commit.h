@@ -59,7 +59,7 @@ MUSTUSE enum err committer_new(struct loop *loop, struct str data_dir,
                                struct committer **out);
 /* Finishes all jobs (their done() is called from here), then ends the thread. */
 void committer_free(struct committer **c);
-/* Hands over a job. */
+/* Hands over a job: all of one turn of the loop together, at its end. */
 void committer_give(struct committer *c, struct job *job);
 /* New limits hold from the next batch on. */
 void committer_set_limits(struct committer *c, const struct tx_limits *limits);

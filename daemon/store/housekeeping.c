@@ -337,10 +337,14 @@ housekeeping_free(struct housekeeping **housekeeping)
 void
 housekeeping_wake(struct housekeeping *h)
 {
+	bool was_awake;
+
 	(void)pthread_mutex_lock(&h->lock);
+	was_awake = h->is_awake;
 	h->is_awake = true;
-	(void)pthread_cond_signal(&h->work);
 	(void)pthread_mutex_unlock(&h->lock);
+	if (!was_awake)
+		(void)pthread_cond_signal(&h->work);
 }
 
 void

@@ -291,7 +291,7 @@ trace_log_commit(struct trace_log *t)
 	}
 	map_free(&t->owners);
 	t->owners = map_new();
-	arena_reset(t->taking);
+	arena_rewind(t->taking);
 	return e;
 }
 

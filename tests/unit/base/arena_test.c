@@ -59,6 +59,33 @@ test_pieces(void)
 	arena_free(&a);
 }
 
+/* Filled with more and more, so that some rounds have a chunk to keep and some not. */
+static void
+test_rewind(void)
+{
+	struct arena *a = arena_new(1 << 22);
+
+	for (size_t round = 0; round < 14; round++) {
+		size_t n = (size_t)64 << round;
+		unsigned char *p = arena_alloc(a, n);
+		unsigned char *q = arena_alloc(a, 200);
+		bool is_zero = true;
+
+		for (size_t k = 0; k < n; k++)
+			is_zero = is_zero && p[k] == 0;
+		for (size_t k = 0; k < 200; k++)
+			is_zero = is_zero && q[k] == 0;
+		CHECK_TRUE(is_zero, "zeroed in each round");
+		memset(p, 0xaa, n);
+		memset(q, 0x55, 200);
+		for (size_t k = 0; k < 300; k++)
+			memset(arena_alloc(a, 100), 0xff, 100);
+		arena_rewind(a);
+		CHECK_U64_EQ(arena_used(a), 0, "a rewind gives all back");
+	}
+	arena_free(&a);
+}
+
 static void
 test_copies(void)
 {
@@ -107,4 +134,4 @@ test_panics(void)
 }
 
 SUITE(base_arena, { "budget", test_budget }, { "pieces", test_pieces },
-      { "copies", test_copies }, { "panics", test_panics });
+      { "rewind", test_rewind }, { "copies", test_copies }, { "panics", test_panics });
