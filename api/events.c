@@ -49,8 +49,8 @@ struct event_hub {
 	struct feed *events, *queue; /* NULL: nobody has read for a while */
 	struct link readers, kept;
 	size_t readers_count, kept_count, kept_bytes;
-	/* Of the newest event; begins with the clock, so that ids grow over restarts and an
-	   old one is never taken for a new one. */
+	/* Of the newest event; begins with the clock, so that ids grow over restarts and
+	   an old one is never taken for a new one. */
 	uint64_t last_seq;
 	int64_t queue_told_ms;
 	struct timer timer;

@@ -182,8 +182,8 @@ begin(struct http_server *s, struct MHD_Connection *c, void **place)
 	x->body_max = s->ops->head(s->arg, x);
 	x->is_inside = false;
 	x->body.max = x->body_max;
-	/* Without a body the daemon calls once more, and then keeps the connection; with one
-	   that nobody wants it closes. */
+	/* Without a body the daemon calls once more, and then keeps the connection; with
+	   one that nobody wants it closes. */
 	if (x->state == X_ANSWERED && x->link && has_body(x->link->head))
 		return hand_over(x);
 	return MHD_YES;

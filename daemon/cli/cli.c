@@ -20,6 +20,7 @@ static const struct cli_command commands[] = {
 	{ "domain add",       "NAME",                          "",                       "take mail for a domain", 1, 1, cmd_domain_add },
 	{ "domain list",      "[--search TEXT]",               "search=",                "the domains", 0, 0, cmd_domain_list },
 	{ "domain show",      "NAME",                          "",                       "one domain", 1, 1, cmd_domain_show },
+	{ "domain dns",       "NAME",                          "",                       "the DNS records to publish for it, as lines of a zone", 1, 1, cmd_domain_dns },
 	{ "domain remove",    "NAME [--cascade]",              "cascade",                "no longer take mail for it; --cascade: with its accounts and their mail", 1, 1, cmd_domain_remove },
 	{ "account add",      "ADDRESS [--password-stdin] [--name NAME] [--quota SIZE]", "password-stdin name= quota=", "make a mailbox and its login", 1, 1, cmd_account_add },
 	{ "account list",     "[--domain NAME] [--search TEXT]", "domain= search=",      "the accounts", 0, 0, cmd_account_list },

@@ -33,7 +33,7 @@ list_path(struct call *c, const char *path)
 	return q.n ? call_param(c, str_from(path), "q", q) : str_from(path);
 }
 
-/* --- queue ----------------------------------------------------------------------------- */
+/* --- queue ----------------------------------------------------------------- */
 
 int
 cmd_queue_list(struct call *c)
@@ -127,7 +127,7 @@ cmd_queue_delete(struct call *c)
 	return act(c, "delete");
 }
 
-/* --- the delivery log -------------------------------------------------------------------- */
+/* --- the delivery log ------------------------------------------------------ */
 
 int
 cmd_trace(struct call *c)
@@ -175,7 +175,7 @@ cmd_trace_show(struct call *c)
 	return CLI_OK;
 }
 
-/* --- the appliance ----------------------------------------------------------------------- */
+/* --- the appliance --------------------------------------------------------- */
 
 int
 cmd_health(struct call *c)

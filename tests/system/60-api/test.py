@@ -616,6 +616,9 @@ def test_the_command_line(world):
     check.equal(home.run("domain", "add", check=False).returncode, 2, "an argument is missing")
     check.equal(home.run("domain", "show", "no.example", check=False).returncode, 1, "refused")
     check.equal(home.run("domain", "list", "--nonsense", check=False).returncode, 2, "no such option")
+    zone = home.run("domain", "dns", "home.example").stdout
+    check.contains(zone, "home.example. MX 10 mail.home.example. ;", "records to publish")
+    check.contains(zone, 'home.example. TXT "v=spf1 mx ~all" ;', "records to publish")
     check.true(home.json("health")["state"] in ("ok", "warn"), "health")
     sock = home.folder / "run" / "api.sock"
     check.true(os.stat(sock).st_mode & 0o007 == 0, "the socket is not for everybody")
