@@ -53,6 +53,8 @@ check  -                    libubsan                    -
 check  shellcheck           ShellCheck                  shellcheck
 check  python3              python3                     python3
 check  git                  git-core                    git
+check  gdb                  gdb                         gdb
+check  faketime             libfaketime                 faketime
 check  procps               procps-ng                   ps
 check  iproute2             iproute                     ss
 check  util-linux           util-linux                  -

@@ -325,30 +325,24 @@ role_main(int argc, char **argv)
 
 /* ── ready ── */
 
-/* "r:data/keys w:data" as paths of the sandbox; the text goes to `text`. */
+/* The paths of the row as the sandbox takes them; their text goes to `text`. */
 static size_t
 sandbox_paths(const struct role_priv *p, struct strbuf *text, struct sandbox_path *paths)
 {
-	struct str rest = str_from(p->row->paths), word;
+	struct str rest = str_from(p->row->paths);
+	char bytes[4096];
+	struct strbuf path = strbuf_on(bytes);
+	unsigned right;
 	size_t n = 0;
 
-	while (str_next(&rest, ' ', &word)) {
-		unsigned rights = word.p[0] == 'w' ? SANDBOX_WRITE : SANDBOX_READ;
-		struct str base = p->conf->data_dir;
-		char *start;
+	while (role_row_path(&rest, p->conf, &path, &right)) {
+		char *start = strbuf_reserve(text, path.n + 1);
 
-		CHECK(n < PATHS_MAX && word.n > 2 && word.p[1] == ':');
-		word = str_from_offset(word, 2);
-		if (!str_skip(&word, STR("data"))) {
-			CHECK(str_skip(&word, STR("run")));
-			base = p->conf->run_dir;
-		}
-		start = strbuf_reserve(text, base.n + word.n + 1);
-		CHECK(start);
-		strbuf_add(text, base);
-		strbuf_add(text, word);
+		CHECK(n < PATHS_MAX && start && !path.overflow);
+		strbuf_add(text, strbuf_str(&path));
 		strbuf_byte(text, '\0');
-		paths[n++] = (struct sandbox_path){ start, rights };
+		paths[n++] = (struct sandbox_path){ start, right };
+		strbuf_clear(&path);
 	}
 	return n;
 }

@@ -1,6 +1,8 @@
 #include "role/row.h"
 
 #include "base/pack.h"
+#include "base/panic.h"
+#include "io/sandbox.h"
 
 #define ROLE(name_, count_, unix_, tls_, inet_, paths_)                                  \
 	int role_##name_##_main(struct role *r);                                         \
@@ -46,6 +48,27 @@ role_row_find(struct str name)
 			return &rows[i];
 	}
 	return NULL;
+}
+
+bool
+role_row_path(struct str *rest, const struct conf *conf, struct strbuf *path,
+              unsigned *right_out)
+{
+	struct str word, base = conf->data_dir;
+
+	if (!str_next(rest, ' ', &word))
+		return false;
+	CHECK(word.n > 2 && word.p[1] == ':');
+	*right_out = word.p[0] == 'w' ? SANDBOX_WRITE : SANDBOX_READ;
+	word = str_from_offset(word, 2);
+	if (!str_skip(&word, STR("data"))) {
+		CHECK(str_skip(&word, STR("run")));
+		base = conf->run_dir;
+	}
+	strbuf_add(path, base);
+	strbuf_add(path, word);
+	(void)strbuf_cstr(path);
+	return true;
 }
 
 static void

@@ -24,6 +24,11 @@ const struct role_row *role_row_at(size_t i);
 /* NULL: no such role. */
 const struct role_row *role_row_find(struct str name);
 
+/* Takes the next of row->paths from rest: its path below the directories of conf, NUL-
+   terminated, and its right (io/sandbox.h). False: that was all. */
+bool role_row_path(struct str *rest, const struct conf *conf, struct strbuf *path_out,
+                   unsigned *right_out);
+
 enum {
 	ROLE_CONTROL_FD = 3, /* in the process: its end of the control socket */
 	ROLE_FIRST_FD = 4,   /* and what else it inherits, from here on */

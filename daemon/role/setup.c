@@ -110,6 +110,11 @@ make_directories(const struct conf *c, struct diag *diag)
 		e = make_directory(c->data_dir.p, 0750, &o, diag);
 	if (e == OK)
 		e = make_directory(c->run_dir.p, 0750, &o, diag);
+	/* What the rows of roles.def name must be there before a process closes its door. */
+	if (e == OK)
+		e = make_directory(conf_data_path(c, "blobs", &b), 0700, &o, diag);
+	if (e == OK)
+		e = make_directory(conf_data_path(c, "trace", &b), 0700, &o, diag);
 	/* Keys stay with root where we are root: no process reads them from disk. */
 	if (e == OK)
 		e = make_directory(conf_data_path(c, "keys", &b), 0700, &root, diag);

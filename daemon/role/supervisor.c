@@ -32,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +81,7 @@ struct supervisor {
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	bool was_ready, has_started_all;
+	uint64_t fence; /* which files the sandboxes of the others name */
 	enum {
 		SERVING,
 		STOPPING_OTHERS,
@@ -253,6 +255,51 @@ start_rows(struct supervisor *s, bool is_first)
 	}
 }
 
+/* Which files stand behind the paths of roles.def now, as one number. Directories stay
+   what they are. */
+static uint64_t
+read_fence(const struct supervisor *s)
+{
+	uint64_t fence = 0;
+
+	for (size_t i = 1; i < role_row_count(); i++) {
+		struct str rest = str_from(role_row_at(i)->paths);
+		char bytes[4096];
+		struct strbuf path = strbuf_on(bytes);
+		unsigned right;
+
+		while (role_row_path(&rest, s->setup.conf, &path, &right)) {
+			struct stat st;
+
+			if (stat(strbuf_cstr(&path), &st) == 0 && S_ISREG(st.st_mode))
+				fence = fence * 31 + (uint64_t)st.st_ino;
+			strbuf_clear(&path);
+		}
+	}
+	return fence;
+}
+
+/* A store that came back may have found other files than its predecessor left: somebody
+   put an old copy in their place. The sandboxes of the others name those that are gone,
+   so they start anew. */
+static void
+check_fence(struct supervisor *s)
+{
+	uint64_t fence = read_fence(s);
+	bool is_same = fence == s->fence || !s->has_started_all;
+
+	s->fence = fence;
+	if (is_same)
+		return;
+	log_line(LEVEL_WARN, "role.fence", "text=\"the files of the index are others\"");
+	for (size_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+
+		if (c->row_index != 0 && c->pid > 0)
+			(void)kill(c->pid, SIGKILL);
+	}
+}
+
 static void
 on_child_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 {
@@ -263,6 +310,8 @@ on_child_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 		return;
 	c->state = RUNNING;
 	tell_event(EV_STARTED, c, NULL, loop_now_ms(c->supervisor->loop) - c->started_ms);
+	if (c->row_index == 0)
+		check_fence(c->supervisor);
 	if (c->row_index == 0 && !c->supervisor->has_started_all &&
 	    c->supervisor->phase == SERVING) {
 		c->supervisor->has_started_all = true;
@@ -311,6 +360,9 @@ child_start(void *arg)
 		restart_later(c, false);
 		return;
 	}
+	/* The crash test means the first process we start, the store, and that one only:
+	   its successors and the others would die of it for ever. */
+	(void)unsetenv("MAILSTEAD_CRASH_AT");
 	c->state = STARTING;
 	c->control = ipc_peer_new(s->loop, pair[0], &child_ops, c);
 	pack_start(c, true, &start);

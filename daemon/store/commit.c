@@ -706,6 +706,9 @@ open_index(struct committer *c)
 	strbuf_lit(&path, "/index.db");
 	if (e == OK)
 		e = db_open(strbuf_cstr(&path), DB_WRITE, &c->db);
+	/* The sandbox of the readers names -wal and -shm as the files they are now. */
+	if (e == OK)
+		db_keep_files(c->db);
 	if (e == OK)
 		e = schema_index(c->db, clock_unix_ms());
 	if (e == OK)

@@ -30,6 +30,9 @@ enum db_mode {
 
 MUSTUSE enum err db_open(const char *path, enum db_mode mode, struct db **db_out);
 void db_close(struct db **db);
+/* The files beside the database stay when the last one closes it: who may open only what
+   is there now can open it again. For writers. */
+void db_keep_files(struct db *db);
 /* The engine's words for the last error, for the log; never NULL. */
 const char *db_error(struct db *db);
 

@@ -120,13 +120,14 @@ set_up(struct db *db)
 	strbuf_printf(&sql, "PRAGMA cache_size=-%d",
 	              db->mode == DB_WRITE ? CACHE_KIB : CACHE_KIB / 4);
 	e = pragma(db, strbuf_cstr(&sql));
+	/* Sorting must not need a file: no directory for it is open to us. */
+	if (e == OK)
+		e = pragma(db, "PRAGMA temp_store=MEMORY");
 	if (e != OK || db->mode == DB_READ)
 		return e;
 	e = pragma(db, "PRAGMA journal_mode=WAL");
 	if (e == OK)
 		e = pragma(db, "PRAGMA synchronous=FULL");
-	if (e == OK)
-		e = pragma(db, "PRAGMA temp_store=MEMORY");
 	if (e == OK) {
 		strbuf_clear(&sql);
 		strbuf_printf(&sql, "PRAGMA wal_autocheckpoint=%d", CHECKPOINT_PAGES);
@@ -159,6 +160,14 @@ db_open(const char *path, enum db_mode mode, struct db **db_out)
 	}
 	*db_out = db;
 	return OK;
+}
+
+void
+db_keep_files(struct db *db)
+{
+	int keep = 1;
+
+	(void)sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 void

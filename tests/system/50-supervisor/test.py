@@ -100,6 +100,60 @@ def test_workers_die_with_the_supervisor(world):
     check.until(lambda: home.find(ANN, "Subject: after the supervisor"), "mail flows")
 
 
+def test_the_crash_point_is_for_the_first_store_alone(world):
+    home = world.home
+    home.stop()
+    home.env["MAILSTEAD_CRASH_AT"] = "1"
+    before = home.log().count("role.restart")
+    home.start()
+    home.env.pop("MAILSTEAD_CRASH_AT")
+    send(world, "after the crash point")
+    check.until(lambda: home.find(ANN, "Subject: after the crash point"), "mail flows")
+    check.equal(home.log().count("role.restart") - before, 1, "deaths")
+    for role, pids in home.workers().items():
+        for pid in pids:
+            environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            check.true(b"MAILSTEAD_CRASH_AT" not in environment, f"{role} does not know it")
+
+
+def index_files(home):
+    return {name: os.stat(home.folder / "data" / name).st_ino
+            for name in ("index.db", "index.db-wal", "index.db-shm")}
+
+
+def test_the_index_keeps_its_files_over_stops_of_the_store(world):
+    """The sandboxes of the readers hold these files, not their names."""
+    home = world.home
+    files, pids = index_files(home), home.workers()
+    for how in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        old = home.workers()["store"]
+        os.kill(old[0], how)
+        check.until(lambda old=old: home.workers().get("store", old) != old, "store is back", 5)
+        home.wait_until_ready()
+        check.equal(index_files(home), files, "files")
+    send(world, "same files")
+    check.until(lambda: home.find(ANN, "Subject: same files"), "mail flows")
+    pids["store"] = home.workers()["store"]
+    check.equal(home.workers(), pids, "nobody else had to start again")
+
+
+def test_readers_start_anew_when_the_index_was_replaced(world):
+    home = world.home
+    old = home.workers()
+    data = home.folder / "data"
+    os.kill(old["store"][0], signal.SIGSTOP)
+    for name in index_files(home):
+        (data / f"{name}.copy").write_bytes((data / name).read_bytes())
+        os.replace(data / f"{name}.copy", data / name)
+    os.kill(old["store"][0], signal.SIGKILL)
+    check.until(lambda: not set(sum(old.values(), [])) & set(sum(home.workers().values(), [])),
+                "all are new", 10)
+    home.wait_until_ready()
+    check.contains(home.log(), "role.fence", "the log says why")
+    send(world, "other files")
+    check.until(lambda: home.find(ANN, "Subject: other files"), "mail flows")
+
+
 def test_no_password_in_the_log_or_in_the_processes(world):
     password = world.home.passwords[ANN]
     check.true(password not in world.home.log(), "not in the log")

@@ -38,7 +38,10 @@ class World:
 
     def appliance(self, **options):
         """An appliance with its domain and the accounts ann and bob."""
-        self.home = self.start(Appliance(self.out / "home", **options))
+        return self.appliance_at(self.out / "home", **options)
+
+    def appliance_at(self, folder, **options):
+        self.home = self.start(Appliance(folder, **options))
         self.home.add_domain()
         for name in ("ann", "bob"):
             self.home.add_account(f"{name}@{self.home.domain}")
