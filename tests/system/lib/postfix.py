@@ -80,6 +80,19 @@ class Postfix:
             os.killpg(self.process.child.pid, signal.SIGTERM)
             self.process.stop()
             self.process = None
+            for pid in self.left_over():
+                os.kill(pid, signal.SIGKILL)
+
+    def left_over(self):
+        """Its processes without a master: they work in its queue directory."""
+        found = []
+        for link in pathlib.Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if os.readlink(link) == str(self.folder / "spool"):
+                    found.append(int(link.parent.name))
+            except OSError:
+                pass
+        return found
 
     def messages(self):
         """The bytes of every message that arrived."""
