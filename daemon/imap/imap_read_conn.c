@@ -208,7 +208,7 @@ recent_taken(void *arg, enum err e, const struct answer_recent *answer)
 		opened(c, OK);
 		return;
 	}
-	/* Everything below the uidnext of that moment is ours, so the row is read again. */
+	/* All below the uidnext of that moment is ours, so the row is read again. */
 	e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id, c->q.arena,
 	                         &box->info);
 	box->recent_first = answer->recent_uid;

@@ -2,10 +2,10 @@
  *
  * @login yes: ann is logged in before the first line; @inbox N: there are N messages in
  * INBOX, small ones with a Subject that has their number; @plain no: no login without
- * TLS; @tls no: no TLS to be had; @secure yes: TLS from the first byte; @command N, @append
- * N, @bad N: limits; @output N: where output pauses.
- * ! mail, ! gone UID, ! seen UID, ! drop NAME: what another session does; ! fail WORD: the
- * next answer is this error of err.def; ! shutdown.
+ * TLS; @tls no: no TLS to be had; @secure yes: TLS from the first byte; @command N,
+ * @append N, @bad N: limits; @output N: where output pauses.
+ * ! mail, ! gone UID, ! seen UID, ! drop NAME: what another session does; ! fail WORD:
+ * the next answer is this error of err.def; ! shutdown.
  */
 #include "tests/dialogue/dialogue.h"
 #include "tests/dialogue/imap_world.h"

@@ -1,87 +1,8 @@
-#include "tests/dialogue/imap_world.h"
+#include "tests/dialogue/imap_world_priv.h"
 
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/prepare.h"
-
-enum {
-	BOXES_MAX = 16,
-	MESSAGES_MAX = 32, /* of one mailbox */
-	KEYWORDS = 8,
-	APPENDS_MAX = 8,
-	MESSAGE_MAX = 1 << 20,
-	NAME_MAX_BYTES = 1024,
-	QUOTA_BYTES = 4 << 20,
-};
-
-static const int64_t now = 1764000000000; /* 24 Nov 2025 16:00 */
-
-struct stored {
-	uint32_t uid;
-	uint64_t flags, modseq;
-	int64_t date_ms;
-	struct strbuf bytes;
-	struct arena *arena;
-	struct message_head head;
-};
-
-struct gone {
-	uint32_t uid;
-	uint64_t modseq;
-};
-
-struct box {
-	struct mailbox_info info; /* id 0: a free place */
-	struct strbuf name;
-	struct stored messages[MESSAGES_MAX];
-	size_t n;
-	struct gone gone[4 * MESSAGES_MAX];
-	size_t gone_n;
-	struct strbuf keywords[KEYWORDS];
-	size_t keywords_n;
-};
-
-struct incoming {
-	struct strbuf bytes;
-	uint64_t flags;
-	int64_t date_ms;
-};
-
-typedef enum err answer_fn(struct imap_world *w, struct strbuf *out);
-
-struct question {
-	answer_fn *answer; /* NULL: none */
-	struct str name, to;
-	bool is_wanted;
-	struct arena *arena;
-	struct imap_box *box;
-	struct mailbox_info *info;
-	struct imap_boxes *boxes;
-	struct imap_copied *copied;
-	const struct uid_range *uids;
-	size_t n;
-	unsigned want;
-	uint64_t modseq, offset;
-	uint32_t uid;
-	size_t length;
-	const struct imap_since *since;
-	enum flags_mode mode;
-	const struct imap_flags *flags;
-	const struct imap_append *append;
-};
-
-struct imap_world {
-	struct imap_session *session;
-	struct box boxes[BOXES_MAX];
-	struct box *open;
-	uint64_t next_id;
-	uint32_t next_validity;
-	struct question q;
-	enum err fail_next;
-	struct incoming appends[APPENDS_MAX];
-	size_t appends_n;
-	struct box *append_to;
-};
 
 /* --- mailboxes and messages */
 
@@ -210,7 +131,7 @@ add_message(struct box *b, struct str bytes, uint64_t flags, int64_t date_ms)
 	*m = (struct stored){ .uid = b->info.uidnext++,
 		              .flags = flags,
 		              .modseq = ++b->info.highestmodseq,
-		              .date_ms = date_ms ? date_ms : now };
+		              .date_ms = date_ms ? date_ms : IMAP_WORLD_NOW_MS };
 	m->bytes = strbuf_heap(MESSAGE_MAX);
 	strbuf_add(&m->bytes, bytes);
 	b->n++;
@@ -275,8 +196,8 @@ give_keywords(struct box *b, struct arena *a, struct imap_box *out)
 
 /* --- answers */
 
-static enum err
-answer_login(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_login(struct imap_world *w, struct strbuf *out)
 {
 	(void)out;
 	return str_eq(w->q.name, STR("ann@example.org")) && str_eq(w->q.to, STR("secret"))
@@ -295,8 +216,8 @@ claim_recent(struct box *b, bool is_readonly, struct imap_box *out)
 		b->info.recent_uid = b->info.uidnext;
 }
 
-static enum err
-answer_open(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_open(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = find_real(w, w->q.name);
 	struct imap_box *box = w->q.box;
@@ -317,8 +238,8 @@ answer_open(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_status(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_status(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = find_real(w, w->q.name);
 
@@ -330,8 +251,8 @@ answer_status(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_boxes(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_boxes(struct imap_world *w, struct strbuf *out)
 {
 	struct mailbox_info *list =
 		arena_alloc(w->q.arena, BOXES_MAX * sizeof(struct mailbox_info));
@@ -351,8 +272,8 @@ answer_boxes(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_create(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_create(struct imap_world *w, struct strbuf *out)
 {
 	(void)out;
 	if (find_real(w, w->q.name))
@@ -360,8 +281,8 @@ answer_create(struct imap_world *w, struct strbuf *out)
 	return make_box(w, w->q.name, USE_NONE) ? OK : ERR_LIMIT;
 }
 
-static enum err
-answer_remove(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_remove(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = find_real(w, w->q.name);
 
@@ -373,8 +294,8 @@ answer_remove(struct imap_world *w, struct strbuf *out)
 }
 
 /* Renames one mailbox; this store has no children to move. */
-static enum err
-answer_rename(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_rename(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = find_real(w, w->q.name);
 
@@ -388,8 +309,8 @@ answer_rename(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_subscribe(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_subscribe(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->q.is_wanted ? place_for(w, w->q.name) : find_box(w, w->q.name);
 
@@ -402,8 +323,8 @@ answer_subscribe(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_map(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_map(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->open;
 
@@ -438,8 +359,8 @@ give_row(struct imap_world *w, struct stored *m, unsigned want, struct strbuf *o
 	return imap_session_row(w->session, &row, out);
 }
 
-static enum err
-answer_rows(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_rows(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->open;
 
@@ -454,8 +375,8 @@ answer_rows(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_changes(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_changes(struct imap_world *w, struct strbuf *out)
 {
 	const struct imap_since *since = w->q.since;
 	struct box *b = w->open;
@@ -481,8 +402,8 @@ answer_changes(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_body(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_body(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->open;
 
@@ -498,8 +419,8 @@ answer_body(struct imap_world *w, struct strbuf *out)
 	return ERR_NOT_FOUND;
 }
 
-static enum err
-answer_store(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_store(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->open;
 	uint64_t bits, modseq;
@@ -528,8 +449,8 @@ answer_store(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_copy(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_copy(struct imap_world *w, struct strbuf *out)
 {
 	struct box *from = w->open, *to = find_real(w, w->q.name);
 	struct imap_copied *copied = w->q.copied;
@@ -569,8 +490,8 @@ answer_copy(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_expunge(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_expunge(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->open;
 
@@ -586,8 +507,8 @@ answer_expunge(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_append_begin(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_append_begin(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = find_real(w, w->q.append->mailbox);
 	struct incoming *in = &w->appends[w->appends_n];
@@ -607,16 +528,16 @@ answer_append_begin(struct imap_world *w, struct strbuf *out)
 	return OK;
 }
 
-static enum err
-answer_append_end(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_append_end(struct imap_world *w, struct strbuf *out)
 {
 	(void)out;
 	CHECK(w->appends_n > 0);
 	return w->appends[w->appends_n - 1].bytes.overflow ? ERR_TOO_LARGE : OK;
 }
 
-static void
-abort_append(void *arg)
+void
+imap_world_abort(void *arg)
 {
 	struct imap_world *w = arg;
 
@@ -625,8 +546,8 @@ abort_append(void *arg)
 	w->appends_n = 0;
 }
 
-static enum err
-answer_append_commit(struct imap_world *w, struct strbuf *out)
+enum err
+imap_world_answer_append_commit(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->append_to;
 	uint32_t *uids = arena_alloc(w->q.arena, APPENDS_MAX * sizeof(*uids));
@@ -634,7 +555,7 @@ answer_append_commit(struct imap_world *w, struct strbuf *out)
 	(void)out;
 	CHECK(w->appends_n > 0);
 	if (b->n + w->appends_n > MESSAGES_MAX) {
-		abort_append(w);
+		imap_world_abort(w);
 		return ERR_QUOTA;
 	}
 	w->q.copied->uidvalidity = b->info.uidvalidity;
@@ -643,236 +564,9 @@ answer_append_commit(struct imap_world *w, struct strbuf *out)
 	for (size_t i = 0; i < w->appends_n; i++)
 		uids[i] = add_message(b, strbuf_str(&w->appends[i].bytes),
 		                      w->appends[i].flags, w->appends[i].date_ms);
-	abort_append(w);
+	imap_world_abort(w);
 	return OK;
 }
-
-/* --- questions */
-
-static struct question *
-ask(void *arg, answer_fn *answer)
-{
-	struct imap_world *w = arg;
-
-	CHECK(!w->q.answer);
-	w->q = (struct question){ .answer = answer };
-	return &w->q;
-}
-
-static int64_t
-now_ms(void *arg)
-{
-	(void)arg;
-	return now;
-}
-
-static void
-left(void *arg)
-{
-	((struct imap_world *)arg)->open = NULL;
-}
-
-static void
-ask_login(void *arg, struct str user, struct str password)
-{
-	struct question *q = ask(arg, answer_login);
-
-	q->name = user;
-	q->to = password;
-}
-
-static void
-ask_open(void *arg, struct str name, bool is_readonly, struct arena *a,
-         struct imap_box *box)
-{
-	struct question *q = ask(arg, answer_open);
-
-	q->name = name;
-	q->is_wanted = is_readonly;
-	q->arena = a;
-	q->box = box;
-}
-
-static void
-ask_status(void *arg, struct str name, struct arena *a, struct mailbox_info *info)
-{
-	struct question *q = ask(arg, answer_status);
-
-	q->name = name;
-	q->arena = a;
-	q->info = info;
-}
-
-static void
-ask_boxes(void *arg, struct arena *a, struct imap_boxes *boxes)
-{
-	struct question *q = ask(arg, answer_boxes);
-
-	q->arena = a;
-	q->boxes = boxes;
-}
-
-static void
-ask_create(void *arg, struct str name)
-{
-	ask(arg, answer_create)->name = name;
-}
-
-static void
-ask_remove(void *arg, struct str name)
-{
-	ask(arg, answer_remove)->name = name;
-}
-
-static void
-ask_rename(void *arg, struct str from, struct str to)
-{
-	struct question *q = ask(arg, answer_rename);
-
-	q->name = from;
-	q->to = to;
-}
-
-static void
-ask_subscribe(void *arg, struct str name, bool is_wanted)
-{
-	struct question *q = ask(arg, answer_subscribe);
-
-	q->name = name;
-	q->is_wanted = is_wanted;
-}
-
-static void
-ask_map(void *arg, uint64_t modseq, uint32_t uidnext)
-{
-	struct question *q = ask(arg, answer_map);
-
-	q->modseq = modseq;
-	q->uid = uidnext;
-}
-
-static void
-ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want)
-{
-	struct question *q = ask(arg, answer_rows);
-
-	q->uids = uids;
-	q->n = n;
-	q->want = want;
-}
-
-static void
-ask_changes(void *arg, const struct imap_since *since, struct arena *a,
-            struct imap_box *box)
-{
-	struct question *q = ask(arg, answer_changes);
-
-	q->since = since;
-	q->arena = a;
-	q->box = box;
-}
-
-static void
-ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length)
-{
-	struct question *q = ask(arg, answer_body);
-
-	q->uid = uid;
-	q->offset = offset;
-	q->length = length;
-}
-
-static void
-ask_store(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
-          const struct imap_flags *flags, struct arena *a, struct imap_box *box)
-{
-	struct question *q = ask(arg, answer_store);
-
-	q->uids = uids;
-	q->n = n;
-	q->mode = mode;
-	q->flags = flags;
-	q->arena = a;
-	q->box = box;
-}
-
-static void
-ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name, bool is_move,
-         struct arena *a, struct imap_copied *copied)
-{
-	struct question *q = ask(arg, answer_copy);
-
-	q->uids = uids;
-	q->n = n;
-	q->name = name;
-	q->is_wanted = is_move;
-	q->arena = a;
-	q->copied = copied;
-}
-
-static void
-ask_expunge(void *arg, const struct uid_range *uids, size_t n)
-{
-	struct question *q = ask(arg, answer_expunge);
-
-	q->uids = uids;
-	q->n = n;
-}
-
-static void
-ask_append_begin(void *arg, const struct imap_append *append)
-{
-	ask(arg, answer_append_begin)->append = append;
-}
-
-static void
-append_data(void *arg, struct str bytes)
-{
-	struct imap_world *w = arg;
-
-	CHECK(!w->q.answer && w->appends_n > 0 && bytes.n > 0);
-	strbuf_add(&w->appends[w->appends_n - 1].bytes, bytes);
-}
-
-static void
-ask_append_end(void *arg)
-{
-	ask(arg, answer_append_end);
-}
-
-static void
-ask_append_commit(void *arg, struct arena *a, struct imap_copied *copied)
-{
-	struct question *q = ask(arg, answer_append_commit);
-
-	q->arena = a;
-	q->copied = copied;
-}
-
-const struct imap_ops imap_world_ops = {
-	.now_ms = now_ms,
-	.left = left,
-	.login = ask_login,
-	.open = ask_open,
-	.status = ask_status,
-	.boxes = ask_boxes,
-	.create = ask_create,
-	.remove = ask_remove,
-	.rename = ask_rename,
-	.subscribe = ask_subscribe,
-	.map = ask_map,
-	.rows = ask_rows,
-	.changes = ask_changes,
-	.body = ask_body,
-	.store = ask_store,
-	.copy = ask_copy,
-	.expunge = ask_expunge,
-	.append_begin = ask_append_begin,
-	.append_data = append_data,
-	.append_end = ask_append_end,
-	.append_commit = ask_append_commit,
-	.append_abort = abort_append,
-};
 
 /* --- the world */
 
@@ -894,7 +588,7 @@ imap_world_new(void)
 void
 imap_world_free(struct imap_world **w)
 {
-	abort_append(*w);
+	imap_world_abort(*w);
 	for (size_t i = 0; i < BOXES_MAX; i++) {
 		(*w)->boxes[i].info.subscribed = false;
 		drop_box(*w, &(*w)->boxes[i]);
