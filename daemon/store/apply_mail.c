@@ -144,7 +144,7 @@ check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *ans
 		if (r->kind == RCPT_LOCAL)
 			e = check_local(tx, op, i);
 		else if (r->kind == RCPT_REMOTE && r->domain.n && op->expires_ms > 0)
-			e = OK;
+			e = tx->queue_rows < tx->limits->queue_max ? OK : ERR_DISK_FULL;
 		answer->results[i].error = e;
 		*good_out += e == OK;
 		if (e != OK && first == OK)
@@ -250,6 +250,7 @@ store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt
 		                  V_I(op->ret), V_S(r->orcpt), V_S(op->envid)));
 	if (e != OK)
 		return e;
+	tx->queue_rows++;
 	tx_changed_queue(tx, due_ms);
 	tell_rcpt(tx, op, r, result, str_from(NULL));
 	return OK;

@@ -51,6 +51,7 @@ enum {
 	CROWD_MIN = 3,               /* a batch of so many operations … */
 	CROWD_WAIT_US = 1000,        /* … makes the next one wait so long for as many */
 	DONE_KEPT_MS = 10 * 60 * 1000, /* answers to clients that are gone */
+	QUEUE_COUNT_MS = 10 * 1000,
 	ARENA_KEPT_BYTES = 1 << 20,
 };
 
@@ -102,6 +103,8 @@ struct committer {
 	struct tx_ids ids;
 	struct tx_limits limits;
 	struct link sources;
+	uint64_t queue_rows; /* counted now and then, kept up to date in between */
+	int64_t queue_counted_ms;
 };
 
 struct job *
@@ -413,6 +416,7 @@ tx_start(struct committer *c)
 	tx->segments = c->segments;
 	tx->limits = &c->limits;
 	tx->free_bytes = c->stats.free_bytes;
+	tx->queue_rows = c->queue_rows;
 }
 
 static void
@@ -447,6 +451,7 @@ commit_batch(struct committer *c, struct job *const *jobs, size_t count)
 		return e;
 	}
 	c->ids.is_uncommitted = false;
+	c->queue_rows = c->tx.queue_rows;
 	sources_settle(c, true);
 	for (size_t i = 0; i < c->tx.dropped_count; i++)
 		segments_remove(c->segments, c->tx.dropped[i]);
@@ -483,12 +488,28 @@ look_at_disk(struct committer *c)
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
+/* For the limit on the queue a count that is some seconds old is good enough. */
+static void
+count_queue(struct committer *c)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct stmt *s;
+
+	if (c->queue_counted_ms && now_ms - c->queue_counted_ms < QUEUE_COUNT_MS)
+		return;
+	c->queue_counted_ms = now_ms;
+	if (db_one(c->db, "SELECT count(*) FROM queue", NO_VALUES, &s) == OK)
+		c->queue_rows = db_u64(s, 0);
+	db_end(&s);
+}
+
 static void
 run_batch(struct committer *c, struct job *const *jobs, size_t count)
 {
 	enum err e;
 
 	look_at_disk(c);
+	count_queue(c);
 	arena_rewind(c->tx.arena);
 	for (size_t i = 0; i < count; i++)
 		touch_bodies(c, jobs[i], c->tx.arena);

@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -152,6 +153,24 @@ day_open(struct trace_log *t, struct day *d)
 	return OK;
 }
 
+/* A file that is no database any more must not stop the log: it is kept beside for whoever
+   wants to look, and the day begins anew. */
+static void
+set_aside(struct trace_log *t, struct day *d)
+{
+	char bytes[4096], new_bytes[4096];
+	struct strbuf path = strbuf_on(bytes), aside = strbuf_on(new_bytes);
+
+	db_close(&d->db);
+	(void)trace_day_path(t->data_dir, d->number * day_ms, &path);
+	strbuf_add(&aside, strbuf_str(&path));
+	strbuf_lit(&aside, ".damaged");
+	(void)rename(strbuf_cstr(&path), strbuf_cstr(&aside));
+	strbuf_lit(&path, "-wal");
+	(void)unlink(strbuf_cstr(&path));
+	log_line(LEVEL_ERROR, "store.log.damaged", "day=%lld", (long long)d->number);
+}
+
 static enum err
 day_get(struct trace_log *t, int64_t at_ms, struct day **out)
 {
@@ -175,6 +194,10 @@ day_get(struct trace_log *t, int64_t at_ms, struct day **out)
 	list_init(&d->owners);
 	list_add_first(&t->days, &d->link);
 	e = day_open(t, d);
+	if (e == ERR_CORRUPT) {
+		set_aside(t, d);
+		e = day_open(t, d);
+	}
 	if (e != OK) {
 		day_close(d);
 		return e;
@@ -288,6 +311,10 @@ trace_log_commit(struct trace_log *t)
 
 		e = e == OK ? bad : e;
 		list_init(&d->owners);
+		if (bad == ERR_CORRUPT) {
+			set_aside(t, d);
+			day_close(d);
+		}
 	}
 	map_free(&t->owners);
 	t->owners = map_new();

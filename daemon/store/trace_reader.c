@@ -347,6 +347,20 @@ is_day_meant(const struct trace_query *q, int64_t day)
 	return true;
 }
 
+/* A day that is not there (retention has just taken it away, or it is being made), or that
+   is damaged, must not hide the others. A damaged file is begun anew by the store: it is
+   opened again at the next look. */
+static enum err
+passed_over(struct trace_reader *r, enum err e)
+{
+	if (e == ERR_CORRUPT) {
+		log_line(LEVEL_WARN, "store.log.unreadable", "day=%lld",
+		         (long long)r->day);
+		db_close(&r->db);
+	}
+	return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? OK : e;
+}
+
 enum err
 trace_search(struct trace_reader *r, const struct trace_query *query, size_t limit,
              trace_fn *fn, void *arg)
@@ -365,9 +379,7 @@ trace_search(struct trace_reader *r, const struct trace_query *query, size_t lim
 		e = day_open(r, days[i]);
 		if (e == OK)
 			e = search_day(r, &s, limit, fn, arg, &found, &is_stopped);
-		/* Retention has just taken it away, or it is being made. */
-		if (e == ERR_NOT_FOUND)
-			e = OK;
+		e = passed_over(r, e);
 		if (e != OK)
 			break;
 	}
@@ -611,8 +623,7 @@ trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_f
 		e = day_open(r, days[i]);
 		if (e == OK)
 			e = hours_of_day(r, from_ms, to_ms, first, hours, count);
-		if (e == ERR_NOT_FOUND)
-			e = OK;
+		e = passed_over(r, e);
 	}
 	for (size_t i = 0; i < count && e == OK; i++) {
 		hours[i].at_ms = (first + (int64_t)i) * hour_ms;

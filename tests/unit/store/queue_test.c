@@ -291,6 +291,32 @@ test_lists(void)
 	rig_close(&r);
 }
 
-SUITE(store_queue, { "from accept to delivered", test_life }, { "leases", test_leases },
-      { "actions", test_actions }, { "bounce and notification", test_notification },
-      { "lists", test_lists });
+/* Over limits.queue_messages new mail to other servers is put off. */
+static void
+test_limit(void)
+{
+	struct rig r;
+	struct id trace = id_new("mtr_");
+	struct accept_rcpt to[] = { { .kind = RCPT_REMOTE,
+		                      .rcpt = STR("a@example.net"),
+		                      .domain = STR("example.net") } };
+	struct op_accept op = { .trace_id = id_str(&trace),
+		                .direction = TRACE_OUT,
+		                .expires_ms = INT64_MAX,
+		                .rcpts = to,
+		                .rcpts_count = 1 };
+
+	rig_open(&r);
+	r.conf->limits.queue_messages = 2;
+	store_server_reload(r.server, r.conf);
+	(void)enqueue(&r, "x@example.net", "example.net", 0);
+	(void)enqueue(&r, "y@example.net", "example.net", 0);
+	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+	op.body = r.body;
+	CHECK_ERR_EQ(rig_accept(&r, &op, NULL), ERR_DISK_FULL, "the third");
+	rig_close(&r);
+}
+
+SUITE(store_queue, { "limit", test_limit }, { "from accept to delivered", test_life },
+      { "leases", test_leases }, { "actions", test_actions },
+      { "bounce and notification", test_notification }, { "lists", test_lists });

@@ -3,8 +3,11 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/ids.h"
+#include "store/trace_log.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
+
+#include <stdio.h>
 
 static const struct str text = STR_INIT("From: Bob <bob@example.net>\r\n"
                                         "Subject: Invoice 2231\r\n"
@@ -156,6 +159,35 @@ test_one_message(void)
 	rig_close(&r);
 }
 
+/* A day whose file is damaged is begun anew; mail and its log go on. */
+static void
+test_damaged_day(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	char path[256];
+	struct strbuf b = strbuf_on(path);
+	struct found f;
+	FILE *file;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	rig_stop_store(&r);
+	file = fopen(trace_day_path(r.conf->data_dir, clock_unix_ms(), &b), "w");
+	CHECK_TRUE(file != NULL, "file");
+	for (int i = 0; file && i < 1000; i++)
+		CHECK_TRUE(fputs("no database ", file) >= 0, "write");
+	if (file)
+		(void)fclose(file);
+	event_set_log(LEVEL_ERROR + 1, "unit");
+	rig_start_store(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "mail comes in");
+	f = search(&r, &(struct trace_query){ .text = STR("invoice") }, 1);
+	CHECK_U64_EQ(f.count, 1, "and is in the log");
+	rig_close(&r);
+}
+
 struct heard {
 	struct change last;
 	unsigned resets, mailboxes, queues, settings, events;
@@ -219,4 +251,5 @@ test_feed(void)
 	rig_close(&r);
 }
 
-SUITE(store_trace, { "one message", test_one_message }, { "feed", test_feed });
+SUITE(store_trace, { "one message", test_one_message }, { "feed", test_feed },
+      { "damaged day", test_damaged_day });
