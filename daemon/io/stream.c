@@ -375,6 +375,9 @@ flush(struct stream *s)
 		}
 		if (!timer_is_set(&s->guard))
 			timer_set(&s->guard, s->limits->stalled_ms);
+		/* Nobody reads any more: only room for the rest is of interest. */
+		if (s->state == CLOSING && (armed(s) & WATCH_WRITE))
+			arm(s, WATCH_WRITE);
 	}
 	if (is_live(s) && s->is_full && stream_unsent(s) <= s->limits->out_full / 4) {
 		s->is_full = false;
@@ -900,7 +903,6 @@ stream_close(struct stream *s)
 	drop_input(s);
 	timer_stop(&s->deadline);
 	timer_set(&s->guard, s->limits->linger_ms);
-	disarm(s, WATCH_READ);
 	if (!s->will_flush) {
 		s->will_flush = true;
 		loop_defer(s->loop, on_flush, s);
