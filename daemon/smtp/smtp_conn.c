@@ -420,6 +420,7 @@ smtp_server_new(const struct smtp_server_parts *parts)
 	s->parts = *parts;
 	s->parts.conf = NULL;
 	s->settings = settings_new(parts->conf, parts->tls != NULL);
+	s->names = smtp_names_new(parts->loop, parts->store, parts->reader);
 	list_init(&s->conns);
 	return s;
 }
@@ -435,6 +436,7 @@ smtp_server_free(struct smtp_server **s)
 	LIST_EACH(&(*s)->conns, l)
 	conn_free(CONTAINER_OF(l, struct smtp_conn, link));
 	settings_release((*s)->settings);
+	smtp_names_free(&(*s)->names);
 	a = (*s)->own;
 	arena_free(&a);
 	*s = NULL;

@@ -7,6 +7,7 @@
 #include "io/stream.h"
 #include "smtp/smtp_conn.h"
 #include "smtp/smtp_events.h"
+#include "smtp/smtp_names.h"
 #include "smtp/smtp_session.h"
 
 enum {
@@ -69,6 +70,7 @@ struct smtp_server {
 	struct arena *own;              /* this struct lies in it */
 	struct smtp_server_parts parts; /* conf is NULL: see settings */
 	struct smtp_settings *settings;
+	struct smtp_names *names;
 	struct link conns;
 	size_t count;
 	bool is_stopping;

@@ -138,7 +138,7 @@ check_stranger(struct smtp_conn *c, const struct address *from)
 	e = domain_normalize(from->domain, &domain);
 	if (e != OK)
 		return ERR_SENDER_ADDRESS;
-	e = reader_is_local_domain(c->server->parts.reader, strbuf_str(&domain));
+	e = smtp_names_is_local_domain(c->server->names, strbuf_str(&domain));
 	if (e == ERR_NOT_FOUND)
 		return OK;
 	return e == OK ? ERR_SENDER_LOCAL : e;

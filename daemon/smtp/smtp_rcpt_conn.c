@@ -174,8 +174,8 @@ resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct arena *a)
 		e = OK;
 	if (e != OK)
 		return e;
-	e = reader_resolve(c->server->parts.reader, strbuf_str(&key),
-	                   smtp_session_mail(c->session)->size_declared, a, &r);
+	e = smtp_names_resolve(c->server->names, strbuf_str(&key),
+	                       smtp_session_mail(c->session)->size_declared, a, &r);
 	if (e == ERR_NO_SUCH_USER &&
 	    str_eq(str_first(strbuf_str(&key), str_find(strbuf_str(&key), '@')),
 	           STR("postmaster")))

@@ -44,7 +44,8 @@ struct target {
 struct resolution {
 	struct target *targets; /* each once; at least one where the result is OK */
 	size_t count;
-	bool is_alias; /* targets differ from the address that was asked for */
+	bool is_alias;  /* targets differ from the address that was asked for */
+	bool has_quota; /* the answer hung on the room somebody has left */
 };
 
 /* Where mail for this address goes. address: normalised (address_normalize), with its

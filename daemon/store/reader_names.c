@@ -257,6 +257,7 @@ judge(const struct walk *w, const struct account *account)
 {
 	if (account->state != ACCOUNT_ACTIVE)
 		return ERR_ACCOUNT_OFF;
+	w->out->has_quota |= account->quota_bytes != 0;
 	if (account->quota_bytes &&
 	    (account->used_bytes >= account->quota_bytes ||
 	     w->size > account->quota_bytes - account->used_bytes))
@@ -434,7 +435,7 @@ reader_resolve(struct reader *r, struct str address, uint64_t size, struct arena
 	struct walk w = { .r = r, .size = size, .out = out };
 	enum err e;
 
-	*out = (struct resolution){ NULL, 0, false };
+	*out = (struct resolution){ 0 };
 	if (address.n > ADDRESS_KEY_MAX)
 		return ERR_LIMIT;
 	w.a = arena_new(WALK_ARENA_BYTES);
