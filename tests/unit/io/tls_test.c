@@ -1,0 +1,280 @@
+/* Certificates: replaced while in use, and refused without harm. */
+#include "io/tls.h"
+
+#include "base/strbuf.h"
+#include "io/socket.h"
+#include "io/stream.h"
+#include "tests/unit/check.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	TURNS_MAX = 2000,
+};
+
+struct files {
+	char directory[32];
+	char certificate[2][64], key[2][64];
+	struct tls_pair pairs[2];
+};
+
+static void
+files_init(struct files *f)
+{
+	static const struct str names[] = { STR_INIT("one.example.org"),
+		                            STR_INIT("two.example.org") };
+	struct diag diag;
+	bool made;
+
+	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/mailstead-unit-XXXXXX");
+	CHECK_TRUE(mkdtemp(f->directory), "a directory");
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(f->certificate[i], sizeof(f->certificate[i]), "%s/%zu.pem",
+		               f->directory, i);
+		(void)snprintf(f->key[i], sizeof(f->key[i]), "%s/%zu.key", f->directory,
+		               i);
+		CHECK_ERR_EQ(tls_make_self_signed(names[i], f->certificate[i], f->key[i],
+		                                  &made, &diag),
+		             OK, "self-signed");
+		CHECK_TRUE(made, "made");
+		f->pairs[i] = (struct tls_pair){ .certificate_path =
+			                                 str_from(f->certificate[i]),
+			                         .key_path = str_from(f->key[i]) };
+	}
+}
+
+static void
+files_fini(struct files *f)
+{
+	for (size_t i = 0; i < 2; i++) {
+		(void)unlink(f->certificate[i]);
+		(void)unlink(f->key[i]);
+	}
+	(void)rmdir(f->directory);
+}
+
+/* ── a session: server side a, client side b ── */
+
+struct side {
+	struct stream *stream;
+	struct strbuf heard;
+	unsigned secured, closed;
+	enum stream_end why;
+};
+
+struct session {
+	struct loop *loop;
+	struct timer tick;
+	struct side a, b;
+};
+
+static void
+on_tick(void *arg)
+{
+	timer_set(arg, 1);
+}
+
+static void
+on_data(void *arg)
+{
+	struct side *s = arg;
+
+	strbuf_add(&s->heard, stream_input(s->stream));
+	stream_consume(s->stream, stream_input(s->stream).n);
+}
+
+static void
+on_secured(void *arg)
+{
+	((struct side *)arg)->secured++;
+}
+
+static void
+on_closed(void *arg, enum stream_end why, const char *detail)
+{
+	struct side *s = arg;
+
+	(void)detail;
+	s->closed++;
+	s->why = why;
+}
+
+static const struct stream_ops ops = { .data = on_data,
+	                               .secured = on_secured,
+	                               .closed = on_closed };
+
+static void
+turn_until(struct session *s, const unsigned *counter, unsigned n)
+{
+	for (int i = 0; i < TURNS_MAX && *counter < n && !s->a.closed && !s->b.closed;
+	     i++)
+		(void)loop_turn(s->loop);
+}
+
+static void
+session_init(struct session *s, struct tls_server *t, const char *name)
+{
+	struct tls_client client = { str_from(name), TLS_CHECK_NONE };
+	size_t dropped;
+	int fds[2];
+
+	*s = (struct session){ .loop = loop_new() };
+	s->a.heard = s->b.heard = strbuf_heap(4096);
+	timer_init(&s->tick, s->loop, on_tick, &s->tick);
+	timer_set(&s->tick, 1);
+	socket_pair(fds);
+	s->a.stream = stream_new(s->loop, fds[0], &ops, NULL, &s->a);
+	s->b.stream = stream_new(s->loop, fds[1], &ops, NULL, &s->b);
+	stream_start_tls_server(s->a.stream, t, TLS_ALPN_IMAP, &dropped);
+	stream_start_tls_client(s->b.stream, &client, &dropped);
+	turn_until(s, &s->a.secured, 1);
+	turn_until(s, &s->b.secured, 1);
+}
+
+static void
+session_fini(struct session *s)
+{
+	timer_stop(&s->tick);
+	stream_free(&s->a.stream);
+	stream_free(&s->b.stream);
+	strbuf_release(&s->a.heard);
+	strbuf_release(&s->b.heard);
+	loop_free(&s->loop);
+}
+
+static bool
+talks(struct session *s)
+{
+	size_t before = s->a.heard.n;
+
+	stream_write(s->b.stream, STR("NOOP\r\n"));
+	for (int i = 0; i < TURNS_MAX && s->a.heard.n == before && !s->a.closed; i++)
+		(void)loop_turn(s->loop);
+	return s->a.heard.n == before + 6;
+}
+
+/* The certificate that a new session is shown; zeros: there was none. */
+static void
+shown(struct tls_server *t, const char *name, uint8_t (*leaf_out)[32])
+{
+	const struct tls_info *info;
+	struct session s;
+
+	session_init(&s, t, name);
+	memset(*leaf_out, 0, sizeof(*leaf_out));
+	info = stream_tls_info(s.b.stream);
+	if (CHECK_TRUE(info, "a session"))
+		memcpy(*leaf_out, info->leaf_sha256, sizeof(*leaf_out));
+	session_fini(&s);
+}
+
+static bool
+is_shown(struct tls_server *t, const char *name, const uint8_t (*leaf)[32])
+{
+	uint8_t now[32];
+
+	shown(t, name, &now);
+	return memcmp(now, *leaf, sizeof(now)) == 0;
+}
+
+static void
+test_is_replaced_while_in_use(void)
+{
+	struct tls_server *t = tls_server_new();
+	uint8_t one[32], two[32];
+	struct session old;
+	struct files f;
+	struct diag diag;
+
+	files_init(&f);
+	CHECK_TRUE(!tls_server_is_ready(t), "no certificate yet");
+	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[0], 1, &diag), OK, "the first");
+	CHECK_TRUE(tls_server_is_ready(t), "ready");
+	shown(t, "one.example.org", &one);
+	session_init(&old, t, "one.example.org");
+	CHECK_TRUE(talks(&old), "a session");
+	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[1], 1, &diag), OK, "the second");
+	shown(t, "one.example.org", &two);
+	CHECK_TRUE(memcmp(one, two, sizeof(one)) != 0, "new sessions use it");
+	CHECK_TRUE(talks(&old), "old ones live");
+	session_fini(&old);
+	/* Each name its own; who names none of them gets the first. */
+	CHECK_ERR_EQ(tls_server_load(t, f.pairs, 2, &diag), OK, "both");
+	CHECK_TRUE(is_shown(t, "one.example.org", (const uint8_t(*)[32]) & one), "one");
+	CHECK_TRUE(is_shown(t, "TWO.example.org", (const uint8_t(*)[32]) & two), "two");
+	CHECK_TRUE(is_shown(t, "other.example.org", (const uint8_t(*)[32]) & one),
+	           "another");
+	tls_server_free(&t);
+	files_fini(&f);
+}
+
+static void
+test_a_bad_pair_changes_nothing(void)
+{
+	static const char not_pem[] = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END "
+				      "CERTIFICATE-----\n";
+	struct tls_server *t = tls_server_new();
+	uint8_t one[32];
+	int64_t expires_ms;
+	struct files f;
+	struct diag diag = { 0 };
+	struct tls_pair bad[5];
+
+	files_init(&f);
+	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[0], 1, &diag), OK, "a good one");
+	shown(t, "one.example.org", &one);
+	expires_ms = tls_server_expires_ms(t);
+	CHECK_TRUE(expires_ms > 0, "ends some day");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		bad[i] = f.pairs[1];
+	bad[0].key_path = f.pairs[0].key_path;
+	bad[1].certificate_path = STR("/nonexistent/tls.pem");
+	bad[2].key_path = f.pairs[1].certificate_path;
+	bad[3].certificate_pem = str_from(not_pem);
+	bad[4].key_pem = STR("no key at all");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		diag = (struct diag){ 0 };
+		CHECK_ERR_EQ(tls_server_load(t, &bad[i], 1, &diag), ERR_CONFIG,
+		             "refused");
+		CHECK_TRUE(diag.text[0], "with the cause");
+		CHECK_I64_EQ(tls_server_expires_ms(t), expires_ms, "the old one stays");
+		CHECK_TRUE(is_shown(t, "one.example.org", (const uint8_t(*)[32]) & one),
+		           "and is used");
+	}
+	/* One bad among good ones: none is taken. */
+	bad[1] = f.pairs[1];
+	CHECK_ERR_EQ(
+		tls_server_load(t, (const struct tls_pair[]){ bad[1], bad[0] }, 2, &diag),
+		ERR_CONFIG, "the second is bad");
+	CHECK_TRUE(is_shown(t, "two.example.org", (const uint8_t(*)[32]) & one),
+	           "all or none");
+	tls_server_free(&t);
+	files_fini(&f);
+}
+
+static void
+test_self_signed_is_made_once(void)
+{
+	struct files f;
+	struct stat st;
+	struct diag diag;
+	bool made = true;
+
+	files_init(&f);
+	CHECK_TRUE(stat(f.key[0], &st) == 0 && (st.st_mode & 0777) == 0600,
+	           "the key is ours alone");
+	CHECK_ERR_EQ(tls_make_self_signed(STR("other.example.org"), f.certificate[0],
+	                                  f.key[0], &made, &diag),
+	             OK, "again");
+	CHECK_TRUE(!made, "what is there is used");
+	files_fini(&f);
+}
+
+SUITE(io_tls, { "is replaced while in use", test_is_replaced_while_in_use },
+      { "a bad pair changes nothing", test_a_bad_pair_changes_nothing },
+      { "self-signed is made once", test_self_signed_is_made_once });
