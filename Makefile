@@ -130,9 +130,9 @@ check: ## everything that must hold before a change lands; ends with "N passed, 
 	@tests/summary.sh $(SUITES)
 
 .PHONY: check-all
-check-all: ## check, and the long crash and fuzz runs
+check-all: ## check, deeper lints, and the long crash and fuzz runs
 	@packaging/install-deps.sh
-	@FUZZ_SECONDS=60 tests/summary.sh $(SUITES) crash-long fuzz
+	@LINT_DEEP=1 FUZZ_SECONDS=60 tests/summary.sh $(SUITES) crash-long fuzz
 
 .PHONY: unit
 unit: $(B)/unit-tests ## unit tests; SAN=1: with ASan and UBSan
