@@ -178,7 +178,9 @@ check_certificate(const struct facts *f, struct check *c)
 		    "Name one under tls: in the configuration.");
 		return;
 	}
-	c->text = arena_printf(f->r->arena, "good for %lld more days", (long long)days);
+	c->text = arena_printf(f->r->arena, "%sgood for %lld more days",
+	                       a->conf->tls_certificate.n ? "" : "signed by itself, ",
+	                       (long long)days);
 	c->details = arena_printf(f->r->arena, "{\"days\":%lld,\"self_signed\":%s}",
 	                          (long long)days,
 	                          a->conf->tls_certificate.n ? "false" : "true");
@@ -190,8 +192,8 @@ check_certificate(const struct facts *f, struct check *c)
 		    "Renew the certificate.");
 	else if (!a->conf->tls_certificate.n)
 		set(c, CHECK_WARN, "self_signed", "you",
-		    "Mail programs will ask whether to trust it: name a certificate of a "
-		    "known authority under tls:.");
+		    "Mail programs will ask whether to trust it. Name a certificate of a "
+		    "known authority under \"tls\" in the configuration.");
 }
 
 /* The sockets are open while the service runs; who serves them may be down. */
