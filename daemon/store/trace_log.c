@@ -33,7 +33,7 @@ struct day {
 	int64_t number; /* days since 1970 */
 	struct db *db;
 	uint64_t applied, taken;
-	struct link owners; /* struct owner */
+	struct link owners; /* struct owner; with some, a transaction is open */
 	uint64_t used;
 };
 
@@ -250,6 +250,11 @@ take_event(struct trace_log *t, uint64_t seq, const struct trace_event *event)
 	e = day_get(t, id_time_ms(&parsed), &d);
 	if (e != OK || seq <= d->applied)
 		return e;
+	/* From the first owner on, so that what is looked up shares the transaction. */
+	if (list_is_empty(&d->owners))
+		e = db_begin(d->db, DB_WRITE);
+	if (e != OK)
+		return e;
 	d->taken = seq;
 	o = owner_get(t, d, id, seq);
 	o->seq = seq;
@@ -274,13 +279,10 @@ trace_log_take(struct trace_log *t, uint64_t seq, struct str events)
 static enum err
 day_commit(struct day *d)
 {
-	enum err e;
+	enum err e = OK;
 
 	if (list_is_empty(&d->owners))
 		return OK;
-	e = db_begin(d->db, DB_WRITE);
-	if (e != OK)
-		return e;
 	LIST_EACH(&d->owners, l)
 	{
 		e = owner_write(d, CONTAINER_OF(l, struct owner, link));
