@@ -75,6 +75,7 @@ struct body_writer {
 
 enum {
 	STRINGS_MAX = 64 * 1024,
+	BUFFER_FIRST = 8 * 1024,
 	RETRY_MS = 250,
 	PIECE_BYTES = 256 * 1024,
 };
@@ -151,6 +152,9 @@ body_write(struct body_writer *w, struct str bytes)
 	if (w->error != OK)
 		return w->error;
 	w->size += bytes.n;
+	/* Most messages fit, and the buffer need not grow step by step. */
+	if (!w->buffer.cap && !strbuf_reserve(&w->buffer, BUFFER_FIRST))
+		w->error = ERR_LIMIT;
 	while (bytes.n && w->error == OK) {
 		struct str part = str_first(bytes, BODY_MEMORY_BYTES - w->buffer.n);
 
