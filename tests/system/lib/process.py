@@ -7,13 +7,13 @@ import time
 
 
 class Process:
-    def __init__(self, args, log, env=None, cwd=None):
+    def __init__(self, args, log, env=None, cwd=None, pass_fds=()):
         self.args = [str(a) for a in args]
         self.log = log
         self.file = open(log, "ab")
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=self.file,
                                       stderr=subprocess.STDOUT, env=env, cwd=cwd,
-                                      start_new_session=True)
+                                      start_new_session=True, pass_fds=pass_fds)
 
     def is_running(self):
         return self.child.poll() is None
