@@ -25,14 +25,35 @@ ascii_run(struct str s)
 	return n;
 }
 
+/* Eight ASCII bytes at once: the top bit of each is set by one sum from 'A' on, by the
+   other from behind 'Z' on. */
+static uint64_t
+lower_8(uint64_t x)
+{
+	static const uint64_t ones = 0x0101010101010101U;
+	uint64_t from_a = x + ones * (0x80 - 'A');
+	uint64_t behind_z = x + ones * (0x80 - 'Z' - 1);
+
+	return x | ((from_a ^ behind_z) & ones * 0x80) >> 2;
+}
+
 static void
 fold_ascii(struct str s, struct strbuf *out)
 {
 	char *to = s.n ? strbuf_reserve(out, s.n) : NULL;
 
+	size_t i = 0;
+
 	if (!to)
 		return;
-	for (size_t i = 0; i < s.n; i++)
+	for (; s.n - i >= 8; i += 8) {
+		uint64_t x;
+
+		memcpy(&x, s.p + i, 8);
+		x = lower_8(x);
+		memcpy(to + i, &x, 8);
+	}
+	for (; i < s.n; i++)
 		to[i] = byte_lower(s.p[i]);
 	out->n += s.n;
 }

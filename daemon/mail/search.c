@@ -23,10 +23,12 @@ enum {
 	DECODED_MAX = 256 * 1024,
 	FOLDED_MAX = 8 * 1024 * 1024, /* what a chunk may become at the very most */
 	KEY_FOLDED_MAX = SEARCH_KEY_MAX * 32,
+	PLAIN_MAX = 4 * 1024 * 1024, /* a message that is looked over as it lies there */
 };
 
 struct search_key {
 	struct str folded;
+	struct str word; /* its longest run that no decoding can make or part */
 };
 
 struct search {
@@ -41,6 +43,28 @@ struct search {
 	struct charset_stream *charset;
 	struct strbuf decoded, text, window;
 };
+
+/* Folds and the space behind a field's name are written anew before a header is searched,
+   controls become spaces: what stands between such bytes stays as it is. */
+static struct str
+longest_word(struct str folded)
+{
+	struct str best = str_first(folded, 0);
+	size_t begin = 0;
+
+	for (size_t i = 0; i <= folded.n; i++) {
+		unsigned char c = i < folded.n ? (unsigned char)folded.p[i] : ' ';
+
+		if (c >= 0x80)
+			return str_first(folded, 0);
+		if (c > ' ' && c != ':' && c != 0x7f)
+			continue;
+		if (i - begin > best.n)
+			best = str_make(folded.p + begin, i - begin);
+		begin = i + 1;
+	}
+	return best;
+}
 
 enum err
 search_key_new(struct str text, struct str charset, struct arena *a,
@@ -60,9 +84,11 @@ search_key_new(struct str text, struct str charset, struct arena *a,
 	unicode_fold(strbuf_str(&utf8), &folded);
 	key = arena_try(a, sizeof(*key));
 	if (key && arena_left(a) > folded.n + 64)
-		key->folded = arena_str(a, strbuf_str(&folded));
+		*key = (struct search_key){ arena_str(a, strbuf_str(&folded)), { 0 } };
 	else
 		key = NULL;
+	if (key)
+		key->word = longest_word(key->folded);
 	*key_out = key;
 	strbuf_release(&utf8);
 	strbuf_release(&folded);
@@ -308,12 +334,86 @@ search_step(struct search *s, bool *found_out)
 	return true;
 }
 
+/* --- messages that need no decoding */
+
+static bool
+is_7bit(struct str s)
+{
+	uint64_t all = 0, x;
+	size_t i = 0;
+
+	for (; s.n - i >= sizeof(x); i += sizeof(x)) {
+		memcpy(&x, s.p + i, sizeof(x));
+		all |= x;
+	}
+	for (; i < s.n; i++)
+		all |= (unsigned char)s.p[i];
+	return (all & 0x8080808080808080U) == 0;
+}
+
+/* Stands one of `values` behind each place where `word` does? */
+static bool
+is_followed_by(struct str folded, struct str word, const struct str *values, size_t n)
+{
+	size_t at;
+
+	while ((at = str_find_str(folded, word)) != SIZE_MAX) {
+		size_t i = 0;
+
+		folded = str_from_offset(folded, at + word.n);
+		while (i < n && !str_starts(folded, values[i]))
+			i++;
+		if (i == n)
+			return false;
+	}
+	return true;
+}
+
+/* Is what a person reads in it among its bytes as they are? */
+static bool
+is_plain(struct str folded)
+{
+	static const struct str encodings[] = { STR_INIT(": 7bit"), STR_INIT(": 8bit") };
+	static const struct str charsets[] = {
+		STR_INIT("=us-ascii"),    STR_INIT("=\"us-ascii"),
+		STR_INIT("=utf-8"),       STR_INIT("=\"utf-8"),
+		STR_INIT("=iso-8859-"),   STR_INIT("=\"iso-8859-"),
+		STR_INIT("=windows-125"), STR_INIT("=\"windows-125"),
+	};
+
+	return str_find_str(folded, STR("=?")) == SIZE_MAX &&
+	       is_followed_by(folded, STR("content-transfer-encoding"), encodings,
+	                      ARRAY_LEN(encodings)) &&
+	       is_followed_by(folded, STR("charset"), charsets, ARRAY_LEN(charsets));
+}
+
+/* Most messages of a mailbox do not hold the text, and most of those can be told without
+   taking them apart: 7-bit, nothing encoded, and one word of the key is nowhere. */
+static bool
+is_surely_without(struct str message, const struct search_key *key)
+{
+	struct strbuf folded = strbuf_heap(PLAIN_MAX);
+	bool is_sure;
+
+	if (key->word.n == 0 || message.n > PLAIN_MAX || !is_7bit(message))
+		return false;
+	unicode_fold(message, &folded);
+	is_sure = !folded.overflow &&
+	          str_find_str(strbuf_str(&folded), key->word) == SIZE_MAX &&
+	          is_plain(strbuf_str(&folded));
+	strbuf_release(&folded);
+	return is_sure;
+}
+
 bool
 search_message(struct str message, const struct search_key *key, enum search_scope scope)
 {
-	struct search *s = search_new(message, key, scope);
+	struct search *s;
 	bool is_found = false;
 
+	if (is_surely_without(message, key))
+		return false;
+	s = search_new(message, key, scope);
 	while (!search_step(s, &is_found))
 		continue;
 	search_free(&s);

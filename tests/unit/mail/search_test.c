@@ -155,5 +155,48 @@ test_slices(void)
 	arena_free(&a);
 }
 
-SUITE(mail_search, { "message", test_message }, { "header", test_header },
-      { "chunks", test_chunks }, { "slices", test_slices });
+/* Messages that need no decoding are looked over as they lie there; those that only seem
+   to be such are not. */
+static const char plain[] = "Subject :Folded\n over two lines\nX-Far: end\n"
+			    "Content-Type: text/plain; charset=us-ascii\n"
+			    "Content-Transfer-Encoding: 7bit\n\nThe quick brown fox\n";
+static const char hidden[] = "Subject: =?utf-8?q?qui=63k?=\n\nbody\n";
+static const char encoded[] = "Content-Transfer-Encoding : base64\n\ncXVpY2s=\n";
+static const char wide[] = "Content-Type: text/plain; charset=\"utf\\-7\"\n"
+			   "Content-Transfer-Encoding: quoted-printable\n\nqui=\nck\n";
+
+static void
+test_plain(void)
+{
+	static const struct {
+		const char *message, *text;
+		bool is_there;
+	} plains[] = {
+		{ plain, "SUBJECT: folded over", true },
+		{ plain, "subject :", false },
+		{ plain, "quick BROWN", true },
+		{ plain, "quicker", false },
+		{ plain, "end\r\ncontent", false },
+		{ plain, ": ", true },
+		{ hidden, "quick", true },
+		{ encoded, "quick", true },
+		{ wide, "quick", true },
+		{ wide, "slow", false },
+	};
+	struct arena *a = arena_new(4 * 1024 * 1024);
+
+	for (size_t i = 0; i < ARRAY_LEN(plains); i++) {
+		const struct search_key *key;
+		struct str message = message_from(a, plains[i].message);
+
+		CHECK_ERR_EQ(search_key_new(str_from(plains[i].text), STR(""), a, &key),
+		             OK, plains[i].text);
+		CHECK_TRUE(search_message(message, key, SEARCH_TEXT) ==
+		                   plains[i].is_there,
+		           plains[i].text);
+	}
+	arena_free(&a);
+}
+
+SUITE(mail_search, { "plain", test_plain }, { "message", test_message },
+      { "header", test_header }, { "chunks", test_chunks }, { "slices", test_slices });
