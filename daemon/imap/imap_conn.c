@@ -215,6 +215,8 @@ follow(struct imap_conn *c, enum imap_next next)
 			return;
 		}
 		stream_take(c->stream, true);
+		if (!imap_session_is_at_rest(c->session))
+			stream_acknowledge(c->stream);
 		set_deadline(c);
 		return;
 	case IMAP_WAIT:

@@ -542,7 +542,7 @@ imap_session_is_waiting(const struct imap_session *s)
 bool
 imap_session_is_at_rest(const struct imap_session *s)
 {
-	return (s->phase == PHASE_LINE && s->command.n == 0) ||
+	return (s->phase == PHASE_LINE && s->command.n == 0 && !s->arena) ||
 	       (s->phase == PHASE_REPLY && is_idling(s)) || s->phase == PHASE_CLOSED;
 }
 

@@ -434,6 +434,15 @@ stream_consume(struct stream *s, size_t n)
 }
 
 void
+stream_acknowledge(struct stream *s)
+{
+	const int on = 1;
+
+	if (s->state == OPEN)
+		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+void
 stream_take(struct stream *s, bool take)
 {
 	if (s->is_taking == take)

@@ -91,6 +91,10 @@ void stream_consume(struct stream *s, size_t n);
 /* false: no data callback and no reading until true again (while an answer is waited
    for); back-pressure reaches the peer. true: data comes soon if there is any. */
 void stream_take(struct stream *s, bool take);
+/* What has been read is acknowledged now. For where more must come before there is
+   anything to answer: a peer with Nagle's algorithm sends its next small piece only then,
+   and the kernel would wait 40 ms for an answer to send along. */
+void stream_acknowledge(struct stream *s);
 
 /* Appends to the output; it is written soon. After the end nothing happens. */
 void stream_write(struct stream *s, struct str bytes);
