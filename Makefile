@@ -134,7 +134,7 @@ check: ## everything that must hold before a change lands; ends with "N passed, 
 .PHONY: check-all
 check-all: ## check, deeper lints, and the long crash and fuzz runs
 	@packaging/install-deps.sh
-	@LINT_DEEP=1 FUZZ_SECONDS=60 tests/summary.sh $(SUITES) crash-long fuzz
+	@LINT_DEEP=1 FUZZ_SECONDS=60 tests/summary.sh $(SUITES) $(SUITES_LONG)
 
 .PHONY: unit
 unit: $(B)/unit-tests ## unit tests; SAN=1: with ASan and UBSan
