@@ -49,7 +49,7 @@ enum {
 	ANSWER_MAX = 15 << 20,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
 	CROWD_MIN = 3,               /* a batch of so many operations … */
-	CROWD_WAIT_US = 1000,        /* … makes the next one wait so long for as many */
+	CROWD_WAIT_US = 2000,        /* … makes the next one wait so long for as many */
 	DONE_KEPT_MS = 10 * 60 * 1000, /* answers to clients that are gone */
 	QUEUE_COUNT_MS = 10 * 1000,
 	ARENA_KEPT_BYTES = 1 << 20,
