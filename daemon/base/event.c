@@ -8,6 +8,7 @@
 
 struct event_row {
 	const char *name;
+	size_t name_bytes;
 	enum event_level level;
 	const char *text;
 };
@@ -21,7 +22,7 @@ enum {
 
 static const struct event_row rows[] = {
 #define EVENT(id, name, level, text)                                                     \
-	[EV_##id] = { name, (enum event_level)LEVEL_##level, text },
+	[EV_##id] = { name, sizeof(name) - 1, (enum event_level)LEVEL_##level, text },
 #include "base/trace.def"
 #undef EVENT
 };
@@ -54,11 +55,13 @@ event_level(enum event_id id)
 	return rows[id].level;
 }
 
+/* The store finds each event of each message by its name several times. */
 enum event_id
 event_find(struct str name)
 {
 	for (unsigned id = 0; id < EVENT_COUNT; id++) {
-		if (str_eq(name, str_from(rows[id].name)))
+		if (name.n == rows[id].name_bytes &&
+		    memcmp(name.p, rows[id].name, name.n) == 0)
 			return (enum event_id)id;
 	}
 	return EVENT_COUNT;
