@@ -202,8 +202,9 @@ recent_taken(void *arg, enum err e, const struct answer_recent *answer)
 
 	c->q.call = 0;
 	if (e != OK) {
-		/* A store that cannot write (a full disk) takes nobody's right to read: the
-		   mailbox opens, and another session will hear which messages are recent. */
+		/* A store that cannot write (a full disk) takes nobody's right to
+		   read: the mailbox opens, and another session will hear which
+		   messages are recent. */
 		box->recent_first = box->info.uidnext;
 		opened(c, OK);
 		return;

@@ -48,8 +48,8 @@ tx_message_new(struct tx *tx, const struct new_body *body, struct str trace_id,
 	if (ref->sha256.n != DIGEST_BYTES || ref->size > UINT32_MAX)
 		return ERR_INVALID;
 	e = tx_segment(tx, ref->segment, &seg);
-	/* A writer seals before its last operations are answered: sealed is good. One that
-	   is being compacted takes nothing more. */
+	/* A writer seals before its last operations are answered: sealed is good. One
+	   that is being compacted takes nothing more. */
 	if (e == ERR_NOT_FOUND || (e == OK && seg->state > SEGMENT_SEALED))
 		e = ERR_STORE_TEMP;
 	if (e == OK)

@@ -71,7 +71,7 @@ set_state(struct compact *c, uint64_t segment, uint32_t from, uint32_t to)
 	return c->ask(c->arg, OP_segment_state, &op, &answer);
 }
 
-/* --- segments without a writer --------------------------------------------------------- */
+/* --- segments without a writer ------------------------------------------------------ */
 
 static bool
 is_live(const struct compact_live *live, uint64_t epoch)
@@ -133,7 +133,7 @@ seal_orphans(struct compact *c, struct db *db, const struct compact_live *live,
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
-/* --- empty ones ---------------------------------------------------------------------------- */
+/* --- empty ones --------------------------------------------------------------------- */
 
 static enum err
 drop_empty(struct compact *c, struct db *db, int64_t before_ms)
@@ -163,7 +163,7 @@ drop_empty(struct compact *c, struct db *db, int64_t before_ms)
 	return e;
 }
 
-/* --- mostly dead ones ------------------------------------------------------------------------ */
+/* --- mostly dead ones --------------------------------------------------------------- */
 
 static enum err
 target_open(struct compact *c)

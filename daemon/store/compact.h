@@ -1,10 +1,11 @@
 /* compact.h - room that dead messages leave in segment files is given back.
  *
- * Runs on the housekeeping thread, a little at a time. A sealed segment that is mostly dead
- * is closed for operations, its live records are copied to the end of a segment of our
- * own, and one operation moves their rows (the committer syncs the copy first). A segment
- * without messages is dropped, an hour after its state last changed: who holds a reference
- * to one of its records has read it by then. Segments whose writer is gone are sealed.
+ * Runs on the housekeeping thread, a little at a time. A sealed segment that is mostly
+ * dead is closed for operations, its live records are copied to the end of a segment of
+ * our own, and one operation moves their rows (the committer syncs the copy first). A
+ * segment without messages is dropped, an hour after its state last changed: who holds a
+ * reference to one of its records has read it by then. Segments whose writer is gone are
+ * sealed.
  * A crash at any moment leaves garbage at most; the next run goes on.
  */
 #ifndef STORE_COMPACT_H

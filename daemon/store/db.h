@@ -5,9 +5,10 @@
  * Statements are string literals, prepared once per connection and reused. Only
  * db_sqlite.c knows the engine. A connection is used by one thread at a time.
  *
- * Errors: ERR_NOT_FOUND (db_one: no row; reading: the table is not there yet), ERR_EXISTS (a UNIQUE promise), ERR_DISK_FULL,
- * ERR_STORE_TEMP (busy, no database), ERR_CORRUPT, ERR_IO, ERR_INTERNAL (our SQL is
- * wrong). A failed sync ends the process at once: nothing may be acknowledged after it.
+ * Errors: ERR_NOT_FOUND (db_one: no row; reading: the table is not there yet),
+ * ERR_EXISTS (a UNIQUE promise), ERR_DISK_FULL, ERR_STORE_TEMP (busy, no database),
+ * ERR_CORRUPT, ERR_IO, ERR_INTERNAL (our SQL is wrong). A failed sync ends the process
+ * at once: nothing may be acknowledged after it.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H

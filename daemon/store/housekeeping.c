@@ -64,7 +64,7 @@ struct housekeeping {
 	int64_t expired_ms, counted_ms, compacted_ms;
 };
 
-/* --- asking the committer, through the loop ------------------------------------------- */
+/* --- asking the committer, through the loop ----------------------------------------- */
 
 static void
 on_asked(void *arg)
@@ -120,7 +120,7 @@ ask(void *arg, enum op op, const void *args, void **answer_out)
 	return e;
 }
 
-/* --- the delivery log --------------------------------------------------------------------- */
+/* --- the delivery log --------------------------------------------------------------- */
 
 /* Moves some journal rows into the delivery log. True: there may be more. */
 static enum err

@@ -31,8 +31,8 @@ void housekeeping_wake(struct housekeeping *h);
 void housekeeping_set_days(struct housekeeping *h, int64_t trace_days);
 /* Which clients are connected now: nobody else appends to segments. */
 void housekeeping_set_live(struct housekeeping *h, const struct compact_live *live);
-/* Looks after segments now, and leaves none alone for longer than grace_ms after its state
-   has changed. */
+/* Looks after segments now, and leaves none alone for longer than grace_ms after its
+   state has changed. */
 void housekeeping_compact(struct housekeeping *h, int64_t grace_ms);
 /* Fills journal_rows, messages, message_bytes: as of the last look. */
 void housekeeping_stats(struct housekeeping *h, struct answer_stats *stats);

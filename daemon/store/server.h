@@ -22,8 +22,8 @@ MUSTUSE enum err store_server_new(struct loop *loop, const struct conf *conf, in
 void store_server_reload(struct store_server *s, const struct conf *conf);
 /* Takes nothing new, finishes what was begun, sends the answers, then calls done. */
 void store_server_stop(struct store_server *s, loop_fn *done, void *arg);
-/* Looks after segment files now instead of in some minutes, and leaves none alone for longer
-   than grace_ms: for tests and tools. */
+/* Looks after segment files now instead of in some minutes, and leaves none alone for
+   longer than grace_ms: for tests and tools. */
 void store_server_compact(struct store_server *s, int64_t grace_ms);
 void store_server_free(struct store_server **s);
 

@@ -153,8 +153,8 @@ day_open(struct trace_log *t, struct day *d)
 	return OK;
 }
 
-/* A file that is no database any more must not stop the log: it is kept beside for whoever
-   wants to look, and the day begins anew. */
+/* A file that is no database any more must not stop the log: it is kept beside for
+   whoever wants to look, and the day begins anew. */
 static void
 set_aside(struct trace_log *t, struct day *d)
 {

@@ -347,9 +347,9 @@ is_day_meant(const struct trace_query *q, int64_t day)
 	return true;
 }
 
-/* A day that is not there (retention has just taken it away, or it is being made), or that
-   is damaged, must not hide the others. A damaged file is begun anew by the store: it is
-   opened again at the next look. */
+/* A day that is not there (retention has just taken it away, or it is being made), or
+   that is damaged, must not hide the others. A damaged file is begun anew by the store:
+   it is opened again at the next look. */
 static enum err
 passed_over(struct trace_reader *r, enum err e)
 {

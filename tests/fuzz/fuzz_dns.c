@@ -1,5 +1,5 @@
-/* Answers of name servers. The first bytes are the name and type asked for, the rest is the
- * message, with the question put right so that the rest of it is reached. */
+/* Answers of name servers. The first bytes are the name and type asked for, the rest is
+ * the message, with the question put right so that the rest of it is reached. */
 #include "base/panic.h"
 #include "io/dns_message.h"
 

@@ -1,5 +1,5 @@
-/* What a process inside the sandbox can no longer do. Each try runs in a child of its own,
- * after it has entered; its exit status says what became of it. */
+/* What a process inside the sandbox can no longer do. Each try runs in a child of its
+ * own, after it has entered; its exit status says what became of it. */
 #include "io/sandbox.h"
 
 #include "io/socket.h"
