@@ -4,18 +4,19 @@
  *                              │ ↑                                      │
  *                              │ └──────────── handshake_step ──────────┘
  *                              └─stream_close→ CLOSING ─flush_done→ LINGER
- *   any ─end→ ENDED, and `closed` follows by a deferred call.
+ *   any ─stream_finish→ ENDED, and `closed` follows by a deferred call.
  *
  * Reading goes through one scratch buffer of the process: only what the owner leaves
  * unread is copied into a buffer of the stream, so the usual case allocates nothing and
  * an idle stream holds no buffers at all. The readable watch stays armed while the owner
  * waits for an answer; only input that really comes meanwhile disarms it, which saves
  * two epoll_ctl calls a command.
+ *
+ * Reading is in stream_input.c, TLS in stream_tls.c; what the three share in
+ * stream_priv.h.
  */
-#include "io/stream.h"
+#include "io/stream_priv.h"
 
-#include "base/mem.h"
-#include "base/panic.h"
 #include "io/socket.h"
 
 #include <errno.h>
@@ -26,49 +27,7 @@
 #include <unistd.h>
 
 enum {
-	STREAM_MAGIC = 0x7374726d,
-	SCRATCH_BYTES = 64 << 10,
-	TURN_BYTES = 256 << 10, /* read from one stream before others get their turn */
-	LINGER_BYTES = 4 << 20, /* thrown away after our goodbye, then that is that */
 	OUT_MOVE_BYTES = 64 << 10,
-};
-
-enum state {
-	CONNECTING,
-	OPEN,
-	STARTING, /* TLS was asked for; plain output goes out first */
-	HANDSHAKE,
-	CLOSING, /* output goes out, then the goodbye */
-	LINGER,  /* waiting for the peer's end */
-	ENDED,
-};
-
-struct stream {
-	uint32_t magic;
-	int fd;
-	enum state state;
-	enum stream_end why;
-	const char *detail;
-	struct loop *loop;
-	struct watch *watch;
-	struct tls_conn *tls;
-	const struct stream_ops *ops;
-	const struct stream_limits *limits;
-	void *arg;
-	struct strbuf in;   /* unread input, where there is any between callbacks */
-	const char *unread; /* into `in`, or into the scratch buffer while that is read */
-	size_t unread_n;
-	struct strbuf out;
-	size_t out_sent; /* of out, taken by the kernel */
-	struct timer deadline;
-	struct timer
-		guard; /* connect, handshake, stalled output, linger: one at a time */
-	uint64_t bytes_in, bytes_out;
-	size_t lingered;
-	unsigned busy; /* callbacks of ours on the stack */
-	bool is_taking, is_at_eof, is_full, is_freed;
-	bool will_flush, will_retake; /* a deferred call is on its way */
-	bool wants_write_to_read;     /* TLS reads need the descriptor writable */
 };
 
 const struct stream_limits stream_limits_default = {
@@ -89,14 +48,7 @@ static const struct {
 };
 _Static_assert(ARRAY_LEN(ends) == STREAM_END_COUNT, "one row for each end");
 
-static char scratch[SCRATCH_BYTES];
-static struct stream *scratch_owner;
-
-static void on_flush(void *arg);
-static void on_retake(void *arg);
 static void on_ended(void *arg);
-static void handshake_step(struct stream *s);
-static void read_turn(struct stream *s);
 
 const char *
 stream_end_word(enum stream_end why)
@@ -113,36 +65,6 @@ stream_end_text(enum stream_end why)
 /* ── coming and going of the struct ── */
 
 static void
-enter(struct stream *s)
-{
-	s->busy++;
-}
-
-static void
-leave(struct stream *s)
-{
-	if (--s->busy || !s->is_freed)
-		return;
-	s->magic = 0;
-	mem_free(s);
-}
-
-/* False once the owner has freed it or it has ended: touch nothing more. */
-static bool
-is_live(const struct stream *s)
-{
-	return !s->is_freed && s->state != ENDED;
-}
-
-static void
-drop_input(struct stream *s)
-{
-	s->unread_n = 0;
-	s->unread = NULL;
-	strbuf_release(&s->in);
-}
-
-static void
 let_go(struct stream *s)
 {
 	timer_stop(&s->deadline);
@@ -151,13 +73,13 @@ let_go(struct stream *s)
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	s->fd = -1;
-	drop_input(s);
+	stream_drop_input(s);
 	strbuf_release(&s->out);
 	s->out_sent = 0;
 }
 
-static void
-end(struct stream *s, enum stream_end why, const char *detail)
+void
+stream_finish(struct stream *s, enum stream_end why, const char *detail)
 {
 	if (!is_live(s))
 		return;
@@ -190,40 +112,12 @@ stream_free(struct stream **sp)
 	tls_conn_free(&s->tls);
 	loop_defer_cancel(s->loop, on_ended, s);
 	if (s->will_flush)
-		loop_defer_cancel(s->loop, on_flush, s);
+		loop_defer_cancel(s->loop, stream_on_flush, s);
 	if (s->will_retake)
-		loop_defer_cancel(s->loop, on_retake, s);
+		loop_defer_cancel(s->loop, stream_on_retake, s);
 	s->is_freed = true;
 	enter(s);
 	leave(s);
-}
-
-/* ── what is watched ── */
-
-static unsigned
-armed(const struct stream *s)
-{
-	return s->watch ? watch_events(s->watch) : 0;
-}
-
-static void
-arm(struct stream *s, unsigned events)
-{
-	if (s->watch)
-		watch_set(s->watch, events);
-}
-
-static void
-disarm(struct stream *s, unsigned events)
-{
-	arm(s, armed(s) & ~events);
-}
-
-static bool
-wants_input(const struct stream *s)
-{
-	return s->state == OPEN && s->is_taking && !s->is_at_eof &&
-	       s->unread_n < s->limits->in_max;
 }
 
 /* ── output ── */
@@ -257,7 +151,7 @@ stream_flush_soon(struct stream *s)
 	if (s->will_flush)
 		return;
 	s->will_flush = true;
-	loop_defer(s->loop, on_flush, s);
+	loop_defer(s->loop, stream_on_flush, s);
 }
 
 void
@@ -294,10 +188,10 @@ send_some(struct stream *s)
 			arm(s, armed(s) | WATCH_WRITE);
 			return false;
 		case TLS_EOF:
-			end(s, STREAM_RESET, "closed while we wrote");
+			stream_finish(s, STREAM_RESET, "closed while we wrote");
 			return false;
 		default:
-			end(s, STREAM_TLS_BROKEN, tls_conn_error(s->tls));
+			stream_finish(s, STREAM_TLS_BROKEN, tls_conn_error(s->tls));
 			return false;
 		}
 	} else {
@@ -309,7 +203,7 @@ send_some(struct stream *s)
 			return false;
 		}
 		if (r < 0) {
-			end(s, STREAM_RESET, strerrordesc_np(errno));
+			stream_finish(s, STREAM_RESET, strerrordesc_np(errno));
 			return false;
 		}
 		sent = (size_t)r;
@@ -327,7 +221,7 @@ say_goodbye(struct stream *s)
 	if (s->tls)
 		tls_conn_goodbye(s->tls);
 	if (s->is_at_eof || shutdown(s->fd, SHUT_WR) != 0) {
-		end(s, STREAM_CLOSED, "");
+		stream_finish(s, STREAM_CLOSED, "");
 		return;
 	}
 	s->state = LINGER;
@@ -349,17 +243,17 @@ flush_done(struct stream *s)
 	} else if (s->state == STARTING) {
 		s->state = HANDSHAKE;
 		timer_set(&s->guard, s->limits->handshake_ms);
-		handshake_step(s);
+		stream_handshake_step(s);
 	}
 }
 
-static void
-flush(struct stream *s)
+void
+stream_flush(struct stream *s)
 {
 	if (s->state == CONNECTING || s->state == HANDSHAKE || s->state >= LINGER)
 		return;
 	if (s->out.overflow) {
-		end(s, STREAM_OVERFLOW, "");
+		stream_finish(s, STREAM_OVERFLOW, "");
 		return;
 	}
 	while (stream_unsent(s) && send_some(s))
@@ -386,318 +280,15 @@ flush(struct stream *s)
 	}
 }
 
-static void
-on_flush(void *arg)
+void
+stream_on_flush(void *arg)
 {
 	struct stream *s = CAST(stream, STREAM_MAGIC, arg);
 
 	s->will_flush = false;
 	enter(s);
-	flush(s);
+	stream_flush(s);
 	leave(s);
-}
-
-/* ── input ── */
-
-struct str
-stream_input(const struct stream *s)
-{
-	return str_make(s->unread, s->unread_n);
-}
-
-/* Brings unread input to rest: in `in`, at its start, or nowhere when there is none. */
-static void
-settle_input(struct stream *s)
-{
-	if (!s->unread_n) {
-		drop_input(s);
-		return;
-	}
-	if (!s->in.n)
-		strbuf_bytes(&s->in, s->unread, s->unread_n);
-	else
-		strbuf_consume(&s->in, s->in.n - s->unread_n);
-	s->unread = s->in.p;
-}
-
-void
-stream_consume(struct stream *s, size_t n)
-{
-	CHECK(n <= s->unread_n);
-	s->unread += n;
-	s->unread_n -= n;
-	if (s->unread_n || scratch_owner == s)
-		return;
-	drop_input(s);
-	if (wants_input(s) && !(armed(s) & WATCH_READ))
-		arm(s, armed(s) | WATCH_READ);
-}
-
-void
-stream_acknowledge(struct stream *s)
-{
-	const int on = 1;
-
-	if (s->state == OPEN)
-		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-}
-
-void
-stream_take(struct stream *s, bool take)
-{
-	if (s->is_taking == take)
-		return;
-	s->is_taking = take;
-	if (!take || s->state == ENDED)
-		return;
-	if (s->state == OPEN && !(armed(s) & WATCH_READ) && wants_input(s))
-		arm(s, armed(s) | WATCH_READ);
-	if (s->will_retake || s->state != OPEN)
-		return;
-	if (s->unread_n || s->is_at_eof || (s->tls && tls_conn_has_pending(s->tls))) {
-		s->will_retake = true;
-		loop_defer(s->loop, on_retake, s);
-	}
-}
-
-enum read_result {
-	READ_SOME,
-	READ_AGAIN, /* nothing there now */
-	READ_EOF,
-	READ_ENDED, /* an error, the stream has ended */
-};
-
-static enum read_result
-read_tls(struct stream *s, char *p, size_t n, size_t *n_out)
-{
-	switch (tls_conn_read(s->tls, p, n, n_out)) {
-	case TLS_DONE:
-		return READ_SOME;
-	case TLS_WANT_READ:
-		return READ_AGAIN;
-	case TLS_WANT_WRITE:
-		s->wants_write_to_read = true;
-		arm(s, armed(s) | WATCH_WRITE);
-		return READ_AGAIN;
-	case TLS_EOF:
-		return READ_EOF;
-	default:
-		end(s, STREAM_TLS_BROKEN, tls_conn_error(s->tls));
-		return READ_ENDED;
-	}
-}
-
-static enum read_result
-read_some(struct stream *s, char *p, size_t n, size_t *n_out)
-{
-	ssize_t r;
-
-	if (s->tls)
-		return read_tls(s, p, n, n_out);
-	do
-		r = recv(s->fd, p, n, 0);
-	while (r < 0 && errno == EINTR);
-	if (r > 0) {
-		*n_out = (size_t)r;
-		return READ_SOME;
-	}
-	if (r == 0)
-		return READ_EOF;
-	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		return READ_AGAIN;
-	end(s, STREAM_RESET, strerrordesc_np(errno));
-	return READ_ENDED;
-}
-
-/* Reads once and shows it to the owner. True when there may be more to read at once;
-   got_out: bytes. */
-static bool
-read_once(struct stream *s, size_t *got_out)
-{
-	size_t room = s->limits->in_max - s->unread_n, want, n = 0;
-	enum read_result result;
-
-	*got_out = 0;
-	want = room < sizeof(scratch) ? room : sizeof(scratch);
-	CHECK(!scratch_owner);
-	result = read_some(s, scratch, want, &n);
-	if (result == READ_EOF) {
-		s->is_at_eof = true;
-		disarm(s, WATCH_READ);
-	}
-	if (result != READ_SOME)
-		return false;
-	*got_out = n;
-	s->bytes_in += n;
-	if (s->unread_n) {
-		settle_input(s);
-		strbuf_bytes(&s->in, scratch, n);
-		s->unread = s->in.p;
-		s->unread_n = s->in.n;
-	} else {
-		s->unread = scratch;
-		s->unread_n = n;
-	}
-	scratch_owner = s;
-	s->ops->data(s->arg);
-	scratch_owner = NULL;
-	if (!is_live(s))
-		return false;
-	settle_input(s);
-	return s->tls ? tls_conn_has_pending(s->tls) : n == want;
-}
-
-/* The end of the input is told when the owner has seen all of it and wants more. */
-static void
-check_eof(struct stream *s)
-{
-	if (!is_live(s) || s->state != OPEN || !s->is_at_eof || !s->is_taking)
-		return;
-	if (stream_unsent(s))
-		flush(s);
-	end(s, STREAM_EOF, "");
-}
-
-static void
-read_turn(struct stream *s)
-{
-	size_t total = 0, n = 0;
-
-	while (is_live(s) && wants_input(s) && total < TURN_BYTES) {
-		if (!read_once(s, &n))
-			break;
-		total += n;
-	}
-	if (!is_live(s))
-		return;
-	if (s->state == OPEN && s->tls && wants_input(s) && total >= TURN_BYTES &&
-	    !s->will_retake && tls_conn_has_pending(s->tls)) {
-		s->will_retake = true;
-		loop_defer(s->loop, on_retake, s);
-	}
-	if (stream_unsent(s) && s->state == OPEN)
-		flush(s);
-	check_eof(s);
-}
-
-/* The owner takes input again: first what is here, then what TLS holds. */
-static void
-on_retake(void *arg)
-{
-	struct stream *s = CAST(stream, STREAM_MAGIC, arg);
-
-	s->will_retake = false;
-	if (s->state != OPEN || !s->is_taking)
-		return;
-	enter(s);
-	if (s->unread_n) {
-		s->ops->data(s->arg);
-		if (is_live(s) && s->unread_n)
-			settle_input(s);
-	}
-	if (is_live(s) && wants_input(s)) {
-		if (!(armed(s) & WATCH_READ))
-			arm(s, armed(s) | WATCH_READ);
-		if (s->tls && tls_conn_has_pending(s->tls))
-			read_turn(s);
-	}
-	if (is_live(s))
-		check_eof(s);
-	leave(s);
-}
-
-static void
-linger_step(struct stream *s)
-{
-	ssize_t r = recv(s->fd, scratch, sizeof(scratch), 0);
-
-	if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-		return;
-	if (r > 0)
-		s->lingered += (size_t)r;
-	if (r <= 0 || s->lingered > LINGER_BYTES)
-		end(s, STREAM_CLOSED, "");
-}
-
-/* ── TLS ── */
-
-static void
-handshake_step(struct stream *s)
-{
-	switch (tls_conn_handshake(s->tls)) {
-	case TLS_DONE:
-		break;
-	case TLS_WANT_READ:
-		arm(s, WATCH_READ);
-		return;
-	case TLS_WANT_WRITE:
-		arm(s, WATCH_WRITE);
-		return;
-	case TLS_UNVERIFIED:
-		end(s, STREAM_TLS_VERIFY, tls_conn_error(s->tls));
-		return;
-	default:
-		end(s, STREAM_TLS, tls_conn_error(s->tls));
-		return;
-	}
-	timer_stop(&s->guard);
-	s->state = OPEN;
-	arm(s, s->is_taking ? WATCH_READ : 0);
-	if (s->ops->secured)
-		s->ops->secured(s->arg);
-	if (is_live(s) && stream_unsent(s))
-		flush(s);
-	/* What came with the last handshake message waits inside; and where nothing does,
-	   finding that out makes OpenSSL give its buffer back. */
-	if (is_live(s) && s->state == OPEN)
-		read_turn(s);
-}
-
-static void
-start_tls(struct stream *s, struct tls_conn *tls, size_t *dropped_out)
-{
-	*dropped_out = s->unread_n;
-	drop_input(s);
-	if (s->state != OPEN || s->tls) {
-		tls_conn_free(&tls);
-		end(s, STREAM_TLS, "not possible now");
-		return;
-	}
-	if (!tls) {
-		end(s, STREAM_TLS, "no certificate");
-		return;
-	}
-	s->state = STARTING;
-	disarm(s, WATCH_READ);
-	s->tls = tls;
-	if (!s->will_flush) {
-		s->will_flush = true;
-		loop_defer(s->loop, on_flush, s);
-	}
-}
-
-void
-stream_start_tls_server(struct stream *s, struct tls_server *tls, enum tls_alpn alpn,
-                        size_t *dropped_out)
-{
-	start_tls(s, s->state == OPEN ? tls_conn_server(tls, s->fd, alpn) : NULL,
-	          dropped_out);
-}
-
-void
-stream_start_tls_client(struct stream *s, const struct tls_client *client,
-                        size_t *dropped_out)
-{
-	start_tls(s, s->state == OPEN ? tls_conn_client(client, s->fd) : NULL,
-	          dropped_out);
-}
-
-const struct tls_info *
-stream_tls_info(const struct stream *s)
-{
-	bool is_up = s->tls && s->state != STARTING && s->state != HANDSHAKE;
-
-	return is_up ? tls_conn_info(s->tls) : NULL;
 }
 
 /* ── events ── */
@@ -711,7 +302,7 @@ connect_done(struct stream *s)
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
 		error = errno;
 	if (error) {
-		end(s, STREAM_CONNECT, strerrordesc_np(error));
+		stream_finish(s, STREAM_CONNECT, strerrordesc_np(error));
 		return;
 	}
 	timer_stop(&s->guard);
@@ -720,7 +311,7 @@ connect_done(struct stream *s)
 	if (s->ops->connected)
 		s->ops->connected(s->arg);
 	if (is_live(s) && stream_unsent(s))
-		flush(s);
+		stream_flush(s);
 }
 
 static void
@@ -733,13 +324,13 @@ open_step(struct stream *s, unsigned events)
 		events |= WATCH_READ;
 	}
 	if ((events & WATCH_WRITE) || (s->tls && stream_unsent(s)))
-		flush(s);
+		stream_flush(s);
 	if (!is_live(s) || !(events & WATCH_READ) || s->state != OPEN)
 		return;
 	/* Most owners that want nothing now will in a moment, before anything arrives:
 	   the system calls of looking away are spent only when something does. */
 	if (wants_input(s))
-		read_turn(s);
+		stream_read_turn(s);
 	else
 		disarm(s, WATCH_READ);
 }
@@ -758,14 +349,14 @@ on_event(void *arg, unsigned events)
 		open_step(s, events);
 		break;
 	case HANDSHAKE:
-		handshake_step(s);
+		stream_handshake_step(s);
 		break;
 	case STARTING:
 	case CLOSING:
-		flush(s);
+		stream_flush(s);
 		break;
 	case LINGER:
-		linger_step(s);
+		stream_linger_step(s);
 		break;
 	case ENDED:
 		break;
@@ -782,7 +373,7 @@ on_deadline(void *arg)
 	if (s->ops->timeout)
 		s->ops->timeout(s->arg);
 	else
-		end(s, STREAM_TIMEOUT, "");
+		stream_finish(s, STREAM_TIMEOUT, "");
 	leave(s);
 }
 
@@ -792,13 +383,13 @@ on_guard(void *arg)
 	struct stream *s = CAST(stream, STREAM_MAGIC, arg);
 
 	if (s->state == CONNECTING)
-		end(s, STREAM_CONNECT, "no answer in time");
+		stream_finish(s, STREAM_CONNECT, "no answer in time");
 	else if (s->state == HANDSHAKE)
-		end(s, STREAM_TLS_TIMEOUT, "");
+		stream_finish(s, STREAM_TLS_TIMEOUT, "");
 	else if (s->state == LINGER)
-		end(s, STREAM_CLOSED, "");
+		stream_finish(s, STREAM_CLOSED, "");
 	else
-		end(s, STREAM_STALLED, "");
+		stream_finish(s, STREAM_STALLED, "");
 }
 
 /* ── for the owner ── */
@@ -880,7 +471,7 @@ stream_connect(struct loop *l, const struct addr *to, const struct addr *from,
 
 	s->state = CONNECTING;
 	if (fd < 0) {
-		end(s, STREAM_CONNECT, strerrordesc_np(error));
+		stream_finish(s, STREAM_CONNECT, strerrordesc_np(error));
 		return s;
 	}
 	timer_set(&s->guard, timeout_ms);
@@ -903,18 +494,18 @@ stream_close(struct stream *s)
 	if (s->state >= CLOSING)
 		return;
 	if (s->state == CONNECTING || s->state == HANDSHAKE) {
-		end(s, STREAM_CLOSED, "");
+		stream_finish(s, STREAM_CLOSED, "");
 		return;
 	}
 	if (s->state == STARTING)
 		tls_conn_free(&s->tls); /* it never began */
 	s->state = CLOSING;
-	drop_input(s);
+	stream_drop_input(s);
 	timer_stop(&s->deadline);
 	timer_set(&s->guard, s->limits->linger_ms);
 	if (!s->will_flush) {
 		s->will_flush = true;
-		loop_defer(s->loop, on_flush, s);
+		loop_defer(s->loop, stream_on_flush, s);
 	}
 }
 
