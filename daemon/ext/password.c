@@ -3,6 +3,7 @@
 #include "base/panic.h"
 
 #include <sodium.h>
+#include <sys/mman.h>
 
 /* OWASP's second choice for argon2id: 19 MiB, two passes, one lane. */
 enum {
@@ -37,16 +38,27 @@ password_hash(struct str password, struct strbuf *out)
 	return out->overflow ? ERR_LIMIT : OK;
 }
 
-bool
+/* The library says "wrong" also where it had no memory to find out. */
+static bool
+has_memory(void)
+{
+	void *p = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
+	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p != MAP_FAILED && munmap(p, MEMORY_BYTES) == 0;
+}
+
+enum err
 password_verify(struct str hash, struct str password)
 {
 	char text[crypto_pwhash_STRBYTES];
 
 	CHECK(sodium_init() >= 0);
 	if (password.n > PASSWORD_MAX || !copy_hash(hash, &text))
-		return false;
-	return crypto_pwhash_str_verify(text, password.n ? password.p : "", password.n) ==
-	       0;
+		return ERR_AUTH;
+	if (crypto_pwhash_str_verify(text, password.n ? password.p : "", password.n) == 0)
+		return OK;
+	return has_memory() ? ERR_AUTH : ERR_AUTH_TEMP;
 }
 
 struct str

@@ -21,9 +21,9 @@ enum {
 /* Appends the hash as text ("$argon2id$v=19$m=19456,t=2,p=1$…"). ERR_LIMIT: longer than
    PASSWORD_MAX, or no memory. */
 MUSTUSE enum err password_hash(struct str password, struct strbuf *out);
-/* False for a hash that cannot be read, too. Time depends on the hash's parameters only.
- */
-bool password_verify(struct str hash, struct str password);
+/* ERR_AUTH: another password, or a hash that cannot be read; ERR_AUTH_TEMP: no memory to
+   find out. Time depends on the hash's parameters only. */
+MUSTUSE enum err password_verify(struct str hash, struct str password);
 /* A hash that nothing matches, with the parameters of today: verify against it for users
    that do not exist, so that the time tells nothing. */
 struct str password_dummy_hash(void);

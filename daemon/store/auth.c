@@ -230,7 +230,8 @@ work(void *arg)
 	struct check *c = arg;
 	struct str hash = c->is_known ? c->login.hash : password_dummy_hash();
 
-	c->is_right = password_verify(hash, c->op.password) && c->is_known;
+	c->error = password_verify(hash, c->op.password);
+	c->is_right = c->error == OK && c->is_known;
 }
 
 static void start_waiting(struct auth *a);
@@ -246,7 +247,10 @@ worked(void *arg)
 		remember(a, c);
 		finish_right(c);
 	} else {
-		finish(c, ERR_AUTH, a->limits.failure_delay_ms);
+		/* A try that could not be looked at has been counted, and stays so: what
+		   wears us out is slowed down. */
+		finish(c, c->error == ERR_AUTH_TEMP ? ERR_AUTH_TEMP : ERR_AUTH,
+		       a->limits.failure_delay_ms);
 	}
 	start_waiting(a);
 }
