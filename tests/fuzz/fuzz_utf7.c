@@ -28,7 +28,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		CHECK(imap_utf7_parse(strbuf_str(&there), &back) == OK);
 		CHECK(has_control || str_eq(strbuf_str(&back), in));
 	}
-	(void)imap_name_check(in);
+	/* A name that may be used is text without control characters. */
+	if (imap_name_check(in) == OK)
+		CHECK(utf8_check(in) && !(n && memchr(in.p, '\0', n)));
 	strbuf_release(&there);
 	strbuf_release(&back);
 	return 0;
