@@ -75,7 +75,7 @@ static const struct item_word {
 	{ STR_INIT("RFC822.SIZE"),   ITEM_SIZE,      0 },
 	{ STR_INIT("ENVELOPE"),      ITEM_ENVELOPE,  IMAP_WANT_ENVELOPE },
 	{ STR_INIT("BODYSTRUCTURE"), ITEM_STRUCTURE, IMAP_WANT_STRUCTURE },
-	{ STR_INIT("BODY"),          ITEM_BODY,      IMAP_WANT_STRUCTURE },
+	{ STR_INIT("BODY"),          ITEM_BODY,      IMAP_WANT_BODY_FORM },
 	/* clang-format on */
 };
 

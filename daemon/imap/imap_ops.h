@@ -48,7 +48,8 @@ enum imap_want {
 	IMAP_WANT_STRUCTURE = 1 << 1,
 	IMAP_WANT_PARTS = 1 << 2,
 	IMAP_WANT_FIELDS = 1 << 3,
-	IMAP_WANT_BODY = 1 << 4,
+	IMAP_WANT_BODY = 1 << 4,      /* its bytes */
+	IMAP_WANT_BODY_FORM = 1 << 5, /* the structure without extensions */
 };
 
 /* One message. All of it is borrowed for the time of the call. */

@@ -388,6 +388,8 @@ reader_want(unsigned want)
 		w |= WANT_ENVELOPE;
 	if (want & IMAP_WANT_STRUCTURE)
 		w |= WANT_STRUCTURE;
+	if (want & IMAP_WANT_BODY_FORM)
+		w |= WANT_BODY_FORM;
 	if (want & IMAP_WANT_PARTS)
 		w |= WANT_PARTS;
 	if (want & IMAP_WANT_FIELDS)

@@ -102,10 +102,11 @@ MUSTUSE enum err reader_expunged(struct reader *r, uint64_t mailbox_id,
 /* What of a message is read: the less, the faster. */
 enum head_want {
 	WANT_ENVELOPE = 1,
-	WANT_STRUCTURE = 2, /* body, bodystructure */
-	WANT_PARTS = 4,     /* parts, header_bytes */
-	WANT_FIELDS = 8,    /* from … references, date, flags */
-	WANT_REF = 16,      /* ref, prefix_len, received_ms, trace_id */
+	WANT_STRUCTURE = 2,  /* bodystructure */
+	WANT_PARTS = 4,      /* parts, header_bytes */
+	WANT_FIELDS = 8,     /* from … references, date, flags */
+	WANT_REF = 16,       /* ref, prefix_len, received_ms, trace_id */
+	WANT_BODY_FORM = 32, /* body: the structure without extensions */
 };
 typedef bool reader_message_fn(void *arg, const struct entry *e, const struct message *m);
 /* Entries of a range with their messages, ascending, up to max. m borrows for the call.

@@ -258,37 +258,60 @@ forms_read(struct stmt *s, int c, unsigned want, struct message *m)
 {
 	if (want & WANT_ENVELOPE)
 		m->head.envelope = db_str(s, c);
-	if (want & WANT_STRUCTURE) {
+	if (want & WANT_BODY_FORM)
 		m->head.body = db_str(s, c + 1);
+	if (want & WANT_STRUCTURE)
 		m->head.bodystructure = db_str(s, c + 2);
-	}
 	if (want & WANT_PARTS)
 		m->head.parts = db_str(s, c + 3);
 	if (want & WANT_FIELDS)
 		head_fields_unpack(db_str(s, c + 4), &m->head);
 }
 
-/* One statement for each kind of wish: the fetch that clients send most touches only what
-   it sends. */
+static const unsigned want_narrow = WANT_ENVELOPE | WANT_STRUCTURE | WANT_BODY_FORM;
+
+/* Nothing but what IMAP sends as it is. */
+static bool
+is_narrow(unsigned want)
+{
+	return want && !(want & ~want_narrow);
+}
+
+/* One statement for each kind of wish: SQLite copies every column of a row that it gives,
+   so the wishes that come most name only theirs, with '' where another would stand. */
 static const char *
 entries_sql(unsigned want)
 {
-	if (want == WANT_ENVELOPE)
-		return "SELECT " ENTRY_COLUMNS ", m.envelope" ENTRY_WHERE;
-	if (want == (WANT_ENVELOPE | WANT_STRUCTURE))
+	if (is_narrow(want)) {
+		if (want == WANT_ENVELOPE)
+			return "SELECT " ENTRY_COLUMNS ", m.envelope" ENTRY_WHERE;
+		if (!(want & WANT_BODY_FORM))
+			return "SELECT " ENTRY_COLUMNS
+			       ", m.envelope, '', m.bodystructure" ENTRY_WHERE;
 		return "SELECT " ENTRY_COLUMNS
 		       ", m.envelope, m.body, m.bodystructure" ENTRY_WHERE;
-	if (!(want & (WANT_ENVELOPE | WANT_STRUCTURE | WANT_PARTS | WANT_FIELDS)))
+	}
+	switch (want & (want_narrow | WANT_PARTS | WANT_FIELDS)) {
+	case 0:
 		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST ENTRY_WHERE;
-	return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST
-	       ", m.envelope, m.body, m.bodystructure, m.parts, m.fields" ENTRY_WHERE;
+	case WANT_PARTS:
+		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST
+		       ", '', '', '', m.parts" ENTRY_WHERE;
+	case WANT_FIELDS:
+		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST
+		       ", '', '', '', '', m.fields" ENTRY_WHERE;
+	default:
+		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST
+		       ", m.envelope, m.body, m.bodystructure, m.parts,"
+		       " m.fields" ENTRY_WHERE;
+	}
 }
 
 static void
 message_read(struct stmt *s, unsigned want, struct message *m)
 {
 	*m = (struct message){ 0 };
-	if (want == WANT_ENVELOPE || want == (WANT_ENVELOPE | WANT_STRUCTURE)) {
+	if (is_narrow(want)) {
 		m->id = db_u64(s, 3);
 		forms_read(s, ENTRY_COUNT, want, m);
 		return;
