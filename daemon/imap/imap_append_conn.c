@@ -27,6 +27,7 @@ struct imap_writers {
 	struct arena *arena;
 	uint64_t mailbox_id;
 	struct str mailbox;
+	uint64_t room; /* what quota leaves; UINT64_MAX: no quota */
 	struct writer list[MESSAGES_MAX];
 	size_t n;
 	enum err error; /* of the last body_write */
@@ -49,8 +50,9 @@ imap_append_abort(void *arg)
 
 /* --- begin */
 
+/* How much more the account may hold. */
 static enum err
-check_quota(struct imap_conn *c, uint64_t size, struct arena *a)
+find_room(struct imap_conn *c, struct arena *a, uint64_t *room_out)
 {
 	struct account account;
 	enum err e =
@@ -58,10 +60,39 @@ check_quota(struct imap_conn *c, uint64_t size, struct arena *a)
 
 	if (e != OK)
 		return e == ERR_NOT_FOUND ? ERR_STORE_TEMP : e;
-	if (account.quota_bytes > 0 && (account.used_bytes >= account.quota_bytes ||
-	                                size > account.quota_bytes - account.used_bytes))
-		return ERR_QUOTA;
+	if (account.quota_bytes == 0)
+		*room_out = UINT64_MAX;
+	else if (account.used_bytes >= account.quota_bytes)
+		*room_out = 0;
+	else
+		*room_out = account.quota_bytes - account.used_bytes;
 	return OK;
+}
+
+/* Once for all messages of the command: the store looks again when it takes them. */
+static enum err
+begin_first(struct imap_conn *c, struct str mailbox)
+{
+	struct arena *scratch = arena_new(64 * 1024);
+	struct imap_writers *w;
+	struct mailbox_info info;
+	uint64_t room;
+	enum err e = reader_mailbox(c->server->parts.reader, c->account_id, mailbox,
+	                            scratch, &info);
+
+	if (e == OK && info.id == 0)
+		e = ERR_NOT_FOUND;
+	if (e == OK)
+		e = find_room(c, scratch, &room);
+	if (e == OK) {
+		w = c->writers = mem_alloc(sizeof(*w));
+		w->arena = arena_new(ARENA_BUDGET);
+		w->mailbox = arena_str(w->arena, mailbox);
+		w->mailbox_id = info.id;
+		w->room = room;
+	}
+	arena_free(&scratch);
+	return e;
 }
 
 static bool
@@ -89,31 +120,21 @@ keep_flags(struct imap_writers *w, struct writer *writer, const struct imap_flag
 static enum err
 begin(struct imap_conn *c, const struct imap_append *append)
 {
-	struct imap_writers *w = c->writers;
-	struct arena *scratch = arena_new(64 * 1024);
-	struct mailbox_info info;
+	struct imap_writers *w;
 	struct writer *writer;
-	enum err e;
+	enum err e = c->writers ? OK : begin_first(c, append->mailbox);
 
-	e = reader_mailbox(c->server->parts.reader, c->account_id, append->mailbox,
-	                   scratch, &info);
-	if (e == OK && info.id == 0)
-		e = ERR_NOT_FOUND;
-	if (e == OK && append->size > c->settings->message_max_bytes)
-		e = ERR_TOO_LARGE;
-	if (e == OK)
-		e = check_quota(c, append->size, scratch);
-	arena_free(&scratch);
 	if (e != OK)
 		return e;
-	if (!w) {
-		w = c->writers = mem_alloc(sizeof(*w));
-		w->arena = arena_new(ARENA_BUDGET);
-		w->mailbox = arena_str(w->arena, append->mailbox);
-	}
+	w = c->writers;
+	if (append->size > c->settings->message_max_bytes)
+		return ERR_TOO_LARGE;
+	if (append->size > w->room)
+		return ERR_QUOTA;
 	if (w->n == MESSAGES_MAX)
 		return ERR_LIMIT;
-	w->mailbox_id = info.id;
+	if (w->room != UINT64_MAX)
+		w->room -= append->size;
 	writer = &w->list[w->n++];
 	writer->date_ms = append->date_ms;
 	writer->body = body_writer_new(c->server->parts.bodies, append->size);
