@@ -35,6 +35,7 @@
 #include "base/pack.h"
 #include "base/panic.h"
 #include "store/crash.h"
+#include "store/op_log.h"
 #include "store/recover.h"
 #include "store/schema.h"
 #include "store/segments.h"
@@ -50,20 +51,7 @@ enum {
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
 	CROWD_MIN = 3,               /* a batch of so many operations … */
 	CROWD_WAIT_US = 2000,        /* … makes the next one wait so long for as many */
-	DONE_KEPT_MS = 10 * 60 * 1000, /* answers to clients that are gone */
 	QUEUE_COUNT_MS = 10 * 1000,
-	ARENA_KEPT_BYTES = 1 << 20,
-};
-
-/* A client, as the committer knows it. */
-struct source {
-	struct link link;
-	uint64_t epoch;
-	uint64_t last_seq, floor;
-	int64_t seen_ms;
-	struct strbuf
-		answers;    /* of this batch: seq, op, error, answer; again and again */
-	uint64_t batch_seq; /* the last one in answers */
 };
 
 /* What the thread waits for; only that is worth waking it. */
@@ -102,7 +90,8 @@ struct committer {
 	struct tx tx;
 	struct tx_ids ids;
 	struct tx_limits limits;
-	struct link sources;
+	struct op_log *done_ops;
+	struct recovered recovered;
 	uint64_t queue_rows; /* counted now and then, kept up to date in between */
 	int64_t queue_counted_ms;
 };
@@ -136,7 +125,7 @@ job_free(struct job **job)
 	*job = NULL;
 }
 
-/* --- applying --------------------------------------------------------------------- */
+/* --- applying ----------------------------------------------------------------- */
 
 typedef enum err apply_fn(struct tx *tx, const void *op, void *answer);
 
@@ -177,153 +166,7 @@ static const struct apply_row rows[] = {
 };
 _Static_assert(ARRAY_LEN(rows) == OP_COUNT, "one row for each operation");
 
-/* --- operation ids ---------------------------------------------------------------- */
-
-static struct source *
-source_get(struct committer *c, uint64_t epoch)
-{
-	struct source *src;
-	struct stmt *s;
-
-	LIST_EACH(&c->sources, l)
-	{
-		src = CONTAINER_OF(l, struct source, link);
-		if (src->epoch == epoch)
-			return src;
-	}
-	src = mem_alloc(sizeof(*src));
-	src->epoch = epoch;
-	src->answers = strbuf_heap(64 << 20);
-	if (db_one(c->db,
-	           "SELECT seq FROM op_done WHERE epoch = $1 ORDER BY seq DESC LIMIT 1",
-	           VALUES(V_I(epoch)), &s) == OK)
-		src->last_seq = db_u64(s, 0);
-	db_end(&s);
-	list_add_first(&c->sources, &src->link);
-	return src;
-}
-
-static void
-source_free(struct source *src)
-{
-	list_remove(&src->link);
-	strbuf_release(&src->answers);
-	mem_free(src);
-}
-
-/* Looks for seq in packed answers; true: job has its answer. */
-static bool
-answer_find(struct str answers, struct job *job)
-{
-	struct unpack u = unpack_from(answers);
-
-	while (u.rest.n) {
-		uint64_t seq = unpack_u64(&u);
-		uint32_t error = unpack_u32(&u);
-		struct str answer = unpack_str(&u);
-
-		if (u.bad)
-			return false;
-		if (seq != job->seq)
-			continue;
-		job->error = error < ERR_COUNT ? (enum err)error : ERR_STORE_TEMP;
-		strbuf_clear(&job->answer);
-		strbuf_add(&job->answer, answer);
-		return true;
-	}
-	return false;
-}
-
-/* Has this operation been done before? Then job has the first answer. */
-static enum err
-find_done(struct committer *c, struct source *src, struct job *job, bool *found_out)
-{
-	struct stmt *s;
-	enum err e;
-
-	*found_out = false;
-	if (job->seq > src->last_seq && job->seq > src->batch_seq)
-		return OK;
-	*found_out = answer_find(strbuf_str(&src->answers), job);
-	if (*found_out)
-		return OK;
-	/* A row holds the answers of one batch under its last number. */
-	s = db_query(c->db,
-	             "SELECT answers FROM op_done WHERE epoch = $1 AND seq >= $2"
-	             " ORDER BY seq",
-	             VALUES(V_I(job->epoch), V_I(job->seq)));
-	while (!*found_out && db_next(s))
-		*found_out = answer_find(db_str(s, 0), job);
-	e = db_done(c->db, &s);
-	return e;
-}
-
-static void
-note_done(struct source *src, const struct job *job)
-{
-	struct str answer = strbuf_str(&job->answer);
-
-	/* A claim's answer is large and can be made again from the rows it leased. */
-	if (job->op == OP_queue_claim)
-		answer = str_from(NULL);
-	pack_u64(&src->answers, job->seq);
-	pack_u32(&src->answers, job->error);
-	pack_str(&src->answers, answer);
-	if (job->seq > src->batch_seq)
-		src->batch_seq = job->seq;
-	if (job->floor > src->floor)
-		src->floor = job->floor;
-}
-
-static enum err
-flush_done(struct committer *c)
-{
-	LIST_EACH(&c->sources, l)
-	{
-		struct source *src = CONTAINER_OF(l, struct source, link);
-		enum err e;
-
-		if (!src->answers.n)
-			continue;
-		if (src->answers.overflow)
-			return ERR_LIMIT;
-		e = db_run(c->db, "DELETE FROM op_done WHERE epoch = $1 AND seq < $2",
-		           VALUES(V_I(src->epoch), V_I(src->floor)));
-		if (e == OK)
-			e = db_run(c->db,
-			           "INSERT INTO op_done (epoch, seq, at_ms, answers)"
-			           " VALUES ($1, $2, $3, $4)",
-			           VALUES(V_I(src->epoch), V_I(src->batch_seq),
-			                  V_I(c->tx.now_ms),
-			                  V_B(strbuf_str(&src->answers))));
-		if (e != OK)
-			return e;
-	}
-	return OK;
-}
-
-/* After a commit (or a roll-back) the batch's answers are history. */
-static void
-sources_settle(struct committer *c, bool is_committed)
-{
-	LIST_EACH(&c->sources, l)
-	{
-		struct source *src = CONTAINER_OF(l, struct source, link);
-
-		if (src->answers.n) {
-			src->seen_ms = c->tx.now_ms;
-			if (is_committed && src->batch_seq > src->last_seq)
-				src->last_seq = src->batch_seq;
-		} else if (c->tx.now_ms - src->seen_ms > DONE_KEPT_MS) {
-			source_free(src);
-			continue;
-		}
-		src->batch_seq = 0;
-		strbuf_clear(&src->answers);
-	}
-}
-
-/* --- one job ---------------------------------------------------------------------- */
+/* --- one job ------------------------------------------------------------------ */
 
 static void
 answer_set(struct job *job, enum err e, const void *answer)
@@ -339,16 +182,16 @@ answer_set(struct job *job, enum err e, const void *answer)
 	}
 }
 
-/* Applies one job inside the open transaction. Its error is in the job; the result is OK
-   unless the transaction must be rolled back. */
+/* Applies one job inside the open transaction. Its error is in the job; the result
+   is OK unless the transaction must be rolled back. */
 static enum err
 job_apply(struct committer *c, struct job *job)
 {
-	struct source *src = source_get(c, job->epoch);
+	struct op_source *src = op_source(c->done_ops, job->epoch);
 	struct tx *tx = &c->tx;
 	void *op, *answer;
 	bool is_found;
-	enum err e = find_done(c, src, job, &is_found);
+	enum err e = op_find(c->done_ops, src, job, &is_found);
 
 	if (e != OK || (is_found && job->op != OP_queue_claim))
 		return e;
@@ -371,11 +214,11 @@ job_apply(struct committer *c, struct job *job)
 	if (e != OK && tx->has_written)
 		return e;
 	if (!is_found)
-		note_done(src, job);
+		op_note(src, job);
 	return OK;
 }
 
-/* --- a batch ---------------------------------------------------------------------- */
+/* --- a batch ------------------------------------------------------------------ */
 
 /* Which segments this job's bodies are in. */
 static void
@@ -425,7 +268,7 @@ roll_back(struct committer *c)
 	db_rollback(c->db);
 	if (c->ids.is_uncommitted)
 		c->ids = (struct tx_ids){ 0 };
-	sources_settle(c, false);
+	op_settle(c->done_ops, false, c->tx.now_ms);
 }
 
 /* All of these jobs in one transaction; OK: it is on disk. */
@@ -441,7 +284,7 @@ commit_batch(struct committer *c, struct job *const *jobs, size_t count)
 	if (e == OK)
 		e = tx_flush(&c->tx);
 	if (e == OK)
-		e = flush_done(c);
+		e = op_flush(c->done_ops, c->tx.now_ms);
 	crash_point();
 	if (e == OK)
 		e = db_commit(c->db);
@@ -452,7 +295,7 @@ commit_batch(struct committer *c, struct job *const *jobs, size_t count)
 	}
 	c->ids.is_uncommitted = false;
 	c->queue_rows = c->tx.queue_rows;
-	sources_settle(c, true);
+	op_settle(c->done_ops, true, c->tx.now_ms);
 	for (size_t i = 0; i < c->tx.dropped_count; i++)
 		segments_remove(c->segments, c->tx.dropped[i]);
 	return OK;
@@ -540,7 +383,7 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 	loop_wake_call(c->wake);
 }
 
-/* --- the thread ------------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------------- */
 
 static bool
 is_enough(const struct committer *c)
@@ -581,9 +424,9 @@ wait_for(struct committer *c, enum patience patience, long wait_us)
 }
 
 /* Waits for work and takes all of it, up to a batch. False: it is time to end.
-   Each batch costs the same two or three syncs, whoever is in it. One client alone never
-   waits for others; where several share a batch, the next one gives them a moment to come
-   back: fewer, fuller batches leave processor and disk to them. */
+   Each batch costs the same two or three syncs, whoever is in it. One client alone
+   never waits for others; where several share a batch, the next one gives them a
+   moment to come back: fewer, fuller batches leave processor and disk to them. */
 static bool
 take_batch(struct committer *c, struct job **jobs, size_t *count_out)
 {
@@ -622,7 +465,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* --- the loop's side -------------------------------------------------------------- */
+/* --- the loop's side ---------------------------------------------------------- */
 
 static void
 deliver(void *arg)
@@ -706,6 +549,12 @@ committer_set_limits(struct committer *c, const struct tx_limits *limits)
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
+struct recovered
+committer_recovered(const struct committer *c)
+{
+	return c->recovered;
+}
+
 struct commit_stats
 committer_stats(struct committer *c)
 {
@@ -733,7 +582,7 @@ open_index(struct committer *c)
 	if (e == OK)
 		e = schema_index(c->db, clock_unix_ms());
 	if (e == OK)
-		e = recover_index(c->db, c->data_dir, clock_unix_ms());
+		e = recover_index(c->db, c->data_dir, clock_unix_ms(), &c->recovered);
 	return e;
 }
 
@@ -756,7 +605,6 @@ committer_new(struct loop *loop, struct str data_dir, const struct tx_limits *li
 	list_init(&c->given);
 	list_init(&c->waiting);
 	list_init(&c->done);
-	list_init(&c->sources);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -765,6 +613,7 @@ committer_new(struct loop *loop, struct str data_dir, const struct tx_limits *li
 	e = open_index(c);
 	if (e == OK) {
 		tx_init(&c->tx, c->db, arena_new(ARENA_BYTES));
+		c->done_ops = op_log_new(c->db);
 		look_at_disk(c);
 		c->wake = loop_wake_new(loop, deliver, c);
 		if (pthread_create(&c->thread, NULL, run, c) != 0)
@@ -796,8 +645,7 @@ committer_free(struct committer **committer)
 	(void)pthread_join(c->thread, NULL);
 	deliver(c);
 	loop_wake_free(&c->wake);
-	LIST_EACH(&c->sources, l)
-	source_free(CONTAINER_OF(l, struct source, link));
+	op_log_free(&c->done_ops);
 	arena_free(&c->tx.arena);
 	tx_fini(&c->tx);
 	db_close(&c->db);

@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "io/loop.h"
 #include "store/ops.h"
+#include "store/recover.h"
 #include "store/tx.h"
 
 struct committer;
@@ -64,6 +65,8 @@ void committer_give(struct committer *c, struct job *job);
 /* New limits hold from the next batch on. */
 void committer_set_limits(struct committer *c, const struct tx_limits *limits);
 struct commit_stats committer_stats(struct committer *c);
+/* What was mended when it was opened. */
+struct recovered committer_recovered(const struct committer *c);
 
 /* A job with its buffers, freed by job_free. */
 struct job *job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor,

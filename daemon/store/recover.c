@@ -40,7 +40,7 @@ has_row(struct db *db, uint64_t number, bool *has_out)
 }
 
 static enum err
-remove_strays(struct db *db, struct str data_dir)
+remove_strays(struct db *db, struct str data_dir, uint64_t *count)
 {
 	char bytes[PATH_MAX_BYTES];
 	struct strbuf path = strbuf_on(bytes);
@@ -60,15 +60,15 @@ remove_strays(struct db *db, struct str data_dir)
 		if (!number_of(entry->d_name, &number))
 			continue;
 		e = has_row(db, number, &has);
-		if (e == OK && !has)
-			(void)unlink(segment_path(data_dir, number, &path));
+		if (e == OK && !has && unlink(segment_path(data_dir, number, &path)) == 0)
+			++*count;
 	}
 	(void)closedir(dir);
 	return e;
 }
 
 static enum err
-mark_missing(struct db *db, struct str data_dir)
+mark_missing(struct db *db, struct str data_dir, uint64_t *total)
 {
 	char bytes[PATH_MAX_BYTES];
 	struct strbuf path = strbuf_on(bytes);
@@ -87,6 +87,7 @@ mark_missing(struct db *db, struct str data_dir)
 			missing[count++] = db_u64(s, 0);
 	}
 	e = db_done(db, &s);
+	*total = count;
 	for (size_t i = 0; i < count && e == OK; i++) {
 		log_line(LEVEL_ERROR, "store.segment.missing", "segment=%llu",
 		         (unsigned long long)missing[i]);
@@ -97,12 +98,14 @@ mark_missing(struct db *db, struct str data_dir)
 }
 
 enum err
-recover_index(struct db *db, struct str data_dir, int64_t now_ms)
+recover_index(struct db *db, struct str data_dir, int64_t now_ms, struct recovered *out)
 {
-	enum err e = remove_strays(db, data_dir);
+	enum err e;
 
+	*out = (struct recovered){ 0, 0 };
+	e = remove_strays(db, data_dir, &out->strays);
 	if (e == OK)
-		e = mark_missing(db, data_dir);
+		e = mark_missing(db, data_dir, &out->missing);
 	if (e == OK)
 		e = db_run(db, "DELETE FROM op_done WHERE at_ms < $1",
 		           VALUES(V_I(now_ms - DONE_KEPT_MS)));

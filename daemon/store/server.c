@@ -24,6 +24,7 @@ enum {
 	HASHES_MAX = 1000, /* passwords that wait to be hashed */
 	OWN_EVENTS_MAX = 1 << 20,
 	OWN_EVENTS_MS = 100,
+	TROUBLE_MS = 1000,
 	STOP_LINGER_MS = 50, /* for the last answers to leave */
 };
 
@@ -66,12 +67,13 @@ struct store_server {
 	struct strbuf own_events;
 	uint32_t own_count;
 	struct timer own_timer, stop_timer;
-	bool is_stopping;
+	bool is_stopping, is_full_told;
+	int64_t trouble_ms; /* when the last error was told */
 	loop_fn *stopped;
 	void *stopped_arg;
 };
 
-/* --- connections ------------------------------------------------------------------ */
+/* --- connections -------------------------------------------------------------- */
 
 static void
 conn_drop(struct conn *c)
@@ -96,7 +98,8 @@ conn_opened(void *arg, struct ipc_peer *p)
 	ipc_set_data(p, c);
 }
 
-/* Segments of clients that are gone for long are sealed: housekeeping knows who is here. */
+/* Segments of clients that are gone for long are sealed: housekeeping knows who is
+   here. */
 static void
 tell_live(struct store_server *s)
 {
@@ -147,7 +150,7 @@ reply_packed(struct conn *c, enum op op, uint64_t seq, const void *answer)
 	strbuf_release(&b);
 }
 
-/* --- the committer's answers ------------------------------------------------------ */
+/* --- the committer's answers -------------------------------------------------- */
 
 static void check_stopped(struct store_server *s);
 
@@ -165,6 +168,31 @@ own_done(struct store_server *s, const struct job *job)
 	arena_free(&a);
 }
 
+/* Trouble that is ours, told once until it is over, or once in a while. */
+static void
+tell_trouble(struct store_server *s, const struct job *job)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct event e;
+
+	if (job->error == OK && job->op == OP_accept)
+		s->is_full_told = false;
+	if (job->error == ERR_DISK_FULL && !s->is_full_told) {
+		s->is_full_told = true;
+		event_init(&e, EV_DISK_FULL, str_from(NULL), str_from(NULL));
+		event_tell(&e);
+	}
+	if ((job->error != ERR_IO && job->error != ERR_CORRUPT &&
+	     job->error != ERR_INTERNAL) ||
+	    (s->trouble_ms && now_ms - s->trouble_ms < TROUBLE_MS))
+		return;
+	s->trouble_ms = now_ms;
+	event_init(&e, EV_STORE_ERROR, str_from(NULL), str_from(NULL));
+	event_str(&e, "reason", str_from(err_get(job->error)->word));
+	event_str(&e, "operation", str_from(op_name(job->op)));
+	event_tell(&e);
+}
+
 static void
 job_done(void *arg, struct job *job)
 {
@@ -172,6 +200,7 @@ job_done(void *arg, struct job *job)
 	struct conn *c = job->owner;
 
 	s->jobs_out--;
+	tell_trouble(s, job);
 	if (c) {
 		reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
 		conn_drop(c);
@@ -208,7 +237,7 @@ give_own(void *server, enum op op, const void *args)
 	strbuf_release(&b);
 }
 
-/* --- the feed --------------------------------------------------------------------- */
+/* --- the feed ----------------------------------------------------------------- */
 
 static bool
 is_wanted(const struct conn *c, const struct change *change)
@@ -318,7 +347,7 @@ commit_news(void *arg, const struct commit_news *news)
 		housekeeping_wake(s->housekeeping);
 }
 
-/* --- passwords -------------------------------------------------------------------- */
+/* --- passwords ---------------------------------------------------------------- */
 
 static void
 auth_answered(void *arg, void *request, enum err e, const struct answer_auth *answer)
@@ -455,7 +484,7 @@ check_password(struct conn *c, uint64_t seq, struct str args)
 	arena_free(&a);
 }
 
-/* --- what the loop answers itself ------------------------------------------------- */
+/* --- what the loop answers itself --------------------------------------------- */
 
 static void
 answer_stats(struct conn *c, uint64_t seq)
@@ -495,7 +524,7 @@ subscribe(struct conn *c, uint64_t seq, struct str args)
 	arena_free(&a);
 }
 
-/* --- messages --------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------- */
 
 enum way {
 	WAY_WRITE,
@@ -559,7 +588,7 @@ conn_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 		ipc_close(p, "unknown frame");
 }
 
-/* --- events of this process ------------------------------------------------------- */
+/* --- events of this process --------------------------------------------------- */
 
 static void
 send_own_events(void *arg)
@@ -588,7 +617,7 @@ own_sink(void *arg, const struct event *e)
 		send_own_events(s);
 }
 
-/* --- the whole -------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------- */
 
 static struct tx_limits
 limits_of(const struct conf *conf)
@@ -624,6 +653,22 @@ store_server_compact(struct store_server *s, int64_t grace_ms)
 	housekeeping_compact(s->housekeeping, grace_ms);
 }
 
+static void
+tell_recovered(struct recovered r)
+{
+	char bytes[128];
+	struct strbuf b = strbuf_on(bytes);
+	struct event e;
+
+	if (!r.strays && !r.missing)
+		return;
+	strbuf_printf(&b, "%llu unused segment files removed, %llu segment files missing",
+	              (unsigned long long)r.strays, (unsigned long long)r.missing);
+	event_init(&e, EV_STORE_RECOVERED, str_from(NULL), str_from(NULL));
+	event_str(&e, "detail", strbuf_str(&b));
+	event_tell(&e);
+}
+
 enum err
 store_server_new(struct loop *loop, const struct conf *conf, int fd,
                  struct store_server **out)
@@ -654,6 +699,7 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	                   s);
 	s->ipc = ipc_server_new(loop, fd, &ipc_ops, s);
 	event_set_sink(own_sink, s);
+	tell_recovered(committer_recovered(s->committer));
 	*out = s;
 	return OK;
 }
