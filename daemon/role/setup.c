@@ -263,6 +263,7 @@ add_listener(struct setup *s, enum conf_protocol p, int fd, struct diag *diag)
 	struct role_listener *l = &s->listeners[s->listener_count];
 	char text[ADDR_TEXT_MAX];
 	struct strbuf b = strbuf_on(text);
+	struct event e;
 
 	if (s->listener_count == SETUP_LISTENERS_MAX) {
 		(void)close(fd);
@@ -271,8 +272,10 @@ add_listener(struct setup *s, enum conf_protocol p, int fd, struct diag *diag)
 	*l = (struct role_listener){ .protocol = p, .addr = socket_local(fd), .fd = fd };
 	s->listener_count++;
 	addr_format(&b, &l->addr);
-	log_line(LEVEL_INFO, "listen.open", "protocol=%s address=%s",
-	         conf_protocol_word(p), strbuf_cstr(&b));
+	event_init(&e, EV_LISTENING, STR(""), STR(""));
+	event_str(&e, "protocol", str_from(conf_protocol_word(p)));
+	event_str(&e, "address", strbuf_str(&b));
+	event_tell(&e);
 	return OK;
 }
 

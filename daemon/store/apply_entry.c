@@ -370,6 +370,9 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 		answer->uids[answer->uids_count++] = row->uid;
 	}
 	answer->highestmodseq = m->modseq;
+	if (e == OK)
+		tx_mailbox_event(tx, EV_EXPUNGED, acc, m, NULL,
+		                 (struct tx_uids){ answer->uids, answer->uids_count });
 	return e == OK ? expunged_trim(tx, m) : e;
 }
 
@@ -490,5 +493,9 @@ op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answe
 		answer->from_uids[i] = rows.p[i].uid;
 		e = transfer_row(tx, &t, &rows.p[i], &answer->to_uids[i]);
 	}
+	if (e == OK && op->is_move)
+		tx_mailbox_event(
+			tx, EV_MOVED, t.acc, t.to, t.from,
+			(struct tx_uids){ answer->to_uids, answer->to_uids_count });
 	return e == OK && op->is_move ? expunged_trim(tx, t.from) : e;
 }

@@ -330,5 +330,8 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 			e = tx_entry_new(tx, m, acc, id, flags, modseq, a->body.ref.size,
 			                 date_ms, &answer->uids[i]);
 	}
+	if (e == OK)
+		tx_mailbox_event(tx, EV_APPENDED, acc, m, NULL,
+		                 (struct tx_uids){ answer->uids, answer->uids_count });
 	return e;
 }

@@ -315,6 +315,30 @@ tx_event(struct tx *tx, const struct event *e)
 }
 
 void
+tx_mailbox_event(struct tx *tx, enum event_id id, const struct tx_account *acc,
+                 const struct tx_mailbox *m, const struct tx_mailbox *from,
+                 struct tx_uids uids)
+{
+	char bytes[32];
+	struct strbuf range = strbuf_on(bytes);
+	struct event e;
+
+	if (!uids.n)
+		return;
+	strbuf_printf(&range, "%u", uids.p[0]);
+	if (uids.n > 1)
+		strbuf_printf(&range, ":%u", uids.p[uids.n - 1]);
+	event_init(&e, id, str_from(NULL), str_from(NULL));
+	event_str(&e, "account", acc->address);
+	if (from)
+		event_str(&e, "from", from->name);
+	event_str(&e, "mailbox", m->name);
+	event_str(&e, "uid", strbuf_str(&range));
+	event_i64(&e, "count", (int64_t)uids.n);
+	tx_event(tx, &e);
+}
+
+void
 tx_events(struct tx *tx, struct str packed)
 {
 	strbuf_add(&tx->journal, packed);

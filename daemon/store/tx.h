@@ -120,6 +120,12 @@ MUSTUSE enum err tx_segment(struct tx *tx, uint64_t id, struct tx_segment **out)
 MUSTUSE enum err tx_id(struct tx *tx, uint64_t *id_out);
 MUSTUSE enum err tx_uidvalidity(struct tx *tx, uint32_t *out);
 
+/* UIDs that an operation touched, ascending. */
+struct tx_uids {
+	const uint32_t *p;
+	size_t n;
+};
+
 /* --- writing --------------------------------------------------------------------------
  */
 
@@ -128,6 +134,11 @@ MUSTUSE enum err tx_run(struct tx *tx, const char *sql, const struct value *valu
                         size_t count);
 /* Adds an event that the store tells itself. */
 void tx_event(struct tx *tx, const struct event *e);
+/* One of the events of a mailbox, told once an operation: who, where, which (the first UID,
+   or first and last) and how many. m, from: the mailbox, and whence (NULL: nowhere). */
+void tx_mailbox_event(struct tx *tx, enum event_id id, const struct tx_account *acc,
+                      const struct tx_mailbox *m, const struct tx_mailbox *from,
+                      struct tx_uids uids);
 /* Events that came packed. */
 void tx_events(struct tx *tx, struct str packed);
 /* One row of audit and the event SETTING_CHANGED; nothing for an actor without a name. */
