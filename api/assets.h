@@ -16,6 +16,6 @@ struct api_request;
 
 /* Reads dir; where there is none, the table is empty. Never NULL. */
 struct api_assets *assets_open(const char *dir);
-void assets_close(struct api_assets **a);
+void assets_close(struct api_assets **t);
 
 #endif

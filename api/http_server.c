@@ -189,7 +189,8 @@ begin(struct http_server *s, struct MHD_Connection *c, void **place)
 	return MHD_YES;
 }
 
-static enum MHD_Result
+/* libmicrohttpd has made the list of parameters. */
+static enum MHD_Result /* NOLINTNEXTLINE(readability-function-size) */
 on_access(void *arg, struct MHD_Connection *c, const char *url, const char *method,
           const char *version, const char *upload, size_t *upload_size, void **place)
 {

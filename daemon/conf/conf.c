@@ -102,9 +102,9 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 			path = arena_printf(a, "%.*s.%.*s", STR_ARG(prefix),
 			                    STR_ARG(n->key));
 		row = conf_row_find(path);
-		if (row && n->is_null) {
+		if (row && n->is_null)
 			continue; /* "key:" with nothing behind is the same as no key */
-		} else if (row) {
+		if (row) {
 			l->owned->seen[row_index(row)] = true;
 			if (conf_value_read(row, n, &l->owned->conf, a, &d) != OK)
 				on_yaml_error(l, &d);

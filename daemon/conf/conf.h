@@ -89,8 +89,8 @@ bool conf_needs_restart(const struct conf *a, const struct conf *b, const char *
 
 /* A path below data_dir (run_dir), NUL-terminated, in out: "keys/tls.pem" gives
    "/var/lib/mailstead/keys/tls.pem". */
-const char *conf_data_path(const struct conf *c, const char *below, struct strbuf *out);
-const char *conf_run_path(const struct conf *c, const char *below, struct strbuf *out);
+const char *conf_data_path(const struct conf *c, const char *name, struct strbuf *out);
+const char *conf_run_path(const struct conf *c, const char *name, struct strbuf *out);
 
 /* The schema as a JSON array of {key, type, unit, min, max, default, apply, help}; with
    c, each has its "value" as well. */

@@ -253,13 +253,12 @@ static void
 scalar_to_json(struct converter *c, const char *key, const yaml_event_t *event)
 {
 	struct str text = str_make(event->data.scalar.value, event->data.scalar.length);
+	bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
-	if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		json_str(&c->json, key, text);
-	else if (is_null_word(text))
+	if (is_plain && is_null_word(text))
 		json_out_null(&c->json, key);
-	else if (is_json_number(text) || str_eq(text, STR("true")) ||
-	         str_eq(text, STR("false")))
+	else if (is_plain && (is_json_number(text) || str_eq(text, STR("true")) ||
+	                      str_eq(text, STR("false"))))
 		json_raw(&c->json, key, text);
 	else
 		json_str(&c->json, key, text);

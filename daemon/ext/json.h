@@ -44,7 +44,7 @@ const struct json_value *json_root(const struct json *doc);
 
 enum json_kind json_kind(const struct json_value *v);
 /* A member, or NULL: not an object (or v NULL), or it has none. */
-const struct json_value *json_find(const struct json_value *v, const char *name);
+const struct json_value *json_find(const struct json_value *v, const char *key);
 /* False (and *out untouched) when v is NULL or of another kind. */
 bool json_get_str(const struct json_value *v, struct str *out);
 bool json_get_i64(const struct json_value *v, int64_t *out);
@@ -68,7 +68,7 @@ struct json_out {
 	bool needs_comma;
 };
 
-struct json_out json_out_on(struct strbuf *out);
+struct json_out json_out_on(struct strbuf *b);
 /* key NULL: an element of an array, or the root. */
 void json_open_object(struct json_out *j, const char *key);
 void json_close_object(struct json_out *j);

@@ -185,7 +185,7 @@ void imap_reply_known_flags(const struct imap_session *s, struct strbuf *out);
 /* Takes over the names; true where they differ from those known before. */
 bool imap_keywords_set(struct imap_session *s, const struct keyword *keywords, size_t n);
 /* The bit of that name (without case); 0: unknown. */
-uint64_t imap_keyword_bit(const struct imap_session *s, struct str name);
+uint64_t imap_keyword_bit(const struct imap_session *s, struct str wanted);
 
 /* --- imap_sync.c */
 /* What has changed since the client was told last; then the command ends (or IDLE goes

@@ -1,5 +1,5 @@
-/* All reading of a stream: turns, the owner's pauses, the end of the input, and what comes
- * after our goodbye. The scratch buffer of the process is known here alone.
+/* All reading of a stream: turns, the owner's pauses, the end of the input, and what
+ * comes after our goodbye. The scratch buffer of the process is known here alone.
  */
 #include "io/stream_priv.h"
 

@@ -234,7 +234,7 @@ void relay_take(struct relay *r, const struct queue_item *items, size_t n,
                 bool is_counted);
 struct relay_job *relay_job_new(struct relay *r, struct relay_dest *d, size_t max);
 /* A row for this item, copied into the job's arena. */
-struct relay_row *relay_job_add(struct relay_job *job, const struct queue_item *item);
+struct relay_row *relay_job_add(struct relay_job *job, const struct queue_item *from);
 void relay_job_free(struct relay_job **job);
 /* Opens connections and gives out jobs as far as the destinations allow, soon: never
    inside this call. */
@@ -330,7 +330,7 @@ void relay_job_return(struct relay_job *job, int64_t due_ms);
 /* Its notification is there, or none is possible. */
 void relay_job_write(struct relay_job *job);
 /* What the store could not take is put in line again. */
-void relay_retry(void *relay);
+void relay_retry(void *arg);
 /* All jobs whose results are not in the store. Their batches must not be answered any
    more. */
 void relay_results_free(struct relay *r);

@@ -48,9 +48,9 @@ uint64_t store_epoch(const struct store_client *c);
 #include "store/ops.def"
 #undef OP
 
-/* The caller of `call` goes away: its call-back is not called any more. The operation
+/* The caller of `seq` goes away: its call-back is not called any more. The operation
    itself is not undone. Harmless for calls that have been answered, and for 0. */
-void store_forget(struct store_client *c, uint64_t call);
+void store_forget(struct store_client *c, uint64_t seq);
 
 /* Takes an event for the delivery log. They leave in batches: before the next operation
    (so they are committed no later than it), or after 100 ms. Under back-pressure the

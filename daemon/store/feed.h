@@ -45,7 +45,7 @@ struct feed;
    too, but open none (defer that). */
 typedef void feed_fn(void *arg, const struct change *change);
 /* id: of the account for FEED_ACCOUNT, else 0. Never NULL. */
-struct feed *feed_open(struct store_client *c, enum feed_topic topic, uint64_t id,
+struct feed *feed_open(struct store_client *c, enum feed_topic kind, uint64_t id,
                        feed_fn *fn, void *arg);
 void feed_close(struct feed **f);
 
