@@ -161,7 +161,27 @@ tell_at(struct loading *l, const struct yaml_node *root, const char *group,
 	tell(l, line, column, str_from(group), text);
 }
 
-/* Two listeners cannot have one address; port 0 is a different one each time. */
+/* Is this address of `p` there before, in its list or in an earlier one? Port 0 is a
+   different one each time. */
+static bool
+is_listened_before(const struct conf *c, unsigned p, size_t i)
+{
+	const struct addr *a = &c->listen[p].p[i];
+
+	for (unsigned q = 0; a->port && q <= p; q++) {
+		size_t end = q == p ? i : c->listen[q].n;
+
+		for (size_t k = 0; k < end; k++) {
+			const struct addr *b = &c->listen[q].p[k];
+
+			if (addr_eq_ip(a, b) && a->port == b->port)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Two listeners cannot have one address. */
 static void
 check_listen(struct loading *l, const struct yaml_node *root)
 {
@@ -169,21 +189,10 @@ check_listen(struct loading *l, const struct yaml_node *root)
 
 	for (unsigned p = 0; p < CONF_PROTOCOL_COUNT; p++) {
 		for (size_t i = 0; i < c->listen[p].n; i++) {
-			const struct addr *a = &c->listen[p].p[i];
-
-			for (unsigned q = 0; a->port && q <= p; q++) {
-				size_t end = q == p ? i : c->listen[q].n;
-
-				for (size_t k = 0; k < end; k++) {
-					const struct addr *b = &c->listen[q].p[k];
-
-					if (addr_eq_ip(a, b) && a->port == b->port)
-						tell_at(l, root, "listen",
-						        conf_protocol_word(
-								(enum conf_protocol)p),
-						        "this address is there twice");
-				}
-			}
+			if (is_listened_before(c, p, i))
+				tell_at(l, root, "listen",
+				        conf_protocol_word((enum conf_protocol)p),
+				        "this address is there twice");
 		}
 	}
 }

@@ -7,7 +7,7 @@
 #include "io/stream.h"
 #include "smtp/smtp_conn.h"
 #include "smtp/smtp_events.h"
-#include "smtp/smtp_names.h"
+#include "smtp/smtp_names_conn.h"
 #include "smtp/smtp_session.h"
 
 enum {

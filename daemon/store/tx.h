@@ -134,8 +134,9 @@ MUSTUSE enum err tx_run(struct tx *tx, const char *sql, const struct value *valu
                         size_t count);
 /* Adds an event that the store tells itself. */
 void tx_event(struct tx *tx, const struct event *e);
-/* One of the events of a mailbox, told once an operation: who, where, which (the first UID,
-   or first and last) and how many. m, from: the mailbox, and whence (NULL: nowhere). */
+/* One of the events of a mailbox, told once an operation: who, where, which (the first
+   UID, or first and last) and how many. m, from: the mailbox, and whence (NULL:
+   nowhere). */
 void tx_mailbox_event(struct tx *tx, enum event_id id, const struct tx_account *acc,
                       const struct tx_mailbox *m, const struct tx_mailbox *from,
                       struct tx_uids uids);

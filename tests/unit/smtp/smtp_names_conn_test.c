@@ -1,4 +1,4 @@
-#include "smtp/smtp_names.h"
+#include "smtp/smtp_names_conn.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"

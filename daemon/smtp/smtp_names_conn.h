@@ -1,4 +1,4 @@
-/* smtp_names.h - what addresses resolve to, remembered while nothing changes.
+/* smtp_names_conn.h - what addresses resolve to, remembered while nothing changes.
  *
  * Most mail goes to few names, and asking the index costs a tenth of taking a message. So
  * what was found is kept, bounded in number and bytes, until the store tells that a
@@ -8,8 +8,8 @@
  *
  * Owns: what it remembers, its subscription. Borrows: loop, client, reader.
  */
-#ifndef SMTP_SMTP_NAMES_H
-#define SMTP_SMTP_NAMES_H
+#ifndef SMTP_SMTP_NAMES_CONN_H
+#define SMTP_SMTP_NAMES_CONN_H
 
 #include "io/loop.h"
 #include "store/client.h"
