@@ -183,7 +183,8 @@ parse_number(const struct parser *p, enum filter_type type, struct str s,
 		is_good = parse_scaled(s, "kmgt", bytes, first_out);
 	else
 		is_good = parse_scaled(s, "", NULL, first_out);
-	*last_out = *first_out;
+	if (is_good)
+		*last_out = *first_out;
 	return is_good;
 }
 

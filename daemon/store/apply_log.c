@@ -112,7 +112,7 @@ enum err
 op_segment_moved_apply(struct tx *tx, const struct op_segment_moved *op,
                        struct answer_none *answer)
 {
-	struct tx_segment *from, *to;
+	struct tx_segment *from = NULL, *to = NULL;
 	enum err e = op->ids_count == op->places_count ? OK : ERR_INVALID;
 
 	(void)answer;
