@@ -116,6 +116,7 @@ auth_mechanisms = LOGIN
 
 
 def test_mutt_opens_and_copies(world):
+    (world.folder / "Mail").mkdir(exist_ok=True)  # else it may ask whether to make it
     for program in ("mutt", "neomutt"):
         if not shutil.which(program):
             continue
@@ -126,7 +127,7 @@ set imap_user="{ANN}" imap_pass="{world.home.passwords[ANN]}"
 set spoolfile="imap://{world.home.address}:143/INBOX"
 push "<tag-pattern>~A<enter><tag-prefix><copy-message>{box}<enter><exit>"
 """)
-        run(world, "script", "-qc", f"timeout 40 {program} -n -F {rc}", "/dev/null")
+        run(world, "script", "-qc", f"timeout --foreground 40 {program} -n -F {rc}", "/dev/null")
         text = box.read_text(errors="replace") if box.exists() else ""
         check.true(text.count("\nMessage-ID:") >= 1, f"{program} opened INBOX and copied from it")
 

@@ -30,12 +30,21 @@ def prepare(last_bytes, out):
     for last in last_bytes:
         subprocess.run(["ip", "addr", "add", f"127.0.0.{last}/8", "dev", "lo"], check=True)
     out.mkdir(parents=True, exist_ok=True)
-    resolv = out / "resolv.conf"
-    resolv.write_text("nameserver 127.0.0.53\noptions timeout:2 attempts:2\n")
-    target = pathlib.Path(os.path.realpath("/etc/resolv.conf"))
+    host = os.uname().nodename
+    cover("/etc/resolv.conf", out / "resolv.conf",
+          "nameserver 127.0.0.53\noptions timeout:2 attempts:2\n")
+    # A bare machine has no such file, and programs that ask for their own name then wait.
+    cover("/etc/hosts", out / "hosts",
+          f"127.0.0.1 localhost\n::1 localhost\n127.0.0.1 {host}.localdomain {host}\n")
+
+
+def cover(path, ours, text):
+    """Puts a file of ours over one of the system's, here inside."""
+    ours.write_text(text)
+    target = pathlib.Path(os.path.realpath(path))
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.touch()
-    subprocess.run(["mount", "--bind", resolv, target], check=True)
+    subprocess.run(["mount", "--bind", ours, target], check=True)
     if os.environ[KIND] == "unchanged":
         atexit.register(subprocess.run, ["umount", target], check=False)
