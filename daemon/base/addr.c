@@ -114,6 +114,20 @@ addr_ip_text(const struct addr *a, char (*buffer)[ADDR_TEXT_MAX])
 	return strbuf_str(&b);
 }
 
+void
+addr_format_reverse(struct strbuf *out, const struct addr *a)
+{
+	if (a->family == ADDR_V4) {
+		strbuf_printf(out, "%u.%u.%u.%u.in-addr.arpa", a->ip[3], a->ip[2],
+		              a->ip[1], a->ip[0]);
+	} else if (a->family == ADDR_V6) {
+		for (int i = 15; i >= 0; i--)
+			strbuf_printf(out, "%x.%x.", a->ip[i] & 15U,
+			              (unsigned)a->ip[i] >> 4);
+		strbuf_lit(out, "ip6.arpa");
+	}
+}
+
 bool
 addr_eq_ip(const struct addr *a, const struct addr *b)
 {

@@ -44,6 +44,9 @@ void addr_format_ip(struct strbuf *out, const struct addr *a);
 void addr_format(struct strbuf *out, const struct addr *a);
 /* The text of addr_format_ip in a buffer of the caller's; for logs and keys. */
 struct str addr_ip_text(const struct addr *a, char (*buffer)[ADDR_TEXT_MAX]);
+/* Appends the name whose PTR records name the address: "1.2.0.192.in-addr.arpa", 72
+   bytes and "ip6.arpa" (RFC 1035 3.5, RFC 3596 2.5). ADDR_NONE: nothing. */
+void addr_format_reverse(struct strbuf *out, const struct addr *a);
 
 /* ::ffff:a.b.c.d becomes a.b.c.d. */
 void addr_unmap(struct addr *a);

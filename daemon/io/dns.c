@@ -619,15 +619,7 @@ dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg)
 	char text[80];
 	struct strbuf b = strbuf_on(text);
 
-	if (a->family == ADDR_V4) {
-		strbuf_printf(&b, "%u.%u.%u.%u.in-addr.arpa", a->ip[3], a->ip[2],
-		              a->ip[1], a->ip[0]);
-	} else if (a->family == ADDR_V6) {
-		for (int i = 15; i >= 0; i--)
-			strbuf_printf(&b, "%x.%x.", a->ip[i] & 15U,
-			              (unsigned)a->ip[i] >> 4);
-		strbuf_lit(&b, "ip6.arpa");
-	}
+	addr_format_reverse(&b, a);
 	return dns_ask(d, strbuf_str(&b), DNS_PTR, fn, arg);
 }
 
