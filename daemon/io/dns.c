@@ -1,53 +1,22 @@
-/* Each question travels alone: it has a c-ares channel of its own, and so a port of its
- * own that the kernel chose at random, beside a random id and random letter case. What is
- * out for the same question and type is one `flight` that all askers wait for. The cache
- * keeps messages as they came and reads them again at each hit: that is small, and a
- * microsecond.
+/* What is out for the same question and type is one `flight` that all askers wait for;
+ * how it travels is the transport's business (dns_priv.h). The cache keeps messages as
+ * they came and reads them again at each hit: that is small, and a microsecond.
  */
 #include "io/dns.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
-#include "base/ids.h"
-#include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/panic.h"
-#include "io/dns_message.h"
-#include "io/socket.h"
+#include "io/dns_priv.h"
 
-/* Version 1.34 calls what 1.18 has deprecated. */
-#define CARES_NO_DEPRECATED 1
-#include <ares.h>
 #include <string.h>
-#include <sys/time.h>
 
 enum {
 	DNS_MAGIC = 0x646e7320,
 	QUERY_MAGIC = 0x646e7371,
 	FLIGHT_MAGIC = 0x646e7366,
-	PLACE_MAGIC = 0x646e7370,
-	KEY_MAX = DNS_NAME_MAX + 2,
-	SERVERS_MAX = 8,
-	SOCKETS_MAX = 16,
-	MESSAGE_MAX = 64 << 10,
 	PARSE_BYTES = 1 << 20,
-	TRIES = 3,
-	TRY_MS = 2500,
-	HOPS_MAX = 6, /* questions more for chains that leave the answer */
-};
-
-struct dns {
-	uint32_t magic;
-	struct loop *loop;
-	struct dns_conf conf; /* servers point to `servers` */
-	struct addr servers[SERVERS_MAX];
-	struct map *flights;  /* by key */
-	struct map *cache;    /* by key */
-	struct link recent;   /* cached: the freshest first */
-	struct link lined_up; /* flights that have not started */
-	struct link queries;
-	size_t in_flight;
 };
 
 struct dns_query {
@@ -56,43 +25,19 @@ struct dns_query {
 	struct link all;   /* in dns->queries */
 	struct link place; /* in its flight */
 	dns_fn *fn;
+	dns_raw_fn *raw_fn; /* instead of fn */
 	void *arg;
 	size_t key_n;
-	char key[KEY_MAX]; /* the type in two bytes, the name as labels */
+	char key[DNS_KEY_MAX];
 };
 
 struct cached {
 	struct link link;
 	size_t key_n;
-	char key[KEY_MAX];
+	char key[DNS_KEY_MAX];
 	int64_t until_ms; /* monotonic */
-	struct strbuf query, message;
-};
-
-struct socket_place {
-	uint32_t magic;
-	int fd;
-	struct watch *watch; /* NULL: not in use */
-	struct flight *flight;
-};
-
-struct flight {
-	uint32_t magic;
-	struct dns *dns;
-	struct link line;    /* in dns->lined_up */
-	struct link waiting; /* queries */
-	size_t key_n;
-	char key[KEY_MAX];
-	ares_channel channel;
-	bool is_out, is_over, wants_tcp;
-	struct socket_place sockets[SOCKETS_MAX];
-	struct timer step, limit;
-	int hops;
-	uint32_t ttl_s; /* the least of the messages so far */
 	bool is_authentic;
-	struct strbuf wire;    /* the name asked for now */
-	struct strbuf query;   /* what was sent last */
-	struct strbuf message; /* its answer; empty: none */
+	struct strbuf query, message;
 };
 
 static void flights_start(struct dns *d);
@@ -195,8 +140,9 @@ cache_put(struct dns *d, const struct flight *f, bool is_negative)
 	memcpy(c->key, f->key, f->key_n);
 	c->key_n = f->key_n;
 	c->until_ms = loop_now_ms(d->loop) + ttl_s * 1000;
-	c->query = strbuf_heap(MESSAGE_MAX);
-	c->message = strbuf_heap(MESSAGE_MAX);
+	c->is_authentic = f->is_authentic;
+	c->query = strbuf_heap(DNS_MESSAGE_MAX);
+	c->message = strbuf_heap(DNS_MESSAGE_MAX);
 	strbuf_add(&c->query, strbuf_str(&f->query));
 	strbuf_add(&c->message, strbuf_str(&f->message));
 	(void)map_set(d->cache, str_make(c->key, c->key_n), c);
@@ -214,34 +160,24 @@ query_free(struct dns_query *q)
 	mem_free(q);
 }
 
+/* query, message: what the answer was read from. */
 static void
-answer_query(struct dns_query *q, const struct dns_answer *a)
+answer_query(struct dns_query *q, const struct dns_answer *a, struct str query,
+             struct str message)
 {
+	struct dns_raw raw = { a->status, a->authentic, a->ttl_s, query, message };
+	dns_raw_fn *raw_fn = q->raw_fn;
 	dns_fn *fn = q->fn;
 	void *arg = q->arg;
 
 	query_free(q);
-	fn(arg, a);
-}
-
-static void
-answer_status(struct dns_query *q, enum dns_status status)
-{
-	struct dns_answer a = { .status = status };
-
-	answer_query(q, &a);
+	if (raw_fn)
+		raw_fn(arg, &raw);
+	else
+		fn(arg, a);
 }
 
 /* ── flights ── */
-
-static void
-flight_land(struct flight *f)
-{
-	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		watch_free(&f->sockets[i].watch);
-	timer_stop(&f->step);
-	timer_stop(&f->limit);
-}
 
 static void on_over(void *arg);
 
@@ -250,11 +186,10 @@ flight_free(struct flight *f)
 {
 	struct dns *d = f->dns;
 
-	/* Ending a channel calls back for what is out; is_over makes that harmless. */
+	/* Ending what is out may call back for it; is_over makes that harmless. */
 	f->is_over = true;
-	if (f->channel)
-		ares_destroy(f->channel);
-	flight_land(f);
+	d->transport->drop(f);
+	timer_stop(&f->limit);
 	loop_defer_cancel(d->loop, on_over, f);
 	list_remove(&f->line);
 	(void)map_remove(d->flights, str_make(f->key, f->key_n));
@@ -283,32 +218,8 @@ flight_answer(struct flight *f, const struct dns_answer *a)
 		list_add_last(&waiting, l);
 	}
 	while (!list_is_empty(&waiting))
-		answer_query(CONTAINER_OF(waiting.next, struct dns_query, place), a);
-}
-
-static void flight_send(struct flight *f);
-
-/* One more question of the same flight: over TCP, or for the name that f->wire has now. */
-static bool
-start_again(struct flight *f)
-{
-	if (f->hops++ >= HOPS_MAX)
-		return false;
-	if (f->channel)
-		ares_destroy(f->channel);
-	f->channel = NULL;
-	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		watch_free(&f->sockets[i].watch);
-	f->is_over = false;
-	flight_send(f);
-	return true;
-}
-
-static bool
-start_for(struct flight *f, struct str name)
-{
-	strbuf_clear(&f->wire);
-	return dns_name_parse(name, &f->wire) && start_again(f);
+		answer_query(CONTAINER_OF(waiting.next, struct dns_query, place), a,
+		             strbuf_str(&f->query), strbuf_str(&f->message));
 }
 
 /* The answer is here, or the time is over. */
@@ -327,17 +238,11 @@ on_over(void *arg)
 		                      &parsed);
 	if (e != OK)
 		parsed = (struct dns_parsed){ .answer = { .status = DNS_TEMP } };
-	/* A server that changes the case, or somebody who guessed: TCP cannot be guessed. */
-	if (f->message.n && !f->wants_tcp && (e != OK || parsed.is_other_case)) {
-		f->wants_tcp = true;
-		if (start_again(f))
-			goto out;
-	}
+	if (f->message.n && d->transport->again(f, e, &parsed))
+		goto out;
 	if (answer->ttl_s < f->ttl_s)
 		f->ttl_s = answer->ttl_s;
 	f->is_authentic = f->is_authentic && answer->authentic && d->conf.trust_ad;
-	if (parsed.is_open && start_for(f, answer->name))
-		goto out;
 	answer->ttl_s = f->ttl_s;
 	answer->authentic = f->is_authentic;
 	if (answer->status != DNS_TEMP)
@@ -349,8 +254,8 @@ out:
 	arena_free(&a);
 }
 
-static void
-flight_over(struct flight *f)
+void
+dns_flight_over(struct flight *f)
 {
 	if (f->is_over)
 		return;
@@ -358,43 +263,10 @@ flight_over(struct flight *f)
 	loop_defer(f->dns->loop, on_over, f);
 }
 
-static void
-on_ares(void *arg, int status, int timeouts, unsigned char *bytes, int n)
+enum dns_type
+dns_flight_type(const struct flight *f)
 {
-	struct flight *f = CAST(flight, FLIGHT_MAGIC, arg);
-
-	(void)timeouts;
-	if (f->is_over)
-		return;
-	if (status == ARES_SUCCESS && bytes && n > 0)
-		strbuf_bytes(&f->message, bytes, (size_t)n);
-	flight_over(f);
-}
-
-static void
-step_set(struct flight *f)
-{
-	struct timeval most = { .tv_sec = 1 }, wait, *next;
-
-	if (f->is_over || !f->channel)
-		return;
-	next = ares_timeout(f->channel, &most, &wait);
-	timer_set(&f->step, (int64_t)next->tv_sec * 1000 + next->tv_usec / 1000 + 1);
-}
-
-static void
-process(struct flight *f, int readable, int writable)
-{
-	if (f->is_over)
-		return;
-	ares_process_fd(f->channel, readable, writable);
-	step_set(f);
-}
-
-static void
-on_step(void *arg)
-{
-	process(CAST(flight, FLIGHT_MAGIC, arg), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	return key_type(f->key);
 }
 
 static void
@@ -403,99 +275,7 @@ on_limit(void *arg)
 	struct flight *f = CAST(flight, FLIGHT_MAGIC, arg);
 
 	strbuf_clear(&f->message);
-	flight_over(f);
-}
-
-static void
-on_socket(void *arg, unsigned events)
-{
-	const struct socket_place *place = CAST(socket_place, PLACE_MAGIC, arg);
-
-	process(place->flight, events & WATCH_READ ? place->fd : ARES_SOCKET_BAD,
-	        events & WATCH_WRITE ? place->fd : ARES_SOCKET_BAD);
-}
-
-/* c-ares opens, uses and closes sockets: follow with watches. */
-static void
-on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct flight *f = CAST(flight, FLIGHT_MAGIC, arg);
-	size_t i, empty = SOCKETS_MAX;
-
-	for (i = 0; i < SOCKETS_MAX; i++) {
-		if (f->sockets[i].watch && f->sockets[i].fd == fd)
-			break;
-		if (!f->sockets[i].watch)
-			empty = i;
-	}
-	if (!readable && !writable) {
-		if (i < SOCKETS_MAX)
-			watch_free(&f->sockets[i].watch);
-		return;
-	}
-	if (i == SOCKETS_MAX) {
-		if (empty == SOCKETS_MAX)
-			return; /* the time limit ends it */
-		i = empty;
-		f->sockets[i] = (struct socket_place){ PLACE_MAGIC, fd, NULL, f };
-		f->sockets[i].watch =
-			watch_new(f->dns->loop, fd, on_socket, &f->sockets[i]);
-	}
-	watch_set(f->sockets[i].watch,
-	          (readable ? WATCH_READ : 0U) | (writable ? WATCH_WRITE : 0U));
-}
-
-static bool
-channel_open(struct flight *f)
-{
-	const struct dns_conf *conf = &f->dns->conf;
-	struct ares_addr_port_node nodes[SERVERS_MAX];
-	struct ares_options options = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
-		         (f->wants_tcp ? ARES_FLAG_USEVC : 0),
-		.timeout = conf->timeout_ms / 2 < TRY_MS ? (int)conf->timeout_ms / 2
-		                                         : TRY_MS,
-		.tries = TRIES,
-		.ndots = 1,
-		.lookups = (char[]){ "b" },
-		.sock_state_cb = on_socket_state,
-		.sock_state_cb_data = f,
-	};
-	/* With all of these given it reads no file. */
-	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-	           ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_SERVERS |
-	           ARES_OPT_DOMAINS | ARES_OPT_SORTLIST;
-
-	if (ares_init_options(&f->channel, &options, mask) != ARES_SUCCESS) {
-		f->channel = NULL;
-		return false;
-	}
-	memset(nodes, 0, sizeof(nodes));
-	for (size_t i = 0; i < conf->servers_count; i++) {
-		const struct addr *a = &conf->servers[i];
-
-		nodes[i].next = i + 1 < conf->servers_count ? &nodes[i + 1] : NULL;
-		nodes[i].family = a->family == ADDR_V4 ? AF_INET : AF_INET6;
-		memcpy(&nodes[i].addr, a->ip, a->family == ADDR_V4 ? 4 : 16);
-		nodes[i].udp_port = nodes[i].tcp_port = a->port;
-	}
-	return ares_set_servers_ports(f->channel, nodes) == ARES_SUCCESS;
-}
-
-static void
-flight_send(struct flight *f)
-{
-	strbuf_clear(&f->query);
-	strbuf_clear(&f->message);
-	dns_message_format(&f->query, (uint16_t)random_u64(), strbuf_str(&f->wire),
-	                   key_type(f->key), random_u64());
-	if (!channel_open(f)) {
-		flight_over(f);
-		return;
-	}
-	ares_send(f->channel, (const unsigned char *)f->query.p, (int)f->query.n, on_ares,
-	          f);
-	step_set(f);
+	dns_flight_over(f);
 }
 
 static void
@@ -505,9 +285,10 @@ flights_start(struct dns *d)
 		struct flight *f = CONTAINER_OF(d->lined_up.next, struct flight, line);
 
 		list_remove(&f->line);
+		list_add_last(&d->out, &f->line);
 		f->is_out = true;
 		d->in_flight++;
-		flight_send(f);
+		d->transport->send(f);
 	}
 }
 
@@ -523,10 +304,9 @@ flight_new(struct dns *d, struct str key)
 	f->ttl_s = INT32_MAX;
 	f->is_authentic = true;
 	f->wire = strbuf_heap(DNS_NAME_MAX + 1);
-	f->query = strbuf_heap(MESSAGE_MAX);
-	f->message = strbuf_heap(MESSAGE_MAX);
+	f->query = strbuf_heap(DNS_MESSAGE_MAX);
+	f->message = strbuf_heap(DNS_MESSAGE_MAX);
 	list_init(&f->waiting);
-	timer_init(&f->step, d->loop, on_step, f);
 	timer_init(&f->limit, d->loop, on_limit, f);
 	/* Waiting in line counts: the asker's patience does not wait either. */
 	timer_set(&f->limit, d->conf.timeout_ms);
@@ -564,11 +344,12 @@ answer_from_cache(struct dns_query *q)
 	if (ok) {
 		/* The callback may empty the cache: names and data must not be in it. */
 		struct str copy = arena_str(a, strbuf_str(&c->message));
+		struct str query = arena_str(a, strbuf_str(&c->query));
 
-		ok = dns_message_parse(copy, strbuf_str(&c->query), a, &parsed) == OK;
+		ok = dns_message_parse(copy, query, a, &parsed) == OK;
 		parsed.answer.ttl_s = (uint32_t)((left_ms + 999) / 1000);
-		parsed.answer.authentic = parsed.answer.authentic && d->conf.trust_ad;
-		answer_query(q, &parsed.answer);
+		parsed.answer.authentic = c->is_authentic && d->conf.trust_ad;
+		answer_query(q, &parsed.answer, query, copy);
 	}
 	arena_free(&a);
 	return ok;
@@ -577,12 +358,13 @@ answer_from_cache(struct dns_query *q)
 static void
 on_asked(void *arg)
 {
+	static const struct dns_answer bad_name = { .status = DNS_BAD_NAME };
 	struct dns_query *q = CAST(dns_query, QUERY_MAGIC, arg);
 	struct dns *d = q->dns;
 	struct flight *f;
 
 	if (!q->key_n) {
-		answer_status(q, DNS_BAD_NAME);
+		answer_query(q, &bad_name, STR(""), STR(""));
 		return;
 	}
 	if (answer_from_cache(q))
@@ -594,22 +376,42 @@ on_asked(void *arg)
 	flights_start(d);
 }
 
-struct dns_query *
-dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn, void *arg)
+static struct dns_query *
+query_new(struct dns *d, void *arg)
 {
 	struct dns_query *q = mem_alloc(sizeof(*q));
-	struct strbuf key = strbuf_fixed(q->key, sizeof(q->key));
 
 	q->magic = QUERY_MAGIC;
 	q->dns = d;
-	q->fn = fn;
 	q->arg = arg;
+	list_add_last(&d->queries, &q->all);
+	loop_defer(d->loop, on_asked, q);
+	return q;
+}
+
+struct dns_query *
+dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn, void *arg)
+{
+	struct dns_query *q = query_new(d, arg);
+	struct strbuf key = strbuf_fixed(q->key, sizeof(q->key));
+
+	q->fn = fn;
 	strbuf_byte(&key, (char)((unsigned)type >> 8));
 	strbuf_byte(&key, (char)((unsigned)type & 0xff));
 	if (dns_name_parse(name, &key))
 		q->key_n = key.n;
-	list_add_last(&d->queries, &q->all);
-	loop_defer(d->loop, on_asked, q);
+	return q;
+}
+
+struct dns_query *
+dns_ask_raw(struct dns *d, struct str key, dns_raw_fn *fn, void *arg)
+{
+	struct dns_query *q = query_new(d, arg);
+
+	CHECK(key.n <= sizeof(q->key));
+	q->raw_fn = fn;
+	memcpy(q->key, key.p, key.n);
+	q->key_n = key.n;
 	return q;
 }
 
@@ -639,62 +441,37 @@ dns_cancel(struct dns_query **qp)
 
 /* ── the resolver ── */
 
-/* The servers of /etc/resolv.conf, as c-ares reads it. */
-static size_t
-system_servers(struct addr *servers)
-{
-	struct ares_addr_port_node *list = NULL;
-	ares_channel channel;
-	size_t n = 0;
-
-	if (ares_init(&channel) == ARES_SUCCESS) {
-		(void)ares_get_servers_ports(channel, &list);
-		for (struct ares_addr_port_node *s = list; s && n < SERVERS_MAX;
-		     s = s->next) {
-			struct addr *a = &servers[n++];
-
-			*a = (struct addr){
-				.family = s->family == AF_INET ? ADDR_V4 : ADDR_V6,
-				.port = (uint16_t)(s->udp_port ? s->udp_port : 53),
-			};
-			memcpy(a->ip, &s->addr, s->family == AF_INET ? 4 : 16);
-		}
-		if (list)
-			ares_free_data(list);
-		ares_destroy(channel);
-	}
-	if (!n)
-		servers[n++] = (struct addr){ ADDR_V4, 53, { 127, 0, 0, 1 } };
-	return n;
-}
-
 void
 dns_set_conf(struct dns *d, const struct dns_conf *conf)
 {
-	size_t n = conf->servers_count < SERVERS_MAX ? conf->servers_count : SERVERS_MAX;
+	size_t n = conf->servers_count < DNS_SERVERS_MAX ? conf->servers_count
+	                                                 : DNS_SERVERS_MAX;
 
 	d->conf = *conf;
 	if (n)
 		memcpy(d->servers, conf->servers, n * sizeof(struct addr));
 	else
-		n = system_servers(d->servers);
+		n = dns_system_servers(d->servers);
 	d->conf.servers = d->servers;
 	d->conf.servers_count = n;
 	cache_empty(d);
 }
 
 struct dns *
-dns_new(struct loop *l, const struct dns_conf *conf)
+dns_new_by(struct loop *l, const struct dns_conf *conf,
+           const struct dns_transport *transport, void *way)
 {
 	struct dns *d = mem_alloc(sizeof(*d));
 
-	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
 	d->magic = DNS_MAGIC;
 	d->loop = l;
+	d->transport = transport;
+	d->way = way;
 	d->flights = map_new();
 	d->cache = map_new();
 	list_init(&d->recent);
 	list_init(&d->lined_up);
+	list_init(&d->out);
 	list_init(&d->queries);
 	dns_set_conf(d, conf);
 	return d;
@@ -723,10 +500,10 @@ dns_free(struct dns **dp)
 		dns_cancel(&q);
 	}
 	map_each(d->flights, free_flight, NULL);
+	d->transport->end(d);
 	cache_empty(d);
 	map_free(&d->flights);
 	map_free(&d->cache);
 	d->magic = 0;
 	mem_free(d);
-	ares_library_cleanup();
 }

@@ -1,0 +1,91 @@
+/* dns_priv.h - the resolver's inside, for its transports and for the process that serves.
+ *
+ * dns.c keeps questions, the cache and the time; how a question travels is the business
+ * of a transport: dns_ares.c asks name servers, dns_remote.c asks our own process `dns`.
+ */
+#ifndef IO_DNS_PRIV_H
+#define IO_DNS_PRIV_H
+
+#include "base/list.h"
+#include "base/strbuf.h"
+#include "io/dns.h"
+#include "io/dns_message.h"
+
+enum {
+	DNS_KEY_MAX = DNS_NAME_MAX + 2, /* the type in two bytes, the name as labels */
+	DNS_SERVERS_MAX = 8,
+	DNS_MESSAGE_MAX = 64 << 10,
+};
+
+struct flight;
+struct map;
+
+struct dns_transport {
+	/* Sends the question of f->wire; what comes back goes to f->query and f->message,
+	   and then dns_flight_over. */
+	void (*send)(struct flight *f);
+	/* The answer was read with this result: true where it is not the last word and
+	   another question is out for it. */
+	bool (*again)(struct flight *f, enum err e, const struct dns_parsed *parsed);
+	/* Lets go of all that the flight holds; also where nothing was sent. */
+	void (*drop)(struct flight *f);
+	/* The resolver ends; all flights are gone. */
+	void (*end)(struct dns *d);
+};
+
+struct dns {
+	uint32_t magic;
+	struct loop *loop;
+	const struct dns_transport *transport;
+	void *way;            /* the transport's own */
+	struct dns_conf conf; /* servers point to `servers` */
+	struct addr servers[DNS_SERVERS_MAX];
+	struct map *flights;  /* by key */
+	struct map *cache;    /* by key */
+	struct link recent;   /* cached: the freshest first */
+	struct link lined_up; /* flights that have not started */
+	struct link out;      /* flights that have */
+	struct link queries;
+	size_t in_flight;
+};
+
+/* A question that is out, or in line; all who ask the same wait for it. */
+struct flight {
+	uint32_t magic;
+	struct dns *dns;
+	struct link line;    /* in dns->lined_up, then in dns->out */
+	struct link waiting; /* queries */
+	size_t key_n;
+	char key[DNS_KEY_MAX];
+	bool is_out, is_over;
+	struct timer limit;
+	void *way;      /* the transport's own; NULL at first */
+	uint32_t ttl_s; /* the least of the messages so far */
+	bool is_authentic;
+	struct strbuf wire;    /* the name asked for now */
+	struct strbuf query;   /* what was sent last */
+	struct strbuf message; /* its answer; empty: none */
+};
+
+/* What is known of an answer, as it came. */
+struct dns_raw {
+	enum dns_status status;
+	bool is_authentic;
+	uint32_t ttl_s;
+	struct str query, message; /* empty where there is no answer */
+};
+typedef void dns_raw_fn(void *arg, const struct dns_raw *raw);
+
+/* A resolver without a way to ask. */
+struct dns *dns_new_by(struct loop *l, const struct dns_conf *conf,
+                       const struct dns_transport *transport, void *way);
+/* f has its answer, or will get none; the rest happens later. */
+void dns_flight_over(struct flight *f);
+enum dns_type dns_flight_type(const struct flight *f);
+/* As dns_ask; the key must be one that dns_key_check lets pass. */
+struct dns_query *dns_ask_raw(struct dns *d, struct str key, dns_raw_fn *fn, void *arg);
+
+/* The servers of /etc/resolv.conf (dns_ares.c). */
+size_t dns_system_servers(struct addr *servers);
+
+#endif
