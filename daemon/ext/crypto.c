@@ -1,4 +1,4 @@
-#include "ext/crypto.h"
+#include "ext/crypto_priv.h"
 
 #include "base/mem.h"
 #include "base/panic.h"
@@ -11,8 +11,8 @@ struct sha256_state {
 };
 
 /* Looked up once: OpenSSL 3 searches its providers at every use of EVP_sha256(). */
-static const EVP_MD *
-sha256_md(void)
+const EVP_MD *
+crypto_sha256_md(void)
 {
 	static EVP_MD *md;
 	EVP_MD *mine = __atomic_load_n(&md, __ATOMIC_ACQUIRE), *none = NULL;
@@ -42,7 +42,7 @@ sha256_new(void)
 void
 sha256_restart(struct sha256_state *s)
 {
-	CHECK(EVP_DigestInit_ex(s->ctx, sha256_md(), NULL) == 1);
+	CHECK(EVP_DigestInit_ex(s->ctx, crypto_sha256_md(), NULL) == 1);
 }
 
 void
@@ -77,7 +77,7 @@ sha256_of(struct str bytes)
 	struct sha256 d;
 	unsigned n = sizeof(d.bytes);
 
-	CHECK(EVP_Digest(bytes.n ? bytes.p : "", bytes.n, d.bytes, &n, sha256_md(),
+	CHECK(EVP_Digest(bytes.n ? bytes.p : "", bytes.n, d.bytes, &n, crypto_sha256_md(),
 	                 NULL) == 1);
 	return d;
 }
@@ -88,7 +88,7 @@ hmac_sha256(struct str key, struct str bytes)
 	struct sha256 d;
 	unsigned n = sizeof(d.bytes);
 
-	CHECK(HMAC(sha256_md(), key.n ? key.p : "", (int)key.n,
+	CHECK(HMAC(crypto_sha256_md(), key.n ? key.p : "", (int)key.n,
 	           (const unsigned char *)(bytes.n ? bytes.p : ""), bytes.n, d.bytes,
 	           &n));
 	return d;
