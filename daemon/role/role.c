@@ -37,7 +37,8 @@ struct role_priv {
 	struct timer trim;
 	size_t holes_kept;
 	loop_fn *stop_fn, *reload_fn;
-	void *stop_arg, *reload_arg;
+	role_peer_fn *peer_fn;
+	void *stop_arg, *reload_arg, *peer_arg;
 	bool is_stopping;
 	int parent_pid, unix_fd;
 	size_t listener_count;
@@ -82,6 +83,13 @@ role_on_reload(struct role *r, loop_fn *fn, void *arg)
 {
 	r->priv->reload_fn = fn;
 	r->priv->reload_arg = arg;
+}
+
+void
+role_on_peer(struct role *r, role_peer_fn *fn, void *arg)
+{
+	r->priv->peer_fn = fn;
+	r->priv->peer_arg = arg;
 }
 
 int64_t
@@ -162,10 +170,14 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
 {
 	struct role_priv *p = CAST(role_priv, PRIV_MAGIC, arg);
 	struct role_start s;
+	struct role_peer other;
 
 	(void)peer;
 	if (m->kind == ROLE_STOP)
 		stop(p);
+	else if (m->kind == ROLE_PEER && p->peer_fn &&
+	         role_peer_unpack(m->payload, &other))
+		p->peer_fn(p->peer_arg, other.pid, other.role);
 	else if (m->kind == ROLE_RELOAD && role_start_unpack(m->payload, &s))
 		(void)take_conf(p, &s);
 }

@@ -61,6 +61,11 @@ bool role_is_stopping(const struct role *r);
 /* r->conf and the certificates are new. */
 void role_on_reload(struct role *r, loop_fn *fn, void *arg);
 
+/* The first row only: which process has which role, told before that process begins, and
+   role empty when it is gone. Set it before the loop runs. */
+typedef void role_peer_fn(void *arg, int pid, struct str role);
+void role_on_peer(struct role *r, role_peer_fn *fn, void *arg);
+
 /* Drops to conf->user, enters the sandbox of the row, tells the supervisor. Call it once,
    when everything privileged is open and the process can serve. */
 MUSTUSE enum err role_ready(struct role *r);

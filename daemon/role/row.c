@@ -136,3 +136,20 @@ role_start_unpack(struct str bytes, struct role_start *s)
 	}
 	return unpack_done(&u);
 }
+
+void
+role_peer_pack(const struct role_peer *p, struct strbuf *out)
+{
+	pack_i64(out, p->pid);
+	pack_str(out, p->role);
+}
+
+bool
+role_peer_unpack(struct str bytes, struct role_peer *p)
+{
+	struct unpack u = unpack_from(bytes);
+
+	p->pid = (int)unpack_i64(&u);
+	p->role = unpack_str(&u);
+	return unpack_done(&u);
+}

@@ -40,6 +40,7 @@ enum role_message {
 	ROLE_STOP,      /* to the process */
 	ROLE_RELOAD,    /* role_start without sockets, to the process */
 	ROLE_READY,     /* from the process */
+	ROLE_PEER,      /* role_peer, to the first row's process */
 };
 
 /* What a process is told at its start and at a reload. It reads no file for this: a
@@ -56,5 +57,15 @@ struct role_start {
 void role_start_pack(const struct role_start *s, struct strbuf *out);
 /* Borrows from bytes. False: damaged. */
 bool role_start_unpack(struct str bytes, struct role_start *s_out);
+
+/* Process pid has this role; empty: it has ended. */
+struct role_peer {
+	int pid;
+	struct str role;
+};
+
+void role_peer_pack(const struct role_peer *p, struct strbuf *out);
+/* Borrows from bytes. False: damaged. */
+bool role_peer_unpack(struct str bytes, struct role_peer *p_out);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/event.h"
 #include "store/crash.h"
+#include "store/rights.h"
 #include "store/server.h"
 
 #include <sys/stat.h>
@@ -42,6 +43,14 @@ reload(void *arg)
 	store_server_reload(me->server, me->role->conf);
 }
 
+static void
+take_peer(void *arg, int pid, struct str role)
+{
+	struct store_role *me = arg;
+
+	store_server_peer(me->server, pid, role, rights_of_role(role));
+}
+
 int
 role_store_main(struct role *r)
 {
@@ -61,6 +70,7 @@ role_store_main(struct role *r)
 	}
 	role_on_stop(r, stop, &me);
 	role_on_reload(r, reload, &me);
+	role_on_peer(r, take_peer, &me);
 	loop_run(r->loop);
 	store_server_free(&me.server);
 	return 0;

@@ -335,6 +335,28 @@ static const struct ipc_ops child_ops = {
 	.closed = on_child_closed,
 };
 
+/* The store gives rights by role, and knows the role of a process from here alone. */
+static void
+tell_store(const struct child *store, const struct child *c, bool is_there)
+{
+	char bytes[64];
+	struct strbuf b = strbuf_on(bytes);
+	struct role_peer peer = { c->pid, str_from(is_there ? c->row->name : "") };
+
+	if (!store->control || c->row_index == 0 || c->pid <= 0)
+		return;
+	role_peer_pack(&peer, &b);
+	ipc_send(store->control, ROLE_PEER, 0, strbuf_str(&b));
+}
+
+/* Behind a new store's own start: who is there already. */
+static void
+tell_store_all(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->child_count; i++)
+		tell_store(&s->children[0], &s->children[i], true);
+}
+
 static void restart_later(struct child *c, bool was_ready);
 
 static void
@@ -365,8 +387,11 @@ child_start(void *arg)
 	(void)unsetenv("MAILSTEAD_CRASH_AT");
 	c->state = STARTING;
 	c->control = ipc_peer_new(s->loop, pair[0], &child_ops, c);
+	tell_store(&s->children[0], c, true);
 	pack_start(c, true, &start);
 	ipc_send(c->control, ROLE_START, 0, strbuf_str(&start));
+	if (c->row_index == 0)
+		tell_store_all(s);
 	strbuf_release(&start);
 }
 
@@ -415,6 +440,7 @@ child_ended(struct child *c, int status)
 	else
 		(void)snprintf(reason, sizeof(reason), "exit %d", WEXITSTATUS(status));
 	ipc_peer_free(&c->control);
+	tell_store(&s->children[0], c, false);
 	c->state = DOWN;
 	if (s->phase != SERVING) {
 		tell_event(EV_STOPPED, c, reason, -1);

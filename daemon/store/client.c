@@ -212,7 +212,7 @@ union done_pointer {
 	void *pointer;
 };
 
-#define OP(name, answer, way)                                                            \
+#define OP(name, answer, way, by)                                                        \
 	static void answered_##name(void *done, void *arg, enum err e, const void *a)    \
 	{                                                                                \
 		union done_pointer p = { .pointer = done };                              \

@@ -32,7 +32,7 @@ bool store_is_connected(const struct store_client *c);
 /* The epoch of this client: what leases are owned by. */
 uint64_t store_epoch(const struct store_client *c);
 
-/* For each row OP(name, answer, way):
+/* For each row OP(name, answer, way, by):
      typedef void store_<name>_fn(void *arg, enum err e, const struct answer_<answer>
    *answer); uint64_t store_<name>(struct store_client *c, const struct op_<name> *op,
                            store_<name>_fn *done, void *arg);
@@ -40,7 +40,7 @@ uint64_t store_epoch(const struct store_client *c);
    answer is NULL where e is not OK, but for accept (per recipient results). ERR_BUSY
    comes back (later, through done) when too much waits already: 10,000 operations or
    48 MiB. */
-#define OP(name, answer, way)                                                            \
+#define OP(name, answer, way, by)                                                        \
 	typedef void store_##name##_fn(void *arg, enum err e,                            \
 	                               const struct answer_##answer *answer_in);         \
 	uint64_t store_##name(struct store_client *c, const struct op_##name *op,        \

@@ -143,7 +143,7 @@ struct apply_row {
 #define APPLY_OWN(name, answer)  APPLY_WRITE(name, answer)
 #define APPLY_AUTH(name, answer)
 #define APPLY_LOOP(name, answer)
-#define OP(name, answer, way) APPLY_##way(name, answer)
+#define OP(name, answer, way, by) APPLY_##way(name, answer)
 /* clang-format off */
 #include "store/ops.def"
 /* clang-format on */
@@ -160,7 +160,7 @@ struct apply_row {
 #define APPLY_AUTH(name)  NULL
 #define APPLY_LOOP(name)  NULL
 static const struct apply_row rows[] = {
-#define OP(name, answer, way) { sizeof(struct answer_##answer), APPLY_##way(name) },
+#define OP(name, answer, way, by) { sizeof(struct answer_##answer), APPLY_##way(name) },
 #include "store/ops.def"
 #undef OP
 };

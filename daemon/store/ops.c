@@ -246,7 +246,8 @@ static const struct {
 	const char *name;
 	const struct layout *op, *answer;
 } ops[] = {
-#define OP(name, answer, way) { #name, &op_##name##_layout, &answer_##answer##_layout },
+#define OP(name, answer, way, by)                                                        \
+	{ #name, &op_##name##_layout, &answer_##answer##_layout },
 #include "store/ops.def"
 #undef OP
 };

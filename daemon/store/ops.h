@@ -18,7 +18,7 @@
 #include "store/types.h"
 
 enum op {
-#define OP(name, answer, way) OP_##name,
+#define OP(name, answer, way, by) OP_##name,
 #include "store/ops.def"
 #undef OP
 	OP_COUNT

@@ -1,4 +1,4 @@
-#include "store/server.h"
+#include "store/server_priv.h"
 
 #include "base/clock.h"
 #include "base/event.h"
@@ -8,74 +8,27 @@
 #include "base/pack.h"
 #include "base/panic.h"
 #include "conf/conf.h"
-#include "ext/password.h"
 #include "io/ipc.h"
 #include "store/auth.h"
 #include "store/change.h"
 #include "store/commit.h"
 #include "store/events.h"
 #include "store/housekeeping.h"
+#include "store/rights.h"
 #include "store/wire.h"
 
 enum {
 	CONN_MAGIC = 0x53746370,
-	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
-	PASSWORD_MIN_BYTES = 8,
-	HASHES_MAX = 1000, /* passwords that wait to be hashed */
 	OWN_EVENTS_MAX = 1 << 20,
 	OWN_EVENTS_MS = 100,
 	TROUBLE_MS = 1000,
+	REFUSED_MS = 1000,
 	STOP_LINGER_MS = 50, /* for the last answers to leave */
-};
-
-/* A client's connection. It outlives its peer while jobs are out. */
-struct conn {
-	uint32_t magic;
-	struct link link;
-	struct store_server *server;
-	struct ipc_peer *peer; /* NULL: gone */
-	uint64_t epoch;
-	size_t refs; /* the peer, and each request that is out */
-	bool wants_queue, wants_settings, wants_events, wants_accounts;
-	bool has_missed; /* changes were dropped: a reset is due */
-};
-
-/* A request that is not with the committer: a password to check or to hash. */
-struct request {
-	struct conn *conn;
-	enum op op;
-	uint64_t seq, floor;
-	/* hashing */
-	struct arena *arena;
-	void *args;
-	struct str *password;
-	char hash[PASSWORD_HASH_MAX];
-	struct str hashed;
-	enum err error;
-};
-
-struct store_server {
-	struct loop *loop;
-	struct committer *committer;
-	struct ipc_server *ipc;
-	struct auth *auth;
-	struct housekeeping *housekeeping;
-	struct link conns;
-	uint64_t epoch, seq; /* of the store's own operations */
-	size_t jobs_out, hashes_out;
-	int64_t started_ms;
-	struct strbuf own_events;
-	uint32_t own_count;
-	struct timer own_timer, stop_timer;
-	bool is_stopping, is_full_told;
-	int64_t trouble_ms; /* when the last error was told */
-	loop_fn *stopped;
-	void *stopped_arg;
 };
 
 /* --- connections -------------------------------------------------------------- */
 
-static void
+void
 conn_drop(struct conn *c)
 {
 	if (--c->refs)
@@ -126,8 +79,8 @@ conn_closed(void *arg, struct ipc_peer *p, const char *why)
 	tell_live(arg);
 }
 
-static void
-reply(struct conn *c, enum op op, uint64_t seq, enum err e, struct str answer)
+void
+conn_reply(struct conn *c, enum op op, uint64_t seq, enum err e, struct str answer)
 {
 	struct strbuf b;
 
@@ -140,19 +93,17 @@ reply(struct conn *c, enum op op, uint64_t seq, enum err e, struct str answer)
 	strbuf_release(&b);
 }
 
-static void
-reply_packed(struct conn *c, enum op op, uint64_t seq, const void *answer)
+void
+conn_reply_packed(struct conn *c, enum op op, uint64_t seq, const void *answer)
 {
 	struct strbuf b = strbuf_heap(1 << 20);
 
 	answer_pack(op, answer, &b);
-	reply(c, op, seq, OK, strbuf_str(&b));
+	conn_reply(c, op, seq, OK, strbuf_str(&b));
 	strbuf_release(&b);
 }
 
 /* --- the committer's answers -------------------------------------------------- */
-
-static void check_stopped(struct store_server *s);
 
 /* One of the store's own: housekeeping waits for some of them. */
 static void
@@ -202,18 +153,18 @@ job_done(void *arg, struct job *job)
 	s->jobs_out--;
 	tell_trouble(s, job);
 	if (c) {
-		reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
+		conn_reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
 		conn_drop(c);
 	} else {
 		own_done(s, job);
 	}
 	job_free(&job);
-	check_stopped(s);
+	store_server_check_stopped(s);
 }
 
-static void
-give(struct store_server *s, struct conn *c, enum op op, uint64_t seq, uint64_t floor,
-     struct str args)
+void
+store_server_give(struct store_server *s, struct conn *c, enum op op, uint64_t seq,
+                  uint64_t floor, struct str args)
 {
 	struct job *job = job_new(op, c ? c->epoch : s->epoch, seq, floor, args);
 
@@ -225,15 +176,15 @@ give(struct store_server *s, struct conn *c, enum op op, uint64_t seq, uint64_t 
 }
 
 /* An operation of the store itself. */
-static void
-give_own(void *server, enum op op, const void *args)
+void
+store_server_give_own(void *server, enum op op, const void *args)
 {
 	struct store_server *s = server;
 	struct strbuf b = strbuf_heap(4 << 20);
 
 	op_pack(op, args, &b);
 	s->seq++;
-	give(s, NULL, op, s->seq, s->seq, strbuf_str(&b));
+	store_server_give(s, NULL, op, s->seq, s->seq, strbuf_str(&b));
 	strbuf_release(&b);
 }
 
@@ -347,143 +298,6 @@ commit_news(void *arg, const struct commit_news *news)
 		housekeeping_wake(s->housekeeping);
 }
 
-/* --- passwords ---------------------------------------------------------------- */
-
-static void
-auth_answered(void *arg, void *request, enum err e, const struct answer_auth *answer)
-{
-	struct request *r = request;
-	struct store_server *s = arg;
-
-	if (answer)
-		reply_packed(r->conn, OP_auth, r->seq, answer);
-	else
-		reply(r->conn, OP_auth, r->seq, e, str_from(NULL));
-	conn_drop(r->conn);
-	mem_free(r);
-	s->hashes_out--;
-	check_stopped(s);
-}
-
-static void
-login_noted(void *arg, uint32_t kind, uint64_t id)
-{
-	struct op_login_noted op = { kind, id, clock_unix_ms() };
-
-	give_own(arg, OP_login_noted, &op);
-}
-
-static void
-hash_work(void *arg)
-{
-	struct request *r = arg;
-	struct strbuf b = strbuf_on(r->hash);
-
-	r->error = password_hash(*r->password, &b);
-	r->hashed = strbuf_str(&b);
-}
-
-static void
-request_free(struct request *r)
-{
-	conn_drop(r->conn);
-	arena_free(&r->arena);
-	mem_free(r);
-}
-
-static void
-hash_worked(void *arg)
-{
-	struct request *r = arg;
-	struct store_server *s = r->conn->server;
-	struct strbuf b = strbuf_heap(1 << 20);
-
-	s->hashes_out--;
-	if (r->error == OK) {
-		*r->password = r->hashed;
-		op_pack(r->op, r->args, &b);
-		give(s, r->conn, r->op, r->seq, r->floor, strbuf_str(&b));
-	} else {
-		reply(r->conn, r->op, r->seq, r->error, str_from(NULL));
-	}
-	strbuf_release(&b);
-	request_free(r);
-	check_stopped(s);
-}
-
-/* Where the password is, in the operations that have one. */
-static struct str *
-password_in(enum op op, void *args)
-{
-	switch (op) {
-	case OP_account_create:
-		return &((struct op_account_create *)args)->password;
-	case OP_account_password:
-		return &((struct op_account_password *)args)->password;
-	case OP_admin_create:
-		return &((struct op_admin_create *)args)->password;
-	case OP_admin_password:
-		return &((struct op_admin_password *)args)->password;
-	default:
-		return NULL;
-	}
-}
-
-static void
-hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor, struct str args)
-{
-	struct store_server *s = c->server;
-	struct request *r = mem_alloc(sizeof(*r));
-	struct str copy;
-	enum err e;
-
-	r->conn = c;
-	r->op = op;
-	r->seq = seq;
-	r->floor = floor;
-	r->arena = arena_new_secret(REQUEST_ARENA_BYTES);
-	c->refs++;
-	copy = arena_str(r->arena, args);
-	e = op_unpack(op, copy, r->arena, &r->args);
-	if (e == OK) {
-		r->password = password_in(op, r->args);
-		CHECK(r->password);
-		if (r->password->n < PASSWORD_MIN_BYTES || r->password->n > PASSWORD_MAX)
-			e = ERR_INVALID;
-		else if (s->hashes_out >= HASHES_MAX)
-			e = ERR_BUSY;
-	}
-	if (e != OK) {
-		reply(c, op, seq, e, str_from(NULL));
-		request_free(r);
-		return;
-	}
-	s->hashes_out++;
-	loop_work(s->loop, hash_work, hash_worked, r);
-}
-
-static void
-check_password(struct conn *c, uint64_t seq, struct str args)
-{
-	struct store_server *s = c->server;
-	struct arena *a = arena_new_secret(256 * 1024);
-	struct request *r;
-	void *op;
-
-	if (op_unpack(OP_auth, args, a, &op) != OK) {
-		reply(c, OP_auth, seq, ERR_MALFORMED, str_from(NULL));
-	} else {
-		r = mem_alloc(sizeof(*r));
-		r->conn = c;
-		r->op = OP_auth;
-		r->seq = seq;
-		c->refs++;
-		s->hashes_out++;
-		auth_check(s->auth, op, r);
-	}
-	arena_free(&a);
-}
-
 /* --- what the loop answers itself --------------------------------------------- */
 
 static void
@@ -502,7 +316,36 @@ answer_stats(struct conn *c, uint64_t seq)
 	};
 
 	housekeeping_stats(s->housekeeping, &answer);
-	reply_packed(c, OP_stats, seq, &answer);
+	conn_reply_packed(c, OP_stats, seq, &answer);
+}
+
+static bool
+is_time(int64_t *told_ms, int64_t every_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (*told_ms && now_ms - *told_ms < every_ms)
+		return false;
+	*told_ms = now_ms;
+	return true;
+}
+
+/* A process asked for what its role has no business with: somebody else speaks through
+   it. One event a second and process is enough. */
+static void
+refuse(struct conn *c, enum op op, uint64_t seq)
+{
+	struct peer *peer = peers_find(c->server->peers, ipc_pid(c->peer));
+	struct event e;
+
+	conn_reply(c, op, seq, ERR_FORBIDDEN, str_from(NULL));
+	if (!peer || !is_time(&peer->refused_ms, REFUSED_MS))
+		return;
+	event_init(&e, EV_STORE_REFUSED, str_from(NULL), str_from(NULL));
+	event_str(&e, "role", str_from(peer->role));
+	event_i64(&e, "pid", peer->pid);
+	event_str(&e, "operation", str_from(op_name(op)));
+	event_tell(&e);
 }
 
 static void
@@ -513,6 +356,11 @@ subscribe(struct conn *c, uint64_t seq, struct str args)
 	void *unpacked;
 	enum err e = op_unpack(OP_subscribe_feed, args, a, &unpacked);
 
+	if (e == OK && !rights_have_feed(c->rights, unpacked)) {
+		refuse(c, OP_subscribe_feed, seq);
+		arena_free(&a);
+		return;
+	}
 	if (e == OK) {
 		op = unpacked;
 		c->wants_accounts = op->all_accounts || op->accounts_count;
@@ -520,7 +368,7 @@ subscribe(struct conn *c, uint64_t seq, struct str args)
 		c->wants_settings = op->settings;
 		c->wants_events = op->events;
 	}
-	reply(c, OP_subscribe_feed, seq, e, str_from(NULL));
+	conn_reply(c, OP_subscribe_feed, seq, e, str_from(NULL));
 	arena_free(&a);
 }
 
@@ -531,15 +379,39 @@ enum way {
 	WAY_HASH,
 	WAY_AUTH,
 	WAY_LOOP,
-	WAY_OWN, /* of the store alone: a client that sends it is refused */
+	WAY_OWN, /* of the store alone: no peer has the right */
 };
 
 static const uint8_t ways[] = {
-#define OP(name, answer, way) WAY_##way,
+#define OP(name, answer, way, by) WAY_##way,
 #include "store/ops.def"
 #undef OP
 };
 _Static_assert(ARRAY_LEN(ways) == OP_COUNT, "one way for each operation");
+
+/* Who it is, is asked when it speaks: what the supervisor says of a new process is here
+   before the process can say anything. */
+static void
+greet(struct conn *c, uint64_t epoch)
+{
+	struct store_server *s = c->server;
+	int pid = ipc_pid(c->peer);
+	const struct peer *peer = peers_find(s->peers, pid);
+	struct event e;
+
+	if (peer) {
+		c->rights = peer->rights;
+		c->epoch = rights_epoch(pid, epoch);
+		tell_live(s);
+		return;
+	}
+	ipc_close(c->peer, "nobody knows it");
+	if (!is_time(&s->stranger_ms, REFUSED_MS))
+		return;
+	event_init(&e, EV_STORE_STRANGER, str_from(NULL), str_from(NULL));
+	event_i64(&e, "pid", pid);
+	event_tell(&e);
+}
 
 static void
 take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
@@ -548,18 +420,22 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 	struct unpack u = unpack_from(payload);
 	uint64_t floor = unpack_u64(&u);
 
-	if (u.bad || op >= OP_COUNT || ways[op] == WAY_OWN || !c->epoch) {
+	if (u.bad || op >= OP_COUNT || !c->epoch) {
 		ipc_close(c->peer, "no operation");
 		return;
 	}
 	if (s->is_stopping)
 		return; /* it is sent again to the next one */
+	if (!rights_have(c->rights, op)) {
+		refuse(c, op, seq);
+		return;
+	}
 	switch ((enum way)ways[op]) {
 	case WAY_HASH:
-		hash_first(c, op, seq, floor, u.rest);
+		server_hash_first(c, op, seq, floor, u.rest);
 		break;
 	case WAY_AUTH:
-		check_password(c, seq, u.rest);
+		server_check_password(c, seq, u.rest);
 		break;
 	case WAY_LOOP:
 		if (op == OP_stats)
@@ -569,7 +445,7 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 		break;
 	case WAY_WRITE:
 	case WAY_OWN:
-		give(s, c, op, seq, floor, u.rest);
+		store_server_give(s, c, op, seq, floor, u.rest);
 		break;
 	}
 }
@@ -579,10 +455,10 @@ conn_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 {
 	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
 
-	if (m->kind == WIRE_HELLO) {
-		c->epoch = m->id;
-		tell_live(arg);
-	} else if (m->kind >= WIRE_OP)
+	(void)arg;
+	if (m->kind == WIRE_HELLO)
+		greet(c, m->id);
+	else if (m->kind >= WIRE_OP)
 		take_op(c, (enum op)(m->kind - WIRE_OP), m->id, m->payload);
 	else
 		ipc_close(p, "unknown frame");
@@ -599,7 +475,7 @@ send_own_events(void *arg)
 	timer_stop(&s->own_timer);
 	if (!s->own_count)
 		return;
-	give_own(s, OP_events, &op);
+	store_server_give_own(s, OP_events, &op);
 	strbuf_clear(&s->own_events);
 	s->own_count = 0;
 }
@@ -685,18 +561,20 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	s->loop = loop;
 	s->epoch = random_u64();
 	s->started_ms = clock_unix_ms();
+	s->peers = peers_new();
 	list_init(&s->conns);
 	e = committer_new(loop, conf->data_dir, &limits, &commit_ops, s, &s->committer);
 	if (e != OK) {
+		peers_free(&s->peers);
 		mem_free(s);
 		return e;
 	}
 	s->own_events = strbuf_heap(OWN_EVENTS_MAX);
 	timer_init(&s->own_timer, loop, send_own_events, s);
 	s->housekeeping = housekeeping_new(loop, conf->data_dir, conf->limits.trace_days,
-	                                   give_own, s);
-	s->auth = auth_new(loop, conf->data_dir, &auth_limits, auth_answered, login_noted,
-	                   s);
+	                                   store_server_give_own, s);
+	s->auth = auth_new(loop, conf->data_dir, &auth_limits, server_auth_answered,
+	                   server_login_noted, s);
 	s->ipc = ipc_server_new(loop, fd, &ipc_ops, s);
 	event_set_sink(own_sink, s);
 	tell_recovered(committer_recovered(s->committer));
@@ -715,6 +593,15 @@ store_server_reload(struct store_server *s, const struct conf *conf)
 	housekeeping_set_days(s->housekeeping, conf->limits.trace_days);
 }
 
+void
+store_server_peer(struct store_server *s, int pid, struct str role, unsigned rights)
+{
+	if (role.n)
+		peers_set(s->peers, pid, role, rights);
+	else
+		peers_remove(s->peers, pid);
+}
+
 static void
 lingered(void *arg)
 {
@@ -723,8 +610,8 @@ lingered(void *arg)
 	s->stopped(s->stopped_arg);
 }
 
-static void
-check_stopped(struct store_server *s)
+void
+store_server_check_stopped(struct store_server *s)
 {
 	if (s->stopped && !s->jobs_out && !s->hashes_out && !timer_is_set(&s->stop_timer))
 		timer_set(&s->stop_timer, STOP_LINGER_MS);
@@ -739,7 +626,7 @@ store_server_stop(struct store_server *s, loop_fn *done, void *arg)
 	ipc_server_rest(s->ipc);
 	timer_init(&s->stop_timer, s->loop, lingered, s);
 	send_own_events(s);
-	check_stopped(s);
+	store_server_check_stopped(s);
 }
 
 void
@@ -769,6 +656,7 @@ store_server_free(struct store_server **server)
 		conn_drop(c);
 	}
 	strbuf_release(&s->own_events);
+	peers_free(&s->peers);
 	mem_free(s);
 	*server = NULL;
 }

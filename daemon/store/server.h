@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/macros.h"
+#include "base/str.h"
 #include "io/loop.h"
 
 #include <stdint.h>
@@ -19,6 +20,9 @@ struct store_server;
    to the delivery log. */
 MUSTUSE enum err store_server_new(struct loop *loop, const struct conf *conf, int fd,
                                   struct store_server **out);
+/* Process pid has this role and these rights (store/rights.h) from now on; role empty: it
+   is gone. Peers that were not told of are not spoken with. */
+void store_server_peer(struct store_server *s, int pid, struct str role, unsigned rights);
 void store_server_reload(struct store_server *s, const struct conf *conf);
 /* Takes nothing new, finishes what was begun, sends the answers, then calls done. */
 void store_server_stop(struct store_server *s, loop_fn *done, void *arg);

@@ -199,7 +199,7 @@ MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
 #define APPLY_OWN(name, answer)  APPLY_WRITE(name, answer)
 #define APPLY_AUTH(name, answer)
 #define APPLY_LOOP(name, answer)
-#define OP(name, answer, way) APPLY_##way(name, answer)
+#define OP(name, answer, way, by) APPLY_##way(name, answer)
 #include "store/ops.def"
 #undef OP
 #undef APPLY_WRITE

@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 
@@ -26,6 +27,12 @@ PTRACE_ATTACH = 16
 EACCES, EPERM = 13, 1
 O_WRONLY, O_RDWR, O_CREAT = 1, 2, 0o100
 POSTGRES = 5432
+AF_UNIX, SOCK_STREAM, MSG_WAITALL = 1, 1, 0x100
+# What no such process has any business with, by its name in ops.def.
+NOT_ITS_BUSINESS = {"smtp": ("account_password", "queue_claim", "expunge", "segment_drop"),
+                    "imap": ("account_password", "accept", "setting_set", "session_create"),
+                    "queue": ("account_password", "auth", "append", "token_create"),
+                    "web": ("append", "queue_claim", "accept", "segment_moved")}
 
 OPEN, TWO, ONE = "int (*)(const char *, int, int)", "int (*)(long, long)", "int (*)(long)"
 MANY = "int (*)(long, long, long, long)"
@@ -85,11 +92,11 @@ def tries(home, role, parent):
     return rows
 
 
-def debugger(pid, rows):
+def debugger(pid, rows, before=()):
     """-> {what: (result, errno)} of expressions that process pid computes."""
     args = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off",
             "-iex", "set pagination off", "-p", str(pid), "-ex", "set unwindonsignal on"]
-    for line in ADDRESS:
+    for line in [*ADDRESS, *before]:
         args += ["-ex", line]
     for n, (_, expression) in enumerate(rows):
         args += ["-ex", f"set $r = {expression}", "-ex",
@@ -118,6 +125,80 @@ def try_connections(pid):
     check.equal(found["bind"], (-1, EACCES), "queue: bind")
 
 
+def table(path, macro):
+    """The names in a table of the source, in their order."""
+    text = (pathlib.Path(os.environ["MAILSTEAD_ROOT"]) / "daemon" / path).read_text()
+    return re.findall(rf"(?m)^{macro}\((\w+),", text)
+
+
+def frames(operation, epoch=77):
+    """HELLO and one operation as store/wire.h has them. Every payload is a well-formed
+    account_password: who is not asked for rights would do it."""
+    def text(s):
+        return struct.pack("<I", len(s)) + s
+
+    def frame(kind, number, payload):
+        return struct.pack("<IHQ", 10 + len(payload), kind, number) + payload
+
+    args = struct.pack("<Q", 0) + text(b"") * 3 + text(ANN.encode()) + text(b"taken over by me")
+    return frame(1, epoch, b"") + frame(16 + table("store/ops.def", "OP").index(operation), 1, args)
+
+
+def words(name, data):
+    """Lines of the debugger that put data into new memory at $name."""
+    data += b"\0" * (-len(data) % 8)
+    lines = [f"set ${name} = (unsigned char *) ((void *(*)(unsigned long)) malloc)({len(data)})"]
+    return lines + [f"set *(unsigned long *) (${name} + {at}) = {word}"
+                    for at, word in zip(range(0, len(data), 8),
+                                        (w for (w,) in struct.iter_unpack("<Q", data)))]
+
+
+def ask_store(home, pid, operations):
+    """What the store says when process pid asks for these, each over its own connection:
+    {operation: word of err.def}"""
+    path = str(home.run_dir / "store.sock").encode()
+    address = struct.pack("<H", AF_UNIX) + path + b"\0"
+    before = words("u", address) + words("v", b"\0" * 32)
+    rows = []
+    for n, operation in enumerate(operations):
+        asked = frames(operation)
+        before += words(f"q{n}", asked)
+        rows += [(f"{operation} socket", f"$s = (({MANY}) socket)({AF_UNIX}, {SOCK_STREAM}, 0, 0)"),
+                 (f"{operation} connect", f"(({MANY}) connect)($s, (long) $u, {len(address)}, 0)"),
+                 (f"{operation} write", f"(({MANY}) write)($s, (long) $q{n}, {len(asked)}, 0)"),
+                 (f"{operation} read", f"(({MANY}) recv)($s, (long) $v, 18, {MSG_WAITALL})"),
+                 (operation, "*(unsigned int *) ($v + 14)"),
+                 (f"{operation} close", f"(({ONE}) close)($s)")]
+    found = debugger(pid, rows, before)
+    for operation in operations:
+        check.equal(found[f"{operation} read"][0], 18, f"{operation} is answered: {found}")
+    errors = ["OK", *table("base/err.def", "ERR")]
+    return {operation: errors[found[operation][0]] for operation in operations}
+
+
+def try_store(home, role, pid):
+    # The last one shows that the way there works: it is the role's own business, and the
+    # arguments are another's, so the answer is that they are damaged.
+    own = "alias_remove" if role == "web" else "segment_seal"
+    answers = ask_store(home, pid, [*NOT_ITS_BUSINESS[role], own])
+    for operation in NOT_ITS_BUSINESS[role]:
+        check.equal(answers[operation], "FORBIDDEN", f"{role} asks the store for {operation}")
+    check.equal(answers[own], "MALFORMED", f"{role} asks the store for {own}")
+
+
+def try_stranger(home):
+    """Root is none of ours either."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(str(home.run_dir / "store.sock"))
+        s.sendall(frames("account_password"))
+        try:
+            check.equal(s.recv(64), b"", "a stranger is not answered")
+        except ConnectionResetError:
+            pass
+    check.until(lambda: "store.stranger" in home.log(), "and is told of")
+
+
 def break_worker(home, role):
     pid = home.workers()[role][0]
     rows = [("its own number", "((int (*)(void)) getpid)()"),
@@ -136,12 +217,17 @@ def break_worker(home, role):
     print(f"  {role}: {len(rows) - 3} tries refused", flush=True)
     if role == "queue" and landlock_version() >= LANDLOCK_NET:
         try_connections(pid)
+    try_store(home, role, pid)
     check.true(pid in home.workers()[role], f"{role} lives on")
 
 
 def break_all(world, home):
     for role in WORKERS:
         break_worker(home, role)
+        check.until(lambda: any("store.refused" in line and f"role={role}" in line
+                                for line in home.log().splitlines()), f"{role}: an event")
+    try_stranger(home)
+    check.equal(home.imap(ANN).logout()[0], "BYE", "the password is still the old one")
     home.wait_until_ready()
     with home.smtp() as s:
         s.sendmail(PEER, [ANN], message(PEER, ANN, "afterwards"))

@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "base/panic.h"
 #include "io/socket.h"
+#include "store/rights.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -63,6 +64,7 @@ void
 rig_start_store(struct rig *r)
 {
 	CHECK(store_server_new(r->loop, r->conf, dup(r->listen_fd), &r->server) == OK);
+	store_server_peer(r->server, getpid(), STR("all"), BY_ALL);
 }
 
 static void
@@ -169,7 +171,7 @@ answered(struct rig *r, enum op op, enum err e, const void *answer)
 	r->is_answered = true;
 }
 
-#define OP(name, answer, way)                                                            \
+#define OP(name, answer, way, by)                                                        \
 	static void name##_answered(void *arg, enum err e,                               \
 	                            const struct answer_##answer *a)                     \
 	{                                                                                \

@@ -51,7 +51,7 @@ enum err rig_body(struct rig *r, struct str message);
 enum err rig_deliver(struct rig *r, uint64_t account_id, struct str message,
                      struct answer_accept *answer_out);
 
-#define OP(name, answer, way)                                                            \
+#define OP(name, answer, way, by)                                                        \
 	enum err rig_##name(struct rig *r, const struct op_##name *op,                   \
 	                    struct answer_##answer *answer_out);
 #include "store/ops.def"

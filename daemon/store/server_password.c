@@ -1,0 +1,165 @@
+/* Operations with a password: hashed or checked on a thread before anything else. */
+#include "store/server_priv.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "ext/password.h"
+#include "store/auth.h"
+
+enum {
+	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
+	PASSWORD_MIN_BYTES = 8,
+	HASHES_MAX = 1000, /* passwords that wait to be hashed */
+};
+
+/* A request that is not with the committer: a password to check or to hash. */
+struct request {
+	struct conn *conn;
+	enum op op;
+	uint64_t seq, floor;
+	/* hashing */
+	struct arena *arena;
+	void *args;
+	struct str *password;
+	char hash[PASSWORD_HASH_MAX];
+	struct str hashed;
+	enum err error;
+};
+
+void
+server_auth_answered(void *arg, void *request, enum err e,
+                     const struct answer_auth *answer)
+{
+	struct request *r = request;
+	struct store_server *s = arg;
+
+	if (answer)
+		conn_reply_packed(r->conn, OP_auth, r->seq, answer);
+	else
+		conn_reply(r->conn, OP_auth, r->seq, e, str_from(NULL));
+	conn_drop(r->conn);
+	mem_free(r);
+	s->hashes_out--;
+	store_server_check_stopped(s);
+}
+
+void
+server_login_noted(void *arg, uint32_t kind, uint64_t id)
+{
+	struct op_login_noted op = { kind, id, clock_unix_ms() };
+
+	store_server_give_own(arg, OP_login_noted, &op);
+}
+
+static void
+hash_work(void *arg)
+{
+	struct request *r = arg;
+	struct strbuf b = strbuf_on(r->hash);
+
+	r->error = password_hash(*r->password, &b);
+	r->hashed = strbuf_str(&b);
+}
+
+static void
+request_free(struct request *r)
+{
+	conn_drop(r->conn);
+	arena_free(&r->arena);
+	mem_free(r);
+}
+
+static void
+hash_worked(void *arg)
+{
+	struct request *r = arg;
+	struct store_server *s = r->conn->server;
+	struct strbuf b = strbuf_heap(1 << 20);
+
+	s->hashes_out--;
+	if (r->error == OK) {
+		*r->password = r->hashed;
+		op_pack(r->op, r->args, &b);
+		store_server_give(s, r->conn, r->op, r->seq, r->floor, strbuf_str(&b));
+	} else {
+		conn_reply(r->conn, r->op, r->seq, r->error, str_from(NULL));
+	}
+	strbuf_release(&b);
+	request_free(r);
+	store_server_check_stopped(s);
+}
+
+/* Where the password is, in the operations that have one. */
+static struct str *
+password_in(enum op op, void *args)
+{
+	switch (op) {
+	case OP_account_create:
+		return &((struct op_account_create *)args)->password;
+	case OP_account_password:
+		return &((struct op_account_password *)args)->password;
+	case OP_admin_create:
+		return &((struct op_admin_create *)args)->password;
+	case OP_admin_password:
+		return &((struct op_admin_password *)args)->password;
+	default:
+		return NULL;
+	}
+}
+
+void
+server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
+                  struct str args)
+{
+	struct store_server *s = c->server;
+	struct request *r = mem_alloc(sizeof(*r));
+	struct str copy;
+	enum err e;
+
+	r->conn = c;
+	r->op = op;
+	r->seq = seq;
+	r->floor = floor;
+	r->arena = arena_new_secret(REQUEST_ARENA_BYTES);
+	c->refs++;
+	copy = arena_str(r->arena, args);
+	e = op_unpack(op, copy, r->arena, &r->args);
+	if (e == OK) {
+		r->password = password_in(op, r->args);
+		CHECK(r->password);
+		if (r->password->n < PASSWORD_MIN_BYTES || r->password->n > PASSWORD_MAX)
+			e = ERR_INVALID;
+		else if (s->hashes_out >= HASHES_MAX)
+			e = ERR_BUSY;
+	}
+	if (e != OK) {
+		conn_reply(c, op, seq, e, str_from(NULL));
+		request_free(r);
+		return;
+	}
+	s->hashes_out++;
+	loop_work(s->loop, hash_work, hash_worked, r);
+}
+
+void
+server_check_password(struct conn *c, uint64_t seq, struct str args)
+{
+	struct store_server *s = c->server;
+	struct arena *a = arena_new_secret(256 * 1024);
+	struct request *r;
+	void *op;
+
+	if (op_unpack(OP_auth, args, a, &op) != OK) {
+		conn_reply(c, OP_auth, seq, ERR_MALFORMED, str_from(NULL));
+	} else {
+		r = mem_alloc(sizeof(*r));
+		r->conn = c;
+		r->op = OP_auth;
+		r->seq = seq;
+		c->refs++;
+		s->hashes_out++;
+		auth_check(s->auth, op, r);
+	}
+	arena_free(&a);
+}
