@@ -1,4 +1,5 @@
 """A bare IMAP client that only counts bytes: it must cost less than what it measures."""
+import os
 import socket
 import ssl
 import time
@@ -56,6 +57,63 @@ class Imap:
             self.s.sendall(chunk)
             self.read_until(b"t%d" % self.n)
             done += n
+
+    def append_multi(self, mailbox, texts, batch=500):
+        """MULTIAPPEND (RFC 3502): a batch is one command, all of it or nothing."""
+        for at in range(0, len(texts), batch):
+            self.n += 1
+            chunk = bytearray(b"t%d APPEND %s" % (self.n, mailbox.encode()))
+            for text in texts[at:at + batch]:
+                chunk += b" {%d+}\r\n" % len(text)
+                chunk += text
+            self.s.sendall(chunk + b"\r\n")
+            self.read_until(b"t%d" % self.n)
+
+    def close(self):
+        self.s.close()
+
+
+def login_loop(host, port, tls, user, password, count):
+    """Connects, logs in, leaves; one at a time."""
+    for _ in range(count):
+        m = Imap(host, port, tls)
+        m.login(user, password)
+        m.close()
+
+
+def append_loop(host, user, password, mailbox, text, count):
+    """One APPEND after the other, each waits for its OK. -> seconds without the login"""
+    m = Imap(host)
+    m.login(user, password)
+    line = b"APPEND %s {%d+}\r\n" % (mailbox.encode(), len(text))
+    begin = time.perf_counter()
+    for _ in range(count):
+        m.n += 1
+        tag = b"t%d" % m.n
+        m.s.sendall(tag + b" " + line + text + b"\r\n")
+        m.read_until(tag)
+    seconds = time.perf_counter() - begin
+    m.close()
+    return seconds
+
+
+def in_processes(workers, work, *args):
+    """work(*args) in so many processes at once. -> seconds until the last one ends"""
+    pids, begin = [], time.perf_counter()
+    for _ in range(workers):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                work(*args)
+                status = 0
+            finally:
+                os._exit(status)
+        pids.append(pid)
+    bad = [pid for pid in pids if os.waitpid(pid, 0)[1]]
+    if bad:
+        raise RuntimeError("a load process failed")
+    return time.perf_counter() - begin
 
 
 def tls_context():
