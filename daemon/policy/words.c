@@ -9,12 +9,9 @@ const char *
 spf_result_word(enum spf_result r)
 {
 	static const char *const words[] = {
-		[SPF_NONE] = "none",
-		[SPF_NEUTRAL] = "neutral",
-		[SPF_PASS] = "pass",
-		[SPF_FAIL] = "fail",
-		[SPF_SOFTFAIL] = "softfail",
-		[SPF_TEMPERROR] = "temperror",
+		[SPF_NONE] = "none",           [SPF_NEUTRAL] = "neutral",
+		[SPF_PASS] = "pass",           [SPF_FAIL] = "fail",
+		[SPF_SOFTFAIL] = "softfail",   [SPF_TEMPERROR] = "temperror",
 		[SPF_PERMERROR] = "permerror",
 	};
 
@@ -25,12 +22,9 @@ const char *
 dkim_result_word(enum dkim_result r)
 {
 	static const char *const words[] = {
-		[DKIM_NONE] = "none",
-		[DKIM_PASS] = "pass",
-		[DKIM_FAIL] = "fail",
-		[DKIM_POLICY] = "policy",
-		[DKIM_NEUTRAL] = "neutral",
-		[DKIM_TEMPERROR] = "temperror",
+		[DKIM_NONE] = "none",           [DKIM_PASS] = "pass",
+		[DKIM_FAIL] = "fail",           [DKIM_POLICY] = "policy",
+		[DKIM_NEUTRAL] = "neutral",     [DKIM_TEMPERROR] = "temperror",
 		[DKIM_PERMERROR] = "permerror",
 	};
 
@@ -53,10 +47,8 @@ const char *
 dmarc_result_word(enum dmarc_result r)
 {
 	static const char *const words[] = {
-		[DMARC_NONE] = "none",
-		[DMARC_PASS] = "pass",
-		[DMARC_FAIL] = "fail",
-		[DMARC_TEMPERROR] = "temperror",
+		[DMARC_NONE] = "none",           [DMARC_PASS] = "pass",
+		[DMARC_FAIL] = "fail",           [DMARC_TEMPERROR] = "temperror",
 		[DMARC_PERMERROR] = "permerror",
 	};
 
