@@ -205,26 +205,26 @@ refuse(struct http_conn *c, const struct http_refusal *why)
 	end(c);
 }
 
-/* Feeds the gate until it wants more input, or an answer is waited for. */
-static void
-pump_in(struct http_conn *c)
+/* Feeds the gate until it wants more input, an answer is waited for, or enough lies in
+   c->pass; true in that last case. */
+static bool
+feed_gate(struct http_conn *c)
 {
 	while (!c->is_ending && c->pass.n < PASS_MAX) {
-		struct str in = stream_input(c->stream);
+		struct str in = str_first(stream_input(c->stream), PASS_MAX);
 		enum http_gate_next next;
 		size_t used;
 
-		next = http_gate_input(&c->gate, str_first(in, PASS_MAX), &used,
-		                       &c->pass);
+		next = http_gate_input(&c->gate, in, &used, &c->pass);
 		stream_consume(c->stream, used);
 		if (next == HTTP_GATE_BAD) {
 			refuse(c, c->gate.refusal);
-			return;
+			return false;
 		}
 		if (next == HTTP_GATE_STARTED) {
 			if (!open_inner(c)) {
 				end(c);
-				return;
+				return false;
 			}
 			strbuf_add(&c->pass, strbuf_str(&c->gate.head_bytes));
 			stream_deadline(c->stream, c->conf->idle_ms);
@@ -235,12 +235,28 @@ pump_in(struct http_conn *c)
 			stream_deadline(c->stream, c->conf->answer_ms);
 		else if (used && c->gate.state != HTTP_GATE_HEAD)
 			stream_deadline(c->stream, c->conf->idle_ms);
-		if (next == HTTP_GATE_WAIT || used == in.n)
-			break;
+		/* What it left is the beginning of something: only more input helps. */
+		if (next == HTTP_GATE_WAIT || used < in.n || !used)
+			return false;
 	}
-	if (c->inner && !flush_pass(c)) {
-		(void)drain_inner(c);
-		end(c);
+	return !c->is_ending;
+}
+
+/* What the gate was given but has not taken is fed again here, or from on_inner as soon
+   as the daemon has made room: a stream whose buffer is full brings no event of its
+   own. */
+static void
+pump_in(struct http_conn *c)
+{
+	bool has_more = true;
+
+	while (has_more && !c->pass.n) {
+		has_more = feed_gate(c);
+		if (c->inner && !flush_pass(c)) {
+			(void)drain_inner(c);
+			end(c);
+			return;
+		}
 	}
 }
 

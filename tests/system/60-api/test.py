@@ -1,6 +1,7 @@
 """The REST API as a stranger, a program and a browser meet it: every operation of the
 document with and without credentials, hostile framing and bodies, sessions, lists, the
 queue in bulk, and the live stream."""
+import concurrent.futures
 import http.client
 import json
 import os
@@ -361,6 +362,42 @@ def test_framing_has_one_meaning(world):
     got = talk(world, two + b"GET bad\r\n\r\n")
     check.equal(statuses(got), [200, 400], "a bad one behind a good one")
     check.equal(call(world, "GET", "/healthz", token=False).status, 200, "still there")
+
+
+def test_a_request_in_drops_stops_nobody(world):
+    """Framing that is cut anywhere waits for the rest; others are served meanwhile."""
+    body = b"2\r\n{}\r\n0\r\n\r\n"
+    request = (b"POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.10\r\nContent-Type: application/json\r\n"
+               b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    whole = statuses(talk(world, request))
+    check.equal(len(whole), 1, "answers to the whole")
+    s = socket.create_connection((world.home.address, 8080), timeout=10)
+    for i, byte in enumerate(request):
+        s.sendall(bytes([byte]))
+        if i < len(request) - len(body) - 4:
+            continue
+        if i == len(request) - 1:
+            break
+        other = talk(world, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.10\r\nConnection: close\r\n\r\n")
+        if not check.equal(statuses(other), [200], f"another, with {request[:i + 1][-10:]!r} sent"):
+            break
+    got = b""
+    while part := s.recv(65536):
+        got += part
+    s.close()
+    check.equal(statuses(got), whole, "answers to the drops")
+
+
+def test_uploads_to_a_busy_daemon(world):
+    """Bodies that come faster than they are read, many at a time: none is forgotten."""
+    head = (b"POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.10\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n")
+    request = head + (b"ffff\r\n" + b"x" * 65535 + b"\r\n") * 41
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for got in pool.map(lambda _: talk(world, request, seconds=15), range(200)):
+            codes = statuses(got)
+            if not check.true(len(codes) == 1 and 400 <= codes[0] < 500, f"one refusal: {codes}"):
+                break
 
 
 def test_hosts_that_are_not_ours(world):
