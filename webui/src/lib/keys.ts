@@ -1,6 +1,6 @@
 // Keyboard: single keys and "g x" pairs, silent while somebody types, and off on request
 // (WCAG 2.1.4).
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 
 export const keysOn = signal(localStorage.getItem("keys") !== "0");
@@ -11,7 +11,7 @@ export function setKeysOn(on: boolean): void {
 }
 
 type Handlers = Record<string, (event: KeyboardEvent) => void>;
-const stack: Handlers[] = [];
+const stack: { current: Handlers }[] = [];
 let prefix = "";
 
 function isTyping(target: EventTarget | null): boolean {
@@ -30,7 +30,7 @@ addEventListener("keydown", (event) => {
     return;
   }
   for (let i = stack.length - 1; i >= 0; i--) {
-    const fn = stack[i]![key];
+    const fn = stack[i]!.current[key];
     if (fn) {
       event.preventDefault();
       fn(event);
@@ -39,12 +39,15 @@ addEventListener("keydown", (event) => {
   }
 });
 
-/** These keys, while the component is there. */
+/** These keys, while the component is there. What was rendered last counts at once, not after
+    the next paint: a second key may come before that. */
 export function useKeys(handlers: Handlers): void {
-  useEffect(() => {
-    stack.push(handlers);
+  const mine = useRef(handlers);
+  mine.current = handlers;
+  useLayoutEffect(() => {
+    stack.push(mine);
     return () => {
-      stack.splice(stack.indexOf(handlers), 1);
+      stack.splice(stack.indexOf(mine), 1);
     };
-  });
+  }, []);
 }

@@ -20,14 +20,24 @@ export function Table<T extends { id: string }>(p: {
   onSelect?: (ids: Set<string>) => void;
   keys?: Record<string, (row: T) => void>;
 }) {
-  const [at, setAt] = useState(-1);
+  // The cursor stays on its row while live updates move the others about; where its row goes
+  // away it is nowhere, so that no key acts on another one, and walks on from there.
+  const [id, setId] = useState("");
   const body = useRef<HTMLTableSectionElement>(null);
   const anchor = useRef(-1);
+  const place = useRef(-1);
+  const at = p.rows.findIndex((r) => r.id === id);
   const row = p.rows[at];
+  if (row) place.current = at;
 
   useEffect(() => {
     body.current?.children[at]?.scrollIntoView({ block: "nearest" });
-  }, [at]);
+  }, [id]);
+
+  function walk(to: number) {
+    const next = p.rows[Math.max(0, Math.min(p.rows.length - 1, to))];
+    if (next) setId(next.id);
+  }
 
   function toggle(index: number, isRange: boolean) {
     if (!p.onSelect || !p.selected || !p.rows[index]) return;
@@ -44,8 +54,8 @@ export function Table<T extends { id: string }>(p: {
   }
 
   const keys: Record<string, (e: KeyboardEvent) => void> = {
-    j: () => setAt(Math.min(p.rows.length - 1, at + 1)),
-    k: () => setAt(Math.max(0, at - 1)),
+    j: () => walk(row ? at + 1 : Math.max(0, place.current)),
+    k: () => walk((row ? at : place.current) - 1),
   };
   if (row && p.open) keys.Enter = () => go(p.open!(row));
   if (p.onSelect) {
