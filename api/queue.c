@@ -208,6 +208,10 @@ queue_write_item(struct api_request *r, struct json_out *j, const struct queue_i
 	json_str(j, "id", names_id(r, "q", item->id));
 	json_str(j, "trace_id", item->trace_id);
 	json_cstr(j, "state", queue_state_name((enum queue_state)item->state));
+	if (item->wish)
+		json_cstr(j, "wish", queue_verb_name(item->wish));
+	else
+		json_out_null(j, "wish");
 	json_str(j, "from", item->sender);
 	json_str(j, "to", item->rcpt);
 	json_str(j, "to_domain", item->domain);
@@ -325,11 +329,10 @@ queue_get(struct api_request *r)
 		reply_item(r, 200, &item);
 }
 
-/* What one action wants, and what the row must then be. */
+/* What one action wants of which row. */
 struct acting {
 	uint64_t id;
 	uint32_t verb;
-	uint64_t count;
 };
 
 static void
@@ -339,29 +342,20 @@ acted(struct api_request *r)
 	struct queue_item item;
 	enum err e;
 
-	if (a->verb == QUEUE_DELETE && a->count) {
-		api_reply_empty(r, 204);
-		return;
-	}
 	e = reader_queue_item(r->api->reader, a->id, r->arena, &item);
-	if (e != OK)
+	if (e == ERR_NOT_FOUND && a->verb == QUEUE_DELETE)
+		api_reply_empty(r, 204);
+	else if (e != OK)
 		api_problem_err(r, e);
-	else if (a->count || (a->verb == QUEUE_HOLD && item.state == QUEUE_HELD) ||
-	         (a->verb == QUEUE_UNHOLD && item.state != QUEUE_HELD))
-		reply_item(r, 202, &item); /* as it was already: that is fine */
 	else
-		api_problem(r, PROBLEM_CONFLICT, "it is %s at this moment",
-		            queue_state_name((enum queue_state)item.state));
+		reply_item(r, 202, &item); /* as it was already: that is fine */
 }
 
 static void
 action_done(void *arg, enum err e, const struct answer_count *answer)
 {
-	struct api_request *r = arg;
-
-	if (e == OK)
-		((struct acting *)r->state)->count = answer->count;
-	api_continue(r, e);
+	(void)answer; /* a row that is in that state already is done as well */
+	api_continue(arg, e);
 }
 
 static void

@@ -68,10 +68,6 @@ add_row(struct selection *s, uint64_t id)
 		return;
 	}
 	m->rcpt = item.rcpt;
-	if (item.state != QUEUE_ACTIVE)
-		return;
-	m->problem = "state_conflict";
-	m->detail = "it is being delivered at this moment";
 }
 
 static bool

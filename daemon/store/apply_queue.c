@@ -2,7 +2,8 @@
  *
  * A row is QUEUE_ACTIVE while somebody holds a lease: (lease_epoch, lease_seq) name the
  * client and the operation that took it, lease_until_ms when it lapses. Only its holder
- * may write a result.
+ * may write a result. What a person does meanwhile is the row's wish (enum queue_verb):
+ * it is done when its holder gives the row back.
  */
 #include "store/queue_row.h"
 #include "store/tx.h"
@@ -126,17 +127,24 @@ op_queue_claim_apply(struct tx *tx, const struct op_queue_claim *op,
 /* --- attempt and result
  * -------------------------------------------------------------------- */
 
+/* What a result has to know of a leased row. */
+struct leased {
+	uint64_t message_id;
+	uint32_t wish;
+};
+
 static enum err
-check_leased(struct tx *tx, uint64_t id, uint64_t *message_id_out)
+check_leased(struct tx *tx, uint64_t id, struct leased *out)
 {
 	struct stmt *s;
-	enum err e = db_one(tx->db,
-	                    "SELECT message_id FROM queue WHERE id = $1 AND state = 1 AND"
-	                    " lease_epoch = $2",
-	                    VALUES(V_I(id), V_I(tx->epoch)), &s);
+	enum err e =
+		db_one(tx->db,
+	               "SELECT message_id, wish FROM queue WHERE id = $1 AND state = 1"
+	               " AND lease_epoch = $2",
+	               VALUES(V_I(id), V_I(tx->epoch)), &s);
 
 	if (e == OK)
-		*message_id_out = db_u64(s, 0);
+		*out = (struct leased){ db_u64(s, 0), db_u32(s, 1) };
 	db_end(&s);
 	return e == ERR_NOT_FOUND ? ERR_CONFLICT : e;
 }
@@ -145,12 +153,12 @@ enum err
 op_queue_attempt_apply(struct tx *tx, const struct op_queue_attempt *op,
                        struct answer_none *answer)
 {
-	uint64_t message_id;
+	struct leased leased;
 	enum err e = op->ids_count > IDS_MAX ? ERR_LIMIT : OK;
 
 	(void)answer;
 	for (size_t i = 0; i < op->ids_count && e == OK; i++)
-		e = check_leased(tx, op->ids[i], &message_id);
+		e = check_leased(tx, op->ids[i], &leased);
 	for (size_t i = 0; i < op->ids_count && e == OK; i++)
 		e = tx_run(tx,
 		           "UPDATE queue SET attempts = attempts + 1,"
@@ -194,18 +202,50 @@ queue_drop(struct tx *tx, uint64_t id, uint64_t message_id)
 	return e == OK ? tx_message_drop(tx, message_id, 1) : e;
 }
 
+/* Does what was wished for a row that its holder just gave back. */
+static enum err
+grant(struct tx *tx, uint64_t id, const struct leased *leased, int64_t now_ms)
+{
+	switch ((enum queue_verb)leased->wish) {
+	case QUEUE_HOLD:
+		return tx_run(tx, "UPDATE queue SET state = 3, wish = 0 WHERE id = $1",
+		              VALUES(V_I(id)));
+	case QUEUE_BOUNCE:
+		tx_changed_queue(tx, now_ms);
+		return tx_run(tx,
+		              "UPDATE queue SET state = 2, due_ms = $1, expires_ms = $2,"
+		              " wish = 0 WHERE id = $3",
+		              VALUES(V_I(now_ms), V_I(QUEUE_SENT_BACK), V_I(id)));
+	case QUEUE_DELETE:
+		return queue_drop(tx, id, leased->message_id);
+	case QUEUE_RETRY:
+	case QUEUE_UNHOLD:
+		break;
+	}
+	return OK;
+}
+
+static enum err
+give_back(struct tx *tx, const struct queue_outcome_row *row, const struct leased *leased,
+          int64_t now_ms)
+{
+	enum err e = put_back(tx, row, now_ms);
+
+	return e == OK ? grant(tx, row->id, leased, now_ms) : e;
+}
+
 enum err
 op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
                       struct answer_accept *answer)
 {
-	uint64_t *messages;
+	struct leased *leased;
 	enum err e = OK;
 
 	if (op->rows_count > IDS_MAX)
 		return ERR_LIMIT;
-	messages = ARENA_ARRAY(tx->arena, uint64_t, op->rows_count + 1);
+	leased = ARENA_ARRAY(tx->arena, struct leased, op->rows_count + 1);
 	for (size_t i = 0; i < op->rows_count && e == OK; i++) {
-		e = check_leased(tx, op->rows[i].id, &messages[i]);
+		e = check_leased(tx, op->rows[i].id, &leased[i]);
 		if (op->rows[i].outcome < OUTCOME_DELIVERED ||
 		    op->rows[i].outcome > OUTCOME_RETURNED)
 			e = ERR_INVALID;
@@ -218,9 +258,37 @@ op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
 		const struct queue_outcome_row *row = &op->rows[i];
 
 		if (row->outcome == OUTCOME_DEFERRED || row->outcome == OUTCOME_RETURNED)
-			e = put_back(tx, row, op->now_ms);
+			e = give_back(tx, row, &leased[i], op->now_ms);
 		else
-			e = queue_drop(tx, row->id, messages[i]);
+			e = queue_drop(tx, row->id, leased[i].message_id);
+	}
+	return e;
+}
+
+/* Of what was leased to the dead, that which nobody wants tried again. */
+static enum err
+drop_wished(struct tx *tx, uint64_t *count)
+{
+	uint64_t ids[CLAIM_MAX], messages[CLAIM_MAX];
+	size_t n = CLAIM_MAX;
+	enum err e = OK;
+
+	while (n == CLAIM_MAX && e == OK) {
+		struct stmt *s = db_query(
+			tx->db,
+			"SELECT id, message_id FROM queue WHERE"
+			" state = 1 AND lease_epoch <> $1 AND wish = $2"
+			" LIMIT $3",
+			VALUES(V_I(tx->epoch), V_I(QUEUE_DELETE), V_I(CLAIM_MAX)));
+
+		for (n = 0; n < CLAIM_MAX && db_next(s); n++) {
+			ids[n] = db_u64(s, 0);
+			messages[n] = db_u64(s, 1);
+		}
+		e = db_done(tx->db, &s);
+		for (size_t i = 0; i < n && e == OK; i++)
+			e = queue_drop(tx, ids[i], messages[i]);
+		*count += n;
 	}
 	return e;
 }
@@ -229,14 +297,22 @@ enum err
 op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
                        struct answer_count *answer)
 {
-	enum err e =
-		tx_run(tx,
-	               "UPDATE queue SET state = CASE WHEN attempts = 0 THEN 0 ELSE 2"
-	               " END, lease_until_ms = 0, lease_epoch = 0, lease_seq = 0,"
-	               " version = version + 1 WHERE state = 1 AND lease_epoch <> $1",
-	               VALUES(V_I(tx->epoch)));
+	enum err e;
 
-	answer->count = db_changed(tx->db);
+	answer->count = 0;
+	e = drop_wished(tx, &answer->count);
+	if (e != OK)
+		return e;
+	e = tx_run(tx,
+	           "UPDATE queue SET state = CASE WHEN wish = $1 THEN 3 WHEN wish = $2"
+	           " THEN 2 WHEN attempts = 0 THEN 0 ELSE 2 END, due_ms = CASE WHEN"
+	           " wish = $2 THEN $3 ELSE due_ms END, expires_ms = CASE WHEN wish = $2"
+	           " THEN $4 ELSE expires_ms END, wish = 0, lease_until_ms = 0,"
+	           " lease_epoch = 0, lease_seq = 0, version = version + 1"
+	           " WHERE state = 1 AND lease_epoch <> $5",
+	           VALUES(V_I(QUEUE_HOLD), V_I(QUEUE_BOUNCE), V_I(op->now_ms),
+	                  V_I(QUEUE_SENT_BACK), V_I(tx->epoch)));
+	answer->count += db_changed(tx->db);
 	tx_changed_queue(tx, op->now_ms);
 	return e;
 }
@@ -244,14 +320,9 @@ op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
 /* --- actions
  * --------------------------------------------------------------------------------- */
 
-static const char *const verbs[] = {
-	[QUEUE_RETRY] = "retry",   [QUEUE_HOLD] = "hold",     [QUEUE_UNHOLD] = "release",
-	[QUEUE_BOUNCE] = "bounce", [QUEUE_DELETE] = "delete",
-};
-
 struct queue_target {
 	uint64_t id, message_id, version;
-	uint32_t state;
+	uint32_t state, wish;
 	struct str trace_id, rcpt;
 };
 
@@ -260,8 +331,8 @@ target_find(struct tx *tx, uint64_t id, struct queue_target *t)
 {
 	struct stmt *s;
 	enum err e = db_one(tx->db,
-	                    "SELECT message_id, version, state, trace_id, rcpt FROM queue"
-	                    " WHERE id = $1",
+	                    "SELECT message_id, version, state, wish, trace_id, rcpt"
+	                    " FROM queue WHERE id = $1",
 	                    VALUES(V_I(id)), &s);
 
 	if (e != OK)
@@ -271,11 +342,19 @@ target_find(struct tx *tx, uint64_t id, struct queue_target *t)
 		.message_id = db_u64(s, 0),
 		.version = db_u64(s, 1),
 		.state = db_u32(s, 2),
-		.trace_id = arena_str(tx->arena, db_str(s, 3)),
-		.rcpt = arena_str(tx->arena, db_str(s, 4)),
+		.wish = db_u32(s, 3),
+		.trace_id = arena_str(tx->arena, db_str(s, 4)),
+		.rcpt = arena_str(tx->arena, db_str(s, 5)),
 	};
 	db_end(&s);
 	return OK;
+}
+
+/* What the verb makes of the wish of a row that is being tried. */
+static uint32_t
+wish_of(uint32_t verb)
+{
+	return verb == QUEUE_RETRY || verb == QUEUE_UNHOLD ? 0 : verb;
 }
 
 static enum err
@@ -283,6 +362,13 @@ act(struct tx *tx, const struct op_queue_action *op, const struct queue_target *
 {
 	int64_t due_ms = op->due_ms ? op->due_ms : op->now_ms;
 
+	if (t->state == QUEUE_ACTIVE) {
+		tx_changed_queue(tx, INT64_MAX);
+		return tx_run(tx,
+		              "UPDATE queue SET wish = $1, version = version + 1"
+		              " WHERE id = $2",
+		              VALUES(V_I(wish_of(op->verb)), V_I(t->id)));
+	}
 	tx_changed_queue(tx, due_ms);
 	switch ((enum queue_verb)op->verb) {
 	case QUEUE_HOLD:
@@ -314,7 +400,7 @@ tell_action(struct tx *tx, const struct op_queue_action *op, const struct queue_
 
 	event_init(&e, EV_QUEUE_ACTION, t->trace_id, str_from(NULL));
 	event_str(&e, "actor", op->actor.name);
-	event_str(&e, "action", str_from(verbs[op->verb]));
+	event_str(&e, "action", str_from(queue_verb_name(op->verb)));
 	event_str(&e, "rcpt", t->rcpt);
 	event_i64(&e, "queue_id", (int64_t)t->id);
 	tx_event(tx, &e);
@@ -323,8 +409,9 @@ tell_action(struct tx *tx, const struct op_queue_action *op, const struct queue_
 static bool
 is_passed_over(const struct op_queue_action *op, const struct queue_target *t)
 {
-	return t->state == QUEUE_ACTIVE ||
-	       (op->verb == QUEUE_HOLD && t->state == QUEUE_HELD) ||
+	if (t->state == QUEUE_ACTIVE)
+		return t->wish == wish_of(op->verb);
+	return (op->verb == QUEUE_HOLD && t->state == QUEUE_HELD) ||
 	       (op->verb == QUEUE_UNHOLD && t->state != QUEUE_HELD);
 }
 
@@ -354,7 +441,9 @@ op_queue_action_apply(struct tx *tx, const struct op_queue_action *op,
 		if (e == OK)
 			e = tx_audit(
 				tx, &op->actor,
-				arena_printf(tx->arena, "queue.%s", verbs[op->verb]).p,
+				arena_printf(tx->arena, "queue.%s",
+			                     queue_verb_name(op->verb))
+					.p,
 				arena_printf(tx->arena, "%llu", (unsigned long long)t.id),
 				str_from(NULL), t.rcpt);
 		tell_action(tx, op, &t);

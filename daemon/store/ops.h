@@ -278,16 +278,11 @@ struct answer_count {
 	uint64_t count;
 };
 
-enum queue_verb {
-	QUEUE_RETRY = 1, /* due at due_ms (0: now), held ones too */
-	QUEUE_HOLD = 2,
-	QUEUE_UNHOLD = 3,
-	QUEUE_BOUNCE = 4, /* expires now: the queue process bounces it at its next look */
-	QUEUE_DELETE = 5, /* silently; the log says cancelled */
-};
-/* What a person does to rows. Those that are active, gone, or in the verb's state already
-   are passed over; the answer counts what was done. if_version (one id only): ERR_ETAG
-   where it differs. Tells QUEUE_ACTION. */
+/* What a person does to rows. An attempt that is under way is not stopped: hold, bounce
+   and delete are noted as the row's wish and carried out when it comes back, unless the
+   next hop took the mail; retry and release take the wish back. Rows that are gone or in
+   the verb's state already are passed over; the answer counts what was done. if_version
+   (one id only): ERR_ETAG where it differs. Tells QUEUE_ACTION. */
 struct op_queue_action {
 	struct actor actor;
 	uint64_t *ids;

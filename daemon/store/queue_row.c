@@ -16,6 +16,7 @@ queue_row_read(struct stmt *s, struct queue_item *item)
 	item->rcpt = db_str(s, c++);
 	item->domain = db_str(s, c++);
 	item->state = db_u32(s, c++);
+	item->wish = db_u32(s, c++);
 	item->attempts = db_u32(s, c++);
 	item->created_ms = db_i64(s, c++);
 	item->due_ms = db_i64(s, c++);

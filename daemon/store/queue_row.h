@@ -8,7 +8,7 @@
 
 /* SELECT QUEUE_COLUMNS QUEUE_FROM " WHERE q.id = …" */
 #define QUEUE_COLUMNS                                                                    \
-	"q.id, q.message_id, q.trace_id, q.sender, q.rcpt, q.domain, q.state,"           \
+	"q.id, q.message_id, q.trace_id, q.sender, q.rcpt, q.domain, q.state, q.wish,"   \
 	" q.attempts, q.created_ms, q.due_ms, q.expires_ms, q.last_attempt_ms,"          \
 	" q.lease_until_ms, q.delay_warned_ms, q.last_class, q.last_code,"               \
 	" q.last_enhanced, q.last_text, q.last_host, q.last_ip, q.notify, q.ret,"        \

@@ -68,6 +68,8 @@ static const char index_1[] =
 static const char index_2[] = "ALTER TABLE segment ADD COLUMN epoch $INT;"
 			      "ALTER TABLE segment ADD COLUMN sealed_ms $INT;";
 
+static const char index_3[] = "ALTER TABLE queue ADD COLUMN wish $INT;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -86,7 +88,7 @@ static const char day_1[] =
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2 };
+static const char *const index_steps[] = { index_1, index_2, index_3 };
 static const char *const day_steps[] = { day_1 };
 
 static enum err

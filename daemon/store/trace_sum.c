@@ -259,6 +259,9 @@ add_rcpt(struct trace_sum *sum, const struct effect *effect, const struct fields
 		verdict = VERDICT_CANCELLED;
 	r->is_dirty = true;
 	r->row.at_ms = event->at_ms;
+	/* Deleted while it was tried: that it would have been tried again is no news. */
+	if (verdict == VERDICT_DEFERRED && r->row.verdict == VERDICT_CANCELLED)
+		verdict = VERDICT_ANY;
 	if (verdict != VERDICT_ANY)
 		r->row.verdict = verdict;
 	if (effect->reason)

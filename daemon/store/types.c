@@ -60,6 +60,21 @@ queue_state_name(enum queue_state s)
 }
 
 const char *
+queue_verb_name(uint32_t verb)
+{
+	static const char *const verbs[] = {
+		[0] = "",
+		[QUEUE_RETRY] = "retry",
+		[QUEUE_HOLD] = "hold",
+		[QUEUE_UNHOLD] = "release",
+		[QUEUE_BOUNCE] = "bounce",
+		[QUEUE_DELETE] = "delete",
+	};
+
+	return verb < ARRAY_LEN(verbs) ? verbs[verb] : "";
+}
+
+const char *
 special_use_name(enum special_use use)
 {
 	return use < USE_COUNT ? uses[use] : "";

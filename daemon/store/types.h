@@ -226,6 +226,15 @@ enum queue_state {
 	QUEUE_STATE_COUNT,
 };
 
+/* What a person does to rows. */
+enum queue_verb {
+	QUEUE_RETRY = 1, /* due at due_ms (0: now), held ones too */
+	QUEUE_HOLD = 2,
+	QUEUE_UNHOLD = 3,
+	QUEUE_BOUNCE = 4, /* expires now: the queue process bounces it at its next look */
+	QUEUE_DELETE = 5, /* silently; the log says cancelled */
+};
+
 /* expires_ms of a row that a person wants bounced (QUEUE_BOUNCE). */
 enum {
 	QUEUE_SENT_BACK = 1,
@@ -255,6 +264,7 @@ struct queue_item {
 	struct str rcpt;   /* as it is sent */
 	struct str domain; /* its domain, normalised: what is looked up */
 	uint32_t state;    /* enum queue_state */
+	uint32_t wish;     /* enum queue_verb: for after the attempt under way; 0: none */
 	uint32_t attempts;
 	int64_t created_ms, due_ms, expires_ms;
 	int64_t last_attempt_ms, lease_until_ms;
@@ -318,6 +328,8 @@ enum trace_verdict verdict_find(struct str name);
 /* "in", "out", "own". */
 const char *direction_name(enum trace_direction d);
 const char *queue_state_name(enum queue_state s);
+/* "retry", "hold", "release", …; "" for none. */
+const char *queue_verb_name(uint32_t verb);
 /* "\\Archive", "\\Drafts", …; "" for USE_NONE. */
 const char *special_use_name(enum special_use use);
 

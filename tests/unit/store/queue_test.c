@@ -69,6 +69,16 @@ result(struct rig *r, uint64_t id, uint32_t outcome, int64_t due_ms)
 	return rig_queue_result(r, &op, NULL);
 }
 
+/* The one that was is gone, and its leases are nobody's. */
+static void
+another_client(struct rig *r)
+{
+	bodies_free(&r->bodies);
+	store_client_free(&r->client);
+	r->client = store_client_new(r->loop, r->conf);
+	r->bodies = bodies_new(r->loop, r->client, r->conf);
+}
+
 static void
 test_life(void)
 {
@@ -139,10 +149,7 @@ test_leases(void)
 	CHECK_U64_EQ(claimed.items_count, 1, "it lapsed");
 	CHECK_U64_EQ(claimed.items[0].attempts, 1, "the attempt counts");
 	/* Another process of the queue: what it did not lease it may not touch. */
-	bodies_free(&r.bodies);
-	store_client_free(&r.client);
-	r.client = store_client_new(r.loop, r.conf);
-	r.bodies = bodies_new(r.loop, r.client, r.conf);
+	another_client(&r);
 	CHECK_ERR_EQ(result(&r, id, OUTCOME_DELIVERED, 0), ERR_CONFLICT, "not its lease");
 	CHECK_ERR_EQ(
 		rig_queue_release(&r, &(struct op_queue_release){ op.now_ms }, &count),
@@ -190,6 +197,117 @@ test_actions(void)
 	             "gone");
 	op.ids = &missing;
 	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "passed over");
+	CHECK_U64_EQ(count.count, 0, "nothing done");
+	rig_close(&r);
+}
+
+/* What is asked for while a row is being tried is done when the row comes back. */
+static const struct wish_row {
+	const char *what;
+	uint32_t verbs[2];
+	uint32_t state; /* QUEUE_STATE_COUNT: it is gone */
+	bool is_sent_back;
+} wishes[] = {
+	{ "nothing", { 0 }, QUEUE_DEFERRED, false },
+	{ "retry: it is being tried", { QUEUE_RETRY }, QUEUE_DEFERRED, false },
+	{ "hold", { QUEUE_HOLD }, QUEUE_HELD, false },
+	{ "hold, taken back", { QUEUE_HOLD, QUEUE_UNHOLD }, QUEUE_DEFERRED, false },
+	{ "hold, but retry", { QUEUE_HOLD, QUEUE_RETRY }, QUEUE_DEFERRED, false },
+	{ "bounce", { QUEUE_BOUNCE }, QUEUE_DEFERRED, true },
+	{ "hold, then bounce", { QUEUE_HOLD, QUEUE_BOUNCE }, QUEUE_DEFERRED, true },
+	{ "delete", { QUEUE_DELETE }, QUEUE_STATE_COUNT, false },
+};
+
+static void
+wish(struct rig *r, uint64_t id, const struct wish_row *w)
+{
+	struct answer_count count;
+	struct queue_item item;
+	struct op_queue_action op = { .actor = { .name = STR("admin:ann") },
+		                      .ids = &id,
+		                      .ids_count = 1,
+		                      .now_ms = clock_unix_ms() };
+
+	for (size_t i = 0; i < ARRAY_LEN(w->verbs) && w->verbs[i]; i++) {
+		op.verb = w->verbs[i];
+		CHECK_ERR_EQ(rig_queue_action(r, &op, &count), OK, w->what);
+		CHECK_U64_EQ(count.count, i || op.verb != QUEUE_RETRY, w->what);
+		CHECK_ERR_EQ(reader_queue_item(r->reader, id, r->arena, &item), OK,
+		             w->what);
+		CHECK_U64_EQ(item.state, QUEUE_ACTIVE, "still tried");
+		CHECK_ERR_EQ(rig_queue_action(r, &op, &count), OK, w->what);
+		CHECK_U64_EQ(count.count, 0, "wished already");
+	}
+}
+
+/* The row comes back from the process that tried it, or because that one died. */
+static void
+test_wish(const struct wish_row *w, bool is_dead)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct answer_count count;
+	struct queue_item item;
+	struct op_queue_release release = { clock_unix_ms() };
+	uint64_t id;
+
+	rig_open(&r);
+	id = enqueue(&r, "x@example.net", "example.net", 0);
+	CHECK_ERR_EQ(claim(&r, "", &claimed), OK, w->what);
+	wish(&r, id, w);
+	if (is_dead) {
+		another_client(&r);
+		CHECK_ERR_EQ(rig_queue_release(&r, &release, &count), OK, w->what);
+		CHECK_U64_EQ(count.count, 1, w->what);
+	} else {
+		CHECK_ERR_EQ(result(&r, id, OUTCOME_DEFERRED, 0), OK, w->what);
+	}
+	if (w->state == QUEUE_STATE_COUNT) {
+		CHECK_ERR_EQ(reader_queue_item(r.reader, id, r.arena, &item),
+		             ERR_NOT_FOUND, w->what);
+	} else {
+		CHECK_ERR_EQ(reader_queue_item(r.reader, id, r.arena, &item), OK,
+		             w->what);
+		CHECK_U64_EQ(item.state, w->state, w->what);
+		CHECK_U64_EQ(item.wish, 0, "the wish is granted");
+		CHECK_TRUE((item.expires_ms == QUEUE_SENT_BACK) == w->is_sent_back,
+		           w->what);
+	}
+	rig_close(&r);
+}
+
+static void
+test_wishes(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wishes); i++) {
+		test_wish(&wishes[i], false);
+		test_wish(&wishes[i], true);
+	}
+}
+
+/* What the next hop took is gone, whatever was wished meanwhile. */
+static void
+test_wish_too_late(void)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct answer_count count;
+	struct queue_item item;
+	uint64_t id;
+	struct op_queue_action op = { .actor = { .name = STR("admin:ann") },
+		                      .ids = &id,
+		                      .ids_count = 1,
+		                      .verb = QUEUE_HOLD };
+
+	rig_open(&r);
+	id = enqueue(&r, "x@example.net", "example.net", 0);
+	CHECK_ERR_EQ(claim(&r, "", &claimed), OK, "claim");
+	op.now_ms = clock_unix_ms();
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "hold");
+	CHECK_ERR_EQ(result(&r, id, OUTCOME_DELIVERED, 0), OK, "delivered");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, id, r.arena, &item), ERR_NOT_FOUND,
+	             "gone");
+	CHECK_ERR_EQ(rig_queue_action(&r, &op, &count), OK, "hold what is gone");
 	CHECK_U64_EQ(count.count, 0, "nothing done");
 	rig_close(&r);
 }
@@ -318,5 +436,6 @@ test_limit(void)
 }
 
 SUITE(store_queue, { "limit", test_limit }, { "from accept to delivered", test_life },
-      { "leases", test_leases }, { "actions", test_actions },
+      { "leases", test_leases }, { "actions", test_actions }, { "wishes", test_wishes },
+      { "wish_too_late", test_wish_too_late },
       { "bounce and notification", test_notification }, { "lists", test_lists });

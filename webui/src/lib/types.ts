@@ -91,6 +91,7 @@ export interface QueueItem {
   id: string;
   trace_id: string;
   state: string;
+  wish: "hold" | "bounce" | "delete" | null;
   from: string;
   to: string;
   to_domain: string;

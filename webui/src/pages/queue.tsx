@@ -17,16 +17,25 @@ const DONE: Record<Action, string> = {
   bounce: "bounced to the sender",
   delete: "deleted",
 };
+/** What happens when the attempt that is under way does not deliver it. */
+const WISHED: Record<NonNullable<QueueItem["wish"]>, string> = {
+  hold: "held after that",
+  bounce: "bounced after that",
+  delete: "deleted after that",
+};
 const OPPOSITE: Partial<Record<Action, Action>> = { hold: "release", release: "hold" };
 
 /** One action on one recipient, with a word about it and the way back where there is one. */
 export async function queueAction(action: Action, id: string, reload: () => void): Promise<void> {
   const path = `/queue/${encodeURIComponent(id)}`;
   try {
-    if (action === "delete") await call("DELETE", path);
-    else await call("POST", `${path}/${action}`);
+    const item =
+      action === "delete"
+        ? await call<QueueItem | undefined>("DELETE", path)
+        : await call<QueueItem>("POST", `${path}/${action}`);
     const back = OPPOSITE[action];
-    toast(`1 message ${DONE[action]}`, back && (() => void queueAction(back, id, reload)));
+    const word = item?.wish ? `is being tried; ${WISHED[item.wish]}` : DONE[action];
+    toast(`1 message ${word}`, back && (() => void queueAction(back, id, reload)));
   } catch (p) {
     if (!(p instanceof Problem)) throw p;
     toast(p.message);
@@ -36,10 +45,15 @@ export async function queueAction(action: Action, id: string, reload: () => void
 
 function NextTry({ item }: { item: QueueItem }) {
   if (item.state === "held") return <span>held</span>;
-  if (item.state === "active") return <span>now</span>;
+  if (item.state === "active") return <span>now{item.wish && `, ${WISHED[item.wish]}`}</span>;
   if (!item.next_try_at) return <span class="faint">–</span>;
   const left = (Date.parse(item.next_try_at) - now.value) / 1000;
   return <span class="number">{left > 0 ? `in ${clock(left)}` : "due"}</span>;
+}
+
+/** Held, or will be as soon as the attempt under way is over: what releasing undoes. */
+function isHeld(item: QueueItem): boolean {
+  return item.state === "held" || item.wish === "hold";
 }
 
 function columnsFor(reload: () => void): Column<QueueItem>[] {
@@ -74,7 +88,7 @@ function columnsFor(reload: () => void): Column<QueueItem>[] {
       cell: (i) => (
         <div class="row">
           <button onClick={() => void queueAction("retry", i.id, reload)}>Retry</button>
-          {i.state === "held" ? (
+          {isHeld(i) ? (
             <button onClick={() => void queueAction("release", i.id, reload)}>Release</button>
           ) : (
             <button onClick={() => void queueAction("hold", i.id, reload)}>Hold</button>
@@ -228,7 +242,7 @@ export function Queue() {
               onSelect={setSelected}
               keys={{
                 r: (i) => void queueAction("retry", i.id, list.reload),
-                h: (i) => void queueAction(i.state === "held" ? "release" : "hold", i.id, list.reload),
+                h: (i) => void queueAction(isHeld(i) ? "release" : "hold", i.id, list.reload),
               }}
             />
             <Pager prev={list.data.prev} next={list.data.next} onGo={(c) => setQuery({ cursor: c })} />
