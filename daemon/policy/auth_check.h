@@ -13,6 +13,7 @@
 #include "policy/arc.h"
 #include "policy/dkim_verify.h"
 #include "policy/dmarc.h"
+#include "policy/iprev.h"
 #include "policy/lookups.h"
 #include "policy/spf.h"
 
@@ -28,16 +29,8 @@ struct auth_request {
 	int64_t now_ms;
 };
 
-enum iprev_result {
-	IPREV_PASS, /* the name of the address leads back to it (RFC 8601 3) */
-	IPREV_FAIL,
-	IPREV_TEMPERROR,
-	IPREV_PERMERROR, /* it has no name */
-};
-
 struct auth_verdict {
-	enum iprev_result iprev;
-	struct str client_host; /* the name that leads back, or empty */
+	struct iprev_verdict iprev; /* with the name that leads back */
 	struct spf_verdict spf_helo, spf_from;
 	bool has_spf_from; /* false: null sender, spf_helo stands for it */
 	size_t dkim_count;

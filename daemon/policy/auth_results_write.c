@@ -160,15 +160,8 @@ static void
 write_iprev(struct writer *w, const struct auth_request *request,
             const struct auth_verdict *v)
 {
-	static const char *const words[] = {
-		[IPREV_PASS] = "pass",
-		[IPREV_FAIL] = "fail",
-		[IPREV_TEMPERROR] = "temperror",
-		[IPREV_PERMERROR] = "permerror",
-	};
-
-	begin(w, STR("iprev"), words[v->iprev]);
-	comment(w, v->client_host);
+	begin(w, STR("iprev"), iprev_result_word(v->iprev.result));
+	comment(w, v->iprev.host);
 	property_ip(w, STR("policy.iprev"), &request->ip);
 }
 

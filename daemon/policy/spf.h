@@ -22,13 +22,12 @@ enum spf_result {
 };
 
 struct spf_request {
-	struct addr ip;         /* of the client */
-	struct str helo;        /* what it called itself */
-	struct str sender;      /* local@domain; empty: the identity is HELO,
+	struct addr ip;      /* of the client */
+	struct str helo;     /* what it called itself */
+	struct str sender;   /* local@domain; empty: the identity is HELO,
 	                           postmaster@helo (RFC 7208 2.4) */
-	struct str receiver;    /* our name, for %{r} */
-	struct str client_host; /* its validated name, for %{p}; empty: "unknown" */
-	int64_t now_ms;         /* for %{t} */
+	struct str receiver; /* our name, for %{r} */
+	int64_t now_ms;      /* for %{t} */
 };
 
 struct spf_verdict {

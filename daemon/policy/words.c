@@ -3,6 +3,7 @@
 #include "policy/arc.h"
 #include "policy/dkim_verify.h"
 #include "policy/dmarc.h"
+#include "policy/iprev.h"
 #include "policy/spf.h"
 
 const char *
@@ -13,6 +14,19 @@ spf_result_word(enum spf_result r)
 		[SPF_PASS] = "pass",           [SPF_FAIL] = "fail",
 		[SPF_SOFTFAIL] = "softfail",   [SPF_TEMPERROR] = "temperror",
 		[SPF_PERMERROR] = "permerror",
+	};
+
+	return words[r];
+}
+
+const char *
+iprev_result_word(enum iprev_result r)
+{
+	static const char *const words[] = {
+		[IPREV_PASS] = "pass",
+		[IPREV_FAIL] = "fail",
+		[IPREV_TEMPERROR] = "temperror",
+		[IPREV_PERMERROR] = "permerror",
 	};
 
 	return words[r];

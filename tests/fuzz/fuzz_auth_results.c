@@ -49,9 +49,10 @@ check_written(struct str s)
 	struct dkim_verdict d = { .result = DKIM_FAIL, .algorithm = "rsa-sha256" };
 	const struct dkim_verdict *const dkim[] = { &d };
 	struct auth_request request = { .authserv_id = own, .helo = s, .sender = s };
-	struct auth_verdict v = {
-		.client_host = s, .has_spf_from = true, .dkim_count = 1, .dkim = dkim
-	};
+	struct auth_verdict v = { .iprev = { .host = s },
+		                  .has_spf_from = true,
+		                  .dkim_count = 1,
+		                  .dkim = dkim };
 	struct auth_results r;
 	struct str field, name;
 

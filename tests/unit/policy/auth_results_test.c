@@ -39,8 +39,7 @@ static struct auth_verdict
 verdict(void)
 {
 	return (struct auth_verdict){
-		.iprev = IPREV_PASS,
-		.client_host = STR("client.example.net"),
+		.iprev = { .result = IPREV_PASS, .host = STR("client.example.net") },
 		.spf_helo = { .result = SPF_NONE, .reason = STR("no record") },
 		.spf_from = { .result = SPF_PASS, .reason = STR("ip6:2001:db8::/32 has it") },
 		.has_spf_from = true,
@@ -97,8 +96,7 @@ test_null_sender(void)
 
 	CHECK_TRUE(addr_parse_ip(STR("192.0.2.1"), &r.ip), "address");
 	r.sender = STR("");
-	v.iprev = IPREV_PERMERROR;
-	v.client_host = STR("");
+	v.iprev = (struct iprev_verdict){ .result = IPREV_PERMERROR };
 	v.has_spf_from = false;
 	v.dkim_count = 0;
 	v.arc = (struct arc_verdict){ .result = ARC_NONE };
@@ -160,7 +158,7 @@ test_nothing_gets_out(void)
 		struct str field, name;
 
 		r.helo = r.sender = nasty[i];
-		v.client_host = v.spf_from.reason = v.dmarc.reason = nasty[i];
+		v.iprev.host = v.spf_from.reason = v.dmarc.reason = nasty[i];
 		v.dmarc.from_domain = d.domain = d.selector = d.identity = nasty[i];
 		d.signature = d.reason = nasty[i];
 		v.dkim = list;
