@@ -24,6 +24,15 @@ def tree(pid):
     return found
 
 
+def times(pid):
+    """[user, system] of one process, with its children that have ended."""
+    try:
+        f = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return [0, 0]
+    return [(int(f[11]) + int(f[13])) / TICK, (int(f[12]) + int(f[14])) / TICK]
+
+
 def cpu_seconds(pid):
     """User and system time of the tree, with the children that have ended (those in
     ticks of 10 ms; of threads that have ended only what their process still counts)."""
@@ -39,6 +48,14 @@ def cpu_seconds(pid):
         total += fine if abs(fine - own) < 0.1 else own
         total += (int(f[13]) + int(f[14])) / TICK
     return total
+
+
+def cpu_by_role(server):
+    """{role: [user, system]} of an appliance: seconds of all processes of each role."""
+    found = {}
+    for role, pids in server.workers().items():
+        found[role] = [sum(t) for t in zip(*(times(p) for p in pids))]
+    return found
 
 
 def pss_kib(pid):

@@ -49,12 +49,14 @@ def insecure_tls():
 class Appliance:
     def __init__(self, folder, address="127.0.0.10", hostname="mail.home.example",
                  domain="home.example", retry="2s 4s 8s", lifetime="5d", plaintext="[]",
-                 relay="[]", proxies="[]", level="debug", more="", env=None, log=None):
+                 relay="[]", proxies="[]", level="debug", more="", env=None, log=None,
+                 binary=BINARY):
         self.folder = pathlib.Path(folder)
         self.address, self.hostname, self.domain = address, hostname, domain
         self.values = dict(retry=retry, lifetime=lifetime, plaintext=plaintext, relay=relay,
                            proxies=proxies, level=level, more=more)
         self.env = dict(os.environ, **(env or {}))
+        self.binary = pathlib.Path(binary)
         self.log_file = pathlib.Path(log or self.folder / "serve.log")
         self.config = self.folder / "mailstead.yaml"
         self.passwords = {}
@@ -70,7 +72,7 @@ class Appliance:
 
     def start(self):
         self.write_config()
-        self.process = Process([BINARY, "serve", "--config", self.config],
+        self.process = Process([self.binary, "serve", "--config", self.config],
                                self.log_file, env=self.env)
         self.wait_until_ready()
 
@@ -113,7 +115,7 @@ class Appliance:
     # the command line
 
     def run(self, *args, stdin=None, check=True):
-        done = subprocess.run([str(BINARY), *args, "--config", str(self.config)],
+        done = subprocess.run([str(self.binary), *args, "--config", str(self.config)],
                               input=stdin, capture_output=True, text=True, env=self.env,
                               timeout=60)
         if check and done.returncode != 0:
