@@ -178,6 +178,17 @@ on_finished(void *arg, enum err e, const struct new_body *body)
 	imap_conn_answer(c, e);
 }
 
+/* What the operation carries already. */
+static size_t
+carried(const struct imap_writers *w)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i + 1 < w->n; i++)
+		bytes += w->list[i].stored->record.n;
+	return bytes;
+}
+
 void
 imap_ask_append_end(void *arg)
 {
@@ -189,6 +200,7 @@ imap_ask_append_end(void *arg)
 		.mailbox = w->mailbox,
 		.flags = writer->flags,
 		.at_ms = writer->date_ms ? writer->date_ms : clock_unix_ms(),
+		.carried = carried(w),
 	};
 
 	(void)imap_conn_ask(c, NULL);

@@ -47,6 +47,8 @@ tx_message_new(struct tx *tx, const struct new_body *body, struct str trace_id,
 
 	if (ref->sha256.n != DIGEST_BYTES || ref->size > UINT32_MAX)
 		return ERR_INVALID;
+	if (!ref->segment)
+		return tx->body_error == OK ? ERR_INVALID : tx->body_error;
 	e = tx_segment(tx, ref->segment, &seg);
 	/* A writer seals before its last operations are answered: sealed is good. One
 	   that is being compacted takes nothing more. */

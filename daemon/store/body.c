@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* The segment this process appends to. There are two: large bodies are written by a
-   thread, and small ones must not wait for that. */
+   thread, and those in memory that are too large to be carried must not wait for that. */
 struct target {
 	struct bodies *bodies;
 	uint64_t number; /* 0: none */
@@ -36,7 +36,7 @@ struct writing {
 	struct store_client *client;
 	struct target small, large;
 	struct compressor *compressor, *thread_compressor;
-	struct strbuf header, packed; /* scratch for small bodies */
+	struct strbuf packed; /* scratch for small bodies */
 	struct timer retry;
 };
 
@@ -64,7 +64,8 @@ struct body_writer {
 	struct str message;  /* all bytes: the buffer, or the spool file mapped */
 	struct sha256 digest;
 	struct new_body body;
-	uint64_t written; /* bytes of the record */
+	struct strbuf record; /* of a body in memory */
+	uint64_t written;     /* bytes of the record */
 	body_done_fn *done;
 	void *arg;
 	/* for the thread: where its target stands */
@@ -78,6 +79,7 @@ enum {
 	BUFFER_FIRST = 8 * 1024,
 	RETRY_MS = 250,
 	PIECE_BYTES = 256 * 1024,
+	CARRIED_MAX = 8 << 20, /* of all bodies in one operation: half a frame */
 };
 
 static void pump(struct target *t);
@@ -227,39 +229,17 @@ prepare(struct body_writer *w)
 	};
 }
 
-static enum err
-write_at(int fd, struct iovec *parts, int count, uint64_t at)
-{
-	while (count) {
-		ssize_t n = pwritev(fd, parts, count, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return error_of(errno);
-		at += (uint64_t)n;
-		for (; count && (size_t)n >= parts->iov_len; parts++, count--)
-			n -= (ssize_t)parts->iov_len;
-		if (count) {
-			parts->iov_base = (char *)parts->iov_base + n;
-			parts->iov_len -= (size_t)n;
-		}
-	}
-	return OK;
-}
-
 static struct iovec
 iovec_of(struct str s)
 {
 	return (struct iovec){ (void *)(uintptr_t)s.p, s.n };
 }
 
-/* A body in memory goes to the file at once: it is only copied to the page cache. */
-static enum err
-write_small(struct body_writer *w, struct target *t)
+/* The whole record of a body in memory. */
+static void
+form(struct body_writer *w)
 {
 	struct writing *wr = bodies_writing(w->bodies);
-	struct iovec parts[2];
 	struct record record;
 	struct str stored;
 
@@ -273,15 +253,22 @@ write_small(struct body_writer *w, struct target *t)
 		stored = strbuf_str(&wr->packed);
 	}
 	w->body.ref.stored_bytes = stored.n;
-	strbuf_clear(&wr->header);
 	record = record_of(w);
-	record_format(&record, &wr->header);
-	parts[0] = iovec_of(strbuf_str(&wr->header));
-	parts[1] = iovec_of(stored);
+	w->record = strbuf_heap(RECORD_HEADER_MAX + stored.n);
+	record_format(&record, &w->record);
+	strbuf_add(&w->record, stored);
+	w->written = w->record.n;
+}
+
+/* It only is copied to the page cache. */
+static enum err
+write_small(struct body_writer *w, struct target *t)
+{
+	struct iovec part = iovec_of(strbuf_str(&w->record));
+
 	w->at = t->size;
 	w->number = t->number;
-	w->written = record.header_bytes + stored.n;
-	return write_at(t->fd, parts, 2, w->at);
+	return segment_write(t->fd, &part, 1, w->at);
 }
 
 /* --- large bodies, on a thread ---------------------------------------------------- */
@@ -291,7 +278,7 @@ piece_write(void *arg, struct str piece)
 {
 	struct body_writer *w = arg;
 	struct iovec part = iovec_of(piece);
-	enum err e = write_at(w->fd, &part, 1, w->at + w->written);
+	enum err e = segment_write(w->fd, &part, 1, w->at + w->written);
 
 	w->written += piece.n;
 	return e;
@@ -337,7 +324,7 @@ write_large(struct body_writer *w)
 	record_format(&record, &header);
 	part = iovec_of(strbuf_str(&header));
 	if (e == OK)
-		e = write_at(w->fd, &part, 1, w->at);
+		e = segment_write(w->fd, &part, 1, w->at);
 	strbuf_release(&header);
 	return e;
 }
@@ -524,6 +511,15 @@ body_finish(struct body_writer *w, const struct body_about *about, body_done_fn 
 		return;
 	}
 	w->message = strbuf_str(&w->buffer);
+	if (w->spool < 0) {
+		form(w);
+		if (w->record.n <= BODY_CARRIED_BYTES &&
+		    w->record.n + about->carried <= CARRIED_MAX) {
+			w->body.record = strbuf_str(&w->record);
+			finish(w, OK);
+			return;
+		}
+	}
 	w->step = STEP_WAITING;
 	t = w->spool >= 0 ? &wr->large : &wr->small;
 	list_add_last(&t->waiting, &w->link);
@@ -554,6 +550,7 @@ body_writer_free(struct body_writer **writer)
 	}
 	sha256_free(&w->hash);
 	strbuf_release(&w->buffer);
+	strbuf_release(&w->record);
 	arena_free(&w->arena);
 	mem_free(w);
 }
@@ -577,7 +574,6 @@ writing_new(struct bodies *b, struct loop *loop, struct store_client *client)
 	wr->client = client;
 	wr->compressor = compressor_new();
 	wr->thread_compressor = compressor_new();
-	wr->header = strbuf_heap(RECORD_HEADER_MAX);
 	wr->packed = strbuf_heap(2 * BODY_MEMORY_BYTES);
 	target_init(&wr->small, b);
 	target_init(&wr->large, b);
@@ -600,7 +596,6 @@ writing_free(struct writing **writing)
 	seal(&wr->large);
 	compressor_free(&wr->compressor);
 	compressor_free(&wr->thread_compressor);
-	strbuf_release(&wr->header);
 	strbuf_release(&wr->packed);
 	mem_free(wr);
 	*writing = NULL;

@@ -1,11 +1,12 @@
 /* body.h - message bodies: written once, checked when read.
  *
  * A process has one struct bodies. Its writers collect a message (in memory up to
- * BODY_MEMORY_BYTES, then in an unlinked spool file) and body_finish() appends it as one
- * record to this process's own segment file, compressed where that pays, and prepares
- * what readers will ask for. The bytes are durable when the operation that names them
- * (accept, append) is answered, not before. A record that no operation names is garbage
- * and is dropped by compaction.
+ * BODY_MEMORY_BYTES, then in an unlinked spool file) and body_finish() makes one record
+ * of it, compressed where that pays, and prepares what readers will ask for. A record of
+ * up to BODY_CARRIED_BYTES travels in the operation, and the store writes it
+ * (store/carried.h); a larger one goes to this process's own segment file. The bytes are
+ * durable when the operation that names them (accept, append) is answered, not before. A
+ * record that no operation names is garbage and is dropped by compaction.
  *
  * Readers open a body by its reference. Its SHA-256 is checked on opening, so what a
  * struct body gives is what was stored; a damaged one is ERR_CORRUPT for that message.
@@ -28,6 +29,7 @@ struct store_client;
 
 enum {
 	BODY_MEMORY_BYTES = 256 * 1024, /* larger ones go through a spool file */
+	BODY_CARRIED_BYTES = 32 * 1024, /* as stored */
 };
 
 /* client NULL: for reading only. */
@@ -47,6 +49,7 @@ struct body_about {
 	uint64_t flags;
 	int64_t at_ms;       /* received, or internal date */
 	uint32_t prefix_len; /* bytes of Return-Path line at its start */
+	size_t carried; /* bytes that the records of others add to the same operation */
 };
 
 /* A writer for one message of at most max_bytes. */

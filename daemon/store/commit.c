@@ -4,9 +4,11 @@
  *   ------------------------------------------------------------------------------------
  *   S0  no file                             -
  *   S1  segment file, no row                segments_create: open(O_EXCL), fsync(blobs/)
- *   S2  row, state open                     op_segment_open_apply + db_commit
- *   S3  record in the file, unsynced        body_finish, in the writer's process
- *   S4  record synced                       segments_sync, at the head of the batch
+ *   S2  row, state open                     op_segment_open_apply + db_commit; for small
+ *                                           bodies carried_segment
+ *   S3  record in the file, unsynced        small: carried_write, at the batch's head;
+ *                                           large: body_finish, in its writer's process
+ *   S4  record synced                       segments_sync, before the batch is applied
  *   S5  message row refers to the record    tx_message_new + db_commit; 250 may be said
  *   S6  no row refers to it any more        tx_message_drop + db_commit: garbage
  *   S7  row, state sealed                   op_segment_seal_apply + db_commit
@@ -14,7 +16,8 @@
  *                                           transaction moves the message rows
  *   S9  no row, file unlinked               compact_segment: row first, unlink after
  *
- * A crash between S0 and S2 leaves an empty file that recover() removes; between S3 and
+ * A crash between S0 and S2 leaves an empty file that recover() removes; an open segment
+ * of a store that is gone is sealed by compact_run() and not appended to; between S3 and
  * S5 bytes that nobody refers to: nobody was told 250, and compaction drops them. Between
  * S8 and its transaction the copy is garbage, and the original still counts.
  *
@@ -34,6 +37,7 @@
 #include "base/mem.h"
 #include "base/pack.h"
 #include "base/panic.h"
+#include "store/carried.h"
 #include "store/crash.h"
 #include "store/op_log.h"
 #include "store/recover.h"
@@ -87,6 +91,8 @@ struct committer {
 	/* of the thread */
 	struct db *db;
 	struct segments *segments;
+	struct carried carried;
+	struct arena *batch; /* the operations of a batch, unpacked */
 	struct tx tx;
 	struct tx_ids ids;
 	struct tx_limits limits;
@@ -189,25 +195,24 @@ job_apply(struct committer *c, struct job *job)
 {
 	struct op_source *src = op_source(c->done_ops, job->epoch);
 	struct tx *tx = &c->tx;
-	void *op, *answer;
+	void *answer;
 	bool is_found;
 	enum err e = op_find(c->done_ops, src, job, &is_found);
 
 	if (e != OK || (is_found && job->op != OP_queue_claim))
 		return e;
-	answer = arena_alloc(tx->arena, rows[job->op].answer_size);
-	e = op_unpack(job->op, strbuf_str(&job->payload), tx->arena, &op);
-	if (e != OK) {
-		answer_set(job, e, NULL);
+	if (!job->args) {
+		answer_set(job, ERR_MALFORMED, NULL);
 		return OK;
 	}
+	answer = arena_alloc(tx->arena, rows[job->op].answer_size);
 	tx->epoch = job->epoch;
 	tx->seq = job->seq;
 	tx->has_written = false;
 	if (is_found)
-		e = op_queue_claim_again(tx, op, answer);
+		e = op_queue_claim_again(tx, job->args, answer);
 	else
-		e = rows[job->op].apply(tx, op, answer);
+		e = rows[job->op].apply(tx, job->args, answer);
 	answer_set(job, e, answer);
 	if (e == OK && job->error != OK)
 		e = job->error;
@@ -219,33 +224,6 @@ job_apply(struct committer *c, struct job *job)
 }
 
 /* --- a batch ------------------------------------------------------------------ */
-
-/* Which segments this job's bodies are in. */
-static void
-touch_bodies(struct committer *c, const struct job *job, struct arena *scratch)
-{
-	void *op;
-
-	if ((job->op != OP_accept && job->op != OP_append && job->op != OP_queue_result &&
-	     job->op != OP_segment_moved) ||
-	    op_unpack(job->op, strbuf_str(&job->payload), scratch, &op) != OK)
-		return;
-	if (job->op == OP_accept) {
-		segments_touch(c->segments, ((struct op_accept *)op)->body.ref.segment);
-	} else if (job->op == OP_segment_moved) {
-		segments_touch(c->segments, ((struct op_segment_moved *)op)->to);
-	} else if (job->op == OP_append) {
-		const struct op_append *a = op;
-
-		for (size_t i = 0; i < a->messages_count; i++)
-			segments_touch(c->segments, a->messages[i].body.ref.segment);
-	} else {
-		const struct op_queue_result *r = op;
-
-		for (size_t i = 0; i < r->notifications_count; i++)
-			segments_touch(c->segments, r->notifications[i].body.ref.segment);
-	}
-}
 
 static void
 tx_start(struct committer *c)
@@ -346,6 +324,68 @@ count_queue(struct committer *c)
 	db_end(&s);
 }
 
+/* Another segment for the bodies that operations carry, in a transaction of its own: the
+   row is there before a record is. */
+static enum err
+carried_segment(struct committer *c)
+{
+	struct op_segment_seal seal = { c->carried.number, c->carried.size };
+	struct op_segment_open open = { 0 };
+	struct answer_segment opened;
+	struct answer_none sealed;
+	enum err e;
+
+	tx_start(c);
+	c->tx.epoch = c->ops.epoch;
+	e = db_begin(c->db, DB_WRITE);
+	if (e == OK && c->carried.number)
+		e = op_segment_seal_apply(&c->tx, &seal, &sealed);
+	if (e == OK)
+		e = op_segment_open_apply(&c->tx, &open, &opened);
+	if (e == OK)
+		e = tx_flush(&c->tx);
+	crash_point();
+	if (e == OK)
+		e = db_commit(c->db);
+	if (e != OK) {
+		roll_back(c);
+		return e;
+	}
+	c->ids.is_uncommitted = false;
+	carried_use(&c->carried, opened.segment);
+	return OK;
+}
+
+/* Unpacks the operations, and writes the bodies that they carry. */
+static enum err
+place_bodies(struct committer *c, struct job *const *jobs, size_t count)
+{
+	struct carried_op *ops;
+	size_t bytes = 0;
+	enum err e = OK;
+
+	arena_rewind(c->batch);
+	ops = ARENA_ARRAY(c->batch, struct carried_op, count);
+	for (size_t i = 0; i < count; i++) {
+		struct job *job = jobs[i];
+
+		if (op_unpack(job->op, strbuf_str(&job->payload), c->batch, &job->args) !=
+		    OK)
+			job->args = NULL;
+		ops[i] = (struct carried_op){ job->op, job->args };
+		if (job->args)
+			bytes += carried_look(&c->carried, job->op, job->args);
+	}
+	if (!bytes)
+		return OK;
+	/* What will be refused for want of room must not take up more of it. */
+	if (c->stats.free_bytes < c->limits.disk_reserve_bytes + bytes + bytes / 2)
+		return ERR_DISK_FULL;
+	if (!carried_has_room(&c->carried))
+		e = carried_segment(c);
+	return e == OK ? carried_write(&c->carried, ops, count) : e;
+}
+
 static void
 run_batch(struct committer *c, struct job *const *jobs, size_t count)
 {
@@ -353,9 +393,7 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 
 	look_at_disk(c);
 	count_queue(c);
-	arena_rewind(c->tx.arena);
-	for (size_t i = 0; i < count; i++)
-		touch_bodies(c, jobs[i], c->tx.arena);
+	c->tx.body_error = place_bodies(c, jobs, count);
 	segments_sync(c->segments);
 	e = commit_batch(c, jobs, count);
 	if (e == OK) {
@@ -613,6 +651,8 @@ committer_new(struct loop *loop, struct str data_dir, const struct tx_limits *li
 	e = open_index(c);
 	if (e == OK) {
 		tx_init(&c->tx, c->db, arena_new(ARENA_BYTES));
+		c->batch = arena_new(ARENA_BYTES);
+		c->carried.segments = c->segments;
 		c->done_ops = op_log_new(c->db);
 		look_at_disk(c);
 		c->wake = loop_wake_new(loop, deliver, c);
@@ -647,6 +687,7 @@ committer_free(struct committer **committer)
 	loop_wake_free(&c->wake);
 	op_log_free(&c->done_ops);
 	arena_free(&c->tx.arena);
+	arena_free(&c->batch);
 	tx_fini(&c->tx);
 	db_close(&c->db);
 	segments_close(&c->segments);

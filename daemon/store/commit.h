@@ -27,6 +27,7 @@ struct job {
 	uint64_t floor;        /* all operations of this client below it are answered */
 	struct strbuf payload; /* packed arguments; heap */
 	/* filled by the committer */
+	void *args; /* unpacked, for the batch; NULL: they are malformed */
 	enum err error;
 	struct strbuf answer; /* packed; heap; may be empty on errors */
 	void *owner;          /* whose it is */
@@ -42,6 +43,7 @@ struct commit_news {
 };
 
 struct commit_ops {
+	uint64_t epoch; /* whose the committer's own segments are */
 	void (*done)(void *arg, struct job *job);
 	void (*news)(void *arg, const struct commit_news *news);
 };

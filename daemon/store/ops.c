@@ -89,7 +89,7 @@ LAYOUT(message_head, M(message_head, envelope), M(message_head, body),
 	M(message_head, date_ms), M(message_head, date_zone),
 	M(message_head, header_bytes), M(message_head, flags));
 LAYOUT(new_body, S(new_body, ref, body_ref_layout), S(new_body, head, message_head_layout),
-	M(new_body, prefix_len));
+	M(new_body, prefix_len), M(new_body, record));
 
 LAYOUT(accept_rcpt, M(accept_rcpt, kind), M(accept_rcpt, rcpt), M(accept_rcpt, orig_rcpt),
 	M(accept_rcpt, account_id), M(accept_rcpt, mailbox), M(accept_rcpt, flags),

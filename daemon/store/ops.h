@@ -34,9 +34,12 @@ struct actor {
 
 /* A stored body and what was prepared from it: body_finish() of store/body.h fills it. */
 struct new_body {
-	struct body_ref ref;
+	struct body_ref
+		ref; /* segment and offset are the store's to give, with a record */
 	struct message_head head;
 	uint32_t prefix_len;
+	struct str record; /* a small body travels in the operation, as store/segment.h
+	                      has it; empty: it lies where ref says */
 };
 
 /* --- mail -------------------------------------------------------------------------- */

@@ -5,6 +5,9 @@
 #include "base/panic.h"
 #include "store/types.h"
 
+#include <errno.h>
+#include <sys/uio.h>
+
 /* offset  bytes
         0      4  "MSr1"
         4      4  header_bytes
@@ -99,6 +102,28 @@ record_parse(struct str bytes, struct record *r_out)
 	r_out->account = unpack_str(&u);
 	r_out->mailbox = unpack_str(&u);
 	return unpack_done(&u) ? OK : ERR_CORRUPT;
+}
+
+enum err
+segment_write(int fd, struct iovec *parts, int count, uint64_t at)
+{
+	while (count) {
+		ssize_t n = pwritev(fd, parts, count, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return errno == ENOSPC || errno == EDQUOT ? ERR_DISK_FULL
+			                                          : ERR_IO;
+		at += (uint64_t)n;
+		for (; count && (size_t)n >= parts->iov_len; parts++, count--)
+			n -= (ssize_t)parts->iov_len;
+		if (count) {
+			parts->iov_base = (char *)parts->iov_base + n;
+			parts->iov_len -= (size_t)n;
+		}
+	}
+	return OK;
 }
 
 const char *

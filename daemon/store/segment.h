@@ -41,6 +41,11 @@ void record_format(struct record *r, struct strbuf *out);
    fixed part is there); ERR_CORRUPT: that is no header. */
 MUSTUSE enum err record_parse(struct str bytes, struct record *r_out);
 
+/* Writes all of parts (which are used up) at this place of a segment's file.
+   ERR_DISK_FULL, ERR_IO. */
+struct iovec;
+MUSTUSE enum err segment_write(int fd, struct iovec *parts, int count, uint64_t at);
+
 /* "/blobs/000042.seg" behind data_dir, NUL-terminated, in out. */
 const char *segment_path(struct str data_dir, uint64_t segment, struct strbuf *out);
 

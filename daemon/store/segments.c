@@ -160,6 +160,16 @@ segments_size(struct segments *s, uint64_t number, uint64_t *size_out)
 	return OK;
 }
 
+enum err
+segments_write(struct segments *s, uint64_t number, struct iovec *parts, int count,
+               uint64_t at)
+{
+	struct file *f = find(s, number);
+
+	crash_point();
+	return f ? segment_write(f->fd, parts, count, at) : ERR_IO;
+}
+
 void
 segments_touch(struct segments *s, uint64_t number)
 {

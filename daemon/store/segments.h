@@ -27,6 +27,11 @@ void segments_close(struct segments **s);
 MUSTUSE enum err segments_create(struct segments *s, uint64_t number);
 /* Its bytes now, ERR_NOT_FOUND where there is no such file. */
 MUSTUSE enum err segments_size(struct segments *s, uint64_t number, uint64_t *size_out);
+/* Writes into a segment that no other process appends to. ERR_DISK_FULL, ERR_IO. parts is
+   used up. */
+struct iovec;
+MUSTUSE enum err segments_write(struct segments *s, uint64_t number, struct iovec *parts,
+                                int count, uint64_t at);
 /* Remembers that a segment must be synced; nothing for one that does not exist. */
 void segments_touch(struct segments *s, uint64_t number);
 /* Syncs all that were touched. A failed sync ends the process. */

@@ -549,17 +549,17 @@ enum err
 store_server_new(struct loop *loop, const struct conf *conf, int fd,
                  struct store_server **out)
 {
-	static const struct commit_ops commit_ops = { job_done, commit_news };
 	static const struct ipc_ops ipc_ops = { conn_opened, conn_message, conn_closed,
 		                                conn_drained };
 	struct store_server *s = mem_alloc(sizeof(*s));
 	struct tx_limits limits = limits_of(conf);
 	struct auth_limits auth_limits = auth_limits_of(conf);
+	struct commit_ops commit_ops = { .done = job_done, .news = commit_news };
 	enum err e;
 
 	*out = NULL;
 	s->loop = loop;
-	s->epoch = random_u64();
+	s->epoch = commit_ops.epoch = random_u64();
 	s->started_ms = clock_unix_ms();
 	s->peers = peers_new();
 	list_init(&s->conns);

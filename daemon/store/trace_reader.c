@@ -471,7 +471,8 @@ events_add(struct events *list, struct str packed, uint64_t seq, struct str trac
 	while (u.rest.n && list->n < EVENTS_MAX) {
 		struct trace_event *e = &list->p[list->n];
 
-		*e = (struct trace_event){ .at_ms = unpack_i64(&u), .seq = seq };
+		*e = (struct trace_event){ .at_ms = unpack_i64(&u),
+			                   .seq = seq * EVENTS_MAX + list->n };
 		e->name = unpack_str(&u);
 		e->body = unpack_str(&u);
 		e->trace_id = trace_id;
@@ -513,9 +514,7 @@ by_time(const void *a, const void *b)
 
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
-	if (x->seq != y->seq)
-		return x->seq < y->seq ? -1 : 1;
-	return x->body.p < y->body.p ? -1 : x->body.p > y->body.p;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
 static struct str
@@ -544,12 +543,15 @@ trace_events(struct trace_reader *r, struct str id, trace_event_fn *fn, void *ar
 	enum err e;
 
 	list.p = ARENA_ARRAY(list.arena, struct trace_event, EVENTS_MAX);
-	e = events_load(r, id, is_trace ? id : str_from(NULL), is_trace ? session : id,
-	                &list);
-	/* The session may have begun the day before, whose file may be gone. */
-	if (e == OK && session.n && !str_eq(session, id) &&
+	/* The session may have begun the day before, whose file may be gone. It comes
+	   first: what was told in one moment and one batch began with it. */
+	e = OK;
+	if (session.n && !str_eq(session, id) &&
 	    events_load(r, session, str_from(NULL), session, &list) == ERR_IO)
 		e = ERR_IO;
+	if (e == OK)
+		e = events_load(r, id, is_trace ? id : str_from(NULL),
+		                is_trace ? session : id, &list);
 	if (e == OK && !list.n)
 		e = ERR_NOT_FOUND;
 	if (e == OK)

@@ -82,6 +82,7 @@ struct tx {
 	const struct tx_limits *limits;
 	int64_t now_ms;
 	uint64_t free_bytes; /* on the disk, when the batch began */
+	enum err body_error; /* why bodies that operations carry were not written */
 	uint64_t queue_rows; /* about as many are in the queue */
 	/* of the operation that is applied */
 	uint64_t epoch, seq;

@@ -225,11 +225,23 @@ compact(struct rig *r)
 	rig_turn(r, 800);
 }
 
+static uint64_t
+segment_of(struct rig *r, uint64_t message_id)
+{
+	struct message m = { 0 };
+
+	CHECK_ERR_EQ(reader_message(r->reader, message_id, WANT_REF, r->arena, &m), OK,
+	             "row");
+	return m.ref.segment;
+}
+
 /* A segment that is mostly dead goes; what lives in it can be read all the time. */
 static void
-test_compaction(void)
+compaction_of(size_t size)
 {
-	enum { COUNT = 20, KEPT = 4 };
+	enum { COUNT = 20, KEPT = 4, SIZE_MAX_BYTES = 2 * BODY_CARRIED_BYTES };
+	static char noise[SIZE_MAX_BYTES];
+	bool is_carried = size < BODY_CARRIED_BYTES;
 	struct rig r;
 	struct answer_accept answers[COUNT];
 	struct uid_range dead = { 1, COUNT - KEPT };
@@ -237,17 +249,18 @@ test_compaction(void)
 	struct answer_expunge expunged;
 	struct message m;
 	struct body *body;
-	char noise[4096];
 	uint64_t ann, segment = 0;
 
+	CHECK_TRUE(size <= sizeof(noise), "size");
 	rig_open(&r);
 	ann = rig_account(&r);
 	for (size_t i = 0; i < COUNT; i++) {
-		random_bytes(noise, sizeof(noise));
-		CHECK_ERR_EQ(
-			rig_deliver(&r, ann, str_make(noise, sizeof(noise)), &answers[i]),
-			OK, "deliver");
-		segment = r.body.ref.segment;
+		for (size_t at = 0; at < size; at += 4096)
+			random_bytes(noise + at, 4096);
+		CHECK_ERR_EQ(rig_deliver(&r, ann, str_make(noise, size), &answers[i]), OK,
+		             "deliver");
+		CHECK_TRUE(is_carried == (r.body.record.n > 0), "its way");
+		segment = segment_of(&r, answers[i].message_id);
 	}
 	expunge.account_id = ann;
 	expunge.mailbox_id = answers[0].results[0].mailbox_id;
@@ -255,13 +268,16 @@ test_compaction(void)
 	CHECK_U64_EQ(expunged.uids_count, COUNT - KEPT, "most of them");
 	compact(&r);
 	CHECK_TRUE(segment_is_there(&r, segment), "its writer is still there");
-	bodies_free(&r.bodies); /* seals */
-	r.bodies = bodies_new(r.loop, r.client, r.conf);
+	if (is_carried) { /* one that is gone does not come back to its segment */
+		rig_stop_store(&r);
+		rig_start_store(&r);
+		compact(&r);
+	} else {
+		bodies_free(&r.bodies); /* seals */
+		r.bodies = bodies_new(r.loop, r.client, r.conf);
+	}
 	compact(&r);
-	CHECK_ERR_EQ(reader_message(r.reader, answers[COUNT - 1].message_id, WANT_REF,
-	                            r.arena, &m),
-	             OK, "row");
-	CHECK_TRUE(m.ref.segment != segment, "moved");
+	CHECK_TRUE(segment_of(&r, answers[COUNT - 1].message_id) != segment, "moved");
 	compact(&r);
 	CHECK_TRUE(!segment_is_there(&r, segment), "dropped");
 	for (size_t i = COUNT - KEPT; i < COUNT; i++) {
@@ -275,6 +291,67 @@ test_compaction(void)
 	rig_close(&r);
 }
 
+static void
+test_compaction(void)
+{
+	compaction_of(4096);
+	compaction_of(BODY_CARRIED_BYTES + 4096);
+}
+
+/* A body that an operation carries is what its reference says, or it is refused; the next
+   one finds its place. */
+static void
+test_carried_lies(void)
+{
+	static const char *const lies[] = { "cut", "longer", "size", "digest",
+		                            "no record" };
+	struct rig r;
+	struct accept_rcpt rcpt = { .kind = RCPT_LOCAL, .rcpt = STR("ann@example.org") };
+	struct op_accept op = { .direction = TRACE_IN, .rcpts = &rcpt, .rcpts_count = 1 };
+	struct answer_accept answer;
+	struct strbuf longer;
+	struct message m;
+	struct body *body;
+
+	rig_open(&r);
+	rcpt.account_id = rig_account(&r);
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		struct id trace = id_new("mtr_");
+
+		CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+		op.trace_id = id_str(&trace);
+		op.body = r.body;
+		switch (i) {
+		case 0:
+			op.body.record.n--;
+			break;
+		case 1:
+			longer = strbuf_arena(r.arena, 8192);
+			strbuf_add(&longer, r.body.record);
+			strbuf_byte(&longer, 'x');
+			op.body.record = strbuf_str(&longer);
+			break;
+		case 2:
+			op.body.ref.size++;
+			break;
+		case 3:
+			op.body.ref.sha256 = STR("0123456789abcdef0123456789abcdef");
+			break;
+		default:
+			op.body.record = STR("x");
+		}
+		CHECK_ERR_EQ(rig_accept(&r, &op, NULL), ERR_INVALID, lies[i]);
+		CHECK_ERR_EQ(rig_deliver(&r, rcpt.account_id, text, &answer), OK, "next");
+		CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF,
+		                            r.arena, &m),
+		             OK, "row");
+		if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "its body"))
+			body_close(&body);
+	}
+	rig_close(&r);
+}
+
 SUITE(store_fault, { "compaction", test_compaction },
+      { "carried bodies that lie", test_carried_lies },
       { "lost answers", test_lost_answers }, { "flipped bytes", test_flipped_bytes },
       { "full disk", test_full_disk }, { "failure in a batch", test_failure_in_a_batch });

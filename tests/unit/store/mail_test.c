@@ -88,6 +88,8 @@ test_bodies(void)
 	static const size_t sizes[] = { 1,
 		                        255,
 		                        4096,
+		                        BODY_CARRIED_BYTES - 100,
+		                        BODY_CARRIED_BYTES + 1,
 		                        BODY_MEMORY_BYTES - 1,
 		                        BODY_MEMORY_BYTES,
 		                        BODY_MEMORY_BYTES + 1,
