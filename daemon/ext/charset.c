@@ -208,34 +208,34 @@ convert(iconv_t cd, char *in, size_t n, struct strbuf *out)
 }
 
 static void
-feed(struct charset_stream *cs, struct str s, struct strbuf *out)
+feed(struct charset_stream *stream, struct str s, struct strbuf *out)
 {
 	char buf[PIECE_BYTES];
 
 	while (s.n) {
-		size_t n = s.n, have = cs->kept_bytes, left;
+		size_t n = s.n, have = stream->kept_bytes, left;
 
 		if (n > sizeof(buf) - have)
 			n = sizeof(buf) - have;
-		memcpy(buf, cs->kept, have);
+		memcpy(buf, stream->kept, have);
 		memcpy(buf + have, s.p, n);
 		s = str_from_offset(s, n);
-		left = convert(cs->cd, buf, have + n, out);
+		left = convert(stream->cd, buf, have + n, out);
 		/* More than any character has bytes: the converter waits for nothing
 		 * real. */
 		if (left > KEPT_BYTES / 2) {
 			utf8_add(out, 0xfffd);
 			left = 0;
 		}
-		memcpy(cs->kept, buf + have + n - left, left);
-		cs->kept_bytes = left;
+		memcpy(stream->kept, buf + have + n - left, left);
+		stream->kept_bytes = left;
 	}
 }
 
 void
 charset_convert(const struct charset *c, struct str s, struct strbuf *out)
 {
-	struct charset_stream cs = { .charset = c };
+	struct charset_stream stream = { .charset = c };
 	size_t i;
 
 	if (!c || !c->iconv) {
@@ -252,22 +252,22 @@ charset_convert(const struct charset *c, struct str s, struct strbuf *out)
 		return;
 	}
 	(void)iconv(kept[i], NULL, NULL, NULL, NULL);
-	cs.cd = kept[i];
-	feed(&cs, s, out);
-	if (cs.kept_bytes)
+	stream.cd = kept[i];
+	feed(&stream, s, out);
+	if (stream.kept_bytes)
 		utf8_add(out, 0xfffd);
 }
 
 struct charset_stream *
 charset_open(const struct charset *c)
 {
-	struct charset_stream *cs = mem_alloc(sizeof(*cs));
+	struct charset_stream *stream = mem_alloc(sizeof(*stream));
 
-	cs->charset = c;
-	cs->cd = (iconv_t)-1;
+	stream->charset = c;
+	stream->cd = (iconv_t)-1;
 	if (c && c->iconv)
-		cs->cd = iconv_open("UTF-8", c->iconv);
-	return cs;
+		stream->cd = iconv_open("UTF-8", c->iconv);
+	return stream;
 }
 
 /* How many bytes at the end of s are the beginning of a character that is not whole. */
@@ -288,55 +288,55 @@ cut_utf8(struct str s)
 }
 
 static void
-feed_utf8(struct charset_stream *cs, struct str piece, struct strbuf *out)
+feed_utf8(struct charset_stream *stream, struct str piece, struct strbuf *out)
 {
 	size_t cut;
 
 	/* Byte by byte until nothing is kept. */
-	while (cs->kept_bytes && piece.n) {
-		cs->kept[cs->kept_bytes++] = piece.p[0];
+	while (stream->kept_bytes && piece.n) {
+		stream->kept[stream->kept_bytes++] = piece.p[0];
 		piece = str_from_offset(piece, 1);
-		cut = cut_utf8(str_make(cs->kept, cs->kept_bytes));
-		utf8_clean(out, str_make(cs->kept, cs->kept_bytes - cut));
-		memmove(cs->kept, cs->kept + cs->kept_bytes - cut, cut);
-		cs->kept_bytes = cut;
+		cut = cut_utf8(str_make(stream->kept, stream->kept_bytes));
+		utf8_clean(out, str_make(stream->kept, stream->kept_bytes - cut));
+		memmove(stream->kept, stream->kept + stream->kept_bytes - cut, cut);
+		stream->kept_bytes = cut;
 	}
 	if (!piece.n)
 		return;
 	cut = cut_utf8(piece);
 	utf8_clean(out, str_first(piece, piece.n - cut));
-	memcpy(cs->kept, piece.p + piece.n - cut, cut);
-	cs->kept_bytes = cut;
+	memcpy(stream->kept, piece.p + piece.n - cut, cut);
+	stream->kept_bytes = cut;
 }
 
 void
-charset_feed(struct charset_stream *cs, struct str piece, struct strbuf *out)
+charset_feed(struct charset_stream *stream, struct str piece, struct strbuf *out)
 {
 	if (!piece.n)
 		return;
-	if (cs->cd == (iconv_t)-1)
-		feed_utf8(cs, piece, out);
+	if (stream->cd == (iconv_t)-1)
+		feed_utf8(stream, piece, out);
 	else
-		feed(cs, piece, out);
+		feed(stream, piece, out);
 }
 
 void
-charset_finish(struct charset_stream *cs, struct strbuf *out)
+charset_finish(struct charset_stream *stream, struct strbuf *out)
 {
-	if (cs->kept_bytes && cs->cd == (iconv_t)-1)
-		utf8_clean(out, str_make(cs->kept, cs->kept_bytes));
-	else if (cs->kept_bytes)
+	if (stream->kept_bytes && stream->cd == (iconv_t)-1)
+		utf8_clean(out, str_make(stream->kept, stream->kept_bytes));
+	else if (stream->kept_bytes)
 		utf8_add(out, 0xfffd);
-	cs->kept_bytes = 0;
+	stream->kept_bytes = 0;
 }
 
 void
-charset_close(struct charset_stream **cs)
+charset_close(struct charset_stream **stream)
 {
-	if (!*cs)
+	if (!*stream)
 		return;
-	if ((*cs)->cd != (iconv_t)-1)
-		(void)iconv_close((*cs)->cd);
-	mem_free(*cs);
-	*cs = NULL;
+	if ((*stream)->cd != (iconv_t)-1)
+		(void)iconv_close((*stream)->cd);
+	mem_free(*stream);
+	*stream = NULL;
 }

@@ -30,9 +30,9 @@ void charset_convert(const struct charset *c, struct str s, struct strbuf *out);
 struct charset_stream;
 
 struct charset_stream *charset_open(const struct charset *c);
-void charset_feed(struct charset_stream *cs, struct str piece, struct strbuf *out);
+void charset_feed(struct charset_stream *stream, struct str piece, struct strbuf *out);
 /* Says what was kept (as U+FFFD). */
-void charset_finish(struct charset_stream *cs, struct strbuf *out);
-void charset_close(struct charset_stream **cs);
+void charset_finish(struct charset_stream *stream, struct strbuf *out);
+void charset_close(struct charset_stream **stream);
 
 #endif

@@ -3,7 +3,7 @@
 import os
 import re
 
-from tables import README_LINES_MAX
+from tables import CLIPPED, README_LINES_MAX
 from tree import folder
 
 CITATION = re.compile(r"\bRFCs?[-_ ]?(?!822)(\d+)")  # RFC822 is a FETCH item and a media type
@@ -102,6 +102,27 @@ def keys(tree):
                     yield path, n, f"etc/mailstead.yaml says nothing of {word}"
 
 
+def abbreviations(tree):
+    """A shortened word in a name of a header stands in the list of daemon/README.md."""
+    readme = tree.files.get("daemon/README.md")
+    if not readme:
+        yield "daemon/README.md", 1, "is missing"
+        return
+    allowed = set(re.findall(r"`([a-z]+)`", readme.text.partition("\n## Abbreviations\n")[2]))
+    for f in tree.c_files("daemon", "api"):
+        if not f.path.endswith(".h"):
+            continue
+        for n, line in enumerate(f.code.split("\n"), 1):
+            if line.lstrip().startswith("#"):
+                continue
+            for name in re.findall(r"\b[a-z][a-z0-9_]+\b", line):
+                for part in re.sub(r"\d", "", name).split("_"):
+                    word = part if part in CLIPPED else part.removesuffix("s")
+                    is_short = word in CLIPPED or not re.search("[aeiouy]", part)
+                    if len(part) > 1 and is_short and not {part, word} & allowed:
+                        yield f.path, n, f"{name}: {part} is not in the list of daemon/README.md"
+
+
 def top(tree):
     """The top level is what architecture says, and nothing else."""
     allowed = {"daemon", "api", "webui", "etc", "packaging", "tests", "Makefile", "README.md",
@@ -111,4 +132,4 @@ def top(tree):
             yield name, 1, "does not belong at the top level"
 
 
-RULES = (readmes, citations, events, keys, top)
+RULES = (readmes, citations, events, keys, abbreviations, top)

@@ -95,3 +95,10 @@ INVISIBLE = r"[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 COLUMNS = 90
 FILE_LINES_MAX = 800
 README_LINES_MAX = 40
+
+# Words people shorten, with a vowel left (those without one are seen by that). In a name of
+# a header they need a place in the list of daemon/README.md.
+CLIPPED = frozenset("""addr attr auth calc char conf config conn cur curr del desc diag dir elem
+    esc exp expr ext func gen idx info init int iter lib loc len max mem min misc mod num obj op
+    ops opt param pos pred prev priv proc qual que rec ref req res resp ret sec seg seq sess sig
+    spec stat stats sub temp util val var vec ver""".split())
