@@ -8,6 +8,7 @@
 #define POLICY_DMARC_H
 
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "policy/dkim_verify.h"
 #include "policy/lookups.h"
 #include "policy/spf.h"
@@ -15,9 +16,9 @@
 enum dmarc_result {
 	DMARC_NONE, /* no record, or no From to look for one */
 	DMARC_PASS,
-	DMARC_FAIL,
-	DMARC_TEMPERROR,
-	DMARC_PERMERROR,
+	DMARC_FAIL, /* nothing is aligned, or From is not one field with one address */
+	DMARC_TEMPERROR, /* a question that could have decided found no answer */
+	DMARC_PERMERROR, /* the record has to be ignored */
 };
 
 /* What a record asks for. */
@@ -37,9 +38,22 @@ struct dmarc_record {
 	struct str rua, ruf; /* as written */
 };
 
-/* Reads a TXT record. ERR_NOT_FOUND: it is none of DMARC; ERR_SYNTAX: one that has to be
-   ignored. Unknown tags are passed over; strings point into `text`. */
+/* Reads a TXT record. ERR_NOT_FOUND: it is none of DMARC, nothing is set; ERR_SYNTAX: it
+   has no valid p, or a wrong sp or np, and no address for reports that would make good
+   for that: nothing is judged by it (RFC 9989 4.10.1), its other tags are set. Unknown
+   tags and wrong values are passed over; strings point into `text`. */
 MUSTUSE enum err dmarc_record_parse(struct str text, struct dmarc_record *record_out);
+
+/* One address of rua or ruf. */
+struct dmarc_uri {
+	struct str scheme;       /* "mailto" */
+	struct str address;      /* what stands behind it, "%21" and the like undone */
+	uint64_t size_max_bytes; /* of "!10m"; 0: none was said */
+};
+
+/* Takes the next URI that can be read off *rest, a list as written; its address is in
+   `room` or in *rest. False at the end. */
+bool dmarc_uri_next(struct str *rest, struct strbuf *room, struct dmarc_uri *uri_out);
 
 struct dmarc_request {
 	struct str header_from;        /* value of the From field, folded */
@@ -66,8 +80,9 @@ MUSTUSE enum policy_step dmarc_check(const struct dmarc_request *request,
                                      struct lookups *l, struct arena *a,
                                      struct dmarc_verdict *verdict_out);
 
-/* The organisational domain by the tree walk (RFC 9989 4.10.2), and by the public suffix
-   list where no record says anything. Empty: the name is a public suffix itself. */
+/* The organisational domain of a name in any form: by the tree walk (RFC 9989 4.10.2),
+   and by the public suffix list where no record says anything. Empty: the name is a
+   public suffix itself, or no name. */
 MUSTUSE enum policy_step dmarc_org_domain(struct str domain, struct lookups *l,
                                           struct arena *a, struct str *org_out);
 
