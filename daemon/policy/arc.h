@@ -17,7 +17,10 @@ enum {
 };
 
 enum arc_result {
-	ARC_NONE, /* no sets */
+	/* No sets; or a forwarder has sealed that the chain was broken, which ends it. RFC
+	   8617 5.2 calls the latter "fail", the public test suite "none": it is the one
+	   broken chain that nobody after the forwarder can mend or has to tell of. */
+	ARC_NONE,
 	ARC_PASS,
 	ARC_FAIL,
 };
@@ -35,6 +38,7 @@ struct arc_verdict {
 	const struct arc_set *sets; /* count of them where the result is ARC_PASS */
 	size_t oldest_pass;         /* RFC 8617 5.2: from this instance on the message is
 	                                unchanged; 0: from the beginning */
+	bool is_temporary;          /* of ARC_FAIL: DNS did not answer; ask again later */
 	struct str reason;          /* why, in plain words, on one line */
 };
 
@@ -55,17 +59,22 @@ struct arc_seal {
 	struct str domain, selector, authserv_id;
 	const struct crypto_key *key;
 	struct str results; /* what was found, behind "authserv-id;" */
-	struct str headers; /* names to sign, separated by ":"; empty: our own choice */
+	struct str headers; /* names to sign, separated by ":"; empty: what dkim_sign.h
+	                       signs, and the DKIM signatures */
 	int64_t now_ms;
 };
 
 /* Appends ARC-Seal, ARC-Message-Signature and ARC-Authentication-Results for a message
    whose chain had this verdict; header and body as they will be sent on. A chain that
    failed is sealed with cv=fail (RFC 8617 5.1.2). ERR_LIMIT: there are 50 sets already;
-   ERR_CONFLICT: the chain ended with cv=fail, nothing more is added to it. */
+   ERR_CONFLICT: the chain ended with cv=fail, nothing more is added to it; ERR_DNS_TEMP:
+   the verdict is temporary; ERR_MESSAGE_SYNTAX: too many header fields. */
 MUSTUSE enum err arc_seal(struct arena *a, const struct arc_seal *seal,
                           const struct arc_verdict *verdict, struct str header,
                           struct str body, struct strbuf *out);
+/* What the Authentication-Results fields of that server say, behind "authserv-id;", the
+   topmost field first (RFC 8617 5.1); empty: there is none. */
+struct str arc_results_of(struct str header, struct str authserv_id, struct arena *a);
 
 const char *arc_result_word(enum arc_result r);
 

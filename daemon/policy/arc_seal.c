@@ -1,0 +1,183 @@
+#include "policy/arc_set.h"
+
+#include "base/base64.h"
+#include "mail/header.h"
+#include "policy/dkim_hash.h"
+#include "policy/dkim_signature.h"
+#include "policy/dkim_text.h"
+#include "policy/tag_list.h"
+
+enum {
+	NUMBER_ROOM = 24,
+	RESULTS_MAX = 8192, /* bytes of what is told */
+	FIELD_ROOM = 2 * DKIM_TEXT_MAX,
+};
+
+/* What is being made. */
+struct sealing {
+	const struct arc_seal *seal;
+	struct arena *arena;
+	unsigned instance;
+	struct str header, body;
+	struct strbuf results, message, field; /* the three new fields, with line ends */
+};
+
+static void
+number_tag(struct dkim_text *t, const char *name, int64_t value)
+{
+	char room[NUMBER_ROOM];
+	struct strbuf number = strbuf_on(room);
+
+	strbuf_i64(&number, value);
+	dkim_text_tag(t, name, strbuf_str(&number));
+}
+
+static enum err
+put_results(struct sealing *s)
+{
+	strbuf_printf(&s->results, "ARC-Authentication-Results: i=%u; ", s->instance);
+	strbuf_add(&s->results, s->seal->authserv_id);
+	strbuf_lit(&s->results, ";\r\n\t");
+	strbuf_add(&s->results, s->seal->results.n ? s->seal->results : STR("none"));
+	strbuf_lit(&s->results, "\r\n");
+	return s->results.overflow ? ERR_LIMIT : OK;
+}
+
+static struct str
+body_hash(struct sealing *s)
+{
+	struct dkim_hashes *hashes = dkim_hashes_new(s->arena);
+	struct strbuf text = strbuf_arena(s->arena, 2 * SHA256_BYTES);
+	size_t hash = dkim_hashes_want(hashes, DKIM_RELAXED, DKIM_WHOLE);
+	struct sha256 digest;
+
+	dkim_hashes_add(hashes, s->body);
+	dkim_hashes_end(hashes);
+	digest = dkim_hashes_result(hashes, hash);
+	base64_format(&text, sha256_str(&digest));
+	dkim_hashes_free(&hashes);
+	return strbuf_str(&text);
+}
+
+/* ARC-Message-Signature, over the message as it is sent on (RFC 8617 4.1.2). */
+static enum err
+put_message(struct sealing *s)
+{
+	struct dkim_fields *fields = dkim_fields_new(s->arena, s->header);
+	struct dkim_signature own;
+	struct sha256 digest;
+	struct dkim_text t;
+
+	if (!fields)
+		return ERR_MESSAGE_SYNTAX;
+	own = (struct dkim_signature){
+		.header = DKIM_RELAXED,
+		.names = s->seal->headers.n ? s->seal->headers
+		                            : dkim_names_of(fields, true, s->arena),
+	};
+	dkim_text_begin(&t, s->arena, STR("ARC-Message-Signature"));
+	dkim_text_tag(&t, "a", dkim_algorithm_of(s->seal->key));
+	dkim_text_signature(&t);
+	dkim_text_tag(&t, "bh", body_hash(s));
+	dkim_text_tag(&t, "c", STR("relaxed/relaxed"));
+	dkim_text_tag(&t, "d", s->seal->domain);
+	dkim_text_list(&t, "h", own.names);
+	number_tag(&t, "i", s->instance);
+	dkim_text_tag(&t, "s", s->seal->selector);
+	number_tag(&t, "t", s->seal->now_ms / 1000);
+	own.raw = strbuf_str(&t.b);
+	digest = dkim_signature_hash(&own, fields);
+	return dkim_text_end(&t, s->seal->key, &digest, &s->message);
+}
+
+/* ARC-Seal, over the whole chain, or over its own set alone where the chain was broken
+   (RFC 8617 5.1.1, 5.1.2). */
+static enum err
+put_seal(struct sealing *s, const struct arc_verdict *verdict)
+{
+	struct str word = str_from(arc_result_word(verdict->result));
+	struct sha256_state *state = sha256_new();
+	struct arc_chain chain;
+	struct arc_fields own;
+	struct sha256 digest;
+	struct dkim_text t;
+
+	dkim_text_begin(&t, s->arena, STR("ARC-Seal"));
+	dkim_text_tag(&t, "a", dkim_algorithm_of(s->seal->key));
+	dkim_text_signature(&t);
+	dkim_text_tag(&t, "cv", word);
+	dkim_text_tag(&t, "d", s->seal->domain);
+	number_tag(&t, "i", s->instance);
+	dkim_text_tag(&t, "s", s->seal->selector);
+	number_tag(&t, "t", s->seal->now_ms / 1000);
+	own = (struct arc_fields){ strbuf_str(&s->results), strbuf_str(&s->message),
+		                   strbuf_str(&t.b) };
+	arc_chain_gather(s->header, &chain);
+	for (size_t i = 0; verdict->result == ARC_PASS && i < chain.count; i++)
+		arc_chain_canon(&chain.sets[i], false, STR(""), dkim_hash_sink, state);
+	arc_chain_canon(&own, true, STR(""), dkim_hash_sink, state);
+	digest = sha256_result(state);
+	sha256_free(&state);
+	return dkim_text_end(&t, s->seal->key, &digest, &s->field);
+}
+
+enum err
+arc_seal(struct arena *a, const struct arc_seal *seal, const struct arc_verdict *verdict,
+         struct str header, struct str body, struct strbuf *out)
+{
+	struct sealing s = {
+		.seal = seal,
+		.arena = a,
+		.instance = (unsigned)verdict->count + 1,
+		.header = header,
+		.body = body,
+		.results = strbuf_arena(a, RESULTS_MAX),
+		.message = strbuf_arena(a, FIELD_ROOM),
+		.field = strbuf_arena(a, FIELD_ROOM),
+	};
+	enum err e;
+
+	if (verdict->result == ARC_NONE && verdict->count)
+		return ERR_CONFLICT;
+	if (verdict->count >= ARC_SETS_MAX)
+		return ERR_LIMIT;
+	if (verdict->result == ARC_FAIL && verdict->is_temporary)
+		return ERR_DNS_TEMP;
+	e = put_results(&s);
+	if (e == OK)
+		e = put_message(&s);
+	if (e == OK)
+		e = put_seal(&s, verdict);
+	if (e != OK)
+		return e;
+	strbuf_add(out, strbuf_str(&s.field));
+	strbuf_add(out, strbuf_str(&s.message));
+	strbuf_add(out, strbuf_str(&s.results));
+	return out->overflow ? ERR_LIMIT : OK;
+}
+
+struct str
+arc_results_of(struct str header, struct str authserv_id, struct arena *a)
+{
+	struct strbuf all = strbuf_arena(a, RESULTS_MAX / 2);
+	struct str rest = header;
+	struct header_field field;
+
+	while (header_next(&rest, &field)) {
+		size_t end = str_find(field.value, ';');
+		struct str id = str_trim(str_first(field.value, end)), word, results;
+
+		if (!str_eq_icase(field.name, STR("authentication-results")) ||
+		    end == SIZE_MAX)
+			continue;
+		/* A version may stand behind the name (RFC 8601 2.2). */
+		word = str_first(id, str_find(id, ' '));
+		results = str_trim(str_from_offset(field.value, end + 1));
+		if (!str_eq_icase(word, authserv_id) || !results.n)
+			continue;
+		if (all.n)
+			strbuf_lit(&all, ";\r\n\t");
+		strbuf_add(&all, results);
+	}
+	return strbuf_str(&all);
+}

@@ -1,0 +1,271 @@
+/* Bodies are large and hashing is fast, so what needs no change must not be touched byte
+   by byte: a block is looked at in words, and one in which relaxing would change nothing
+   goes to the sink as it is, but for what its end may turn out to be. */
+#include "policy/dkim_canon.h"
+
+#include "base/strbuf.h"
+
+enum {
+	OUT_BYTES = 512,
+	BLOCK_BYTES = 1024,
+	LANES = 64,
+};
+
+/* --- fields ------------------------------------------------------------------------- */
+
+/* Gathers bytes for a sink. */
+struct out {
+	struct strbuf b;
+	dkim_sink_fn *sink;
+	void *arg;
+};
+
+static void
+out_flush(struct out *o)
+{
+	if (o->b.n)
+		o->sink(o->arg, strbuf_str(&o->b));
+	strbuf_clear(&o->b);
+}
+
+static void
+out_byte(struct out *o, char c)
+{
+	if (o->b.n == o->b.max)
+		out_flush(o);
+	strbuf_byte(&o->b, c);
+}
+
+static bool
+is_wsp(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* A value on one line, runs of white space one space, none at its ends. */
+struct relaxed {
+	bool has_space, has_begun;
+};
+
+static void
+relax(struct relaxed *r, struct str value, struct out *o)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+
+		if (c == '\n' || (c == '\r' && i + 1 < value.n && value.p[i + 1] == '\n'))
+			continue;
+		if (is_wsp(c)) {
+			r->has_space = true;
+			continue;
+		}
+		if (r->has_space && r->has_begun)
+			out_byte(o, ' ');
+		r->has_space = false;
+		r->has_begun = true;
+		out_byte(o, c);
+	}
+}
+
+static struct str
+without_end(struct str raw)
+{
+	if (raw.n && raw.p[raw.n - 1] == '\n')
+		raw.n--;
+	if (raw.n && raw.p[raw.n - 1] == '\r')
+		raw.n--;
+	return raw;
+}
+
+static void
+put_relaxed(struct str before, struct str after, struct out *o)
+{
+	size_t colon = str_find(before, ':'), n = colon == SIZE_MAX ? before.n : colon;
+	struct str name = str_trim(str_first(before, n));
+	struct relaxed r = { false, false };
+
+	for (size_t i = 0; i < name.n; i++)
+		out_byte(o, byte_lower(name.p[i]));
+	out_byte(o, ':');
+	relax(&r, str_from_offset(before, n + 1), o);
+	relax(&r, after, o);
+}
+
+void
+dkim_canon_field(enum dkim_canon canon, struct str raw, struct str without, bool is_last,
+                 dkim_sink_fn *sink, void *arg)
+{
+	char room[OUT_BYTES];
+	struct out o = { strbuf_on(room), sink, arg };
+	struct str before = without_end(raw), after = STR("");
+
+	if (without.n) {
+		size_t at = (size_t)(without.p - raw.p);
+
+		after = str_from_offset(before, at + without.n);
+		before = str_first(before, at);
+	}
+	if (canon == DKIM_RELAXED) {
+		put_relaxed(before, after, &o);
+	} else {
+		sink(arg, before);
+		sink(arg, after);
+	}
+	if (!is_last) {
+		out_byte(&o, '\r');
+		out_byte(&o, '\n');
+	}
+	out_flush(&o);
+}
+
+/* --- bodies ------------------------------------------------------------------------- */
+
+void
+dkim_body_init(struct dkim_body *b, enum dkim_canon canon, dkim_sink_fn *sink, void *arg)
+{
+	*b = (struct dkim_body){ .canon = canon, .sink = sink, .arg = arg };
+}
+
+static void
+put(struct dkim_body *b, struct str bytes)
+{
+	if (!bytes.n)
+		return;
+	b->length += bytes.n;
+	b->sink(b->arg, bytes);
+}
+
+/* Something stands behind what was held back: it counts. */
+static void
+put_held(struct dkim_body *b)
+{
+	static const char ends[] =
+		"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n";
+
+	while (b->line_ends) {
+		uint64_t n = b->line_ends < (sizeof(ends) - 1) / 2
+		                     ? b->line_ends
+		                     : (sizeof(ends) - 1) / 2;
+
+		put(b, str_make(ends, (size_t)n * 2));
+		b->line_ends -= n;
+	}
+	if (b->has_space)
+		put(b, STR(" "));
+	if (b->has_cr)
+		put(b, STR("\r"));
+	b->has_space = b->has_cr = false;
+}
+
+/* White space that relaxing would change, or whose meaning the next byte decides. */
+static uint8_t
+is_bad_pair(uint8_t c, uint8_t next)
+{
+	return (uint8_t)((c == '\t') | ((c == ' ') & ((next == ' ') | (next == '\r'))));
+}
+
+static bool
+is_changed(const uint8_t *p, size_t n)
+{
+	uint8_t found = 0;
+	size_t i = 0;
+
+	/* Without a branch, and so many times, compilers make wide instructions of it. */
+	for (; i + LANES < n; i += LANES)
+		for (size_t k = 0; k < LANES; k++)
+			found |= is_bad_pair(p[i + k], p[i + k + 1]);
+	for (; i + 1 < n; i++)
+		found |= is_bad_pair(p[i], p[i + 1]);
+	return found || p[n - 1] == '\t';
+}
+
+/* A block that stays as it is, but for its end, which is held back. */
+static void
+add_block(struct dkim_body *b, struct str block)
+{
+	bool has_cr = block.p[block.n - 1] == '\r', has_space = false;
+	uint64_t line_ends = 0;
+
+	if (has_cr)
+		block.n--;
+	if (b->canon == DKIM_RELAXED && block.n && block.p[block.n - 1] == ' ') {
+		has_space = true;
+		block.n--;
+	}
+	while (block.n >= 2 && block.p[block.n - 1] == '\n' &&
+	       block.p[block.n - 2] == '\r') {
+		line_ends++;
+		block.n -= 2;
+	}
+	if (block.n)
+		put_held(b);
+	put(b, block);
+	b->line_ends += line_ends;
+	b->has_space = has_space;
+	b->has_cr = has_cr;
+}
+
+/* Bytes that change, or that stand behind something held back. */
+static void
+add_bytes(struct dkim_body *b, struct str bytes)
+{
+	size_t from = 0; /* bytes from here on are good as they are */
+
+	for (size_t i = 0; i < bytes.n; i++) {
+		char c = bytes.p[i];
+		bool is_space = b->canon == DKIM_RELAXED && is_wsp(c);
+
+		if (!is_space && c != '\r' && !(c == '\n' && b->has_cr)) {
+			if (b->line_ends || b->has_space || b->has_cr) {
+				put_held(b);
+				from = i;
+			}
+			continue;
+		}
+		if (!b->line_ends && !b->has_space && !b->has_cr)
+			put(b, str_first(str_from_offset(bytes, from), i - from));
+		from = i + 1;
+		if (c == '\n') {
+			b->has_cr = b->has_space = false;
+			b->line_ends++;
+			continue;
+		}
+		if (b->has_cr)
+			put_held(b); /* it ended no line */
+		if (is_space)
+			b->has_space = true;
+		else
+			b->has_cr = true;
+	}
+	if (!b->line_ends && !b->has_space && !b->has_cr)
+		put(b, str_from_offset(bytes, from));
+}
+
+void
+dkim_body_add(struct dkim_body *b, struct str bytes)
+{
+	while (bytes.n) {
+		struct str block = str_first(bytes, BLOCK_BYTES);
+		bool is_free = !b->has_cr && !b->has_space;
+
+		if (is_free && (b->canon == DKIM_SIMPLE ||
+		                !is_changed((const uint8_t *)block.p, block.n)))
+			add_block(b, block);
+		else
+			add_bytes(b, block);
+		bytes = str_from_offset(bytes, block.n);
+	}
+}
+
+void
+dkim_body_end(struct dkim_body *b)
+{
+	if (b->has_cr) /* a byte, not half a line end */
+		put_held(b);
+	b->has_space = false;
+	b->line_ends = 0;
+	/* An empty body is one line end for "simple", nothing for "relaxed" (RFC 6376
+	   3.4.3, 3.4.4); any other ends in exactly one. */
+	if (b->length || b->canon == DKIM_SIMPLE)
+		put(b, STR("\r\n"));
+}

@@ -1,0 +1,90 @@
+#include "policy/tag_list.h"
+
+bool
+tag_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+bool
+tag_next(struct str *rest, char separator, struct str *part_out)
+{
+	if (!str_next(rest, separator, part_out))
+		return false;
+	*part_out = str_trim(*part_out);
+	return true;
+}
+
+static bool
+is_name(struct str s)
+{
+	if (!s.n || !byte_is_alpha(s.p[0]))
+		return false;
+	for (size_t i = 1; i < s.n; i++)
+		if (!byte_is_alnum(s.p[i]) && s.p[i] != '_')
+			return false;
+	return true;
+}
+
+/* Printable, and white space between what is printable. */
+static bool
+is_value(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c == 0x7f || (c < '!' && !tag_is_space(s.p[i])))
+			return false;
+	}
+	return true;
+}
+
+static enum err
+add(struct tag_list *list, struct str spec)
+{
+	size_t equals = str_find(spec, '=');
+	struct tag tag;
+
+	if (equals == SIZE_MAX)
+		return ERR_SYNTAX;
+	tag.name = str_trim(str_first(spec, equals));
+	tag.raw = str_from_offset(spec, equals + 1);
+	tag.value = str_trim(tag.raw);
+	if (!is_name(tag.name) || !is_value(tag.value))
+		return ERR_SYNTAX;
+	if (tag_list_find(list, tag.name))
+		return ERR_EXISTS;
+	if (list->count == TAG_LIST_MAX)
+		return ERR_LIMIT;
+	list->tags[list->count++] = tag;
+	return OK;
+}
+
+enum err
+tag_list_parse(struct str text, struct tag_list *list_out)
+{
+	struct str rest = text, spec;
+
+	list_out->count = 0;
+	while (str_next(&rest, ';', &spec)) {
+		enum err e;
+
+		/* Behind the last ";" nothing but white space may stand. */
+		if (!rest.n && list_out->count && !str_trim(spec).n &&
+		    text.p[text.n - 1] != ';')
+			break;
+		e = add(list_out, spec);
+		if (e != OK)
+			return e;
+	}
+	return list_out->count ? OK : ERR_SYNTAX;
+}
+
+const struct tag *
+tag_list_find(const struct tag_list *list, struct str name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (str_eq(list->tags[i].name, name))
+			return &list->tags[i];
+	return NULL;
+}
