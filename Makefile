@@ -172,6 +172,9 @@ $(B)/store_bench: $(B)/obj/tests/bench/store_bench.o $(B)/obj/tests/unit/store/r
                   $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
+$(B)/dkim-tool: $(B)/obj/tests/differential/dkim_tool.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
 .PHONY: bench
 bench: all ## measure beside Postfix and Dovecot
 	@packaging/install-deps.sh

@@ -17,9 +17,9 @@ enum {
 };
 
 enum arc_result {
-	/* No sets; or a forwarder has sealed that the chain was broken, which ends it. RFC
-	   8617 5.2 calls the latter "fail", the public test suite "none": it is the one
-	   broken chain that nobody after the forwarder can mend or has to tell of. */
+	/* No sets; or a forwarder has sealed that the chain was broken, which ends it.
+	   RFC 8617 5.2 calls the latter "fail", the public test suite "none": it is the
+	   one broken chain that nobody after the forwarder can mend or has to tell of. */
 	ARC_NONE,
 	ARC_PASS,
 	ARC_FAIL,

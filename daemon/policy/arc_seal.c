@@ -87,7 +87,7 @@ put_message(struct sealing *s)
 	number_tag(&t, "t", s->seal->now_ms / 1000);
 	own.raw = strbuf_str(&t.b);
 	digest = dkim_signature_hash(&own, fields);
-	return dkim_text_end(&t, s->seal->key, &digest, &s->message);
+	return dkim_text_end(&t, s->seal->key, &digest, false, &s->message);
 }
 
 /* ARC-Seal, over the whole chain, or over its own set alone where the chain was broken
@@ -118,7 +118,7 @@ put_seal(struct sealing *s, const struct arc_verdict *verdict)
 	arc_chain_canon(&own, true, STR(""), dkim_hash_sink, state);
 	digest = sha256_result(state);
 	sha256_free(&state);
-	return dkim_text_end(&t, s->seal->key, &digest, &s->field);
+	return dkim_text_end(&t, s->seal->key, &digest, false, &s->field);
 }
 
 enum err

@@ -245,15 +245,3 @@ arc_validator_free(struct arc_validator **v)
 	dkim_hashes_free(&(*v)->hashes);
 	*v = NULL;
 }
-
-const char *
-arc_result_word(enum arc_result r)
-{
-	static const char *const words[] = {
-		[ARC_NONE] = "none",
-		[ARC_PASS] = "pass",
-		[ARC_FAIL] = "fail",
-	};
-
-	return words[r];
-}

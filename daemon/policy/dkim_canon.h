@@ -21,9 +21,9 @@ enum dkim_canon {
 
 typedef void dkim_sink_fn(void *arg, struct str bytes);
 
-/* One field as it stands in the message. Bytes of `without`, a part of `raw` or empty, are
-   taken as if they were not there: the value of b=. is_last: the CRLF at the end is left
-   out. */
+/* One field as it stands in the message. Bytes of `without`, a part of `raw` or empty,
+   are taken as if they were not there: the value of b=. is_last: the CRLF at the end is
+   left out. */
 void dkim_canon_field(enum dkim_canon canon, struct str raw, struct str without,
                       bool is_last, dkim_sink_fn *sink, void *arg);
 

@@ -23,8 +23,8 @@ struct dkim_key_record {
 	struct str key; /* p= as bytes; empty: revoked */
 };
 
-/* Reads a record. ERR_NOT_FOUND: it is none of DKIM1; ERR_SYNTAX: a broken one, or without
-   p=; ERR_UNSUPPORTED: a kind of key that we do not know. */
+/* Reads a record. ERR_NOT_FOUND: it is none of DKIM1; ERR_SYNTAX: a broken one, or
+   without p=; ERR_UNSUPPORTED: a kind of key that we do not know. */
 MUSTUSE enum err dkim_key_record_parse(struct str text, struct arena *a,
                                        struct dkim_key_record *record_out);
 

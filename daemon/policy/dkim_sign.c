@@ -82,7 +82,7 @@ sign(struct dkim_signer *s, const struct dkim_signing_key *key, struct times tim
 		.names = names,
 	};
 	digest = dkim_signature_hash(&own, s->fields);
-	return dkim_text_end(&t, key->key, &digest, out);
+	return dkim_text_end(&t, key->key, &digest, true, out);
 }
 
 enum err

@@ -370,6 +370,10 @@ dkim_signature_parse(enum dkim_form form, struct str raw, struct arena *a,
 		.algorithm = DKIM_NO_ALGORITHM,
 		.limit = DKIM_WHOLE,
 	};
+	/* RFC 8617 names no default of its own; what seals without c= means it so, as the
+	   public test suite has it. */
+	if (form == DKIM_FORM_MESSAGE)
+		signature_out->header = signature_out->body = DKIM_RELAXED;
 	if (raw.n > DKIM_FIELD_MAX)
 		return NEUTRAL("the signature field is too long");
 	e = tag_list_parse(dkim_field_value(raw), &list);

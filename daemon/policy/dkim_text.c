@@ -80,8 +80,9 @@ dkim_text_signature(struct dkim_text *t)
 
 enum err
 dkim_text_end(const struct dkim_text *t, const struct crypto_key *key,
-              const struct sha256 *digest, struct strbuf *out)
+              const struct sha256 *digest, bool is_folded, struct strbuf *out)
 {
+	size_t width = is_folded ? COLUMN_MAX - 8 : BASE64_MAX;
 	char bytes_room[CRYPTO_SIGNATURE_MAX], room[BASE64_MAX];
 	struct strbuf bytes = strbuf_on(bytes_room), text = strbuf_on(room);
 	struct str rest, whole = strbuf_str(&t->b);
@@ -91,10 +92,10 @@ dkim_text_end(const struct dkim_text *t, const struct crypto_key *key,
 		return e;
 	base64_format(&text, strbuf_str(&bytes));
 	strbuf_add(out, str_first(whole, t->signature_at));
-	for (rest = strbuf_str(&text); rest.n;
-	     rest = str_from_offset(rest, COLUMN_MAX - 8)) {
-		strbuf_lit(out, "\r\n\t");
-		strbuf_add(out, str_first(rest, COLUMN_MAX - 8));
+	for (rest = strbuf_str(&text); rest.n; rest = str_from_offset(rest, width)) {
+		if (is_folded)
+			strbuf_lit(out, "\r\n\t");
+		strbuf_add(out, str_first(rest, width));
 	}
 	strbuf_add(out, str_from_offset(whole, t->signature_at));
 	strbuf_lit(out, "\r\n");
@@ -108,8 +109,8 @@ dkim_algorithm_of(const struct crypto_key *key)
 	                                          : STR("ed25519-sha256");
 }
 
-/* RFC 6376 5.4.1, and what later RFCs ask for. Trace fields and what mail systems change on
-   the way are left out. */
+/* RFC 6376 5.4.1, and what later RFCs ask for. Trace fields and what mail systems change
+   on the way are left out. */
 static const struct {
 	struct str name;
 	bool is_once; /* one more is named than there are */

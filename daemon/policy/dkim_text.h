@@ -29,10 +29,13 @@ void dkim_text_tag(struct dkim_text *t, const char *name, struct str value);
 void dkim_text_list(struct dkim_text *t, const char *name, struct str list);
 /* "; b=", whose value comes at the end. */
 void dkim_text_signature(struct dkim_text *t);
-/* Signs the digest and appends field, signature and line end. ERR_INTERNAL: the key cannot
-   sign; ERR_LIMIT: there is no room. */
+/* Signs the digest and appends field, signature and line end. A signature on one line
+   (!is_folded) is the same bytes in every canonicalisation, so that the seal of a chain
+   depends on nobody's taste in folding. ERR_INTERNAL: the key cannot sign; ERR_LIMIT:
+   there is no room. */
 MUSTUSE enum err dkim_text_end(const struct dkim_text *t, const struct crypto_key *key,
-                               const struct sha256 *digest, struct strbuf *out);
+                               const struct sha256 *digest, bool is_folded,
+                               struct strbuf *out);
 
 /* "rsa-sha256" or "ed25519-sha256". */
 struct str dkim_algorithm_of(const struct crypto_key *key);

@@ -223,16 +223,3 @@ dkim_verifier_free(struct dkim_verifier **v)
 	dkim_hashes_free(&(*v)->hashes);
 	*v = NULL;
 }
-
-const char *
-dkim_result_word(enum dkim_result r)
-{
-	static const char *const words[] = {
-		[DKIM_NONE] = "none",           [DKIM_PASS] = "pass",
-		[DKIM_FAIL] = "fail",           [DKIM_POLICY] = "policy",
-		[DKIM_NEUTRAL] = "neutral",     [DKIM_TEMPERROR] = "temperror",
-		[DKIM_PERMERROR] = "permerror",
-	};
-
-	return words[r];
-}
