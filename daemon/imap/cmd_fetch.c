@@ -486,8 +486,8 @@ IMAP_RESUME(imap_fetch_resume)
 
 	if (fetch->step == FETCH_SEEN) {
 		/* Not being able to set \Seen does not unread the message. */
-		if (answer == OK)
-			s->own_modseq = fetch->box.info.highestmodseq;
+		s->own = fetch->box.own;
+		s->own_n = fetch->box.own_n;
 		return end_rows(s, fetch);
 	}
 	if (answer != OK)

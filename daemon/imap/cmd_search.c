@@ -143,10 +143,11 @@ IMAP_ROW(imap_search_row)
 	bool is_kept = true;
 
 	(void)out;
-	imap_set_skip_to(&job->uids, uid);
 	job->is_unreadable |= job->level == LEVEL_BODY && !row->body.p;
-	if (imap_view_seq(&s->view, uid) == 0)
+	if (imap_view_seq(&s->view, uid) == 0) {
+		imap_set_skip_to(&job->uids, uid);
 		return true;
+	}
 	switch (imap_program_ask(s, &job->program, job->level, row)) {
 	case TRUTH_YES:
 		is_kept = imap_set_builder_add(&job->hits[job->level], uid, uid);
@@ -156,7 +157,12 @@ IMAP_ROW(imap_search_row)
 		break;
 	case TRUTH_NO:
 		break;
+	case TRUTH_LATER:
+		imap_set_skip_to(&job->uids, uid - 1);
+		job->is_stopped = true;
+		return false;
 	}
+	imap_set_skip_to(&job->uids, uid);
 	job->bytes += row->body.n;
 	job->is_stopped =
 		++job->rows >= job->rows_max || job->bytes >= slice->bytes || !is_kept;

@@ -131,9 +131,10 @@ IMAP_RESUME(imap_stored)
 	struct store *store = s->job;
 
 	(void)out;
+	s->own = store->box.own;
+	s->own_n = store->box.own_n;
 	if (answer != OK)
 		return imap_error(s, answer);
-	s->own_modseq = store->box.info.highestmodseq;
 	if (store->told < imap_set_count(&store->uids))
 		return imap_ok(s, STR("EXPUNGEISSUED"),
 		               STR("Some of the messages are gone"));

@@ -59,6 +59,13 @@ settings_new(const struct conf *conf)
 
 /* --- questions */
 
+static void
+go_on_asking(struct imap_conn *c)
+{
+	c->q.wants_room = false;
+	imap_conn_step(c, c->q.step);
+}
+
 struct strbuf *
 imap_conn_output(struct imap_conn *c)
 {
@@ -70,6 +77,16 @@ imap_conn_step(struct imap_conn *c, loop_fn *step)
 {
 	c->q.step = step;
 	loop_defer(c->server->parts.loop, step, c);
+}
+
+void
+imap_conn_step_with_room(struct imap_conn *c, loop_fn *step)
+{
+	c->q.step = step;
+	c->q.wants_room = true;
+	stream_flush_soon(c->stream);
+	if (!stream_is_full(c->stream))
+		go_on_asking(c);
 }
 
 struct imap_question *
@@ -92,7 +109,7 @@ imap_conn_answer(struct imap_conn *c, enum err e)
 static void
 forget_question(struct imap_conn *c)
 {
-	if (c->q.step)
+	if (c->q.step && !c->q.wants_room)
 		loop_defer_cancel(c->server->parts.loop, c->q.step, c);
 	if (c->q.call)
 		store_forget(c->server->parts.store, c->q.call);
@@ -258,6 +275,8 @@ on_drained(void *arg)
 
 	if (c->is_draining)
 		go_on_writing(c);
+	else if (c->q.wants_room)
+		go_on_asking(c);
 }
 
 static void

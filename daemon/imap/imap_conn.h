@@ -67,6 +67,11 @@ struct imap_question {
 	size_t length;
 	const struct imap_append *append;
 	bool is_move, was_claimed;
+	bool wants_room; /* the step waits until the output is drained */
+	/* STORE */
+	enum flags_mode mode;
+	const struct imap_flags *flags;
+	struct strbuf own; /* uint64_t[] */
 	enum err error;
 };
 
@@ -90,8 +95,12 @@ struct imap_conn {
 	uint64_t box_id;
 
 	struct imap_question q;
-	struct body *body; /* the one that is sent in pieces */
+	/* the body that is sent in pieces, or is large; NULL with a UID: cannot be read */
+	struct body *body;
 	uint32_t body_uid;
+	struct body_reading *reading; /* on a thread; then reading_step */
+	loop_fn *reading_step;
+	uint32_t reading_uid, moved_uid;
 	struct imap_writers *writers; /* of APPEND */
 };
 
@@ -101,6 +110,8 @@ void imap_conn_answer(struct imap_conn *c, enum err e);
 struct imap_question *imap_conn_ask(struct imap_conn *c, loop_fn *step);
 /* The next step of the same question. */
 void imap_conn_step(struct imap_conn *c, loop_fn *step);
+/* The same, once the client has taken what is written for it. */
+void imap_conn_step_with_room(struct imap_conn *c, loop_fn *step);
 struct strbuf *imap_conn_output(struct imap_conn *c);
 static inline struct imap_conn *
 imap_conn_of(void *arg)

@@ -40,6 +40,9 @@ struct imap_box {
 	uint32_t unseen_seq;   /* number of the first unseen one; 0: none, or not known */
 	struct keyword *keywords;
 	size_t keywords_n;
+	/* `store` only: the modseqs of what it changed, ascending */
+	const uint64_t *own;
+	size_t own_n;
 };
 
 /* What a read of rows needs besides struct entry, which always comes. */
@@ -127,14 +130,14 @@ struct imap_ops {
 
 	/* --- changes: durable when answered */
 	/* The entries as they are afterwards come by imap_session_row (uid, flags and
-	   modseq only); what was changed has *modseq_out. */
+	   modseq only). A large set is changed in turns, others come between them. */
 	void (*store)(void *arg, const struct uid_range *uids, size_t n,
 	              enum flags_mode mode, const struct imap_flags *flags,
 	              struct arena *a, struct imap_box *box_out);
 	/* ERR_NOT_FOUND: no such mailbox. All or nothing. */
 	void (*copy)(void *arg, const struct uid_range *uids, size_t n, struct str name,
 	             bool is_move, struct arena *a, struct imap_copied *copied_out);
-	/* Removes what has \Deleted among these. */
+	/* Removes what has \Deleted among these; a large set in turns. */
 	void (*expunge)(void *arg, const struct uid_range *uids, size_t n);
 
 	/* --- APPEND: for each message begin, data…, end; then commit; data asks not */

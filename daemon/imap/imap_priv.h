@@ -92,6 +92,7 @@ struct imap_command {
 };
 
 struct imap_sync;
+struct search;
 
 struct imap_session {
 	const struct imap_conf *conf;
@@ -115,7 +116,10 @@ struct imap_session {
 	bool is_uid;
 	bool is_nonsync; /* the last literal was announced with '+' */
 	uint64_t literal_left;
-	void *job;             /* the handler's, in the arena */
+	void *job;                            /* the handler's, in the arena */
+	struct search *search;                /* of one large message, under way … */
+	const void *search_body, *search_key; /* … namely of this one */
+	size_t search_looked;                 /* bytes, in this turn */
 	struct strbuf scratch; /* heap; for what goes out after its length */
 	enum imap_result result;
 	struct str code, text;
@@ -126,7 +130,8 @@ struct imap_session {
 	bool has_news; /* the feed says it changed since the last look */
 	uint32_t uid_validity, uid_next, exists;
 	uint64_t since_rows, since_gone; /* modseqs up to which the client knows */
-	uint64_t own_modseq;             /* of a change that this command told itself */
+	const uint64_t *own; /* modseqs of changes that this command told itself */
+	size_t own_n;
 	bool has_map;
 	struct imap_view view;   /* with has_map */
 	struct imap_view recent; /* UIDs that are \Recent here */

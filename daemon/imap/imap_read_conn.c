@@ -341,14 +341,53 @@ enum slice_end {
 	SLICE_DONE,    /* the whole range */
 	SLICE_STOPPED, /* the session wants no more */
 	SLICE_PAUSE,   /* the time is up, or the scratch is full */
+	SLICE_READING, /* a large body is read first */
 };
 
 struct messages {
 	struct imap_conn *c;
 	bool is_stopped, is_moved, is_paused;
+	bool is_large; /* the one behind last_uid is read on a thread first */
 	uint32_t last_uid;
 	int64_t until_us;
 };
+
+static void step_rows(void *arg);
+
+/* A large body is there, or cannot be had: its row comes (again). */
+static void
+large_read(void *arg, enum err e, struct body *body)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	uint32_t uid = c->reading_uid;
+	bool was_moved = e == ERR_NOT_FOUND && c->moved_uid != uid;
+
+	c->reading = NULL;
+	/* Compaction has just moved it: its row says where to. Once. */
+	c->moved_uid = was_moved ? uid : 0;
+	if (!was_moved) {
+		c->body = body;
+		c->body_uid = uid;
+	}
+	imap_conn_step(c, c->reading_step);
+}
+
+/* Reads a body on a thread, then goes on with the question's step. */
+static void
+read_large_for(struct imap_conn *c, uint32_t uid, const struct body_ref *ref,
+               loop_fn *step)
+{
+	imap_body_forget(c);
+	c->reading_uid = uid;
+	c->reading_step = step;
+	c->reading = body_open_later(c->server->parts.bodies, ref, large_read, c);
+}
+
+static void
+read_large(struct imap_conn *c, uint32_t uid, const struct body_ref *ref)
+{
+	read_large_for(c, uid, ref, step_rows);
+}
 
 static bool
 give_message(void *arg, const struct entry *e, const struct message *m)
@@ -359,7 +398,15 @@ give_message(void *arg, const struct entry *e, const struct message *m)
 	struct body *body = NULL;
 	bool goes_on;
 
-	if (c->q.want & IMAP_WANT_BODY) {
+	if ((c->q.want & IMAP_WANT_BODY) && body_is_large(&m->ref)) {
+		if (c->body_uid != e->uid) {
+			ms->is_large = true;
+			read_large(c, e->uid, &m->ref);
+			return false;
+		}
+		if (c->body)
+			row.body = body_bytes(c->body);
+	} else if (c->q.want & IMAP_WANT_BODY) {
 		enum err err = body_open(c->server->parts.bodies, &m->ref, &body);
 
 		/* Compaction has just moved it: its row says where to. */
@@ -419,9 +466,11 @@ message_slice(struct imap_conn *c, struct uid_range r, int64_t until_us,
 			first = ms.last_uid + 1;
 	}
 	*end_out = ms.is_stopped  ? SLICE_STOPPED
+	           : ms.is_large  ? SLICE_READING
 	           : ms.is_paused ? SLICE_PAUSE
 	                          : SLICE_DONE;
-	c->q.next_uid = ms.last_uid + 1;
+	if (ms.last_uid)
+		c->q.next_uid = ms.last_uid + 1;
 	if (*end_out == SLICE_PAUSE && ms.last_uid >= r.last)
 		*end_out = SLICE_DONE;
 	return e;
@@ -491,7 +540,9 @@ step_rows(void *arg)
 			q->next_uid = 0;
 		}
 	}
-	if (e == OK && end == SLICE_PAUSE)
+	if (e == OK && end == SLICE_READING)
+		q->step = NULL;
+	else if (e == OK && end == SLICE_PAUSE)
 		imap_conn_step(c, step_rows);
 	else
 		imap_conn_answer(c, e);
@@ -608,15 +659,23 @@ imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
 void
 imap_body_forget(struct imap_conn *c)
 {
+	body_reading_forget(&c->reading);
 	body_close(&c->body);
 	c->body_uid = 0;
 }
+
+static void step_body(void *arg);
 
 static bool
 open_body(void *arg, const struct entry *e, const struct message *m)
 {
 	struct imap_conn *c = arg;
 
+	if (body_is_large(&m->ref)) {
+		read_large_for(c, e->uid, &m->ref, step_body);
+		c->q.error = OK;
+		return false;
+	}
 	c->q.error = body_open(c->server->parts.bodies, &m->ref, &c->body);
 	if (c->q.error == OK)
 		c->body_uid = e->uid;
@@ -628,18 +687,18 @@ get_body(struct imap_conn *c, uint32_t uid)
 {
 	enum err e = OK;
 
-	if (c->body && c->body_uid == uid)
-		return OK;
+	if (c->body_uid == uid)
+		return c->body ? OK : ERR_NOT_FOUND;
 	imap_body_forget(c);
 	/* Twice: it may just be on its way to another segment. */
-	for (int i = 0; i < 2 && e == OK && !c->body; i++) {
+	for (int i = 0; i < 2 && e == OK && !c->body && !c->reading; i++) {
 		c->q.error = ERR_NOT_FOUND;
 		e = reader_messages(reader_of(c), c->box_id, uid, uid, WANT_REF, 1,
 		                    open_body, c);
 		if (e == OK && c->q.error != ERR_NOT_FOUND)
 			e = c->q.error;
 	}
-	return e == OK && !c->body ? ERR_NOT_FOUND : e;
+	return e == OK && !c->body && !c->reading ? ERR_NOT_FOUND : e;
 }
 
 static void
@@ -649,6 +708,10 @@ step_body(void *arg)
 	struct imap_question *q = &c->q;
 	enum err e = get_body(c, q->next_uid);
 
+	if (c->reading) {
+		q->step = NULL;
+		return;
+	}
 	if (e == OK) {
 		struct str bytes = body_bytes(c->body);
 

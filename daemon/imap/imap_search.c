@@ -56,6 +56,9 @@ struct imap_key {
 	struct imap_set set;
 	struct str field;
 	const struct search_key *text;
+	/* a text's answer for one large message, which may be asked in several turns */
+	uint32_t known_uid;
+	enum imap_truth known;
 };
 
 /* What stands behind the word. */
@@ -365,7 +368,7 @@ imap_program_parse(const struct imap_session *s, struct imap_args *args,
 /* --- asking */
 
 struct ask {
-	const struct imap_session *s;
+	struct imap_session *s;
 	const struct imap_program *program;
 	enum imap_level level;
 	const struct imap_row *row;
@@ -472,8 +475,37 @@ ask_address(const struct ask *a, const struct imap_key *key)
 	return search_text(text, key->text) ? TRUTH_YES : TRUTH_UNKNOWN;
 }
 
+static enum search_scope
+scope_of(const struct imap_key *key)
+{
+	return key->kind == KEY_BODY ? SEARCH_BODY : SEARCH_TEXT;
+}
+
+/* A slice at a time; one search is under way in a session, and the keys before it know
+   their answers. */
 static enum imap_truth
-ask_text(const struct ask *a, const struct imap_key *key)
+ask_large(const struct ask *a, struct imap_key *key)
+{
+	struct imap_session *s = a->s;
+	bool is_found;
+
+	if (s->search_body != a->row->body.p || s->search_key != key)
+		search_free(&s->search); /* that message is gone */
+	if (!s->search)
+		s->search = search_new(a->row->body, key->text, scope_of(key));
+	s->search_body = a->row->body.p;
+	s->search_key = key;
+	s->search_looked += SEARCH_SLICE_BYTES;
+	if (!search_step(s->search, &is_found))
+		return TRUTH_LATER;
+	search_free(&s->search);
+	key->known_uid = a->row->entry.uid;
+	key->known = is_found ? TRUTH_YES : TRUTH_NO;
+	return key->known;
+}
+
+static enum imap_truth
+ask_text(const struct ask *a, struct imap_key *key)
 {
 	struct str message = a->row->body;
 
@@ -483,12 +515,19 @@ ask_text(const struct ask *a, const struct imap_key *key)
 		return TRUTH_NO;
 	if (key->kind == KEY_HEADER)
 		return search_header(message, key->field, key->text);
-	return search_message(message, key->text,
-	                      key->kind == KEY_BODY ? SEARCH_BODY : SEARCH_TEXT);
+	if (key->known_uid == a->row->entry.uid)
+		return key->known;
+	if (a->s->search_looked >= SEARCH_SLICE_BYTES)
+		return TRUTH_LATER;
+	if (message.n <= IMAP_SEARCH_WHOLE) {
+		a->s->search_looked += message.n;
+		return search_message(message, key->text, scope_of(key));
+	}
+	return ask_large(a, key);
 }
 
 static enum imap_truth
-ask_plain(const struct ask *a, const struct imap_key *key)
+ask_plain(const struct ask *a, struct imap_key *key)
 {
 	const struct entry *e = &a->row->entry;
 
@@ -534,15 +573,17 @@ ask_plain(const struct ask *a, const struct imap_key *key)
 static enum imap_truth
 negated(enum imap_truth t)
 {
-	return t == TRUTH_UNKNOWN ? t : (t == TRUTH_YES ? TRUTH_NO : TRUTH_YES);
+	if (t == TRUTH_UNKNOWN || t == TRUTH_LATER)
+		return t;
+	return t == TRUTH_YES ? TRUTH_NO : TRUTH_YES;
 }
 
-static enum imap_truth ask_all(const struct ask *a, const struct imap_key *keys);
+static enum imap_truth ask_all(const struct ask *a, struct imap_key *keys);
 
 /* ORs are followed down their right side in a loop; is_negated counts the NOTs on the
    way. An unknown left side leaves the whole unknown: the next level asks again. */
 static enum imap_truth
-ask_key(const struct ask *a, const struct imap_key *key)
+ask_key(const struct ask *a, struct imap_key *key)
 {
 	bool is_negated = false;
 	enum imap_truth t = TRUTH_NO;
@@ -559,15 +600,15 @@ ask_key(const struct ask *a, const struct imap_key *key)
 }
 
 static enum imap_truth
-ask_all(const struct ask *a, const struct imap_key *keys)
+ask_all(const struct ask *a, struct imap_key *keys)
 {
 	enum imap_truth product = TRUTH_YES;
 
 	for (; keys; keys = keys->next) {
 		enum imap_truth t = ask_key(a, keys);
 
-		if (t == TRUTH_NO)
-			return TRUTH_NO;
+		if (t == TRUTH_NO || t == TRUTH_LATER)
+			return t;
 		if (t == TRUTH_UNKNOWN)
 			product = TRUTH_UNKNOWN;
 	}
@@ -575,10 +616,11 @@ ask_all(const struct ask *a, const struct imap_key *keys)
 }
 
 enum imap_truth
-imap_program_ask(const struct imap_session *s, const struct imap_program *program,
+imap_program_ask(struct imap_session *s, const struct imap_program *program,
                  enum imap_level level, const struct imap_row *row)
 {
 	struct ask a = { s, program, level, row };
 
+	s->search_looked = 0;
 	return ask_all(&a, program->keys);
 }

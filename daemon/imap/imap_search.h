@@ -21,6 +21,11 @@ enum imap_truth {
 	TRUTH_NO,
 	TRUTH_YES,
 	TRUTH_UNKNOWN, /* at this level */
+	TRUTH_LATER,   /* it is large: ask again about the same row in another turn */
+};
+
+enum {
+	IMAP_SEARCH_WHOLE = 1024 * 1024, /* messages above are searched in turns */
 };
 
 struct imap_program {
@@ -39,8 +44,10 @@ struct imap_program {
 MUSTUSE bool imap_program_parse(const struct imap_session *s, struct imap_args *args,
                                 struct str charset, struct imap_program *program_out);
 /* row->head has the prepared fields from LEVEL_FIELDS on, row->body is there from
-   LEVEL_BODY on; there nothing stays unknown. */
-enum imap_truth imap_program_ask(const struct imap_session *s,
+   LEVEL_BODY on; there nothing stays unknown, but a large message may be TRUTH_LATER: its
+   body, at the same address, must be given again. One call looks at two slices of
+   SEARCH_SLICE_BYTES at the most. */
+enum imap_truth imap_program_ask(struct imap_session *s,
                                  const struct imap_program *program,
                                  enum imap_level level, const struct imap_row *row);
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "imap/imap_priv.h"
+#include "mail/search.h"
 
 enum {
 	TAG_MAX = 256,
@@ -119,6 +120,7 @@ forget_command(struct imap_session *s)
 		explicit_bzero(s->command.p, s->command.n);
 	strbuf_release(&s->command);
 	strbuf_release(&s->scratch);
+	search_free(&s->search);
 	arena_free(&s->arena);
 	arena_free(&s->sync_arena);
 	s->cmd = NULL;
@@ -126,7 +128,8 @@ forget_command(struct imap_session *s)
 	s->sync = NULL;
 	s->tag = s->code = s->text = (struct str){ 0 };
 	s->is_uid = false;
-	s->own_modseq = 0;
+	s->own = NULL;
+	s->own_n = 0;
 	s->stage = STAGE_READ;
 }
 

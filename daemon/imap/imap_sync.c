@@ -224,6 +224,25 @@ new_row(struct imap_session *s, uint32_t uid)
 	}
 }
 
+/* What this command changed has been told by it. */
+static bool
+is_own(const struct imap_session *s, uint64_t modseq)
+{
+	size_t at = 0, n = s->own_n;
+
+	while (n > 0) {
+		size_t half = n / 2;
+
+		if (s->own[at + half] < modseq) {
+			at += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return at < s->own_n && s->own[at] == modseq;
+}
+
 bool
 imap_sync_row(struct imap_session *s, const struct imap_row *row, struct strbuf *out)
 {
@@ -236,7 +255,7 @@ imap_sync_row(struct imap_session *s, const struct imap_row *row, struct strbuf 
 		new_row(s, uid);
 		return true;
 	}
-	if (row->entry.modseq == s->own_modseq)
+	if (is_own(s, row->entry.modseq))
 		return true;
 	if (!s->has_map) {
 		y->is_map_missing = true;

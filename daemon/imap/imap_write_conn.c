@@ -3,6 +3,10 @@
 
 #include "base/panic.h"
 
+enum {
+	OWN_MAX_BYTES = 64 * 1024, /* modseqs of one STORE: eight million messages */
+};
+
 static struct store_client *
 store_of(const struct imap_conn *c)
 {
@@ -107,6 +111,27 @@ imap_ask_subscribe(void *arg, struct str name, bool is_wanted)
 
 /* --- messages */
 
+/* The store changes so many messages at once that others need not wait long; the rest is
+   asked for again, behind those that came meanwhile. */
+
+/* The ranges from there on; the caller releases them. */
+static struct strbuf
+ranges_from(const struct uid_range *uids, size_t n, uint32_t first)
+{
+	struct strbuf b = strbuf_heap(n * sizeof(*uids) + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		struct uid_range r = uids[i];
+
+		if (r.last < first)
+			continue;
+		if (r.first < first)
+			r.first = first;
+		strbuf_bytes(&b, &r, sizeof(r));
+	}
+	return b;
+}
+
 /* The store takes ranges it may not change, in a type that says otherwise. */
 static struct uid_range *
 ranges_of(const struct uid_range *uids)
@@ -119,14 +144,26 @@ ranges_of(const struct uid_range *uids)
 	return u.out;
 }
 
+static void step_store(void *arg);
+
+static void
+end_store(struct imap_conn *c, enum err e)
+{
+	struct imap_question *q = &c->q;
+
+	q->box->own = (const uint64_t *)(const void *)q->own.p;
+	q->box->own_n = q->own.n / sizeof(uint64_t);
+	imap_conn_answer(c, e);
+}
+
 static void
 on_flags(void *arg, enum err e, const struct answer_flags *answer)
 {
 	struct imap_conn *c = answered(arg);
-	struct imap_box *box = c->q.box;
+	struct imap_question *q = &c->q;
 
 	if (e == OK && answer->has_new_keywords)
-		e = imap_read_keywords(c, c->q.arena, box);
+		e = imap_read_keywords(c, q->arena, q->box);
 	for (size_t i = 0; e == OK && i < answer->rows_count; i++) {
 		struct imap_row row = { .entry = { .uid = answer->rows[i].uid,
 			                           .flags = answer->rows[i].flags,
@@ -135,29 +172,49 @@ on_flags(void *arg, enum err e, const struct answer_flags *answer)
 		if (!imap_session_row(c->session, &row, imap_conn_output(c)))
 			break;
 	}
-	if (e == OK)
-		box->info.highestmodseq = answer->highestmodseq;
-	imap_conn_answer(c, e);
+	if (e == OK && answer->own_modseq)
+		strbuf_bytes(&q->own, &answer->own_modseq, sizeof(answer->own_modseq));
+	if (e == OK && answer->next_uid) {
+		q->next_uid = answer->next_uid;
+		imap_conn_step_with_room(c, step_store);
+	} else {
+		end_store(c, e);
+	}
+}
+
+static void
+step_store(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	struct strbuf left = ranges_from(q->uids, q->uids_n, q->next_uid);
+	struct op_flags op = { .account_id = c->account_id,
+		               .mailbox_id = c->box_id,
+		               .uids = (struct uid_range *)(void *)left.p,
+		               .uids_count = left.n / sizeof(struct uid_range),
+		               .mode = q->mode,
+		               .flags = q->flags->bits,
+		               .keywords = q->flags->keywords,
+		               .keywords_count = q->flags->keywords_n };
+
+	q->step = NULL;
+	q->call = store_flags(store_of(c), &op, on_flags, c);
+	strbuf_release(&left);
 }
 
 void
 imap_ask_store(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
                const struct imap_flags *flags, struct arena *a, struct imap_box *box_out)
 {
-	struct imap_conn *c = imap_conn_of(arg);
-	struct imap_question *q = imap_conn_ask(c, NULL);
-	struct op_flags op = { .account_id = c->account_id,
-		               .mailbox_id = c->box_id,
-		               .uids = ranges_of(uids),
-		               .uids_count = n,
-		               .mode = mode,
-		               .flags = flags->bits,
-		               .keywords = flags->keywords,
-		               .keywords_count = flags->keywords_n };
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_store);
 
+	q->uids = uids;
+	q->uids_n = n;
+	q->mode = mode;
+	q->flags = flags;
 	q->arena = a;
 	q->box = box_out;
-	q->call = store_flags(store_of(c), &op, on_flags, c);
+	q->own = strbuf_arena(a, OWN_MAX_BYTES);
 }
 
 static uint32_t *
@@ -229,21 +286,44 @@ imap_ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name
 	q->copied = copied_out;
 }
 
+static void step_expunge(void *arg);
+
 static void
 on_expunge(void *arg, enum err e, const struct answer_expunge *answer)
 {
-	(void)answer;
-	imap_conn_answer(answered(arg), e);
+	struct imap_conn *c = answered(arg);
+
+	if (e == OK && answer->next_uid) {
+		c->q.next_uid = answer->next_uid;
+		imap_conn_step(c, step_expunge);
+	} else {
+		imap_conn_answer(c, e);
+	}
+}
+
+static void
+step_expunge(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
+	struct strbuf left = ranges_from(q->uids, q->uids_n, q->next_uid);
+	struct op_expunge op = { .account_id = c->account_id,
+		                 .mailbox_id = c->box_id,
+		                 .uids = (struct uid_range *)(void *)left.p,
+		                 .uids_count = left.n / sizeof(struct uid_range) };
+
+	q->step = NULL;
+	/* None would mean all. */
+	CHECK(op.uids_count > 0);
+	q->call = store_expunge(store_of(c), &op, on_expunge, c);
+	strbuf_release(&left);
 }
 
 void
 imap_ask_expunge(void *arg, const struct uid_range *uids, size_t n)
 {
-	struct imap_conn *c = imap_conn_of(arg);
-	struct op_expunge op = { .account_id = c->account_id,
-		                 .mailbox_id = c->box_id,
-		                 .uids = ranges_of(uids),
-		                 .uids_count = n };
+	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_expunge);
 
-	imap_conn_ask(c, NULL)->call = store_expunge(store_of(c), &op, on_expunge, c);
+	q->uids = uids;
+	q->uids_n = n;
 }

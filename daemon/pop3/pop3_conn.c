@@ -18,6 +18,7 @@ enum {
 	POP3_CONN_MAGIC = 0x504f5033,
 	SLICE_ROWS = 4096, /* of the maildrop read before others have their turn */
 	BOX_BYTES = 8192,
+	TRIES_MAX = 2, /* to open a body that compaction moves */
 };
 
 /* What of the configuration a connection follows, from its beginning to its end. */
@@ -58,7 +59,13 @@ struct pop3_conn {
 	uint64_t call; /* of the store */
 	uint32_t uid;  /* where the maildrop is read on, or the message that is wanted */
 	struct str *message_out;
-	struct body *body; /* the message being sent */
+	struct body *body;            /* the message being sent */
+	struct body_reading *reading; /* a large one: on a thread */
+	enum err open_error;
+	unsigned tries;
+	/* QUIT: what is to go, and from where on it has not yet */
+	struct strbuf gone; /* struct uid_range[] */
+	uint32_t gone_next;
 };
 
 static void follow(struct pop3_conn *c, enum pop3_next next);
@@ -168,19 +175,45 @@ ask_open(void *arg)
 	ask(conn_of(arg), find_inbox);
 }
 
-struct found {
-	struct bodies *bodies;
-	struct body **body;
-	enum err e;
-};
+static void
+message_there(struct pop3_conn *c, enum err e)
+{
+	if (e == OK)
+		*c->message_out = body_bytes(c->body);
+	if (e == OK && !c->message_out->p)
+		*c->message_out = STR("");
+	answer(c, e);
+}
+
+static void read_message(void *arg);
+
+static void
+large_read(void *arg, enum err e, struct body *body)
+{
+	struct pop3_conn *c = conn_of(arg);
+
+	c->reading = NULL;
+	c->body = body;
+	/* A body that is gone has been moved by compaction: the row, read again, knows
+	   where to. */
+	if (e == ERR_NOT_FOUND && c->tries < TRIES_MAX)
+		ask(c, read_message);
+	else
+		message_there(c, e);
+}
 
 static bool
 on_message(void *arg, const struct entry *e, const struct message *m)
 {
-	struct found *f = arg;
+	struct pop3_conn *c = arg;
+	struct bodies *bodies = c->server->parts.bodies;
 
 	(void)e;
-	f->e = body_open(f->bodies, &m->ref, f->body);
+	c->open_error = OK;
+	if (body_is_large(&m->ref))
+		c->reading = body_open_later(bodies, &m->ref, large_read, c);
+	else
+		c->open_error = body_open(bodies, &m->ref, &c->body);
 	return false;
 }
 
@@ -188,24 +221,15 @@ static void
 read_message(void *arg)
 {
 	struct pop3_conn *c = conn_of(arg);
-	struct pop3_server_parts *p = &c->server->parts;
-	struct found found = { .bodies = p->bodies,
-		               .body = &c->body,
-		               .e = ERR_NOT_FOUND };
 	enum err e = OK;
 
-	/* A body that is gone has been moved by compaction: the row, read again, knows
-	   where to. */
-	for (int tries = 0; tries < 2 && !c->body && e == OK; tries++)
-		e = reader_messages(p->reader, c->mailbox_id, c->uid, c->uid, WANT_REF, 1,
-		                    on_message, &found);
-	if (e == OK)
-		e = found.e;
-	if (e == OK)
-		*c->message_out = body_bytes(c->body);
-	if (e == OK && !c->message_out->p)
-		*c->message_out = STR("");
-	answer(c, e);
+	c->step = NULL;
+	c->open_error = ERR_NOT_FOUND;
+	while (c->tries++ < TRIES_MAX && e == OK && c->open_error == ERR_NOT_FOUND)
+		e = reader_messages(c->server->parts.reader, c->mailbox_id, c->uid,
+		                    c->uid, WANT_REF, 1, on_message, c);
+	if (!c->reading)
+		message_there(c, e == OK ? c->open_error : e);
 }
 
 static void
@@ -215,6 +239,7 @@ ask_message(void *arg, uint32_t uid, struct str *message_out)
 
 	c->uid = uid;
 	c->message_out = message_out;
+	c->tries = 0;
 	ask(c, read_message);
 }
 
@@ -226,29 +251,59 @@ release(void *arg)
 	body_close(&c->body);
 }
 
+static void ask_remove_more(void *arg);
+
 static void
 on_expunged(void *arg, enum err e, const struct answer_expunge *answer_in)
 {
-	(void)answer_in;
-	answer(conn_of(arg), e);
+	struct pop3_conn *c = conn_of(arg);
+
+	c->call = 0;
+	if (e == OK && answer_in->next_uid) {
+		c->gone_next = answer_in->next_uid;
+		ask(c, ask_remove_more);
+		return;
+	}
+	strbuf_release(&c->gone);
+	answer(c, e);
+}
+
+/* The store removes so many at once that others need not wait long. */
+static void
+ask_remove_more(void *arg)
+{
+	struct pop3_conn *c = conn_of(arg);
+	struct uid_range *uids = (struct uid_range *)(void *)c->gone.p;
+	size_t n = c->gone.n / sizeof(*uids);
+	struct op_expunge op = {
+		.account_id = c->account_id,
+		.mailbox_id = c->mailbox_id,
+		.all_flags = true,
+	};
+
+	while (n > 0 && uids->last < c->gone_next) {
+		uids++;
+		n--;
+	}
+	if (n > 0 && uids->first < c->gone_next)
+		uids->first = c->gone_next;
+	CHECK(n > 0); /* none would mean all */
+	op.uids = uids;
+	op.uids_count = n;
+	c->step = NULL;
+	c->call = store_expunge(c->server->parts.store, &op, on_expunged, c);
 }
 
 static void
 ask_remove(void *arg, const struct uid_range *uids, size_t n)
 {
 	struct pop3_conn *c = conn_of(arg);
-	struct uid_range *copy = mem_alloc(size_mul(n, sizeof(*copy)));
-	struct op_expunge op = {
-		.account_id = c->account_id,
-		.mailbox_id = c->mailbox_id,
-		.uids = copy,
-		.uids_count = n,
-		.all_flags = true,
-	};
 
-	memcpy(copy, uids, n * sizeof(*copy));
-	c->call = store_expunge(c->server->parts.store, &op, on_expunged, c);
-	mem_free(copy);
+	strbuf_release(&c->gone);
+	c->gone = strbuf_heap(size_mul(n, sizeof(*uids)));
+	strbuf_bytes(&c->gone, uids, n * sizeof(*uids));
+	c->gone_next = 0;
+	ask(c, ask_remove_more);
 }
 
 static const struct pop3_ops session_ops = {
@@ -462,7 +517,9 @@ conn_free(struct pop3_conn *c)
 		loop_defer_cancel(s->parts.loop, c->step, c);
 	store_forget(s->parts.store, c->call);
 	loop_defer_cancel(s->parts.loop, go_on_writing, c);
+	body_reading_forget(&c->reading);
 	body_close(&c->body);
+	strbuf_release(&c->gone);
 	stream_free(&c->stream);
 	if (s->parts.limiter)
 		limiter_give(s->parts.limiter, &c->peer);

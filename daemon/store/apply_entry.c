@@ -139,25 +139,34 @@ rows_add(struct tx *tx, struct rows *rows, const struct entry *row)
 }
 
 static int
-by_uid(const void *a, const void *b)
+by_first(const void *a, const void *b)
 {
-	const struct entry *x = a, *y = b;
+	const struct uid_range *x = a, *y = b;
 
-	return x->uid < y->uid ? -1 : x->uid > y->uid;
+	return (x->first > y->first) - (x->first < y->first);
 }
+
+/* What is wanted of a mailbox. */
+struct wanted {
+	const struct uid_range *ranges;
+	size_t count;
+	uint64_t flags; /* only entries that have all of these */
+	size_t max;     /* so many of them */
+};
 
 static enum err
 range_load(struct tx *tx, const struct tx_mailbox *m, struct uid_range range,
-           struct rows *rows)
+           const struct wanted *w, struct rows *rows)
 {
 	struct stmt *s = db_query(tx->db,
 	                          "SELECT uid, flags, modseq, message_id, size, date_ms"
 	                          " FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
-	                          " uid <= $3 ORDER BY uid",
-	                          VALUES(V_I(m->id), V_I(range.first), V_I(range.last)));
+	                          " uid <= $3 AND (flags & $4) = $5 ORDER BY uid",
+	                          VALUES(V_I(m->id), V_I(range.first), V_I(range.last),
+	                                 V_I(w->flags), V_I(w->flags)));
 	enum err e = OK, done;
 
-	while (e == OK && db_next(s)) {
+	while (e == OK && rows->n < w->max && db_next(s)) {
 		struct entry row = {
 			.uid = db_u32(s, 0),
 			.flags = db_u64(s, 1),
@@ -173,30 +182,53 @@ range_load(struct tx *tx, const struct tx_mailbox *m, struct uid_range range,
 	return e == OK ? done : e;
 }
 
-/* All entries in the ranges, ascending, each once. */
+/* The ranges ascending, none in another. */
 static enum err
-rows_load(struct tx *tx, const struct tx_mailbox *m, const struct uid_range *ranges,
-          size_t count, struct rows *rows)
+ranges_sort(struct tx *tx, struct wanted *w)
 {
-	enum err e = OK;
-	bool is_sorted = true;
+	struct uid_range *p;
 	size_t n = 0;
 
-	if (count > RANGES_MAX)
+	if (w->count > RANGES_MAX)
 		return ERR_LIMIT;
-	for (size_t i = 0; i < count && e == OK; i++) {
-		is_sorted &= i == 0 || ranges[i - 1].last < ranges[i].first;
-		e = range_load(tx, m, ranges[i], rows);
+	p = arena_try(tx->arena, size_mul(w->count + 1, sizeof(*p)));
+	if (!p)
+		return ERR_LIMIT;
+	if (w->count)
+		memcpy(p, w->ranges, w->count * sizeof(*p));
+	if (w->count > 1)
+		qsort(p, w->count, sizeof(*p), by_first);
+	for (size_t i = 0; i < w->count; i++) {
+		if (n && p[i].first <= p[n - 1].last) {
+			if (p[i].last > p[n - 1].last)
+				p[n - 1].last = p[i].last;
+		} else {
+			p[n++] = p[i];
+		}
 	}
-	if (is_sorted || e != OK || rows->n < 2)
-		return e;
-	qsort(rows->p, rows->n, sizeof(*rows->p), by_uid);
-	for (size_t i = 0; i < rows->n; i++) {
-		if (n == 0 || rows->p[n - 1].uid != rows->p[i].uid)
-			rows->p[n++] = rows->p[i];
-	}
-	rows->n = n;
+	w->ranges = p;
+	w->count = n;
 	return OK;
+}
+
+/* All entries that are wanted, ascending, each once. *next_uid_out (NULL where max is no
+   matter): the first UID that may be one more; 0: there is none. */
+static enum err
+rows_load(struct tx *tx, const struct tx_mailbox *m, struct wanted w, struct rows *rows,
+          uint32_t *next_uid_out)
+{
+	enum err e = ranges_sort(tx, &w);
+	uint32_t last;
+
+	for (size_t i = 0; i < w.count && e == OK && rows->n < w.max; i++)
+		e = range_load(tx, m, w.ranges[i], &w, rows);
+	if (!next_uid_out)
+		return e;
+	last = rows->n ? rows->p[rows->n - 1].uid : 0;
+	*next_uid_out = 0;
+	if (e == OK && rows->n == w.max && last < w.ranges[w.count - 1].last)
+		*next_uid_out = last + 1;
+	return e;
 }
 
 /* --- flags
@@ -239,7 +271,11 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 	if (e == OK)
 		e = tx_mailbox(tx, op->account_id, op->mailbox_id, &m);
 	if (e == OK)
-		e = rows_load(tx, m, op->uids, op->uids_count, &rows);
+		e = rows_load(tx, m,
+		              (struct wanted){ .ranges = op->uids,
+		                               .count = op->uids_count,
+		                               .max = STORE_TURN_ROWS },
+		              &rows, &answer->next_uid);
 	if (e == OK)
 		e = tx_keywords_bits(tx, m, op->keywords, op->keywords_count,
 		                     op->mode != FLAGS_REMOVE, &flags,
@@ -257,8 +293,10 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 			answer->failed[answer->failed_count++] = row->uid;
 			continue;
 		}
-		if (to != row->flags)
+		if (to != row->flags) {
 			e = entry_set(tx, m, row, to, modseq);
+			answer->own_modseq = modseq;
+		}
 		answer->rows[answer->rows_count++] =
 			(struct flags_row){ row->uid, row->flags, row->modseq };
 	}
@@ -353,8 +391,13 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	if (e == OK)
 		e = tx_account(tx, op->account_id, &acc);
 	if (e == OK && (op->all_flags || m->deleted))
-		e = rows_load(tx, m, op->uids_count ? op->uids : &all,
-		              op->uids_count ? op->uids_count : 1, &rows);
+		e = rows_load(
+			tx, m,
+			(struct wanted){ .ranges = op->uids_count ? op->uids : &all,
+		                         .count = op->uids_count ? op->uids_count : 1,
+		                         .flags = op->all_flags ? 0 : FLAG_DELETED,
+		                         .max = STORE_TURN_ROWS },
+			&rows, &answer->next_uid);
 	if (e != OK)
 		return e;
 	modseq = m->modseq + 1;
@@ -362,8 +405,6 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	for (size_t i = 0; i < rows.n && e == OK; i++) {
 		const struct entry *row = &rows.p[i];
 
-		if (!op->all_flags && !(row->flags & FLAG_DELETED))
-			continue;
 		e = entry_remove(tx, m, acc, row, modseq);
 		if (e == OK)
 			e = tx_message_drop(tx, row->message_id, 1);
@@ -480,7 +521,11 @@ op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answe
 	if (e == OK)
 		e = tx_account(tx, op->account_id, &t.acc);
 	if (e == OK)
-		e = rows_load(tx, t.from, op->uids, op->uids_count, &rows);
+		e = rows_load(tx, t.from,
+		              (struct wanted){ .ranges = op->uids,
+		                               .count = op->uids_count,
+		                               .max = SIZE_MAX },
+		              &rows, NULL);
 	if (e == OK)
 		e = transfer_begin(tx, op, &rows, &t);
 	if (e != OK)

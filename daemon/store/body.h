@@ -30,6 +30,7 @@ struct store_client;
 enum {
 	BODY_MEMORY_BYTES = 256 * 1024, /* larger ones go through a spool file */
 	BODY_CARRIED_BYTES = 32 * 1024, /* as stored */
+	BODY_LATER_BYTES = 1024 * 1024, /* some milliseconds of reading */
 };
 
 /* client NULL: for reading only. */
@@ -72,6 +73,20 @@ void body_writer_free(struct body_writer **w);
    ERR_NOT_FOUND: the file is gone (compaction moved it: read the row again); ERR_IO. */
 MUSTUSE enum err body_open(struct bodies *b, const struct body_ref *ref,
                            struct body **body_out);
+/* Too large to be opened on a loop. */
+static inline bool
+body_is_large(const struct body_ref *ref)
+{
+	return ref->size > BODY_LATER_BYTES || ref->stored_bytes > BODY_LATER_BYTES;
+}
+
+/* The same on a thread; done gets what body_open would have given, later, and owns the
+   body. Where nobody waits any more, it is forgotten instead. */
+struct body_reading;
+typedef void body_opened_fn(void *arg, enum err e, struct body *body);
+struct body_reading *body_open_later(struct bodies *b, const struct body_ref *ref,
+                                     body_opened_fn *done, void *arg);
+void body_reading_forget(struct body_reading **r);
 /* All its bytes, until body_close. */
 struct str body_bytes(const struct body *body);
 void body_close(struct body **body);

@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "ext/compress.h"
 #include "ext/crypto.h"
+#include "io/loop.h"
 #include "store/body_priv.h"
 #include "store/segment.h"
 
@@ -28,11 +29,17 @@ struct open_file {
 	uint64_t used; /* when, for throwing out the one unused for longest */
 };
 
-struct bodies {
-	struct arena *arena;
-	struct str data_dir;
+/* What a thread that reads needs for itself. */
+struct tools {
 	struct compressor *compressor;
 	struct sha256_state *hash;
+};
+
+struct bodies {
+	struct arena *arena;
+	struct loop *loop;
+	struct str data_dir;
+	struct tools tools;
 	struct open_file files[FILES_MAX];
 	uint64_t clock;
 	struct writing *writing;
@@ -45,6 +52,19 @@ struct body {
 	struct str bytes;
 };
 
+static struct tools
+tools_new(void)
+{
+	return (struct tools){ compressor_new(), sha256_new() };
+}
+
+static void
+tools_free(struct tools *t)
+{
+	compressor_free(&t->compressor);
+	sha256_free(&t->hash);
+}
+
 struct bodies *
 bodies_new(struct loop *loop, struct store_client *client, const struct conf *conf)
 {
@@ -52,8 +72,8 @@ bodies_new(struct loop *loop, struct store_client *client, const struct conf *co
 
 	b->arena = arena_new(16 * 1024);
 	b->data_dir = arena_str(b->arena, conf->data_dir);
-	b->compressor = compressor_new();
-	b->hash = sha256_new();
+	b->loop = loop;
+	b->tools = tools_new();
 	if (client)
 		b->writing = writing_new(b, loop, client);
 	return b;
@@ -71,8 +91,7 @@ bodies_free(struct bodies **bodies)
 		if (b->files[i].number)
 			(void)close(b->files[i].fd);
 	}
-	compressor_free(&b->compressor);
-	sha256_free(&b->hash);
+	tools_free(&b->tools);
 	arena_free(&b->arena);
 	mem_free(b);
 	*bodies = NULL;
@@ -183,7 +202,7 @@ read_header(int fd, const struct body_ref *ref, struct strbuf *buf, struct recor
 /* --- small bodies: in memory ------------------------------------------------------ */
 
 static enum err
-open_small(struct bodies *b, int fd, const struct body_ref *ref, struct strbuf *buf,
+open_small(struct tools *t, int fd, const struct body_ref *ref, struct strbuf *buf,
            const struct record *r, struct body *body)
 {
 	size_t want = r->header_bytes + (size_t)ref->stored_bytes;
@@ -199,7 +218,7 @@ open_small(struct bodies *b, int fd, const struct body_ref *ref, struct strbuf *
 	                   (size_t)ref->stored_bytes);
 	if (ref->codec == CODEC_ZSTD) {
 		body->heap = strbuf_heap((size_t)ref->size + 1);
-		e = decompress_small(b->compressor, stored, ref->size, &body->heap);
+		e = decompress_small(t->compressor, stored, ref->size, &body->heap);
 		body->bytes = strbuf_str(&body->heap);
 	} else {
 		body->heap = *buf;
@@ -215,7 +234,7 @@ open_small(struct bodies *b, int fd, const struct body_ref *ref, struct strbuf *
 /* --- large bodies: through a spool file ------------------------------------------- */
 
 struct unspool {
-	struct bodies *bodies;
+	struct tools *tools;
 	int fd;
 	uint64_t left;
 };
@@ -228,7 +247,7 @@ piece_take(void *arg, struct str piece)
 	if (piece.n > u->left)
 		return ERR_CORRUPT;
 	u->left -= piece.n;
-	sha256_add(u->bodies->hash, piece.p, piece.n);
+	sha256_add(u->tools->hash, piece.p, piece.n);
 	while (piece.n) {
 		ssize_t n = write(u->fd, piece.p, piece.n);
 
@@ -242,16 +261,16 @@ piece_take(void *arg, struct str piece)
 }
 
 static enum err
-unspool(struct bodies *b, int fd, const struct body_ref *ref, uint64_t at, int spool)
+unspool(struct tools *t, int fd, const struct body_ref *ref, uint64_t at, int spool)
 {
-	struct unspool u = { b, spool, ref->size };
+	struct unspool u = { t, spool, ref->size };
 	struct strbuf piece = strbuf_heap(PIECE_BYTES);
 	uint64_t left = ref->stored_bytes;
 	struct sha256 digest;
 	enum err e = OK;
 
-	sha256_restart(b->hash);
-	decompress_begin(b->compressor);
+	sha256_restart(t->hash);
+	decompress_begin(t->compressor);
 	while (left && e == OK) {
 		size_t n = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
 
@@ -260,7 +279,7 @@ unspool(struct bodies *b, int fd, const struct body_ref *ref, uint64_t at, int s
 		if (e == OK && piece.n < n)
 			e = ERR_CORRUPT;
 		if (e == OK && ref->codec == CODEC_ZSTD)
-			e = decompress_feed(b->compressor, strbuf_str(&piece), piece_take,
+			e = decompress_feed(t->compressor, strbuf_str(&piece), piece_take,
 			                    &u);
 		else if (e == OK)
 			e = piece_take(&u, strbuf_str(&piece));
@@ -268,7 +287,7 @@ unspool(struct bodies *b, int fd, const struct body_ref *ref, uint64_t at, int s
 		left -= n;
 	}
 	strbuf_release(&piece);
-	digest = sha256_result(b->hash);
+	digest = sha256_result(t->hash);
 	if (e == OK && (u.left || !str_eq(sha256_str(&digest), ref->sha256)))
 		e = ERR_CORRUPT;
 	return e;
@@ -276,15 +295,14 @@ unspool(struct bodies *b, int fd, const struct body_ref *ref, uint64_t at, int s
 
 /* The copy is ours alone: nobody can cut it short while it is mapped. */
 static enum err
-open_large(struct bodies *b, int fd, const struct body_ref *ref, const struct record *r,
+open_large(struct tools *t, int fd, const struct body_ref *ref, const struct record *r,
            struct body *body)
 {
 	enum err e;
 
-	body->spool = bodies_spool(b);
 	if (body->spool < 0)
 		return errno == ENOSPC ? ERR_DISK_FULL : ERR_IO;
-	e = unspool(b, fd, ref, ref->offset + r->header_bytes, body->spool);
+	e = unspool(t, fd, ref, ref->offset + r->header_bytes, body->spool);
 	if (e != OK)
 		return e;
 	body->map = mmap(NULL, ref->size, PROT_READ, MAP_SHARED, body->spool, 0);
@@ -298,37 +316,128 @@ open_large(struct bodies *b, int fd, const struct body_ref *ref, const struct re
 
 /* --- both ------------------------------------------------------------------------- */
 
-enum err
-body_open(struct bodies *b, const struct body_ref *ref, struct body **body_out)
+static bool
+is_spooled(const struct body_ref *ref)
 {
-	bool is_large = ref->size > HEAP_BYTES_MAX || ref->stored_bytes > HEAP_BYTES_MAX;
-	struct strbuf buf =
-		strbuf_heap(HEAP_BYTES_MAX + RECORD_HEADER_MAX + HEADER_GUESS);
-	struct record r;
-	struct body *body;
+	return ref->size > HEAP_BYTES_MAX || ref->stored_bytes > HEAP_BYTES_MAX;
+}
+
+/* A body without its bytes yet, and the file where they are. */
+static enum err
+body_begin(struct bodies *b, const struct body_ref *ref, int *fd_out,
+           struct body **body_out)
+{
 	enum err e;
-	int fd;
 
 	*body_out = NULL;
 	if (ref->size > BODY_BYTES_MAX || ref->stored_bytes > BODY_BYTES_MAX ||
 	    ref->codec > CODEC_ZSTD)
 		return ERR_CORRUPT;
-	e = file_open(b, ref->segment, &fd);
+	e = file_open(b, ref->segment, fd_out);
 	if (e != OK)
 		return e;
-	body = mem_alloc(sizeof(*body));
-	body->spool = -1;
-	body->heap = strbuf_heap(0);
-	e = read_header(fd, ref, &buf, &r);
-	if (e == OK && is_large)
-		e = open_large(b, fd, ref, &r, body);
+	*body_out = mem_alloc(sizeof(**body_out));
+	(*body_out)->heap = strbuf_heap(0);
+	(*body_out)->spool = is_spooled(ref) ? bodies_spool(b) : -1;
+	return OK;
+}
+
+static enum err
+body_fill(struct tools *t, int fd, const struct body_ref *ref, struct body *body)
+{
+	struct strbuf buf =
+		strbuf_heap(HEAP_BYTES_MAX + RECORD_HEADER_MAX + HEADER_GUESS);
+	struct record r;
+	enum err e = read_header(fd, ref, &buf, &r);
+
+	if (e == OK && is_spooled(ref))
+		e = open_large(t, fd, ref, &r, body);
 	else if (e == OK)
-		e = open_small(b, fd, ref, &buf, &r, body);
+		e = open_small(t, fd, ref, &buf, &r, body);
 	strbuf_release(&buf);
-	if (e != OK)
-		body_close(&body);
-	*body_out = body;
 	return e;
+}
+
+enum err
+body_open(struct bodies *b, const struct body_ref *ref, struct body **body_out)
+{
+	int fd;
+	enum err e = body_begin(b, ref, &fd, body_out);
+
+	if (e == OK)
+		e = body_fill(&b->tools, fd, ref, *body_out);
+	if (e != OK)
+		body_close(body_out);
+	return e;
+}
+
+/* --- on a thread ------------------------------------------------------------------- */
+
+struct body_reading {
+	struct body_ref ref;
+	char sha256[SHA256_BYTES];
+	struct body *body;
+	int fd; /* its own: the other may be closed meanwhile */
+	enum err error;
+	body_opened_fn *done; /* NULL: nobody wants to know any more */
+	void *arg;
+};
+
+static void
+reading_work(void *arg)
+{
+	struct body_reading *r = arg;
+	struct tools t;
+
+	if (r->error != OK)
+		return;
+	t = tools_new();
+	r->error = body_fill(&t, r->fd, &r->ref, r->body);
+	tools_free(&t);
+}
+
+static void
+reading_done(void *arg)
+{
+	struct body_reading *r = arg;
+
+	if (r->fd >= 0)
+		(void)close(r->fd);
+	if (r->error != OK || !r->done)
+		body_close(&r->body);
+	if (r->done)
+		r->done(r->arg, r->error, r->body);
+	mem_free(r);
+}
+
+struct body_reading *
+body_open_later(struct bodies *b, const struct body_ref *ref, body_opened_fn *done,
+                void *arg)
+{
+	struct body_reading *r = mem_alloc(sizeof(*r));
+	int fd = -1;
+
+	r->ref = *ref;
+	memcpy(r->sha256, ref->sha256.p,
+	       ref->sha256.n < sizeof(r->sha256) ? ref->sha256.n : sizeof(r->sha256));
+	r->ref.sha256.p = r->sha256;
+	r->done = done;
+	r->arg = arg;
+	r->error = ref->sha256.n == sizeof(r->sha256) ? body_begin(b, ref, &fd, &r->body)
+	                                              : ERR_CORRUPT;
+	r->fd = r->error == OK ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (r->error == OK && r->fd < 0)
+		r->error = ERR_IO;
+	loop_work(b->loop, reading_work, reading_done, r);
+	return r;
+}
+
+void
+body_reading_forget(struct body_reading **r)
+{
+	if (*r)
+		(*r)->done = NULL;
+	*r = NULL;
 }
 
 struct str

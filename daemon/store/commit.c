@@ -50,6 +50,7 @@
 enum {
 	BATCH_JOBS_MAX = 512,
 	BATCH_BYTES_MAX = 32 << 20,
+	BATCH_WRITTEN_MAX = 5000, /* rows: who comes next waits for no more than these */
 	ARENA_BYTES = 1 << 30,
 	ANSWER_MAX = 15 << 20,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
@@ -249,16 +250,19 @@ roll_back(struct committer *c)
 	op_settle(c->done_ops, false, c->tx.now_ms);
 }
 
-/* All of these jobs in one transaction; OK: it is on disk. */
+/* These jobs, or as many of them as are enough for one transaction, in one; OK: they are
+   on disk. */
 static enum err
-commit_batch(struct committer *c, struct job *const *jobs, size_t count)
+commit_batch(struct committer *c, struct job *const *jobs, size_t count, size_t *done_out)
 {
+	size_t i = 0;
 	enum err e;
 
 	tx_start(c);
 	e = db_begin(c->db, DB_WRITE);
-	for (size_t i = 0; i < count && e == OK; i++)
-		e = job_apply(c, jobs[i]);
+	while (i < count && e == OK && c->tx.written < BATCH_WRITTEN_MAX)
+		e = job_apply(c, jobs[i++]);
+	*done_out = i ? i : 1;
 	if (e == OK)
 		e = tx_flush(&c->tx);
 	if (e == OK)
@@ -274,7 +278,7 @@ commit_batch(struct committer *c, struct job *const *jobs, size_t count)
 	c->ids.is_uncommitted = false;
 	c->queue_rows = c->tx.queue_rows;
 	op_settle(c->done_ops, true, c->tx.now_ms);
-	for (size_t i = 0; i < c->tx.dropped_count; i++)
+	for (i = 0; i < c->tx.dropped_count; i++)
 		segments_remove(c->segments, c->tx.dropped[i]);
 	return OK;
 }
@@ -285,6 +289,8 @@ publish(struct committer *c)
 	struct tx *tx = &c->tx;
 
 	(void)pthread_mutex_lock(&c->lock);
+	if (tx->written > c->stats.written_max)
+		c->stats.written_max = tx->written;
 	strbuf_add(&c->changes, strbuf_str(&tx->changes));
 	strbuf_add(&c->events, strbuf_str(&tx->journal));
 	strbuf_add(&c->own, strbuf_str(&tx->own));
@@ -386,31 +392,10 @@ place_bodies(struct committer *c, struct job *const *jobs, size_t count)
 	return e == OK ? carried_write(&c->carried, ops, count) : e;
 }
 
+/* The jobs are answered. */
 static void
-run_batch(struct committer *c, struct job *const *jobs, size_t count)
+batch_done(struct committer *c, struct job *const *jobs, size_t count)
 {
-	enum err e;
-
-	look_at_disk(c);
-	count_queue(c);
-	c->tx.body_error = place_bodies(c, jobs, count);
-	segments_sync(c->segments);
-	e = commit_batch(c, jobs, count);
-	if (e == OK) {
-		publish(c);
-	} else if (count == 1) {
-		answer_set(jobs[0], e, NULL);
-	} else {
-		/* One of them cannot be done and has written before it found out: each
-		   alone, so that only that one fails. */
-		for (size_t i = 0; i < count; i++) {
-			e = commit_batch(c, &jobs[i], 1);
-			if (e == OK)
-				publish(c);
-			else
-				answer_set(jobs[i], e, NULL);
-		}
-	}
 	(void)pthread_mutex_lock(&c->lock);
 	c->stats.operations += count;
 	c->stats.batches++;
@@ -419,6 +404,45 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 		list_add_last(&c->done, &jobs[i]->link);
 	(void)pthread_mutex_unlock(&c->lock);
 	loop_wake_call(c->wake);
+}
+
+/* One of them cannot be done and has written before it found out: each alone, so that
+   only that one fails. */
+static void
+run_alone(struct committer *c, struct job *const *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t done;
+		enum err e = commit_batch(c, &jobs[i], 1, &done);
+
+		if (e == OK)
+			publish(c);
+		else
+			answer_set(jobs[i], e, NULL);
+	}
+}
+
+static void
+run_batch(struct committer *c, struct job *const *jobs, size_t count)
+{
+	look_at_disk(c);
+	count_queue(c);
+	c->tx.body_error = place_bodies(c, jobs, count);
+	segments_sync(c->segments);
+	while (count) {
+		size_t done;
+		enum err e = commit_batch(c, jobs, count, &done);
+
+		if (e == OK)
+			publish(c);
+		else if (done == 1)
+			answer_set(jobs[0], e, NULL);
+		else
+			run_alone(c, jobs, done);
+		batch_done(c, jobs, done);
+		jobs += done;
+		count -= done;
+	}
 }
 
 /* --- the thread --------------------------------------------------------------- */

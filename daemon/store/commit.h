@@ -50,6 +50,7 @@ struct commit_ops {
 
 struct commit_stats {
 	uint64_t operations, batches, syncs;
+	uint64_t written_max; /* the most rows that one transaction wrote */
 	uint64_t free_bytes, reserve_bytes;
 	bool is_disk_full;
 };

@@ -116,8 +116,8 @@ LAYOUT(op_flags, M(op_flags, account_id), M(op_flags, mailbox_id),
 	M(op_flags, unchanged_since));
 LAYOUT(flags_row, M(flags_row, uid), M(flags_row, flags), M(flags_row, modseq));
 LAYOUT(answer_flags, A(answer_flags, rows, flags_row_layout),
-	A(answer_flags, failed, u32_layout), M(answer_flags, highestmodseq),
-	M(answer_flags, has_new_keywords));
+	A(answer_flags, failed, u32_layout), M(answer_flags, highestmodseq), M(answer_flags, own_modseq),
+	M(answer_flags, has_new_keywords), M(answer_flags, next_uid));
 
 LAYOUT(op_copy, M(op_copy, account_id), M(op_copy, mailbox_id), M(op_copy, to_mailbox_id),
 	A(op_copy, uids, uid_range_layout), M(op_copy, is_move));
@@ -125,7 +125,8 @@ LAYOUT(answer_copy, M(answer_copy, uidvalidity), A(answer_copy, from_uids, u32_l
 	A(answer_copy, to_uids, u32_layout));
 LAYOUT(op_expunge, M(op_expunge, account_id), M(op_expunge, mailbox_id),
 	A(op_expunge, uids, uid_range_layout), M(op_expunge, all_flags));
-LAYOUT(answer_expunge, A(answer_expunge, uids, u32_layout), M(answer_expunge, highestmodseq));
+LAYOUT(answer_expunge, A(answer_expunge, uids, u32_layout), M(answer_expunge, highestmodseq),
+	M(answer_expunge, next_uid));
 
 LAYOUT(op_mailbox_create, M(op_mailbox_create, account_id), M(op_mailbox_create, name),
 	M(op_mailbox_create, special_use));
@@ -227,7 +228,7 @@ LAYOUT(op_subscribe_feed, M(op_subscribe_feed, all_accounts), M(op_subscribe_fee
 	A(op_subscribe_feed, accounts, u64_layout));
 LAYOUT(op_stats, M(op_stats, unused));
 LAYOUT(answer_stats, M(answer_stats, started_ms), M(answer_stats, operations),
-	M(answer_stats, batches), M(answer_stats, syncs), M(answer_stats, disk_free_bytes),
+	M(answer_stats, batches), M(answer_stats, syncs), M(answer_stats, written_max), M(answer_stats, disk_free_bytes),
 	M(answer_stats, disk_reserve_bytes), M(answer_stats, disk_full),
 	M(answer_stats, messages), M(answer_stats, message_bytes),
 	M(answer_stats, journal_rows));

@@ -129,8 +129,13 @@ struct flags_row {
 	uint32_t uid;
 	uint64_t flags, modseq; /* as they are now */
 };
+enum {
+	STORE_TURN_ROWS = 1000, /* entries that one op_flags or op_expunge changes */
+};
 /* STORE. UIDs that do not exist are passed over. Names in keywords that the mailbox has
-   not yet get a bit (FLAGS_REMOVE does not make them); ERR_LIMIT at KEYWORDS_MAX. */
+   not yet get a bit (FLAGS_REMOVE does not make them); ERR_LIMIT at KEYWORDS_MAX. Ends
+   after STORE_TURN_ROWS entries: each message has its new flags or its old ones, and the
+   caller asks again from next_uid on for the others. */
 struct op_flags {
 	uint64_t account_id, mailbox_id;
 	struct uid_range *uids;
@@ -148,7 +153,9 @@ struct answer_flags {
 	uint32_t *failed; /* UIDs left alone because of unchanged_since */
 	size_t failed_count;
 	uint64_t highestmodseq;
+	uint64_t own_modseq;   /* of the entries that were changed; 0: none was */
 	bool has_new_keywords; /* read the names again */
+	uint32_t next_uid;     /* from here on nothing was done; 0: all is done */
 };
 
 /* COPY and MOVE, within one account, all or nothing. MOVE is one transaction: at no time
@@ -167,7 +174,9 @@ struct answer_copy {
 };
 
 /* Removes the messages in uids (none given: all) that have \Deleted; with all_flags
-   whatever their flags (POP3 QUIT). */
+   whatever their flags (POP3 QUIT). Not more of them than STORE_TURN_ROWS: each message
+   goes whole or not at all (RFC 3501 6.4.3), and whoever wants the others gone as well
+   asks again from next_uid. */
 struct op_expunge {
 	uint64_t account_id, mailbox_id;
 	struct uid_range *uids;
@@ -178,6 +187,7 @@ struct answer_expunge {
 	uint32_t *uids; /* what went, ascending */
 	size_t uids_count;
 	uint64_t highestmodseq;
+	uint32_t next_uid; /* as in answer_flags */
 };
 
 /* Makes a mailbox; its parents need not exist. ERR_EXISTS; ERR_INVALID: a name with an
@@ -476,7 +486,8 @@ struct op_stats {
 };
 struct answer_stats {
 	int64_t started_ms;
-	uint64_t operations, batches, syncs; /* since then */
+	uint64_t operations, batches, syncs;
+	uint64_t written_max; /* rows that one transaction wrote, at the most */
 	uint64_t disk_free_bytes, disk_reserve_bytes;
 	bool disk_full;                   /* new mail is put off */
 	uint64_t messages, message_bytes; /* stored, referenced ones */

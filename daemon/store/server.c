@@ -310,6 +310,7 @@ answer_stats(struct conn *c, uint64_t seq)
 		.operations = commit.operations,
 		.batches = commit.batches,
 		.syncs = commit.syncs,
+		.written_max = commit.written_max,
 		.disk_free_bytes = commit.free_bytes,
 		.disk_reserve_bytes = commit.reserve_bytes,
 		.disk_full = commit.is_disk_full,

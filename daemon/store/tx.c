@@ -31,6 +31,7 @@ tx_reset(struct tx *tx)
 	tx->has_written = tx->has_queue_change = tx->has_login_change = false;
 	tx->queue_due_ms = 0;
 	tx->dropped_count = 0;
+	tx->written = 0;
 }
 
 void
@@ -45,6 +46,7 @@ enum err
 tx_run(struct tx *tx, const char *sql, const struct value *values, size_t count)
 {
 	tx->has_written = true;
+	tx->written++;
 	return db_run(tx->db, sql, values, count);
 }
 

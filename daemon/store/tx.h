@@ -88,6 +88,7 @@ struct tx {
 	uint64_t epoch, seq;
 	bool has_written;
 	/* of the batch */
+	size_t written; /* statements that changed rows */
 	struct link mailboxes, accounts, segment_rows;
 	struct strbuf journal; /* packed events: all of the batch */
 	struct strbuf own;     /* those that the store itself tells: for the log */

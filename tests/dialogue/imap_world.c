@@ -445,6 +445,13 @@ imap_world_answer_store(struct imap_world *w, struct strbuf *out)
 		if (!give_row(w, m, 0, out))
 			break;
 	}
+	if (b->info.highestmodseq == modseq) {
+		uint64_t *own = ARENA_NEW(w->q.arena, uint64_t);
+
+		*own = modseq;
+		w->q.box->own = own;
+		w->q.box->own_n = 1;
+	}
 	w->q.box->info.highestmodseq = b->info.highestmodseq;
 	return OK;
 }

@@ -1,0 +1,147 @@
+"""One client's huge command is not another's waiting: STORE and EXPUNGE of a large
+mailbox, and SEARCH and FETCH of a huge message, while others write and ask. Counted in
+what the others got done meanwhile, not in seconds."""
+import poplib
+import re
+import threading
+
+import check
+from wire import Wire
+
+ANN, BOB = "ann@home.example", "bob@home.example"
+COUNT = 20000  # messages
+TURNS = 20     # of the committer that they take (STORE_TURN_ROWS)
+HUGE_MIB = 40
+
+
+def setup(world):
+    world.names()
+    world.home = world.appliance(plaintext='["127.0.0.0/8"]')
+
+
+class Client(Wire):
+    """IMAP, one command after the other."""
+
+    def __init__(self, home, user):
+        super().__init__(home.address, 143, timeout=120)
+        self.n = 0
+        self.line()
+        self.ask_imap(b"LOGIN %s %s" % (user.encode(), home.passwords[user].encode()))
+
+    def ask_imap(self, command, seconds=120):
+        self.n += 1
+        tag = b"t%d" % self.n
+        self.send(tag + b" " + command + b"\r\n")
+        lines = self.tagged(tag, seconds)
+        check.true(lines and b" OK" in lines[-1], f"{command[:40]!r}: {lines[-1:]}")
+        return lines
+
+
+def append(client, mailbox, texts):
+    """All of them in one command (RFC 3502)."""
+    parts = b"".join(b" {%d+}\r\n%s" % (len(t), t) for t in texts)
+    return client.ask_imap(b"APPEND " + mailbox + parts)
+
+
+class Others:
+    """Bob's clients, each asking the same again and again while something else runs."""
+
+    def __init__(self, home, count, command):
+        self.clients = [Client(home, BOB) for _ in range(count)]
+        self.done, self.command, self.stop = [0] * count, command, False
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(count)]
+
+    def run(self, i):
+        while not self.stop:
+            self.clients[i].ask_imap(self.command)
+            self.done[i] += 1
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop = True
+        for t in self.threads:
+            t.join()
+
+    def during(self, work):
+        """work()'s result, and how much each of them got done meanwhile."""
+        before = list(self.done)
+        result = work()
+        return result, [now - then for now, then in zip(self.done, before)]
+
+
+def status(client, mailbox, item):
+    line = b" ".join(client.ask_imap(b"STATUS %s (%s)" % (mailbox, item)))
+    return int(re.search(item + rb" (\d+)", line).group(1))
+
+
+def test_large_sets(world):
+    home = world.home
+    ann = Client(home, ANN)
+    ann.ask_imap(b"CREATE big")
+    text = b"Subject: one of many\r\n\r\nx\r\n"
+    for _ in range(COUNT // 500):
+        append(ann, b"big", [text] * 500)
+    ann.ask_imap(b"SELECT big")
+    lines = ann.ask_imap(b"STORE 1:* +FLAGS (\\Flagged)")
+    check.equal(sum(b"FETCH (FLAGS" in line for line in lines), COUNT, "told of each, once")
+    # Nothing is written to ann below: what the others get done is done between turns.
+    with Others(home, 2, b"APPEND INBOX {%d+}\r\n%s" % (len(text), text)) as others:
+        _, done = others.during(lambda: ann.ask_imap(b"STORE 1:* +FLAGS.SILENT (\\Deleted)"))
+        check.true(min(done) >= TURNS // 2, f"others write during STORE: {done}")
+        ann.ask_imap(b"STORE 1:%d -FLAGS.SILENT (\\Deleted)" % (COUNT // 2))
+        _, done = others.during(lambda: ann.ask_imap(b"CLOSE"))
+        check.true(min(done) >= TURNS // 4, f"others write during CLOSE: {done}")
+    check.equal(status(ann, b"big", b"MESSAGES"), COUNT // 2, "left")
+    ann.ask_imap(b"SELECT big")
+    ann.ask_imap(b"STORE 1:%d +FLAGS.SILENT (\\Deleted)" % (COUNT // 4))
+    lines = ann.ask_imap(b"EXPUNGE")
+    check.equal(sum(line.endswith(b"EXPUNGE") for line in lines), COUNT // 4, "told of each")
+    check.equal(status(ann, b"big", b"MESSAGES"), COUNT // 4, "left")
+    lines = ann.ask_imap(b"UID SEARCH RETURN (MIN MAX) ALL")
+    check.contains(lines[0], b"MIN %d MAX %d" % (COUNT // 4 + 1, COUNT // 2), "those that are left")
+    lines = ann.ask_imap(b"STORE 1:* +FLAGS.SILENT (\\Seen)")
+    check.equal(sum(b"FETCH" in line for line in lines), 0, ".SILENT is silent over all turns")
+    check.equal(status(ann, b"big", b"UNSEEN"), 0, "all are seen")
+
+
+def test_huge_message(world):
+    """Its bytes are read and searched in turns; every process goes on serving."""
+    home = world.home
+    ann = Client(home, ANN)
+    line = b"nothing of interest stands in this line, which is one of very many\r\n"
+    body = line * (HUGE_MIB * 1024 * 1024 // len(line))
+    huge = b"Subject: huge\r\n\r\n" + body + b"but here is the needle\r\n"
+    append(ann, b"INBOX", [huge])
+    append(ann, b"INBOX", [b"Subject: small\r\n\r\nneedle\r\n"])
+    ann.ask_imap(b"SELECT INBOX")
+    with Others(home, 4, b"NOOP") as others:
+        for program, found in ((b"BODY needle", [b"1", b"2"]), (b"NOT BODY needle", []),
+                               (b"BODY interest BODY needle", [b"1"]),
+                               (b"OR BODY absent TEXT huge", [b"1"]),
+                               (b"BODY absent", [])):
+            lines, done = others.during(lambda p=program: ann.ask_imap(b"SEARCH " + p))
+            check.equal(lines[0].split()[2:], found, program.decode())
+            check.true(min(done) >= 10, f"others are served during {program.decode()}: {done}")
+        lines, done = others.during(lambda: ann.ask_imap(b"FETCH 1 (BODY.PEEK[]<0.20> BODY.PEEK[HEADER])"))
+        check.true(b"Subject: huge" in b" ".join(lines), f"the beginning: {lines[:3]}")
+        lines, done = others.during(lambda: ann.ask_imap(b"FETCH 1 BODY.PEEK[]"))
+        check.equal(sum(part == line[:-2] for part in lines), len(body) // len(line), "its lines")
+        check.true(min(done) >= 10, f"others are served during FETCH: {done}")
+
+
+def test_huge_message_by_pop3(world):
+    home = world.home
+    with Others(home, 4, b"NOOP") as others:
+        m = poplib.POP3(home.address, 110, timeout=120)
+        m.user(ANN)
+        m.pass_(home.passwords[ANN])
+        (_, lines, size), done = others.during(lambda: m.retr(1))
+        check.true(size > HUGE_MIB * 1000000, f"all of it: {size}")
+        check.equal(lines[-1], b"but here is the needle", "to the end")
+        check.true(min(done) >= 10, f"others are served during RETR: {done}")
+        check.equal(m.retr(2)[1][-1], b"needle", "and a small one")
+        m.quit()

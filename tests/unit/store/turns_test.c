@@ -1,0 +1,210 @@
+/* Large sets of messages are changed in turns: the committer is nobody's for long. It is
+ * counted in rows, so that the speed of the machine does not matter. */
+#include "base/mem.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store/rig.h"
+
+enum {
+	COUNT = STORE_TURN_ROWS * 2 + 500,
+	WRITTEN_MAX =
+		5000 + 4 * STORE_TURN_ROWS, /* the limit, and the one that passes it */
+	CROWD = 12,
+};
+
+struct box {
+	uint64_t account_id, id;
+};
+
+static uint64_t
+written_max(struct rig *r)
+{
+	struct op_stats op = { 0 };
+	struct answer_stats stats;
+
+	CHECK_ERR_EQ(rig_stats(r, &op, &stats), OK, "stats");
+	return stats.written_max;
+}
+
+static void
+restart(struct rig *r)
+{
+	store_server_free(&r->server);
+	rig_start_store(r);
+}
+
+/* COUNT messages in INBOX, and a store that has counted nothing yet. */
+static struct box
+fill(struct rig *r)
+{
+	struct box box = { .account_id = rig_account(r) };
+	struct append_message *messages = mem_alloc(COUNT * sizeof(*messages));
+	struct op_append op = { .account_id = box.account_id,
+		                .messages = messages,
+		                .messages_count = COUNT };
+	struct mailbox_info info;
+	struct answer_append answer;
+
+	CHECK_ERR_EQ(
+		reader_mailbox(r->reader, box.account_id, STR("INBOX"), r->arena, &info),
+		OK, "INBOX");
+	box.id = op.mailbox_id = info.id;
+	CHECK_ERR_EQ(rig_body(r, STR("Subject: x\r\n\r\nx\r\n")), OK, "body");
+	for (size_t i = 0; i < COUNT; i++)
+		messages[i].body = r->body;
+	CHECK_ERR_EQ(rig_append(r, &op, &answer), OK, "append");
+	mem_free(messages);
+	CHECK_TRUE(written_max(r) > COUNT, "an APPEND is one transaction");
+	restart(r);
+	CHECK_TRUE(written_max(r) < 10, "counts anew");
+	return box;
+}
+
+static uint32_t
+deleted_left(struct rig *r, const struct box *box, uint32_t *exists_out)
+{
+	struct mailbox_info info;
+
+	CHECK_ERR_EQ(reader_mailbox_by_id(r->reader, box->account_id, box->id, r->arena,
+	                                  &info),
+	             OK, "mailbox");
+	*exists_out = info.exists;
+	return info.deleted;
+}
+
+static void
+test_flags(void)
+{
+	struct rig r;
+	struct uid_range ranges[] = { { 2000, UINT32_MAX }, { 1, 1500 }, { 1400, 1999 } };
+	struct op_flags op = { .uids = ranges,
+		               .uids_count = ARRAY_LEN(ranges),
+		               .mode = FLAGS_ADD,
+		               .flags = FLAG_SEEN };
+	struct answer_flags answer;
+	unsigned turns = 0;
+	uint32_t last = 0;
+	uint64_t modseq = 0;
+	size_t rows = 0;
+
+	rig_open(&r);
+	op.account_id = fill(&r).account_id;
+	op.mailbox_id = 0;
+	CHECK_ERR_EQ(rig_flags(&r, &op, &answer), ERR_NOT_FOUND, "no mailbox");
+	{
+		struct mailbox_info info;
+
+		CHECK_ERR_EQ(reader_mailbox(r.reader, op.account_id, STR("INBOX"),
+		                            r.arena, &info),
+		             OK, "INBOX");
+		op.mailbox_id = info.id;
+	}
+	do {
+		CHECK_ERR_EQ(rig_flags(&r, &op, &answer), OK, "turn");
+		CHECK_TRUE(answer.rows_count <= STORE_TURN_ROWS, "no more than a turn");
+		for (size_t i = 0; i < answer.rows_count; i++) {
+			CHECK_TRUE(answer.rows[i].uid > last, "ascending, each once");
+			last = answer.rows[i].uid;
+		}
+		CHECK_TRUE(answer.own_modseq > modseq, "a modseq of its own");
+		modseq = answer.own_modseq;
+		rows += answer.rows_count;
+		turns++;
+		ranges[0] = (struct uid_range){ answer.next_uid, UINT32_MAX };
+		op.uids_count = 1;
+	} while (answer.next_uid && turns < 10);
+	CHECK_U64_EQ(rows, COUNT, "all of them");
+	CHECK_U64_EQ(turns, 3, "turns");
+	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
+	ranges[0] = (struct uid_range){ 1, 10 };
+	CHECK_ERR_EQ(rig_flags(&r, &op, &answer), OK, "again");
+	CHECK_U64_EQ(answer.own_modseq, 0, "nothing to change");
+	rig_close(&r);
+}
+
+/* The store dies after the first turn: what went is gone, the rest is there, the counters
+   agree, and going on finishes it. */
+static void
+test_expunge(void)
+{
+	struct rig r;
+	struct uid_range all = { 1, UINT32_MAX };
+	struct op_flags flags = {
+		.uids = &all, .uids_count = 1, .mode = FLAGS_ADD, .flags = FLAG_DELETED
+	};
+	struct op_expunge op = { .uids = &all, .uids_count = 1 };
+	struct answer_flags marked;
+	struct answer_expunge answer;
+	struct box box;
+	uint32_t exists;
+	unsigned turns = 0;
+
+	rig_open(&r);
+	box = fill(&r);
+	flags.account_id = op.account_id = box.account_id;
+	flags.mailbox_id = op.mailbox_id = box.id;
+	do {
+		CHECK_ERR_EQ(rig_flags(&r, &flags, &marked), OK, "mark");
+		all.first = marked.next_uid;
+	} while (marked.next_uid);
+	/* One stays, in the middle of the first turn. */
+	all = (struct uid_range){ 7, 7 };
+	flags.mode = FLAGS_REMOVE;
+	CHECK_ERR_EQ(rig_flags(&r, &flags, &marked), OK, "unmark");
+	all = (struct uid_range){ 1, UINT32_MAX };
+	CHECK_ERR_EQ(rig_expunge(&r, &op, &answer), OK, "first turn");
+	CHECK_U64_EQ(answer.uids_count, STORE_TURN_ROWS, "a turn");
+	CHECK_U64_EQ(answer.next_uid, STORE_TURN_ROWS + 2, "where it goes on");
+	restart(&r);
+	CHECK_U64_EQ(deleted_left(&r, &box, &exists), COUNT - 1 - STORE_TURN_ROWS,
+	             "left");
+	CHECK_U64_EQ(exists, COUNT - STORE_TURN_ROWS, "exist");
+	do {
+		all.first = answer.next_uid;
+		CHECK_ERR_EQ(rig_expunge(&r, &op, &answer), OK, "turn");
+		turns++;
+	} while (answer.next_uid && turns < 10);
+	CHECK_U64_EQ(turns, 2, "two more turns");
+	CHECK_U64_EQ(deleted_left(&r, &box, &exists), 0, "none left");
+	CHECK_U64_EQ(exists, 1, "the one that was not marked");
+	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
+	rig_close(&r);
+}
+
+static void
+counted(void *arg, enum err e, const struct answer_flags *answer)
+{
+	unsigned *left = arg;
+
+	CHECK_ERR_EQ(e, OK, "of the crowd");
+	CHECK_TRUE(answer && answer->rows_count == STORE_TURN_ROWS, "a whole turn");
+	--*left;
+}
+
+/* Many large operations that wait together are not one large transaction. */
+static void
+test_crowd(void)
+{
+	struct rig r;
+	struct uid_range all = { 1, UINT32_MAX };
+	struct op_flags op = { .uids = &all, .uids_count = 1 };
+	unsigned left = CROWD;
+	struct box box;
+
+	rig_open(&r);
+	box = fill(&r);
+	op.account_id = box.account_id;
+	op.mailbox_id = box.id;
+	for (unsigned i = 0; i < CROWD; i++) {
+		op.mode = i % 2 ? FLAGS_REMOVE : FLAGS_ADD;
+		op.flags = FLAG_FLAGGED;
+		(void)store_flags(r.client, &op, counted, &left);
+	}
+	for (int i = 0; i < 1000 && left; i++)
+		rig_turn(&r, 10);
+	CHECK_U64_EQ(left, 0, "all are answered");
+	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
+	rig_close(&r);
+}
+
+SUITE(store_turns, { "flags", test_flags }, { "expunge", test_expunge },
+      { "crowd", test_crowd });
