@@ -73,8 +73,14 @@ dns_type_word(enum dns_type t)
 		return "TXT";
 	case DNS_AAAA:
 		return "AAAA";
+	case DNS_SRV:
+		return "SRV";
+	case DNS_DS:
+		return "DS";
 	case DNS_TLSA:
 		return "TLSA";
+	case DNS_CAA:
+		return "CAA";
 	}
 	return "?";
 }

@@ -23,7 +23,10 @@ enum dns_type {
 	DNS_MX = 15,
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
+	DNS_SRV = 33,
+	DNS_DS = 43,
 	DNS_TLSA = 52,
+	DNS_CAA = 257,
 };
 
 enum dns_status {
@@ -37,12 +40,13 @@ enum dns_status {
 struct dns_record {
 	enum dns_type type;
 	uint32_t ttl_s;
-	uint16_t preference; /* MX */
-	struct addr addr;    /* A, AAAA */
-	struct str name; /* MX, NS, CNAME, PTR: target, SOA: primary server; lower case,
-	                    without the last dot, "" is the root */
-	struct str text; /* TXT: all strings joined; TLSA: the data */
-	uint8_t usage, selector, matching; /* TLSA */
+	uint16_t preference;   /* MX; SRV: priority */
+	uint16_t weight, port; /* SRV */
+	struct addr addr;      /* A, AAAA */
+	struct str name; /* MX, NS, CNAME, PTR, SRV: target, SOA: primary server; lower
+	                    case, without the last dot, "" is the root. CAA: the tag */
+	struct str text; /* TXT: all strings joined; TLSA, DS: the data; CAA: the value */
+	uint8_t usage, selector, matching; /* TLSA; CAA: usage has the flags */
 	uint32_t serial;                   /* SOA */
 };
 

@@ -7,6 +7,7 @@ enum {
 	CLASS_IN = 1,
 	FLAG_RESPONSE = 0x8000,
 	FLAG_OPCODE = 0x7800,
+	FLAG_AUTHORITY = 0x0400,
 	FLAG_TRUNCATED = 0x0200,
 	FLAG_RECURSE = 0x0100,
 	FLAG_AUTHENTIC = 0x0020,
@@ -213,6 +214,23 @@ record_addr(struct str data, struct dns_record *record)
 	return true;
 }
 
+/* Flags, length of the tag, tag, value (RFC 8659 4.1). */
+static bool
+record_caa(struct str data, struct arena *a, struct dns_record *record)
+{
+	struct strbuf tag = strbuf_arena(a, LABEL_MAX * 4);
+	size_t n;
+
+	if (data.n < 2 || (uint8_t)data.p[1] > data.n - 2 || !data.p[1])
+		return false;
+	n = (uint8_t)data.p[1];
+	record->usage = (uint8_t)data.p[0];
+	add_label(&tag, str_make(data.p + 2, n));
+	record->name = strbuf_str(&tag);
+	record->text = str_from_offset(data, 2 + n);
+	return !tag.overflow;
+}
+
 /* False: damaged; such a record is left out. */
 static bool
 record_data(struct str message, const struct raw_record *raw, struct arena *a,
@@ -243,6 +261,17 @@ record_data(struct str message, const struct raw_record *raw, struct arena *a,
 	case DNS_TXT:
 		record->text = join_strings(data, a, &ok);
 		return ok;
+	case DNS_SRV:
+		record->preference = (uint16_t)take(&r, 2);
+		record->weight = (uint16_t)take(&r, 2);
+		record->port = (uint16_t)take(&r, 2);
+		record->name = take_name(&r, a);
+		break;
+	case DNS_DS:
+		record->text = data;
+		return data.n > 4;
+	case DNS_CAA:
+		return record_caa(data, a, record);
 	case DNS_TLSA:
 		record->usage = (uint8_t)take(&r, 1);
 		record->selector = (uint8_t)take(&r, 1);
@@ -401,6 +430,8 @@ dns_message_parse(struct str message, struct str query, struct arena *a,
 	if (question.bad)
 		return ERR_MALFORMED;
 	out->answer.name = asked;
+	out->is_authority = (flags & FLAG_AUTHORITY) != 0;
+	out->is_truncated = (flags & FLAG_TRUNCATED) != 0;
 	out->answer.authentic = (flags & FLAG_AUTHENTIC) != 0;
 	rcode = flags & RCODE_MASK;
 	if (rcode != 0 && rcode != RCODE_NXDOMAIN) {

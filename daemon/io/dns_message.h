@@ -33,6 +33,8 @@ void dns_message_format(struct strbuf *out, uint16_t id, struct str wire_name,
 struct dns_parsed {
 	struct dns_answer answer; /* records and names in the arena or the message */
 	bool is_other_case;       /* the question came back in other case */
+	bool is_authority;        /* the server speaks for the zone (AA) */
+	bool is_truncated;        /* ask again over TCP (TC) */
 	bool is_open;             /* the chain left the answer: ask for answer.name */
 };
 

@@ -1,0 +1,218 @@
+/* Asking one server, against a responder of our own that answers as it is told. */
+#include "io/dns_direct.h"
+
+#include "io/socket.h"
+#include "tests/unit/check.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	TURNS_MAX = 3000,
+	QUESTION_AT = 12,
+};
+
+enum manner {
+	SILENT,
+	RIGHT,    /* authoritative, one A record */
+	LAME,     /* the same without AA */
+	CUT,      /* TC over UDP, right over TCP */
+	OTHER_ID, /* somebody else's datagram, then the right one */
+	REFUSED,
+};
+
+struct rig {
+	struct loop *loop;
+	int udp, tcp, conn;
+	struct watch *watch_udp, *watch_tcp, *watch_conn;
+	enum manner manner;
+	struct addr addr;
+	unsigned answers, asked;
+	enum dns_status status;
+	size_t count;
+	bool recursion;
+	struct timer tick;
+};
+
+static size_t
+make_answer(const struct rig *r, unsigned char *m, size_t n, bool is_tcp)
+{
+	static const unsigned char record[] = { 0xc0, 12, 0, 1, 0,   1, 0, 0,
+		                                0,    60, 0, 4, 192, 0, 2, 7 };
+
+	m[2] = (unsigned char)(0x80 | (r->manner == LAME ? 0 : 4));
+	m[3] = r->manner == REFUSED ? 5 : 0;
+	if (r->manner == CUT && !is_tcp) {
+		m[2] |= 2;
+		return n;
+	}
+	if (r->manner == REFUSED)
+		return n;
+	m[7] = 1;
+	memcpy(m + n, record, sizeof(record));
+	return n + sizeof(record);
+}
+
+static void
+on_udp(void *arg, unsigned events)
+{
+	struct rig *r = arg;
+	unsigned char m[600];
+	struct sockaddr_storage from;
+	socklen_t from_n = sizeof(from);
+	ssize_t n = recvfrom(r->udp, m, 512, 0, (struct sockaddr *)&from, &from_n);
+
+	(void)events;
+	if (n < QUESTION_AT)
+		return;
+	r->asked++;
+	r->recursion = r->recursion || (m[2] & 1);
+	if (r->manner == SILENT)
+		return;
+	n = (ssize_t)make_answer(r, m, (size_t)n, false);
+	if (r->manner == OTHER_ID) {
+		m[0] ^= 1;
+		(void)sendto(r->udp, m, (size_t)n, 0, (struct sockaddr *)&from, from_n);
+		m[0] ^= 1;
+	}
+	(void)sendto(r->udp, m, (size_t)n, 0, (struct sockaddr *)&from, from_n);
+}
+
+/* The question has come over TCP: the answer goes out in two pieces. */
+static void
+on_tcp_question(void *arg, unsigned events)
+{
+	struct rig *r = arg;
+	unsigned char m[600];
+	ssize_t n = read(r->conn, m, 512);
+	size_t length;
+
+	(void)events;
+	if (n > 2 + QUESTION_AT) {
+		length = make_answer(r, m + 2, (size_t)n - 2, true);
+		m[0] = (unsigned char)(length >> 8);
+		m[1] = (unsigned char)length;
+		CHECK_TRUE(write(r->conn, m, 5) == 5, "a piece");
+		(void)usleep(2000);
+		CHECK_TRUE(write(r->conn, m + 5, length + 2 - 5) > 0, "the rest");
+	}
+	watch_free(&r->watch_conn);
+	(void)close(r->conn);
+}
+
+static void
+on_tcp(void *arg, unsigned events)
+{
+	struct rig *r = arg;
+
+	(void)events;
+	r->conn = accept(r->tcp, NULL, NULL);
+	if (r->conn < 0)
+		return;
+	r->watch_conn = watch_new(r->loop, r->conn, on_tcp_question, r);
+	watch_set(r->watch_conn, WATCH_READ);
+}
+
+static void
+on_tick(void *arg)
+{
+	timer_set(arg, 2);
+}
+
+static void
+open_rig(struct rig *r, enum manner manner)
+{
+	struct sockaddr_storage sa;
+	socklen_t n;
+
+	*r = (struct rig){ .manner = manner, .loop = loop_new() };
+	(void)addr_parse(STR("127.0.0.1:0"), &r->addr);
+	CHECK_ERR_EQ(socket_listen(&r->addr, &r->tcp, NULL), OK, "a port");
+	r->addr = socket_local(r->tcp);
+	n = socket_from_addr(&r->addr, &sa);
+	r->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CHECK_TRUE(bind(r->udp, (struct sockaddr *)&sa, n) == 0, "the same port for UDP");
+	r->watch_udp = watch_new(r->loop, r->udp, on_udp, r);
+	r->watch_tcp = watch_new(r->loop, r->tcp, on_tcp, r);
+	watch_set(r->watch_udp, WATCH_READ);
+	watch_set(r->watch_tcp, WATCH_READ);
+	timer_init(&r->tick, r->loop, on_tick, &r->tick);
+	timer_set(&r->tick, 2);
+}
+
+static void
+close_rig(struct rig *r)
+{
+	timer_stop(&r->tick);
+	watch_free(&r->watch_udp);
+	watch_free(&r->watch_tcp);
+	(void)close(r->udp);
+	(void)close(r->tcp);
+	loop_free(&r->loop);
+}
+
+static void
+on_answer(void *arg, const struct dns_answer *a)
+{
+	struct rig *r = arg;
+
+	r->answers++;
+	r->status = a->status;
+	r->count = a->count;
+}
+
+static void
+test_manners(void)
+{
+	static const struct {
+		enum manner manner;
+		const char *name;
+		enum dns_status status;
+		size_t count;
+		const char *what;
+	} rows[] = {
+		{ RIGHT, "a.example", DNS_OK, 1, "an answer" },
+		{ LAME, "a.example", DNS_TEMP, 0, "who does not speak for the zone" },
+		{ CUT, "a.example", DNS_OK, 1, "over TCP" },
+		{ OTHER_ID, "a.example", DNS_OK, 1, "a stranger first" },
+		{ REFUSED, "a.example", DNS_TEMP, 0, "refused" },
+		{ SILENT, "a.example", DNS_TEMP, 0, "silence" },
+		{ RIGHT, "a..example", DNS_BAD_NAME, 0, "no name" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rig r;
+
+		open_rig(&r, rows[i].manner);
+		(void)dns_direct_ask(r.loop, &r.addr, str_from(rows[i].name), DNS_A, 400,
+		                     on_answer, &r);
+		CHECK_U64_EQ(r.answers, 0, "never inside the call");
+		for (int t = 0; t < TURNS_MAX && !r.answers; t++)
+			(void)loop_turn(r.loop);
+		CHECK_U64_EQ(r.answers, 1, rows[i].what);
+		CHECK_U64_EQ(r.status, rows[i].status, rows[i].what);
+		CHECK_U64_EQ(r.count, rows[i].count, rows[i].what);
+		CHECK_TRUE(!r.recursion, "recursion is not asked for");
+		if (rows[i].manner == SILENT)
+			CHECK_TRUE(r.asked == 3, "a lost datagram is sent again");
+		close_rig(&r);
+	}
+}
+
+static void
+test_cancel(void)
+{
+	struct rig r;
+	struct dns_direct *q;
+
+	open_rig(&r, RIGHT);
+	q = dns_direct_ask(r.loop, &r.addr, STR("a.example"), DNS_A, 400, on_answer, &r);
+	dns_direct_cancel(&q);
+	CHECK_TRUE(!q, "the handle is gone");
+	for (int t = 0; t < 50; t++)
+		(void)loop_turn(r.loop);
+	CHECK_U64_EQ(r.answers, 0, "nobody is called");
+	close_rig(&r);
+}
+
+SUITE(io_dns_direct, { "manners of servers", test_manners }, { "cancel", test_cancel });
