@@ -326,6 +326,15 @@ conf_data_path(const struct conf *c, const char *name, struct strbuf *out)
 	return below(c->data_dir, name, out);
 }
 
+int64_t
+conf_dkim_keep_ms(const struct conf *c)
+{
+	const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
+	int64_t ms = c->delivery_lifetime_ms + 2 * day_ms;
+
+	return ms > 7 * day_ms ? ms : 7 * day_ms;
+}
+
 const char *
 conf_run_path(const struct conf *c, const char *name, struct strbuf *out)
 {

@@ -92,6 +92,10 @@ bool conf_needs_restart(const struct conf *a, const struct conf *b, const char *
 const char *conf_data_path(const struct conf *c, const char *name, struct strbuf *out);
 const char *conf_run_path(const struct conf *c, const char *name, struct strbuf *out);
 
+/* How long a DKIM signature is good, and so how long its key stays in the name service
+   after it has made the last one: a week, and longer than mail may wait in a queue. */
+int64_t conf_dkim_keep_ms(const struct conf *c);
+
 /* The schema as a JSON array of {key, type, unit, min, max, default, apply, help}; with
    c, each has its "value" as well. */
 void conf_schema_json(const struct conf *c, struct strbuf *out);

@@ -153,6 +153,8 @@ op_domain_remove_apply(struct tx *tx, const struct op_domain_remove *op,
 	tx_changed_setting(tx, "domain", op->name);
 	e = drop_accounts(tx, f.id);
 	if (e == OK)
+		e = tx_domain_names_drop(tx, f.id);
+	if (e == OK)
 		e = tx_run(tx, "DELETE FROM alias WHERE domain_id = $1",
 		           VALUES(V_I(f.id)));
 	if (e == OK)

@@ -261,6 +261,7 @@ store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt
 enum err
 op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept *answer)
 {
+	struct new_body body = op->body;
 	uint64_t good;
 	enum err e;
 
@@ -274,8 +275,11 @@ op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept 
 	answer->results = ARENA_ARRAY(tx->arena, struct accept_result, op->rcpts_count);
 	answer->results_count = op->rcpts_count;
 	e = check_rcpts(tx, op, answer, &good);
+	/* A login without a sender may not have its From vouched for: nobody checked it. */
+	if (op->direction == TRACE_OWN || (op->direction == TRACE_OUT && op->sender.n))
+		body.head.flags |= MESSAGE_OURS;
 	if (e == OK)
-		e = tx_message_new(tx, &op->body, op->trace_id, tx->now_ms, good,
+		e = tx_message_new(tx, &body, op->trace_id, tx->now_ms, good,
 		                   &answer->message_id);
 	if (e != OK)
 		return e;

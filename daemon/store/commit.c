@@ -27,6 +27,12 @@
  *                                           which also notes the journal row's number
  *   J3  no journal row                      trace_log.c after J2 is synced, by a job
  *
+ *   K0  private key in a file, synced       key_files_make, on a worker thread
+ *   K1  row names the file                  op_dkim_key_create_apply + db_commit
+ *   K2  no row names it                     op_dkim_key_state_apply (revoked), removal
+ *   K3  file unlinked                       key_files_remove after the commit; after a
+ *                                           crash key_files_sweep at the next start
+ *
  *   O1  operation applied, answer in op_done   commit_batch: same transaction
  *   O2  op_done row gone                       the client's floor has passed it
  */
@@ -39,6 +45,7 @@
 #include "base/panic.h"
 #include "store/carried.h"
 #include "store/crash.h"
+#include "store/key_files.h"
 #include "store/op_log.h"
 #include "store/recover.h"
 #include "store/schema.h"
@@ -280,6 +287,7 @@ commit_batch(struct committer *c, struct job *const *jobs, size_t count, size_t 
 	op_settle(c->done_ops, true, c->tx.now_ms);
 	for (i = 0; i < c->tx.dropped_count; i++)
 		segments_remove(c->segments, c->tx.dropped[i]);
+	key_files_remove(c->data_dir, strbuf_str(&c->tx.dropped_keys));
 	return OK;
 }
 
@@ -645,6 +653,8 @@ open_index(struct committer *c)
 		e = schema_index(c->db, clock_unix_ms());
 	if (e == OK)
 		e = recover_index(c->db, c->data_dir, clock_unix_ms(), &c->recovered);
+	if (e == OK)
+		e = key_files_sweep(c->db, c->data_dir);
 	return e;
 }
 

@@ -241,6 +241,27 @@ LAYOUT(op_segment_state, M(op_segment_state, segment), M(op_segment_state, from)
 LAYOUT(op_segment_moved, M(op_segment_moved, from), M(op_segment_moved, to),
 	A(op_segment_moved, ids, u64_layout), A(op_segment_moved, places, u64_layout));
 LAYOUT(op_segment_drop, M(op_segment_drop, segment));
+LAYOUT(op_dkim_key_create, S(op_dkim_key_create, actor, actor_layout),
+	M(op_dkim_key_create, domain), M(op_dkim_key_create, selector),
+	M(op_dkim_key_create, algorithm), M(op_dkim_key_create, is_published),
+	M(op_dkim_key_create, auto_activate), M(op_dkim_key_create, if_none),
+	M(op_dkim_key_create, file), M(op_dkim_key_create, public_key));
+LAYOUT(op_dkim_key_state, S(op_dkim_key_state, actor, actor_layout),
+	M(op_dkim_key_state, id), M(op_dkim_key_state, state),
+	M(op_dkim_key_state, is_emergency), M(op_dkim_key_state, if_version));
+LAYOUT(op_dkim_key_remove, S(op_dkim_key_remove, actor, actor_layout),
+	M(op_dkim_key_remove, id), M(op_dkim_key_remove, if_version));
+LAYOUT(op_dkim_key_checked, M(op_dkim_key_checked, id), M(op_dkim_key_checked, servers_ok),
+	M(op_dkim_key_checked, servers_total), M(op_dkim_key_checked, at_ms));
+LAYOUT(op_dns_ask, M(op_dns_ask, domain));
+LAYOUT(dns_row_new, M(dns_row_new, name), M(dns_row_new, state), M(dns_row_new, cause),
+	M(dns_row_new, body));
+LAYOUT(op_dns_result, M(op_dns_result, domain), M(op_dns_result, checked_ms),
+	M(op_dns_result, next_ms), M(op_dns_result, servers), M(op_dns_result, facts),
+	A(op_dns_result, rows, dns_row_new_layout));
+LAYOUT(op_domain_policy_put, S(op_domain_policy_put, actor, actor_layout),
+	M(op_domain_policy_put, domain), M(op_domain_policy_put, name),
+	M(op_domain_policy_put, value), M(op_domain_policy_put, if_version));
 /* clang-format on */
 
 static const struct {

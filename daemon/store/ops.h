@@ -528,6 +528,70 @@ struct op_segment_drop {
 	uint64_t segment;
 };
 
+/* --- keys, names and policies of domains -------------------------------------------- */
+
+/* A key pair for a domain: made in another thread, its private half written to
+   data_dir/keys/dkim and synced, then the row. ERR_NOT_FOUND: no such domain; ERR_EXISTS:
+   it has that selector, or, with if_none, a key of that algorithm that is not retiring
+   or revoked; ERR_LIMIT: it has too many keys; ERR_INVALID: no selector. */
+struct op_dkim_key_create {
+	struct actor actor;
+	struct str domain;   /* normalised */
+	struct str selector; /* empty: one is chosen */
+	uint32_t algorithm;  /* enum dkim_algorithm */
+	bool is_published;   /* PUBLISH at once, else GENERATED */
+	bool auto_activate;
+	bool if_none;
+	struct str file, public_key; /* filled in by the store */
+};
+/* Another state. ERR_CONFLICT where the life of a key has no such step, or not yet: what
+   is not verified never becomes active, what is active or may still be looked up is not
+   revoked. is_emergency revokes all the same. Activating retires the active key of the
+   same domain and algorithm. */
+struct op_dkim_key_state {
+	struct actor actor;
+	uint64_t id;
+	uint32_t state; /* enum dkim_key_state */
+	bool is_emergency;
+	uint64_t if_version;
+};
+/* Forgets a key that has never signed, or one that is revoked; else ERR_CONFLICT. */
+struct op_dkim_key_remove {
+	struct actor actor;
+	uint64_t id;
+	uint64_t if_version;
+};
+/* What the authoritative servers of its domain said: how many have it, of how many that
+   all answered. PUBLISH becomes VERIFIED when all have it (and ACTIVE, where it wants
+   to), VERIFIED goes back to PUBLISH when one has not. */
+struct op_dkim_key_checked {
+	uint64_t id;
+	uint32_t servers_ok, servers_total;
+	int64_t at_ms;
+};
+/* A look at the domain's records is wanted now. */
+struct op_dns_ask {
+	struct str domain;
+};
+/* What a look found. Rows that are not named any more go; what differs from before is one
+   struct dns_change and the event DNS_CHANGED each. */
+struct dns_row_new {
+	struct str name, state, cause, body;
+};
+struct op_dns_result {
+	struct str domain;
+	int64_t checked_ms, next_ms;
+	struct str servers, facts;
+	struct dns_row_new *rows;
+	size_t rows_count;
+};
+/* value: JSON, judged by the caller; empty: back to what holds without one. */
+struct op_domain_policy_put {
+	struct actor actor;
+	struct str domain, name, value;
+	uint64_t if_version;
+};
+
 /* --- as bytes ---------------------------------------------------------------------- */
 
 struct arena;

@@ -168,6 +168,37 @@ MUSTUSE enum err reader_setting(struct reader *r, struct str key, struct arena *
 typedef bool reader_setting_fn(void *arg, const struct setting *setting);
 MUSTUSE enum err reader_settings(struct reader *r, reader_setting_fn *fn, void *arg);
 
+/* --- keys, policies, names of domains ------------------------------------------------ */
+
+typedef bool reader_dkim_key_fn(void *arg, const struct dkim_key *k);
+/* In order of domain and age. domain_id 0: of all; state DKIM_KEY_ANY: all. */
+MUSTUSE enum err reader_dkim_keys(struct reader *r, uint64_t domain_id,
+                                  enum dkim_key_state state, reader_dkim_key_fn *fn,
+                                  void *arg);
+MUSTUSE enum err reader_dkim_key(struct reader *r, uint64_t id, struct arena *a,
+                                 struct dkim_key *out);
+/* Enabled domains that have no key at all, in order of name. */
+MUSTUSE enum err reader_domains_without_key(struct reader *r, size_t limit,
+                                            reader_domain_fn *fn, void *arg);
+MUSTUSE enum err reader_domain_policy(struct reader *r, uint64_t domain_id,
+                                      struct str name, struct arena *a,
+                                      struct domain_policy *out);
+/* ERR_NOT_FOUND: nobody has looked yet, or asked for a look. */
+MUSTUSE enum err reader_dns_zone(struct reader *r, uint64_t domain_id, struct arena *a,
+                                 struct dns_zone *out);
+typedef bool reader_dns_zone_fn(void *arg, const struct dns_zone *z);
+/* Enabled domains that are to be looked at: never yet, asked for, or due at now_ms. Those
+   that are asked for first. */
+MUSTUSE enum err reader_dns_due(struct reader *r, int64_t now_ms, size_t limit,
+                                reader_dns_zone_fn *fn, void *arg);
+typedef bool reader_dns_row_fn(void *arg, const struct dns_row *row);
+MUSTUSE enum err reader_dns_rows(struct reader *r, uint64_t domain_id,
+                                 reader_dns_row_fn *fn, void *arg);
+typedef bool reader_dns_change_fn(void *arg, const struct dns_change *change);
+/* Newest first; before: id of the last one of the page before, 0 at first. */
+MUSTUSE enum err reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before,
+                                    size_t limit, reader_dns_change_fn *fn, void *arg);
+
 typedef bool reader_audit_fn(void *arg, const struct audit_entry *entry);
 /* Newest first; before: id of the last one of the page before, 0 at first. target empty:
    all. */

@@ -57,6 +57,20 @@ reader_domains(struct reader *r, struct str after, size_t limit, reader_domain_f
 }
 
 enum err
+reader_domains_without_key(struct reader *r, size_t limit, reader_domain_fn *fn,
+                           void *arg)
+{
+	struct domain row;
+
+	return reader_each(r,
+	                   DOMAIN_SELECT
+	                   " WHERE enabled = 1 AND NOT EXISTS (SELECT 1 FROM"
+	                   " dkim_key k WHERE k.domain_id = domain.id)"
+	                   " ORDER BY name LIMIT $1",
+	                   VALUES(V_I(limit)), &domain_form, &row, domain_call, &fn, arg);
+}
+
+enum err
 reader_is_local_domain(struct reader *r, struct str domain)
 {
 	struct stmt *s;

@@ -70,6 +70,25 @@ static const char index_2[] = "ALTER TABLE segment ADD COLUMN epoch $INT;"
 
 static const char index_3[] = "ALTER TABLE queue ADD COLUMN wish $INT;";
 
+/* What the name service says of our domains; keys that sign for them; their policies. */
+static const char index_4[] =
+	"CREATE TABLE dkim_key (id $ID, domain_id $INT, selector $TEXT, algorithm $INT,"
+	" state $INT, public_key $TEXT, file $TEXT, auto_activate $INT, created_ms $INT,"
+	" changed_ms $INT, verified_ms $INT, activated_ms $INT, keep_until_ms $INT,"
+	" checked_ms $INT, servers_ok $INT, servers_total $INT, version $INT,"
+	" UNIQUE (domain_id, selector));"
+	"CREATE INDEX dkim_key_state ON dkim_key (state, domain_id);"
+	"CREATE TABLE domain_policy (domain_id BIGINT, name TEXT, value $TEXT,"
+	" changed_ms $INT, version $INT, PRIMARY KEY (domain_id, name)) $CLUSTERED;"
+	"CREATE TABLE dns_zone (domain_id BIGINT PRIMARY KEY, checked_ms $INT,"
+	" asked_ms $INT, next_ms $INT, servers $TEXT, facts $TEXT);"
+	"CREATE TABLE dns_row (domain_id BIGINT, name TEXT, state $TEXT, cause $TEXT,"
+	" body $TEXT, since_ms $INT, checked_ms $INT, PRIMARY KEY (domain_id, name))"
+	" $CLUSTERED;"
+	"CREATE TABLE dns_change (id $ID, domain_id $INT, name $TEXT, at_ms $INT,"
+	" old_state $TEXT, state $TEXT, cause $TEXT, body $TEXT);"
+	"CREATE INDEX dns_change_domain ON dns_change (domain_id, id);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -88,7 +107,7 @@ static const char day_1[] =
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2, index_3 };
+static const char *const index_steps[] = { index_1, index_2, index_3, index_4 };
 static const char *const day_steps[] = { day_1 };
 
 static enum err

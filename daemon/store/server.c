@@ -151,6 +151,7 @@ job_done(void *arg, struct job *job)
 	struct conn *c = job->owner;
 
 	s->jobs_out--;
+	server_drop_unused_key(s, job->op, job->error, strbuf_str(&job->payload));
 	tell_trouble(s, job);
 	if (c) {
 		conn_reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
@@ -508,6 +509,7 @@ limits_of(const struct conf *conf)
 		.keywords_max = (uint32_t)l->keywords_per_mailbox,
 		.queue_max = (uint64_t)l->queue_messages,
 		.disk_reserve_bytes = (uint64_t)l->disk_reserve,
+		.dkim_keep_ms = conf_dkim_keep_ms(conf),
 	};
 }
 
@@ -561,12 +563,15 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	*out = NULL;
 	s->loop = loop;
 	s->epoch = commit_ops.epoch = random_u64();
+	s->data_dir = strbuf_heap(conf->data_dir.n + 1);
+	strbuf_add(&s->data_dir, conf->data_dir);
 	s->started_ms = clock_unix_ms();
 	s->peers = peers_new();
 	list_init(&s->conns);
 	e = committer_new(loop, conf->data_dir, &limits, &commit_ops, s, &s->committer);
 	if (e != OK) {
 		peers_free(&s->peers);
+		strbuf_release(&s->data_dir);
 		mem_free(s);
 		return e;
 	}
@@ -657,6 +662,7 @@ store_server_free(struct store_server **server)
 		conn_drop(c);
 	}
 	strbuf_release(&s->own_events);
+	strbuf_release(&s->data_dir);
 	peers_free(&s->peers);
 	mem_free(s);
 	*server = NULL;

@@ -1,4 +1,5 @@
-/* Operations with a password: hashed or checked on a thread before anything else. */
+/* Operations with a password or a new key: hashed, checked or made on a thread before
+ * anything else. */
 #include "store/server_priv.h"
 
 #include "base/clock.h"
@@ -6,6 +7,7 @@
 #include "base/panic.h"
 #include "ext/password.h"
 #include "store/auth.h"
+#include "store/key_files.h"
 
 enum {
 	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
@@ -13,7 +15,8 @@ enum {
 	HASHES_MAX = 1000, /* passwords that wait to be hashed */
 };
 
-/* A request that is not with the committer: a password to check or to hash. */
+/* A request that is not with the committer: a password to check or to hash, a key to be
+   made. */
 struct request {
 	struct conn *conn;
 	enum op op;
@@ -58,6 +61,14 @@ hash_work(void *arg)
 	struct request *r = arg;
 	struct strbuf b = strbuf_on(r->hash);
 
+	if (r->op == OP_dkim_key_create) {
+		struct op_dkim_key_create *op = r->args;
+
+		r->error = key_files_make(strbuf_str(&r->conn->server->data_dir),
+		                          (enum dkim_algorithm)op->algorithm, r->arena,
+		                          &op->file, &op->public_key);
+		return;
+	}
 	r->error = password_hash(*r->password, &b);
 	r->hashed = strbuf_str(&b);
 }
@@ -79,7 +90,8 @@ hash_worked(void *arg)
 
 	s->hashes_out--;
 	if (r->error == OK) {
-		*r->password = r->hashed;
+		if (r->password)
+			*r->password = r->hashed;
 		op_pack(r->op, r->args, &b);
 		store_server_give(s, r->conn, r->op, r->seq, r->floor, strbuf_str(&b));
 	} else {
@@ -108,6 +120,40 @@ password_in(enum op op, void *args)
 	}
 }
 
+/* Is it worth a thread's time? */
+static enum err
+check_request(struct request *r)
+{
+	if (r->op == OP_dkim_key_create) {
+		const struct op_dkim_key_create *op = r->args;
+
+		return op->algorithm == DKIM_RSA || op->algorithm == DKIM_ED25519
+		               ? OK
+		               : ERR_INVALID;
+	}
+	r->password = password_in(r->op, r->args);
+	CHECK(r->password);
+	return r->password->n < PASSWORD_MIN_BYTES || r->password->n > PASSWORD_MAX
+	               ? ERR_INVALID
+	               : OK;
+}
+
+void
+server_drop_unused_key(const struct store_server *s, enum op op_id, enum err e,
+                       struct str payload)
+{
+	struct arena *a;
+	void *op;
+
+	if (op_id != OP_dkim_key_create || e == OK)
+		return;
+	a = arena_new(64 * 1024);
+	if (op_unpack(op_id, payload, a, &op) == OK)
+		key_files_remove(strbuf_str(&s->data_dir),
+		                 ((struct op_dkim_key_create *)op)->file);
+	arena_free(&a);
+}
+
 void
 server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
                   struct str args)
@@ -125,14 +171,10 @@ server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
 	c->refs++;
 	copy = arena_str(r->arena, args);
 	e = op_unpack(op, copy, r->arena, &r->args);
-	if (e == OK) {
-		r->password = password_in(op, r->args);
-		CHECK(r->password);
-		if (r->password->n < PASSWORD_MIN_BYTES || r->password->n > PASSWORD_MAX)
-			e = ERR_INVALID;
-		else if (s->hashes_out >= HASHES_MAX)
-			e = ERR_BUSY;
-	}
+	if (e == OK)
+		e = check_request(r);
+	if (e == OK && s->hashes_out >= HASHES_MAX)
+		e = ERR_BUSY;
 	if (e != OK) {
 		conn_reply(c, op, seq, e, str_from(NULL));
 		request_free(r);

@@ -34,6 +34,7 @@ struct store_server {
 	struct committer *committer;
 	struct ipc_server *ipc;
 	struct auth *auth;
+	struct strbuf data_dir; /* heap */
 	struct housekeeping *housekeeping;
 	struct peers *peers;
 	struct link conns;
@@ -71,6 +72,9 @@ void server_login_noted(void *arg, uint32_t kind, uint64_t id);
 /* Hashes the password in it, then gives it to the committer. */
 void server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
                        struct str args);
+/* The key of an operation that failed was made, but no row took it. */
+void server_drop_unused_key(const struct store_server *s, enum op op_id, enum err e,
+                            struct str payload);
 void server_check_password(struct conn *c, uint64_t seq, struct str args);
 
 #endif

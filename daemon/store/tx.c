@@ -16,6 +16,7 @@ tx_init(struct tx *tx, struct db *db, struct arena *a)
 	tx->journal = strbuf_heap(JOURNAL_MAX);
 	tx->own = strbuf_heap(JOURNAL_MAX);
 	tx->changes = strbuf_heap(JOURNAL_MAX);
+	tx->dropped_keys = strbuf_heap(JOURNAL_MAX);
 	tx_reset(tx);
 }
 
@@ -28,6 +29,7 @@ tx_reset(struct tx *tx)
 	strbuf_clear(&tx->journal);
 	strbuf_clear(&tx->own);
 	strbuf_clear(&tx->changes);
+	strbuf_clear(&tx->dropped_keys);
 	tx->has_written = tx->has_queue_change = tx->has_login_change = false;
 	tx->queue_due_ms = 0;
 	tx->dropped_count = 0;
@@ -40,6 +42,7 @@ tx_fini(struct tx *tx)
 	strbuf_release(&tx->journal);
 	strbuf_release(&tx->own);
 	strbuf_release(&tx->changes);
+	strbuf_release(&tx->dropped_keys);
 }
 
 enum err

@@ -70,6 +70,7 @@ struct tx_limits {
 	uint32_t mailboxes_max, mailbox_name_bytes, mailbox_depth, keywords_max;
 	uint64_t queue_max;
 	uint64_t disk_reserve_bytes;
+	int64_t dkim_keep_ms; /* a retired key stays in the name service this long */
 };
 
 struct segments;
@@ -97,6 +98,8 @@ struct tx {
 	int64_t queue_due_ms; /* earliest */
 	uint64_t dropped[8];  /* segments whose files go after the commit */
 	size_t dropped_count;
+	struct strbuf
+		dropped_keys; /* files of keys that go after it, one space between */
 };
 
 /* --- rows ----------------------------------------------------------------------------
@@ -190,6 +193,12 @@ MUSTUSE enum err tx_disk_check(const struct tx *tx, uint64_t size);
 MUSTUSE enum err tx_mailbox_drop(struct tx *tx, struct tx_mailbox *m);
 /* Removes an account with all that is its own. */
 MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
+/* Removes keys, policies and what was found in the name service of a domain. */
+MUSTUSE enum err tx_domain_names_drop(struct tx *tx, uint64_t domain_id);
+/* The file of a private key goes after the commit. */
+void tx_drop_key_file(struct tx *tx, struct str file);
+/* The id of a domain by its normalised name. */
+MUSTUSE enum err tx_domain_id(struct tx *tx, struct str name, uint64_t *id_out);
 
 /* --- operations: op_<name>_apply -------------------------------------------------------
  */

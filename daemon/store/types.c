@@ -59,6 +59,29 @@ queue_state_name(enum queue_state s)
 	return s < QUEUE_STATE_COUNT ? queue_states[s] : "";
 }
 
+static const char *const key_states[] = {
+	[DKIM_KEY_ANY] = "",
+	[DKIM_KEY_GENERATED] = "generated",
+	[DKIM_KEY_PUBLISH] = "publish",
+	[DKIM_KEY_VERIFIED] = "verified",
+	[DKIM_KEY_ACTIVE] = "active",
+	[DKIM_KEY_RETIRING] = "retiring",
+	[DKIM_KEY_REVOKED] = "revoked",
+};
+_Static_assert(ARRAY_LEN(key_states) == DKIM_KEY_STATES, "one word for each state");
+
+const char *
+dkim_key_state_name(enum dkim_key_state s)
+{
+	return s < DKIM_KEY_STATES ? key_states[s] : "";
+}
+
+const char *
+dkim_algorithm_name(enum dkim_algorithm a)
+{
+	return a == DKIM_RSA ? "rsa" : a == DKIM_ED25519 ? "ed25519" : "";
+}
+
 const char *
 queue_verb_name(uint32_t verb)
 {

@@ -52,6 +52,7 @@ enum message_flag {
 	MESSAGE_8BIT = 2,        /* needs 8BITMIME */
 	MESSAGE_8BIT_HEADER = 4, /* needs SMTPUTF8 */
 	MESSAGE_AMBIGUOUS = 8,   /* its MIME structure can be read in two ways */
+	MESSAGE_OURS = 16,       /* from a login or made here: our domains vouch for it */
 };
 
 /* One stored message. */
@@ -137,6 +138,73 @@ struct domain {
 	uint64_t account_count, alias_count;
 	int64_t created_ms;
 	uint64_t version; /* grows with each change: for ETag */
+};
+
+/* The life of a key that signs for a domain. Each step has one way: generated -> publish
+   -> verified (every authoritative server has it) -> active (it signs) -> retiring (it
+   stays in the name service for what it has signed) -> revoked (the private half is
+   gone). Only ACTIVE ones sign. */
+enum dkim_key_state {
+	DKIM_KEY_ANY = 0, /* in a query */
+	DKIM_KEY_GENERATED = 1,
+	DKIM_KEY_PUBLISH = 2,
+	DKIM_KEY_VERIFIED = 3,
+	DKIM_KEY_ACTIVE = 4,
+	DKIM_KEY_RETIRING = 5,
+	DKIM_KEY_REVOKED = 6,
+	DKIM_KEY_STATES,
+};
+
+enum dkim_algorithm {
+	DKIM_RSA = 1, /* rsa-sha256, 2048 bits */
+	DKIM_ED25519 = 2,
+};
+
+struct dkim_key {
+	uint64_t id, domain_id;
+	struct str domain, selector;
+	uint32_t algorithm, state;
+	struct str public_key; /* the value of p= */
+	struct str file; /* of the private half, below data_dir/keys/dkim; empty: gone */
+	bool auto_activate; /* becomes active as soon as it is verified */
+	int64_t created_ms, changed_ms, verified_ms, activated_ms;
+	int64_t keep_until_ms; /* RETIRING: may be withdrawn from then on */
+	int64_t checked_ms;
+	uint32_t servers_ok, servers_total; /* authoritative ones, at the last check */
+	uint64_t version;
+};
+
+/* What a domain says of itself: "dmarc", "mta_sts", "tls_rpt". */
+struct domain_policy {
+	uint64_t domain_id;
+	struct str name;
+	struct str value; /* JSON, judged by who put it there */
+	int64_t changed_ms;
+	uint64_t version;
+};
+
+/* The last look at what the name service says of a domain. */
+struct dns_zone {
+	uint64_t domain_id;
+	struct str domain;
+	int64_t checked_ms; /* 0: never yet */
+	int64_t asked_ms;   /* later than checked_ms: somebody waits for a look */
+	int64_t next_ms;    /* when it is due again */
+	struct str servers; /* authoritative ones: "name address, name address" */
+	struct str facts;   /* JSON: what records are made from, found by asking */
+};
+
+struct dns_row {
+	struct str name;         /* "mx", "dkim:s1" … */
+	struct str state, cause; /* words of policy/records.h */
+	struct str body;         /* JSON */
+	int64_t since_ms, checked_ms;
+};
+
+struct dns_change {
+	uint64_t id;
+	struct str name, old_state, state, cause, body;
+	int64_t at_ms;
 };
 
 enum account_state {
@@ -330,6 +398,10 @@ const char *direction_name(enum trace_direction d);
 const char *queue_state_name(enum queue_state s);
 /* "retry", "hold", "release", …; "" for none. */
 const char *queue_verb_name(uint32_t verb);
+/* "publish" … ; "" for none of them. */
+const char *dkim_key_state_name(enum dkim_key_state s);
+/* "rsa" or "ed25519", as in k= (RFC 6376 3.6.1, RFC 8463 4). */
+const char *dkim_algorithm_name(enum dkim_algorithm a);
 /* "\\Archive", "\\Drafts", …; "" for USE_NONE. */
 const char *special_use_name(enum special_use use);
 
