@@ -1,0 +1,381 @@
+/* What stands in TXT records: SPF, DKIM keys, DMARC, MTA-STS, TLS reports; and the
+ * mistakes that people make there. */
+#include "policy/records_priv.h"
+
+enum {
+	TAGS_MAX = 30,
+	SHORT_KEY = 220, /* base64 characters of a 1024 bit RSA key */
+};
+
+/* The records that begin like this; how many. */
+static size_t
+pick(const struct dns_answer *a, struct str start, struct str *out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (str_starts_icase(str_trim(a->records[i].text), start) && n < max)
+			out[n++] = a->records[i].text;
+	}
+	return n;
+}
+
+/* The value of a tag in "a=b; c=d", trimmed; false: it is not there. */
+static bool
+find_tag(struct str text, const char *name, struct str *value_out)
+{
+	struct str part;
+
+	for (int i = 0; i < TAGS_MAX && str_next(&text, ';', &part); i++) {
+		size_t eq = str_find(part, '=');
+
+		if (eq == SIZE_MAX ||
+		    !str_eq_icase(str_trim(str_first(part, eq)), str_from(name)))
+			continue;
+		*value_out = str_trim(str_from_offset(part, eq + 1));
+		return true;
+	}
+	*value_out = str_from(NULL);
+	return false;
+}
+
+/* --- SPF ---------------------------------------------------------------------------- */
+
+static bool
+has_word(struct str text, struct str word)
+{
+	struct str term;
+
+	while (str_next(&text, ' ', &term)) {
+		if (str_eq_icase(term, word))
+			return true;
+	}
+	return false;
+}
+
+static bool
+uses_ptr(struct str text)
+{
+	struct str term;
+
+	while (str_next(&text, ' ', &term)) {
+		if (term.n && (term.p[0] == '+' || term.p[0] == '?' || term.p[0] == '~' ||
+		               term.p[0] == '-'))
+			term = str_from_offset(term, 1);
+		if (str_eq_icase(term, STR("ptr")) || str_starts_icase(term, STR("ptr:")))
+			return true;
+	}
+	return false;
+}
+
+void
+records_judge_spf(const struct records_conf *c, const struct record_row *row,
+                  const struct dns_answer *a, struct record_finding *f)
+{
+	struct str spf[RECORDS_VALUES_MAX];
+	size_t n = pick(a, STR("v=spf1"), spf, RECORDS_VALUES_MAX);
+
+	(void)row;
+	for (size_t i = 0; i < n; i++)
+		records_keep(f, spf[i]);
+	f->expected =
+		records_spf_merge(spf, n, c->ips, c->ip_count, c->hostname, f->arena);
+	if (!n)
+		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
+	else if (n > 1)
+		records_say(f, RECORD_CONFLICT, CAUSE_SPF_TWO_RECORDS);
+	else if (has_word(spf[0], STR("+all")) || has_word(spf[0], STR("all")))
+		records_say(f, RECORD_DIFFERS, CAUSE_SPF_PLUS_ALL);
+	else if (uses_ptr(spf[0]))
+		records_say(f, RECORD_DIFFERS, CAUSE_SPF_PTR);
+	else
+		records_say(f, RECORD_OK, CAUSE_NONE);
+}
+
+/* Does a term of the record name this address? The host's own address is also behind a
+   plain mx or a, where those lead here. */
+static bool
+names_ip(struct str text, const struct addr *ip, struct str host)
+{
+	struct str term;
+
+	while (str_next(&text, ' ', &term)) {
+		struct net net;
+
+		if (str_eq_icase(term, STR("mx")) || str_eq_icase(term, STR("a")))
+			return true;
+		if (str_skip_icase(&term, STR("a:")) && str_eq_icase(term, host))
+			return true;
+		if (!str_skip_icase(&term, STR("ip4:")))
+			(void)str_skip_icase(&term, STR("ip6:"));
+		if (net_parse(term, &net) && net_has(&net, ip))
+			return true;
+	}
+	return false;
+}
+
+enum policy_step
+records_evaluate_spf(struct records *r, struct record_row *row, struct lookups *l,
+                     struct arena *a, int64_t now_ms)
+{
+	const struct records_conf *c = r->conf;
+	char text[ADDR_TEXT_MAX];
+
+	(void)l;
+	(void)now_ms;
+	for (size_t i = 0; i < c->ip_count && row->state == RECORD_OK; i++) {
+		if (names_ip(row->found[0], &c->ips[i], c->hostname))
+			continue;
+		row->state = RECORD_DIFFERS;
+		row->cause = CAUSE_SPF_OUR_IP;
+		row->detail = arena_str(a, addr_ip_text(&c->ips[i], &text));
+	}
+	/* What is good needs no other text. */
+	if (row->state == RECORD_OK)
+		row->expected = row->found;
+	return POLICY_DONE;
+}
+
+/* --- DKIM --------------------------------------------------------------------------- */
+
+/* Without the white space that a tag may hold (RFC 6376 3.2). */
+static struct str
+squeeze(struct str s, struct arena *a)
+{
+	struct strbuf b = strbuf_arena(a, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			strbuf_byte(&b, c);
+	}
+	return strbuf_str(&b);
+}
+
+static bool
+is_base64(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!byte_is_alnum(c) && c != '+' && c != '/' && c != '=')
+			return false;
+	}
+	return true;
+}
+
+/* Why this p= is not ours. */
+static enum record_cause
+key_cause(struct str p, struct str ours)
+{
+	if (!p.n)
+		return CAUSE_DKIM_REVOKED;
+	if (str_find(p, '"') != SIZE_MAX || str_find(p, '\\') != SIZE_MAX)
+		return CAUSE_DKIM_QUOTES;
+	if (!is_base64(p))
+		return CAUSE_DKIM_SPACES;
+	if (p.n < ours.n && str_starts(ours, p))
+		return CAUSE_DKIM_TRUNCATED;
+	if (p.n > 60 && p.n < SHORT_KEY)
+		return CAUSE_DKIM_WEAK;
+	return CAUSE_DKIM_OTHER_KEY;
+}
+
+/* One record against one key. */
+static enum record_cause
+compare_key(struct str text, struct str wanted, struct arena *a)
+{
+	struct str p, ours, k, wanted_k, t, h;
+	bool has_quotes =
+		str_find(text, '"') != SIZE_MAX || str_find(text, '\\') != SIZE_MAX;
+
+	(void)find_tag(wanted, "p", &ours);
+	(void)find_tag(wanted, "k", &wanted_k);
+	if (!find_tag(text, "p", &p))
+		return has_quotes ? CAUSE_DKIM_QUOTES : CAUSE_DKIM_SYNTAX;
+	p = squeeze(p, a);
+	if (!str_eq(p, ours))
+		return key_cause(p, ours);
+	if (has_quotes)
+		return CAUSE_DKIM_QUOTES;
+	if (!find_tag(text, "k", &k))
+		k = STR("rsa");
+	if (!str_eq_icase(k, wanted_k))
+		return CAUSE_DKIM_TYPE;
+	if (find_tag(text, "h", &h) && str_find_icase(h, STR("sha256")) == SIZE_MAX)
+		return CAUSE_DKIM_TYPE;
+	if (find_tag(text, "t", &t) && str_eq_icase(str_first(t, 1), STR("y")))
+		return CAUSE_DKIM_TESTING;
+	return CAUSE_NONE;
+}
+
+void
+records_judge_dkim(const struct records_conf *c, const struct record_row *row,
+                   const struct dns_answer *a, struct record_finding *f)
+{
+	enum record_cause worst = CAUSE_NONE;
+	size_t good = 0, keys = 0;
+
+	(void)c;
+	for (size_t i = 0; i < a->count; i++) {
+		enum record_cause cause =
+			compare_key(a->records[i].text, row->expected[0], f->arena);
+
+		records_keep(f, a->records[i].text);
+		keys += cause != CAUSE_DKIM_SYNTAX;
+		/* t=y is said, and harmless for the key itself. */
+		good += cause == CAUSE_NONE || cause == CAUSE_DKIM_TESTING;
+		if (cause != CAUSE_NONE)
+			worst = cause;
+	}
+	if (!a->count)
+		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
+	else if (!good)
+		records_say(f, RECORD_DIFFERS, worst);
+	else if (keys > 1)
+		records_say(f, RECORD_CONFLICT, CAUSE_DKIM_TWO_RECORDS);
+	else
+		records_say(f, RECORD_OK,
+		            worst == CAUSE_DKIM_TESTING ? worst : CAUSE_NONE);
+}
+
+/* --- DMARC -------------------------------------------------------------------------- */
+
+static int
+strength(struct str policy)
+{
+	static const char *const words[] = { "none", "quarantine", "reject" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (str_eq_icase(policy, str_from(words[i])))
+			return (int)i * 2 + 1;
+	}
+	return 0;
+}
+
+/* A tag that RFC 9989 4.7 does not know. */
+static enum record_cause
+odd_tag(struct str text, struct str *name_out)
+{
+	static const char *const known[] = { "v",  "p",   "sp",  "np",  "adkim", "aspf",
+		                             "fo", "rua", "ruf", "psd", "t" };
+	struct str part;
+
+	while (str_next(&text, ';', &part)) {
+		struct str name;
+		bool is_known = false;
+		size_t eq;
+
+		part = str_trim(part);
+		eq = str_find(part, '=');
+		name = str_trim(str_first(part, eq == SIZE_MAX ? part.n : eq));
+		if (!name.n)
+			continue;
+		for (size_t i = 0; i < ARRAY_LEN(known) && !is_known; i++)
+			is_known = str_eq_icase(name, str_from(known[i]));
+		if (is_known)
+			continue;
+		*name_out = str_first(name, 40);
+		if (str_eq_icase(name, STR("pct")))
+			return CAUSE_DMARC_PCT;
+		/* rf and ri are of the first edition and harmless. */
+		if (!str_eq_icase(name, STR("rf")) && !str_eq_icase(name, STR("ri")))
+			return CAUSE_DMARC_TYPO;
+	}
+	return CAUSE_NONE;
+}
+
+static void
+judge_dmarc_text(const struct records_conf *c, const struct record_row *row,
+                 struct str text, struct record_finding *f)
+{
+	struct str p, t, rua, tag = { NULL, 0 }, wanted_p, wanted_t;
+	enum record_cause odd = odd_tag(text, &tag);
+	int has, want;
+
+	(void)find_tag(text, "p", &p);
+	(void)find_tag(text, "t", &t);
+	(void)find_tag(text, "rua", &rua);
+	(void)find_tag(row->expected[0], "p", &wanted_p);
+	(void)find_tag(row->expected[0], "t", &wanted_t);
+	has = strength(p) - str_eq_icase(t, STR("y"));
+	want = strength(wanted_p) - str_eq_icase(wanted_t, STR("y"));
+	f->detail = arena_str(f->arena, tag);
+	if (odd != CAUSE_NONE)
+		records_say(f, RECORD_DIFFERS, odd);
+	else if (!strength(p))
+		records_say(f, RECORD_DIFFERS, CAUSE_DMARC_SYNTAX);
+	else if (has != want)
+		records_say(f, RECORD_DIFFERS,
+		            has < want ? CAUSE_DMARC_WEAKER : CAUSE_DMARC_STRICTER);
+	else if (c->dmarc_rua.n && str_find_icase(rua, c->dmarc_rua) == SIZE_MAX)
+		records_say(f, RECORD_DIFFERS, CAUSE_DMARC_NO_REPORTS);
+	else
+		records_say(f, RECORD_OK, CAUSE_NONE);
+}
+
+void
+records_judge_dmarc(const struct records_conf *c, const struct record_row *row,
+                    const struct dns_answer *a, struct record_finding *f)
+{
+	struct str found[2];
+	size_t n = pick(a, STR("v=DMARC1"), found, 2);
+
+	for (size_t i = 0; i < a->count; i++)
+		records_keep(f, a->records[i].text);
+	if (!a->count)
+		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
+	else if (!n)
+		records_say(f, RECORD_DIFFERS, CAUSE_DMARC_SYNTAX);
+	else if (n > 1)
+		records_say(f, RECORD_CONFLICT, CAUSE_DMARC_TWO_RECORDS);
+	else
+		judge_dmarc_text(c, row, found[0], f);
+}
+
+/* --- MTA-STS and TLS reports -------------------------------------------------------- */
+
+void
+records_judge_sts(const struct records_conf *c, const struct record_row *row,
+                  const struct dns_answer *a, struct record_finding *f)
+{
+	struct str found[2], id;
+	size_t n = pick(a, STR("v=STSv1"), found, 2);
+
+	(void)row;
+	for (size_t i = 0; i < a->count; i++)
+		records_keep(f, a->records[i].text);
+	if (!a->count)
+		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
+	else if (n > 1)
+		records_say(f, RECORD_CONFLICT, CAUSE_STS_TWO_RECORDS);
+	else if (!n || !find_tag(found[0], "id", &id) || !id.n)
+		records_say(f, RECORD_DIFFERS, CAUSE_STS_SYNTAX);
+	else if (!str_eq(id, c->sts_id))
+		records_say(f, RECORD_DIFFERS, CAUSE_STS_STALE);
+	else
+		records_say(f, RECORD_OK, CAUSE_NONE);
+}
+
+void
+records_judge_tls_reports(const struct records_conf *c, const struct record_row *row,
+                          const struct dns_answer *a, struct record_finding *f)
+{
+	struct str found[2], rua;
+	size_t n = pick(a, STR("v=TLSRPTv1"), found, 2);
+
+	(void)row;
+	for (size_t i = 0; i < a->count; i++)
+		records_keep(f, a->records[i].text);
+	if (!a->count)
+		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
+	else if (n > 1)
+		records_say(f, RECORD_CONFLICT, CAUSE_STS_TWO_RECORDS);
+	else if (!n || !find_tag(found[0], "rua", &rua) || !rua.n)
+		records_say(f, RECORD_DIFFERS, CAUSE_STS_SYNTAX);
+	else if (c->tls_rua.n && str_find_icase(rua, c->tls_rua) == SIZE_MAX)
+		records_say(f, RECORD_DIFFERS, CAUSE_OTHER_VALUE);
+	else
+		records_say(f, RECORD_OK, CAUSE_NONE);
+}
