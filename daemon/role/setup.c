@@ -115,8 +115,8 @@ make_directories(const struct conf *c, struct diag *diag)
 		e = make_directory(conf_data_path(c, "blobs", &b), 0700, &o, diag);
 	if (e == OK)
 		e = make_directory(conf_data_path(c, "trace", &b), 0700, &o, diag);
-	/* TLS keys stay with root where we are root: no process reads them from disk. DKIM
-	   keys are made by the store and read by the queue process alone. */
+	/* TLS keys stay with root where we are root: no process reads them from disk.
+	   DKIM keys are made by the store and read by the queue process alone. */
 	if (e == OK)
 		e = make_directory(conf_data_path(c, "keys", &b), 0711, &root, diag);
 	if (e == OK && chmod(b.p, 0711) != 0) /* of earlier versions */

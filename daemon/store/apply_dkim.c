@@ -1,5 +1,5 @@
-/* Keys that sign for a domain: every step of their life. The table of steps is below; what
- * is not in it is a conflict. */
+/* Keys that sign for a domain: every step of their life. What may_step() does not allow
+ * is a conflict. */
 #include "store/tx.h"
 
 #include "base/rfc3339.h"
@@ -66,6 +66,14 @@ tell_state(struct tx *tx, const struct dkim_key *k, enum dkim_key_state was)
 	event_str(&e, "was", str_from(dkim_key_state_name(was)));
 	tx_event(tx, &e);
 	tx_changed_setting(tx, "dkim", k->domain);
+}
+
+/* The records are other ones now: they are looked at soon. */
+static enum err
+look_soon(struct tx *tx, uint64_t domain_id)
+{
+	return tx_run(tx, "UPDATE dns_zone SET next_ms = 0 WHERE domain_id = $1",
+	              VALUES(V_I(domain_id)));
 }
 
 /* --- steps -------------------------------------------------------------------------- */
@@ -193,7 +201,7 @@ op_dkim_key_state_apply(struct tx *tx, const struct op_dkim_key_state *op,
 	            ? activate(tx, &k, &op->actor)
 	            : set_state(tx, &k, (enum dkim_key_state)op->state, &op->actor);
 	answer->version = k.version;
-	return e;
+	return e == OK ? look_soon(tx, k.domain_id) : e;
 }
 
 /* --- what the name service says ----------------------------------------------------- */
@@ -367,6 +375,9 @@ op_dkim_key_create_apply(struct tx *tx, const struct op_dkim_key_create *op,
 	if (e != OK)
 		return e;
 	tell_state(tx, &k, DKIM_KEY_ANY);
+	e = look_soon(tx, k.domain_id);
+	if (e != OK)
+		return e;
 	return tx_audit(
 		tx, &op->actor, "dkim.create", key_name(tx, &k), str_from(NULL),
 		str_from(dkim_algorithm_name((enum dkim_algorithm)op->algorithm)));
@@ -389,6 +400,8 @@ op_dkim_key_remove_apply(struct tx *tx, const struct op_dkim_key_remove *op,
 	tx_drop_key_file(tx, k.file);
 	tx_changed_setting(tx, "dkim", k.domain);
 	e = tx_run(tx, "DELETE FROM dkim_key WHERE id = $1", VALUES(V_I(k.id)));
+	if (e == OK)
+		e = look_soon(tx, k.domain_id);
 	return e == OK ? tx_audit(tx, &op->actor, "dkim.remove", key_name(tx, &k),
 	                          str_from(dkim_key_state_name(
 					  (enum dkim_key_state)k.state)),

@@ -96,6 +96,9 @@ op_domain_policy_put_apply(struct tx *tx, const struct op_domain_policy_put *op,
 	                     "DELETE FROM domain_policy WHERE domain_id = $1"
 	                     " AND name = $2",
 	                     VALUES(V_I(domain_id), V_S(op->name)));
+	if (e == OK)
+		e = tx_run(tx, "UPDATE dns_zone SET next_ms = 0 WHERE domain_id = $1",
+		           VALUES(V_I(domain_id)));
 	if (e != OK)
 		return e;
 	tx_changed_setting(tx, "policy", op->domain);

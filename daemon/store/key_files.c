@@ -112,7 +112,7 @@ key_files_remove(struct str data_dir, struct str names)
 		char text[PATH_MAX_BYTES];
 		struct strbuf b = strbuf_on(text);
 
-		/* Names come from our own rows; one that leads elsewhere is a damaged row. */
+		/* Names come from our own rows; one that leads elsewhere is damaged. */
 		if (name.n && str_find(name, '/') == SIZE_MAX)
 			(void)unlink(path_of(data_dir, name, &b));
 	}
