@@ -363,6 +363,9 @@ relay_open(struct relay *r, struct role *role)
 	r->bodies = bodies_new(r->loop, r->store, role->conf);
 	r->dns = dns_new(r->loop, &dns);
 	find_own(r);
+	relay_signing_new(r);
+	relay_domains_new(r);
+	relay_dns_new(r);
 }
 
 static void
@@ -376,6 +379,9 @@ relay_close(struct relay *r)
 	timer_stop(&r->sweep);
 	timer_stop(&r->stop);
 	timer_stop(&r->retry);
+	relay_dns_free(r);
+	relay_domains_free(r);
+	relay_signing_free(r);
 	if (r->feed)
 		feed_close(&r->feed);
 	dns_free(&r->dns);
@@ -398,6 +404,9 @@ role_queue_main(struct role *role)
 	role_on_reload(role, on_reload, &r);
 	if (role_ready(role) == OK) {
 		r.feed = feed_open(r.store, FEED_QUEUE, 0, on_change, &r);
+		relay_signing_start(&r);
+		relay_domains_start(&r);
+		relay_dns_start(&r);
 		release.now_ms = relay_now(&r);
 		(void)store_queue_release(r.store, &release, on_released, &r);
 		timer_set(&r.sweep, SWEEP_MS);

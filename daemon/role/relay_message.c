@@ -98,6 +98,9 @@ relay_message_open(struct relay_conn *c)
 void
 relay_message_close(struct relay_conn *c)
 {
+	relay_sign_cancel(c);
+	strbuf_release(&c->lead);
+	c->lead_sent = 0;
 	if (c->body)
 		body_close(&c->body);
 	c->rest = (struct str){ 0 };

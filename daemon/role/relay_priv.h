@@ -5,6 +5,9 @@
  *   relay_path.c    the addresses a connection tries, one DNS question after the other
  *   relay_conn.c    one connection: which job, when, and when it ends
  *   relay_talk.c    its dialogue, on a stream
+ *   relay_sign.c    DKIM signatures in front of it, with the keys of our domains
+ *   relay_domains.c our domains need keys: makes them, retires them
+ *   relay_dns.c     what the name service says of our domains
  *   relay_message.c a job as a message for the dialogue, and its results
  *   relay_result.c  decisions, events, results to the store
  *   relay_event.c   what the delivery log is told
@@ -19,6 +22,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/event.h"
 #include "base/ids.h"
 #include "base/list.h"
@@ -59,6 +63,10 @@ struct relay_dest;
 struct relay_job;
 struct relay_conn;
 struct relay_dsn;
+struct relay_domains;
+struct relay_looks;
+struct relay_signer;
+struct relay_signing;
 
 /* The process. */
 struct relay {
@@ -71,6 +79,9 @@ struct relay {
 	struct dns *dns;
 	struct feed *feed;
 	struct queue_clock clock;
+	struct relay_signing *signing;
+	struct relay_domains *domains;
+	struct relay_looks *looks;
 	struct addr own[RELAY_OWN_MAX]; /* where we ourselves take mail */
 	size_t own_count;
 
@@ -210,7 +221,10 @@ struct relay_conn {
 	struct smtp_client_rcpt *rcpts; /* in job->arena */
 	size_t *rcpt_rows;              /* their rows */
 	struct body *body;
-	struct str rest; /* of the body, still to be sent */
+	struct str rest;    /* of the body, still to be sent */
+	struct strbuf lead; /* signatures, sent before it; heap */
+	size_t lead_sent;
+	struct relay_signer *signer; /* they are being made */
 };
 
 /* --- queue.c ------------------------------------------------------------------------ */
@@ -300,6 +314,38 @@ void relay_conn_free_all(struct relay *r);
 void relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr);
 /* Sends its job over a dialogue that is ready. */
 void relay_conn_send(struct relay_conn *c);
+
+/* The next slice of a long message that is being signed. */
+void relay_conn_signing(void *conn);
+
+/* --- relay_sign.c ------------------------------------------------------------------- */
+
+void relay_signing_new(struct relay *r);
+/* Reads the keys, and again with each change. */
+void relay_signing_start(struct relay *r);
+void relay_signing_free(struct relay *r);
+/* Fills c->lead for the message that is open, and says true; or false: there is more to
+   hash, relay_sign_step() goes on, until it says true. */
+MUSTUSE bool relay_sign_begin(struct relay_conn *c);
+MUSTUSE bool relay_sign_step(struct relay_conn *c);
+void relay_sign_cancel(struct relay_conn *c);
+
+/* --- relay_domains.c ---------------------------------------------------------------- */
+
+void relay_domains_new(struct relay *r);
+void relay_domains_start(struct relay *r);
+/* Something of the settings has changed. */
+void relay_domains_changed(struct relay *r, const struct change *change);
+void relay_domains_free(struct relay *r);
+
+/* --- relay_dns.c -------------------------------------------------------------------- */
+
+void relay_dns_new(struct relay *r);
+void relay_dns_start(struct relay *r);
+/* Something of the settings has changed. */
+void relay_dns_changed(struct relay *r, const struct change *change);
+/* Not before everything else has stopped. */
+void relay_dns_free(struct relay *r);
 
 /* --- relay_message.c ---------------------------------------------------------------- */
 

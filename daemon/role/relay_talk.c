@@ -129,6 +129,12 @@ start_tls(struct relay_conn *c)
 static void
 pump(struct relay_conn *c)
 {
+	while (c->lead_sent < c->lead.n && !stream_is_full(c->stream)) {
+		struct str piece = str_from_offset(strbuf_str(&c->lead), c->lead_sent);
+
+		smtp_client_body(c->client, piece, stream_output(c->stream));
+		c->lead_sent = c->lead.n;
+	}
 	while (c->rest.n && !stream_is_full(c->stream)) {
 		struct str piece = str_first(c->rest, PIECE_BYTES);
 
@@ -136,7 +142,7 @@ pump(struct relay_conn *c)
 		c->rest = str_from_offset(c->rest, piece.n);
 	}
 	stream_flush_soon(c->stream);
-	if (c->rest.n) {
+	if (c->rest.n || c->lead_sent < c->lead.n) {
 		set_deadline(c);
 		return;
 	}
@@ -168,12 +174,25 @@ finish_job(struct relay_conn *c)
 	relay_job_finish(job);
 }
 
+/* Signed or not, it goes. */
+static void
+send_now(struct relay_conn *c)
+{
+	struct relay *r = relay_of(c);
+	int64_t more;
+
+	c->message.size += c->lead.n;
+	more = (int64_t)(c->message.size / JOB_BYTES_PER_MS);
+	c->job_until_ms = relay_mono(r) + JOB_MS + more;
+	c->is_sent = true;
+	act(c, smtp_client_send(c->client, &c->message, stream_output(c->stream)));
+}
+
 void
 relay_conn_send(struct relay_conn *c)
 {
 	struct relay *r = relay_of(c);
 	struct relay_finding f = { .attempt = ATTEMPT_TEMP };
-	int64_t more;
 
 	f.cause = relay_message_open(c);
 	if (f.cause != OK) {
@@ -182,10 +201,22 @@ relay_conn_send(struct relay_conn *c)
 		relay_job_finish(c->job);
 		return;
 	}
-	more = (int64_t)(c->message.size / JOB_BYTES_PER_MS);
-	c->job_until_ms = relay_mono(r) + JOB_MS + more;
-	c->is_sent = true;
-	act(c, smtp_client_send(c->client, &c->message, stream_output(c->stream)));
+	c->lead_sent = 0;
+	if (relay_sign_begin(c))
+		send_now(c);
+	else
+		loop_defer(r->loop, relay_conn_signing, c);
+}
+
+void
+relay_conn_signing(void *conn)
+{
+	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, conn);
+
+	if (relay_sign_step(c))
+		send_now(c);
+	else
+		loop_defer(relay_of(c)->loop, relay_conn_signing, c);
 }
 
 static void
@@ -196,7 +227,7 @@ on_ready(struct relay_conn *c)
 		return;
 	}
 	c->best = (struct relay_finding){ 0 };
-	if (c->state == RELAY_IDLE || c->store_call)
+	if (c->state == RELAY_IDLE || c->store_call || c->signer)
 		return;
 	if (!c->job) {
 		relay_conn_go_on(c);

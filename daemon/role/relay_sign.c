@@ -1,0 +1,556 @@
+/* Signatures in front of what leaves (policy/dkim_sign.h), with the keys of our domains.
+ *
+ * Which keys: those of the domain in From, or of its nearest parent among ours, so that
+ * the signature is aligned (RFC 9989 4.4.1). A login may write any From; so its envelope
+ * sender, which was checked when it came in, must belong to the same family, or the
+ * sender's own domain signs. Mail that only passes through is not signed: it is not ours.
+ *
+ * Keys are read when the feed says that they have changed; a private half is parsed when
+ * it is used first. A long text is hashed in slices, so that others get their turn. What
+ * was signed for one destination is kept a while for the others of the same message.
+ */
+#include "base/mem.h"
+#include "base/panic.h"
+#include "ext/crypto.h"
+#include "mail/address.h"
+#include "mail/address_list.h"
+#include "mail/header.h"
+#include "policy/dkim_sign.h"
+#include "role/relay_priv.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum {
+	KEYS_BUDGET = 64 << 20,
+	KEYS_MESSAGE_MAX = 4, /* that sign one message */
+	SIGN_BUDGET = 1 << 20,
+	HEADER_MAX = 256 * 1024, /* a longer one is not signed */
+	FIELDS_MAX = 16 * 1024,
+	SLICE_BYTES = 2 << 20,
+	PIECE_BYTES = 64 * 1024,
+	FROM_MAX = 4,
+	KEPT = 64,
+	KEPT_MS = 10 * 60 * 1000,
+	TELL_MS = 60 * 60 * 1000, /* between two events about one domain without a key */
+	PATH_BYTES = 4200,
+};
+
+struct sign_key {
+	struct link link; /* in relay_keys->all */
+	uint64_t id;
+	struct str domain, selector, file;
+	struct crypto_key *key; /* NULL: not used yet, or broken */
+	bool is_broken;
+	struct sign_key *next; /* of the same domain */
+};
+
+/* All keys that sign now. */
+struct relay_keys {
+	struct arena *arena;
+	struct map *domains; /* first struct sign_key of each */
+	struct link all;
+	uint64_t generation;
+};
+
+/* The fields of one message, for its other destinations. */
+struct kept {
+	uint64_t message_id, generation;
+	int64_t at_ms; /* monotonic */
+	struct strbuf fields;
+};
+
+struct relay_signing {
+	struct relay_keys *keys;
+	struct feed *feed;
+	struct kept kept[KEPT];
+	struct map *told; /* domain -> struct told: signed nothing for it lately */
+	uint64_t generation;
+};
+
+struct told {
+	int64_t at_ms;
+};
+
+/* A message that is being signed. */
+struct relay_signer {
+	struct arena *arena;
+	struct dkim_signer *signer;
+	struct dkim_signing_key keys[KEYS_MESSAGE_MAX];
+	size_t count;
+	uint64_t generation;
+	struct str rest;
+	bool has_cr; /* the last byte taken in was a CR that is not handed on yet */
+};
+
+/* --- keys --------------------------------------------------------------------------- */
+
+static struct relay_keys *
+keys_new(uint64_t generation)
+{
+	struct relay_keys *k = mem_alloc(sizeof(*k));
+
+	k->arena = arena_new(KEYS_BUDGET);
+	k->domains = map_new();
+	k->generation = generation;
+	list_init(&k->all);
+	return k;
+}
+
+static void
+keys_free(struct relay_keys **kp)
+{
+	struct relay_keys *k = *kp;
+
+	if (!k)
+		return;
+	*kp = NULL;
+	LIST_EACH(&k->all, l)
+	crypto_key_free(&CONTAINER_OF(l, struct sign_key, link)->key);
+	map_free(&k->domains);
+	arena_free(&k->arena);
+	mem_free(k);
+}
+
+static bool
+take_key(void *arg, const struct dkim_key *from)
+{
+	struct relay_keys *keys = arg;
+	struct sign_key *k = ARENA_NEW(keys->arena, struct sign_key);
+
+	k->id = from->id;
+	k->domain = arena_str(keys->arena, from->domain);
+	k->selector = arena_str(keys->arena, from->selector);
+	k->file = arena_str(keys->arena, from->file);
+	k->next = map_find(keys->domains, k->domain);
+	(void)map_set(keys->domains, k->domain, k);
+	list_add_last(&keys->all, &k->link);
+	return arena_left(keys->arena) > PATH_BYTES;
+}
+
+/* What was parsed before need not be parsed again. */
+static void
+inherit(struct relay_keys *keys, struct relay_keys *old)
+{
+	LIST_EACH(&old->all, l)
+	{
+		struct sign_key *from = CONTAINER_OF(l, struct sign_key, link);
+
+		for (struct sign_key *k = map_find(keys->domains, from->domain); k;
+		     k = k->next) {
+			if (k->id == from->id) {
+				k->key = from->key;
+				from->key = NULL;
+			}
+		}
+	}
+}
+
+static void
+read_keys(struct relay *r)
+{
+	struct relay_signing *s = r->signing;
+	struct relay_keys *keys = keys_new(++s->generation);
+	enum err e = reader_dkim_keys(r->reader, 0, DKIM_KEY_ACTIVE, take_key, keys);
+
+	if (e != OK) {
+		/* The old ones are better than none. */
+		log_line(LEVEL_WARN, "dkim.keys", "error=%s", err_get(e)->word);
+		keys_free(&keys);
+		return;
+	}
+	inherit(keys, s->keys);
+	keys_free(&s->keys);
+	s->keys = keys;
+}
+
+static void
+on_settings(void *arg, const struct change *change)
+{
+	struct relay *r = CAST(relay, RELAY_MAGIC, arg);
+
+	if (change->kind == CHANGE_RESET || str_starts(change->key, STR("dkim:")) ||
+	    str_starts(change->key, STR("domain:")))
+		read_keys(r);
+	relay_domains_changed(r, change);
+	relay_dns_changed(r, change);
+}
+
+static enum err
+read_pem(struct relay *r, struct str name, struct strbuf *out)
+{
+	char text[PATH_BYTES];
+	struct strbuf b = strbuf_on(text);
+	ssize_t n = -1;
+	char *p;
+	int fd;
+
+	(void)conf_data_path(r->role->conf, "keys/dkim/", &b);
+	strbuf_add(&b, name);
+	fd = open(strbuf_cstr(&b), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return ERR_IO;
+	p = strbuf_reserve(out, CRYPTO_PEM_MAX);
+	if (p)
+		n = read(fd, p, CRYPTO_PEM_MAX);
+	(void)close(fd);
+	if (n <= 0)
+		return ERR_IO;
+	out->n += (size_t)n;
+	return OK;
+}
+
+static void
+load_key(struct relay *r, struct sign_key *k)
+{
+	struct arena *secret = arena_new_secret(4 * CRYPTO_PEM_MAX);
+	struct strbuf pem = strbuf_arena(secret, 2 * CRYPTO_PEM_MAX);
+	enum err e = read_pem(r, k->file, &pem);
+
+	if (e == OK)
+		e = crypto_key_parse_private(strbuf_str(&pem), &k->key);
+	if (e != OK) {
+		k->is_broken = true;
+		log_line(LEVEL_ERROR, "dkim.key", "domain=%.*s selector=%.*s error=%s",
+		         STR_ARG(k->domain), STR_ARG(k->selector), err_get(e)->word);
+	}
+	arena_free(&secret);
+}
+
+/* --- whose keys --------------------------------------------------------------------- */
+
+/* The keys of the domain, or of its nearest parent that has some. */
+static struct sign_key *
+find_keys(const struct relay_keys *keys, struct str domain)
+{
+	while (domain.n) {
+		struct sign_key *k = map_find(keys->domains, domain);
+		size_t dot = str_find(domain, '.');
+
+		if (k)
+			return k;
+		domain = dot == SIZE_MAX ? str_from(NULL)
+		                         : str_from_offset(domain, dot + 1);
+	}
+	return NULL;
+}
+
+static bool
+is_below(struct str name, struct str parent)
+{
+	return name.n > parent.n && str_ends(name, parent) &&
+	       name.p[name.n - parent.n - 1] == '.';
+}
+
+static bool
+is_family(struct str a, struct str b)
+{
+	return str_eq(a, b) || is_below(a, b) || is_below(b, a);
+}
+
+/* The domain of the visible sender, normalised; empty where there is not exactly one. */
+static struct str
+from_domain(struct str header, struct arena *a)
+{
+	struct strbuf b = strbuf_arena(a, ADDRESS_KEY_MAX);
+	struct header_field from;
+	struct address_list list;
+	size_t mailboxes = 0;
+
+	if (header_count(header, STR("From"), 2) != 1 ||
+	    !header_find(header, STR("From"), &from))
+		return str_from(NULL);
+	address_list_parse(from.value, FROM_MAX, a, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		if (list.entries[i].kind != LIST_MAILBOX)
+			continue;
+		if (mailboxes++ || domain_normalize(list.entries[i].domain, &b) != OK)
+			return str_from(NULL);
+	}
+	return strbuf_str(&b);
+}
+
+static struct str
+sender_domain(struct str sender, struct arena *a)
+{
+	struct strbuf b = strbuf_arena(a, ADDRESS_KEY_MAX);
+	size_t at = str_find_last(sender, '@');
+
+	if (at == SIZE_MAX || domain_normalize(str_from_offset(sender, at + 1), &b) != OK)
+		return str_from(NULL);
+	return strbuf_str(&b);
+}
+
+/* Once in a while for a domain. */
+static void
+tell_unsigned(struct relay *r, const struct queue_item *item, struct str domain,
+              const char *why)
+{
+	struct relay_signing *s = r->signing;
+	struct told *t = map_find(s->told, domain);
+	struct event e;
+
+	if (t && relay_mono(r) - t->at_ms < TELL_MS)
+		return;
+	if (!t) {
+		if (map_count(s->told) >= RELAY_ROWS_MAX)
+			return;
+		t = mem_alloc(sizeof(*t));
+		(void)map_set(s->told, domain, t);
+	}
+	t->at_ms = relay_mono(r);
+	event_init(&e, EV_DKIM_UNSIGNED, item->trace_id, str_from(NULL));
+	event_str(&e, "domain", domain);
+	event_str(&e, "reason", str_from(why));
+	event_tell(&e);
+}
+
+/* Chooses the keys; none: the message leaves as it is. */
+static void
+choose_keys(struct relay *r, const struct queue_item *item, struct str header,
+            struct relay_signer *g)
+{
+	struct str from = from_domain(header, g->arena);
+	struct str sender = sender_domain(item->sender, g->arena);
+	struct str domain = from.n ? from : sender;
+	struct sign_key *k = find_keys(r->signing->keys, domain);
+
+	if (item->sender.n && (!k || !is_family(sender, k->domain))) {
+		domain = sender;
+		k = find_keys(r->signing->keys, sender);
+	}
+	if (!k && domain.n)
+		tell_unsigned(r, item, domain, "the domain has no active key");
+	for (; k && g->count < KEYS_MESSAGE_MAX; k = k->next) {
+		if (!k->key && !k->is_broken)
+			load_key(r, k);
+		if (!k->key) {
+			tell_unsigned(r, item, domain, "the private key cannot be read");
+			continue;
+		}
+		g->keys[g->count++] =
+			(struct dkim_signing_key){ arena_str(g->arena, k->domain),
+			                           arena_str(g->arena, k->selector),
+			                           k->key };
+	}
+}
+
+/* --- the text ----------------------------------------------------------------------- */
+
+/* Hands a piece on with CRLF for every line end, as smtp_client_body.h will send it. */
+static void
+feed(struct relay_signer *g, struct str piece)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < piece.n; i++) {
+		char c = piece.p[i];
+
+		if (g->has_cr) {
+			g->has_cr = false;
+			dkim_signer_body(g->signer, STR("\r\n"));
+			from = c == '\n' ? i + 1 : i;
+			if (c == '\n')
+				continue;
+		}
+		if (c == '\r' && i + 1 < piece.n && piece.p[i + 1] == '\n') {
+			i++;
+			continue;
+		}
+		if (c != '\r' && c != '\n')
+			continue;
+		dkim_signer_body(g->signer,
+		                 str_first(str_from_offset(piece, from), i - from));
+		if (c == '\r')
+			g->has_cr = true;
+		else
+			dkim_signer_body(g->signer, STR("\r\n"));
+		from = i + 1;
+	}
+	if (!g->has_cr)
+		dkim_signer_body(g->signer, str_from_offset(piece, from));
+}
+
+/* The header with CRLF for every line end, without the empty line. */
+static struct str
+clean_header(struct str header, struct arena *a)
+{
+	struct strbuf b = strbuf_arena(a, 2 * header.n + 2);
+
+	for (size_t i = 0; i < header.n; i++) {
+		char c = header.p[i];
+
+		if (c == '\r' || c == '\n') {
+			if (c == '\r' && i + 1 < header.n && header.p[i + 1] == '\n')
+				i++;
+			strbuf_lit(&b, "\r\n");
+		} else {
+			strbuf_byte(&b, c);
+		}
+	}
+	if (str_ends(strbuf_str(&b), STR("\r\n\r\n")))
+		strbuf_truncate(&b, b.n - 2);
+	else if (!str_ends(strbuf_str(&b), STR("\r\n")))
+		strbuf_lit(&b, "\r\n");
+	return strbuf_str(&b);
+}
+
+/* --- kept signatures ---------------------------------------------------------------- */
+
+static bool
+find_kept(struct relay *r, uint64_t message_id, struct strbuf *out)
+{
+	const struct kept *k = &r->signing->kept[message_id % KEPT];
+
+	if (k->message_id != message_id ||
+	    k->generation != r->signing->keys->generation ||
+	    relay_mono(r) - k->at_ms > KEPT_MS)
+		return false;
+	strbuf_add(out, strbuf_str(&k->fields));
+	return true;
+}
+
+static void
+keep(struct relay *r, uint64_t message_id, uint64_t generation, struct str fields)
+{
+	struct kept *k = &r->signing->kept[message_id % KEPT];
+
+	k->message_id = message_id;
+	k->generation = generation;
+	k->at_ms = relay_mono(r);
+	strbuf_clear(&k->fields);
+	strbuf_add(&k->fields, fields);
+}
+
+/* --- signing ------------------------------------------------------------------------ */
+
+void
+relay_sign_cancel(struct relay_conn *c)
+{
+	struct relay_signer *g = c->signer;
+
+	if (!g)
+		return;
+	c->signer = NULL;
+	loop_defer_cancel(c->dest->relay->loop, relay_conn_signing, c);
+	dkim_signer_free(&g->signer);
+	arena_free(&g->arena);
+	mem_free(g);
+}
+
+static void
+finish(struct relay_conn *c)
+{
+	struct relay *r = c->dest->relay;
+	const struct queue_item *item = &c->job->rows[0].item;
+	struct relay_signer *g = c->signer;
+	struct strbuf fields = strbuf_heap(FIELDS_MAX);
+	enum err e;
+
+	if (g->has_cr)
+		dkim_signer_body(g->signer, STR("\r\n"));
+	e = dkim_signer_end(g->signer, g->keys, g->count, clock_unix_ms(),
+	                    conf_dkim_keep_ms(r->role->conf) / 1000, &fields);
+	if (e == OK && !fields.overflow) {
+		strbuf_add(&c->lead, strbuf_str(&fields));
+		keep(r, item->message_id, g->generation, strbuf_str(&fields));
+	} else {
+		tell_unsigned(r, item, g->keys[0].domain, err_get(e)->text);
+	}
+	strbuf_release(&fields);
+	relay_sign_cancel(c);
+}
+
+bool
+relay_sign_step(struct relay_conn *c)
+{
+	struct relay_signer *g = c->signer;
+	size_t left = SLICE_BYTES;
+
+	while (g->rest.n && left) {
+		struct str piece = str_first(g->rest, PIECE_BYTES);
+
+		feed(g, piece);
+		g->rest = str_from_offset(g->rest, piece.n);
+		left -= left < piece.n ? left : piece.n;
+	}
+	if (g->rest.n)
+		return false;
+	finish(c);
+	return true;
+}
+
+bool
+relay_sign_begin(struct relay_conn *c)
+{
+	struct relay *r = c->dest->relay;
+	const struct queue_item *item = &c->job->rows[0].item;
+	size_t header_bytes = header_size(c->rest);
+	struct str header = str_first(c->rest, header_bytes);
+	struct relay_signer *g;
+
+	if (!c->lead.max)
+		c->lead = strbuf_heap(FIELDS_MAX);
+	strbuf_clear(&c->lead);
+	if (!(item->message_flags & MESSAGE_OURS) || header_bytes > HEADER_MAX ||
+	    find_kept(r, item->message_id, &c->lead))
+		return true;
+	g = mem_alloc(sizeof(*g));
+	g->arena = arena_new(SIGN_BUDGET + 4 * header_bytes);
+	g->generation = r->signing->keys->generation;
+	c->signer = g;
+	choose_keys(r, item, header, g);
+	if (!g->count) {
+		relay_sign_cancel(c);
+		return true;
+	}
+	g->signer = dkim_signer_new(g->arena);
+	dkim_signer_header(g->signer, clean_header(header, g->arena));
+	g->rest = str_from_offset(c->rest, header_bytes);
+	return relay_sign_step(c);
+}
+
+/* --- the whole ---------------------------------------------------------------------- */
+
+void
+relay_signing_new(struct relay *r)
+{
+	struct relay_signing *s = mem_alloc(sizeof(*s));
+
+	s->keys = keys_new(0);
+	s->told = map_new();
+	for (size_t i = 0; i < KEPT; i++)
+		s->kept[i].fields = strbuf_heap(FIELDS_MAX);
+	r->signing = s;
+}
+
+void
+relay_signing_start(struct relay *r)
+{
+	r->signing->feed = feed_open(r->store, FEED_SETTINGS, 0, on_settings, r);
+	read_keys(r);
+}
+
+static void
+free_told(void *arg, struct str key, void *value)
+{
+	(void)arg;
+	(void)key;
+	mem_free(value);
+}
+
+void
+relay_signing_free(struct relay *r)
+{
+	struct relay_signing *s = r->signing;
+
+	if (s->feed)
+		feed_close(&s->feed);
+	keys_free(&s->keys);
+	map_each(s->told, free_told, NULL);
+	map_free(&s->told);
+	for (size_t i = 0; i < KEPT; i++)
+		strbuf_release(&s->kept[i].fields);
+	r->signing = NULL;
+	mem_free(s);
+}
