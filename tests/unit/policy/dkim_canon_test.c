@@ -137,7 +137,7 @@ test_long(void)
 				                                  : 'x');
 		strbuf_byte(&body, letters[(x >> 33) % (sizeof(letters) - 1)]);
 	}
-	for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED; canon++) {
+	for (enum dkim_canon canon = DKIM_SIMPLE; canon <= DKIM_RELAXED; canon++) {
 		run_body(canon, strbuf_str(&body), 0, 1, &whole);
 		for (size_t step = 2; step < 1200; step += 7) {
 			run_body(canon, strbuf_str(&body), step / 3, step, &out);
