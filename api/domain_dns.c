@@ -1,51 +1,102 @@
-/* /domains/{domain}/dns: the records to publish, so that mail comes in and is believed. */
+/* /domains/{domain}/dns: the records to publish, held against what the name servers say.
+ *
+ * What the queue process found is in the store; here it is joined with what is to be
+ * published as of now. */
+#include "api/domain_records.h"
+#include "api/fields.h"
 #include "api/names.h"
+#include "api/page.h"
 #include "api/routes.h"
 
-/* {host} is this machine, {domain} the domain; names are relative to the domain. */
-static const struct {
-	const char *key, *need, *type, *relative;
-	int priority; /* 0: none */
-	const char *value, *why;
-} records[] = {
-	{ "mx", "required_to_receive", "MX", "@", 10, "{host}.",
-	  "says which server takes mail for the domain" },
-	{ "spf", "required_to_send", "TXT", "@", 0, "v=spf1 mx ~all",
-	  "says which servers may send mail of the domain" },
-	{ "dmarc", "recommended", "TXT", "_dmarc", 0,
-	  "v=DMARC1; p=none; rua=mailto:postmaster@{domain}",
-	  "says what others shall do with forged mail, and where to report it" },
-	{ "submissions", "optional", "SRV", "_submissions._tcp", 0, "0 1 465 {host}.",
-	  "lets mail programs find the server to send with" },
-	{ "imaps", "optional", "SRV", "_imaps._tcp", 0, "0 1 993 {host}.",
-	  "lets mail programs find the mailbox" },
+enum {
+	ZONE_MAX = 256 * 1024,
 };
 
-static struct str
-fill_in(struct api_request *r, const char *template, struct str domain)
-{
-	struct strbuf b = strbuf_arena(r->arena, 1024);
-	struct str rest = str_from(template);
+/* A domain, its rows, and the last look. */
+struct view {
+	struct api_request *r;
+	struct domain domain;
+	struct dns_zone zone;
+	struct records_conf conf;
+	struct records *records;
+	int64_t since_ms[RECORDS_MAX];
+};
 
-	while (rest.n) {
-		if (str_skip(&rest, STR("{host}"))) {
-			strbuf_add(&b, r->api->conf->hostname);
-		} else if (str_skip(&rest, STR("{domain}"))) {
-			strbuf_add(&b, domain);
-		} else {
-			strbuf_byte(&b, rest.p[0]);
-			rest = str_from_offset(rest, 1);
-		}
+static bool
+take_row(void *arg, const struct dns_row *stored)
+{
+	struct view *v = arg;
+
+	for (size_t i = 0; i < v->records->count; i++) {
+		struct record_row *row = &v->records->rows[i];
+
+		if (!str_eq(row->key, stored->name))
+			continue;
+		domain_records_take(row, stored, v->r->arena);
+		v->since_ms[i] = stored->since_ms;
 	}
-	return strbuf_str(&b);
+	return true;
 }
 
-static struct str
-full_name(struct api_request *r, const char *relative, struct str domain)
+/* False: a problem has been answered. */
+static bool
+read_view(struct api_request *r, struct view *v)
 {
-	if (str_eq(str_from(relative), STR("@")))
-		return arena_printf(r->arena, "%.*s.", STR_ARG(domain));
-	return arena_printf(r->arena, "%s.%.*s.", relative, STR_ARG(domain));
+	struct addr ips[RECORDS_IPS_MAX];
+	struct str name;
+	size_t count;
+	enum err e;
+
+	*v = (struct view){ .r = r };
+	if (!names_domain(r, r->params[0], &name))
+		return false;
+	e = reader_domain(r->api->reader, name, r->arena, &v->domain);
+	if (e == OK)
+		e = reader_dns_zone(r->api->reader, v->domain.id, r->arena, &v->zone);
+	if (e == ERR_NOT_FOUND && v->domain.id)
+		e = OK;
+	if (e == OK) {
+		count = domain_records_ips(v->zone.facts, ips, RECORDS_IPS_MAX);
+		e = domain_records_conf(r->api->reader, r->api->conf, v->domain.id,
+		                        v->domain.name, ips, count, r->arena, &v->conf);
+	}
+	if (e == OK) {
+		v->records = records_make(&v->conf, r->arena);
+		e = reader_dns_rows(r->api->reader, v->domain.id, take_row, v);
+	}
+	if (e != OK)
+		api_problem_err(r, e);
+	return e == OK;
+}
+
+static void
+write_count(struct json_out *j, const struct view *v, const char *key, bool is_required)
+{
+	int64_t total = 0, good = 0;
+
+	for (size_t i = 0; i < v->records->count; i++) {
+		const struct record_row *row = &v->records->rows[i];
+
+		if (is_required ? row->need > RECORD_TO_SEND : row->need != RECORD_SHOULD)
+			continue;
+		total++;
+		good += row->state == RECORD_OK || row->state == RECORD_OPTIONAL;
+	}
+	json_open_object(j, key);
+	json_i64(j, "ok", good);
+	json_i64(j, "total", total);
+	json_close_object(j);
+}
+
+static void
+write_servers(struct json_out *j, struct str servers)
+{
+	struct str one;
+
+	json_open_array(j, "servers");
+	while (str_next(&servers, ',', &one))
+		json_str(j, NULL, str_trim(one));
+	json_close_array(j);
 }
 
 void
@@ -53,6 +104,125 @@ domains_dns(struct api_request *r)
 {
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
+	struct view v;
+
+	if (!read_view(r, &v))
+		return;
+	json_open_object(&j, NULL);
+	json_time(&j, "checked_at", v.zone.checked_ms);
+	json_time(&j, "next_at", v.zone.checked_ms ? v.zone.next_ms : 0);
+	json_bool(&j, "checking", v.zone.asked_ms > v.zone.checked_ms);
+	write_servers(&j, v.zone.servers);
+	write_count(&j, &v, "required", true);
+	write_count(&j, &v, "recommended", false);
+	json_open_array(&j, "items");
+	for (size_t i = 0; i < v.records->count; i++) {
+		const struct record_row *row = &v.records->rows[i];
+
+		json_open_object(&j, NULL);
+		domain_records_row(&j, row);
+		json_time(&j, "since", v.since_ms[i]);
+		json_time(&j, "cached_until",
+		          row->cached_s ? v.zone.checked_ms + row->cached_s * 1000LL : 0);
+		json_close_object(&j);
+	}
+	json_close_array(&j);
+	json_close_object(&j);
+	api_reply_json(r, 200, strbuf_str(&b));
+}
+
+/* --- looking now -------------------------------------------------------------------- */
+
+static void
+asked(struct api_request *r)
+{
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+
+	api_header(r, "Location",
+	           arena_printf(r->arena, "/api/v1/domains/%.*s/dns",
+	                        STR_ARG(*(struct str *)r->state)));
+	json_open_object(&j, NULL);
+	json_str(&j, "domain", *(struct str *)r->state);
+	json_bool(&j, "checking", true);
+	json_close_object(&j);
+	api_reply_json(r, 202, strbuf_str(&b));
+}
+
+static void
+ask_done(void *arg, enum err e, const struct answer_none *answer)
+{
+	(void)answer;
+	api_continue(arg, e);
+}
+
+void
+domains_dns_check(struct api_request *r)
+{
+	struct str *name = ARENA_NEW(r->arena, struct str);
+	struct op_dns_ask op;
+	struct domain d;
+	enum err e;
+
+	if (!names_domain(r, r->params[0], name))
+		return;
+	e = reader_domain(r->api->reader, *name, r->arena, &d);
+	if (e != OK) {
+		api_problem_err(r, e);
+		return;
+	}
+	op.domain = *name;
+	r->state = name;
+	r->next = asked;
+	r->call = store_dns_ask(r->api->store, &op, ask_done, r);
+}
+
+/* --- the zone file ------------------------------------------------------------------ */
+
+void
+domains_dns_zone(struct api_request *r)
+{
+	static const struct field_spec specs[] = {
+		{ .name = "only", .kind = FIELD_WORD, .words = "all missing" },
+		{ .name = "style", .kind = FIELD_WORD, .words = "full relative" },
+	};
+	struct strbuf b = strbuf_arena(r->arena, ZONE_MAX);
+	struct field f[ARRAY_LEN(specs)];
+	struct view v;
+
+	if (!fields_query(r, specs, ARRAY_LEN(specs), f) || !read_view(r, &v))
+		return;
+	records_zone_format(v.records, f[0].is_set && f[0].i == 1,
+	                    f[1].is_set && f[1].i == 1 ? RECORDS_RELATIVE : RECORDS_FULL,
+	                    &b);
+	api_reply_text(r, 200, "text/dns; charset=utf-8", strbuf_str(&b));
+}
+
+/* --- history ------------------------------------------------------------------------ */
+
+static bool
+list_change(void *arg, const struct dns_change *c)
+{
+	struct page *p = arg;
+
+	if (!page_take(p, names_id(p->r, "dnc", c->id)))
+		return false;
+	json_open_object(&p->j, NULL);
+	json_str(&p->j, "id", names_id(p->r, "dnc", c->id));
+	json_str(&p->j, "key", c->name);
+	json_time(&p->j, "at", c->at_ms);
+	json_str(&p->j, "was", c->old_state);
+	json_str(&p->j, "state", c->state);
+	json_str(&p->j, "cause", c->cause);
+	json_cstr(&p->j, "reason", record_cause_text(record_cause_find(c->cause)));
+	json_close_object(&p->j);
+	return true;
+}
+
+void
+domains_dns_history(struct api_request *r)
+{
+	struct page p;
 	struct str name;
 	struct domain d;
 	enum err e;
@@ -64,26 +234,9 @@ domains_dns(struct api_request *r)
 		api_problem_err(r, e);
 		return;
 	}
-	json_open_object(&j, NULL);
-	json_open_array(&j, "items");
-	for (size_t i = 0; i < ARRAY_LEN(records); i++) {
-		json_open_object(&j, NULL);
-		json_cstr(&j, "key", records[i].key);
-		json_cstr(&j, "need", records[i].need);
-		json_cstr(&j, "type", records[i].type);
-		json_str(&j, "name", full_name(r, records[i].relative, name));
-		json_cstr(&j, "relative", records[i].relative);
-		if (records[i].priority)
-			json_i64(&j, "priority", records[i].priority);
-		else
-			json_out_null(&j, "priority");
-		json_open_array(&j, "expected");
-		json_str(&j, NULL, fill_in(r, records[i].value, name));
-		json_close_array(&j);
-		json_cstr(&j, "why", records[i].why);
-		json_close_object(&j);
-	}
-	json_close_array(&j);
-	json_close_object(&j);
-	api_reply_json(r, 200, strbuf_str(&b));
+	if (!page_begin(&p, r, "dns-history", name))
+		return;
+	page_end(&p,
+	         reader_dns_changes(r->api->reader, d.id, names_parse_id(p.after, "dnc"),
+	                            p.limit + 1, list_change, &p));
 }

@@ -40,5 +40,8 @@ void domain_records_facts(const struct addr *ips, size_t count, struct strbuf *o
 
 /* A row as JSON: what it is, what should be, what is there. */
 void domain_records_row(struct json_out *j, const struct record_row *row);
+/* What a look found of a row, as domain_records_row wrote it: state, values, cause. */
+void domain_records_take(struct record_row *row, const struct dns_row *stored,
+                         struct arena *a);
 
 #endif

@@ -25,7 +25,8 @@ static const struct {
 } topics[] = {
 	{ "message", "message." }, { "queue", "queue." },   { "trace", "smtp." },
 	{ "trace", "delivery." },  { "trace", "mailbox." }, { "auth", "auth." },
-	{ "admin", "admin." },     { "admin", "config." },  { "role", "" },
+	{ "admin", "admin." },     { "admin", "config." },  { "dns", "dns." },
+	{ "dns", "dkim." },        { "role", "" },
 };
 
 /* An event as it goes out, kept for a while. */

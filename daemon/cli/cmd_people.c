@@ -57,48 +57,6 @@ cmd_domain_show(struct call *c)
 	return call_show(c, "GET", call_path(c, "/domains/", c->args[0], ""), STR(""));
 }
 
-/* "example.com. MX 10 mail.example.com." with TXT in quotes. */
-static void
-print_record(const struct json_value *record)
-{
-	struct str name = { NULL, 0 }, type = { NULL, 0 }, value = { NULL, 0 };
-	struct str need = { NULL, 0 };
-	bool is_text;
-	int64_t priority;
-
-	(void)json_get_str(json_find(record, "name"), &name);
-	(void)json_get_str(json_find(record, "type"), &type);
-	(void)json_get_str(json_find(record, "need"), &need);
-	(void)json_get_str(json_at(json_find(record, "expected"), 0), &value);
-	is_text = str_eq(type, STR("TXT"));
-	call_print(name);
-	(void)printf(" %.*s ", STR_ARG(type));
-	if (json_get_i64(json_find(record, "priority"), &priority))
-		(void)printf("%lld ", (long long)priority);
-	(void)fputs(is_text ? "\"" : "", stdout);
-	call_print(value);
-	(void)printf("%s ; %.*s\n", is_text ? "\"" : "", STR_ARG(need));
-}
-
-int
-cmd_domain_dns(struct call *c)
-{
-	struct str path = call_path(c, "/domains/", c->args[0], "/dns");
-	const struct client_answer *answer = client_call(c->client, "GET", path, STR(""));
-	const struct json_value *items;
-
-	if (!call_is_ok(answer))
-		return answer->status ? CLI_REFUSED : CLI_UNREACHABLE;
-	if (c->is_json) {
-		(void)printf("%.*s\n", STR_ARG(answer->body));
-		return CLI_OK;
-	}
-	items = json_find(answer->doc ? json_root(answer->doc) : NULL, "items");
-	for (size_t i = 0; i < json_count(items); i++)
-		print_record(json_at(items, i));
-	return CLI_OK;
-}
-
 int
 cmd_domain_remove(struct call *c)
 {
