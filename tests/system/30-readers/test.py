@@ -143,6 +143,8 @@ def test_curl_reads(world):
 
 def test_getmail_fetchmail_mpop(world):
     password, address = world.home.passwords[ANN], world.home.address
+    # getmail forgets a command that ends before it has begun to wait for it, and waits on.
+    wait = "until grep -q ^State:.S /proc/$PPID/status; do sleep 0.01; done"
     for kind, port in (("IMAP", 143), ("POP3", 110)):
         rc, count = world.folder / f"getmail{kind}", world.folder / f"count.{kind}"
         rc.write_text(f"""[retriever]
@@ -154,7 +156,7 @@ password = {password}
 [destination]
 type = MDA_external
 path = /bin/sh
-arguments = ("-c", "cat >/dev/null; echo >> {count}")
+arguments = ("-c", "cat >/dev/null; echo >> {count}; {wait}")
 allow_root_commands = true
 [options]
 read_all = true
