@@ -73,13 +73,18 @@ $(B)/unit-tests: $(UNIT_OBJ) $(B)/libmailstead.a
 $(B)/dialogue-tests: $(DLG_OBJ) $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
+# The one fuzzer that needs more than its file and the library: a store in memory.
+FUZZ_WORLD := $(B)/obj/tests/dialogue/imap_world.o $(B)/obj/tests/dialogue/imap_world_ops.o
+$(B)/fuzz_imap_session: $(FUZZ_WORLD)
+FUZZ_PARTS = $(filter %.o,$^) $(filter %.a,$^)
+
 # A fuzzer has no main of its own: libFuzzer's, or ours that replays a corpus.
 ifdef FUZZ
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libmailstead.a
-	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(PKG_LIBS) -o $@
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer $(FUZZ_PARTS) $(PKG_LIBS) -o $@
 else
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(B)/libmailstead.a
-	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $(FUZZ_PARTS) $(PKG_LIBS) -o $@
 endif
 .PRECIOUS: $(B)/obj/%.o
 

@@ -13,13 +13,17 @@ enum {
    Makefile has the dependency). */
 __asm__(".section .rodata\n"
         ".global openapi_yaml_start\n"
-        ".global openapi_yaml_end\n"
+        ".global openapi_yaml_size\n"
         "openapi_yaml_start:\n"
         ".incbin \"api/openapi.yaml\"\n"
         "openapi_yaml_end:\n"
         ".byte 0\n"
+        ".balign 8\n"
+        "openapi_yaml_size:\n"
+        ".quad openapi_yaml_end - openapi_yaml_start\n"
         ".previous\n");
-extern const char openapi_yaml_start[], openapi_yaml_end[];
+extern const char openapi_yaml_start[];
+extern const uint64_t openapi_yaml_size;
 
 static struct strbuf json, page;
 
@@ -27,8 +31,7 @@ struct str
 openapi_json(void)
 {
 	struct diag diag = { 0 };
-	struct str yaml = str_make(openapi_yaml_start,
-	                           (size_t)(openapi_yaml_end - openapi_yaml_start));
+	struct str yaml = str_make(openapi_yaml_start, (size_t)openapi_yaml_size);
 
 	if (!json.n) {
 		json = strbuf_heap(JSON_MAX);

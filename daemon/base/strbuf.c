@@ -73,7 +73,7 @@ has_room(struct strbuf *b, size_t n)
 		b->overflow = true;
 		return false;
 	}
-	if (n <= b->cap - b->n)
+	if (n <= b->cap - b->n && (b->p || !n))
 		return true;
 	while (cap - b->n < n)
 		cap = cap ? size_mul(cap, 2) : GROW_FIRST;
@@ -99,7 +99,7 @@ has_room(struct strbuf *b, size_t n)
 static inline bool
 is_room(const struct strbuf *b, size_t n)
 {
-	return !b->overflow && n <= b->cap - b->n && n <= b->max - b->n;
+	return b->p && !b->overflow && n <= b->cap - b->n && n <= b->max - b->n;
 }
 
 char *

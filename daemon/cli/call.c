@@ -94,9 +94,8 @@ static bool
 read_line(struct strbuf *b)
 {
 	char c;
-	ssize_t n;
 
-	while ((n = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
+	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
 		strbuf_byte(b, c);
 	if (b->n && b->p[b->n - 1] == '\r')
 		b->n--;

@@ -320,7 +320,7 @@ conf_value_default(const struct conf_row *row, struct conf *c, struct arena *a)
 {
 	struct yaml_node node = { .kind = YAML_SCALAR, .text = row->def };
 	void *field = (char *)c + row->offset;
-	struct diag diag;
+	struct diag diag = { 0 };
 
 	if (row->is_limit)
 		*(int64_t *)field = row->def_number;

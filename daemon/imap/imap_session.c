@@ -552,8 +552,9 @@ imap_session_is_at_rest(const struct imap_session *s)
 struct str
 imap_session_user(const struct imap_session *s)
 {
-	return s->state == IMAP_STATE_NOT_AUTH ? (struct str){ 0 }
-	                                       : strbuf_str(&s->user_bytes);
+	if (s->state == IMAP_STATE_NOT_AUTH)
+		return (struct str){ NULL, 0 };
+	return strbuf_str(&s->user_bytes);
 }
 
 const char *

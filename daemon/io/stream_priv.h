@@ -59,13 +59,13 @@ struct stream {
 void stream_finish(struct stream *s, enum stream_end why, const char *detail);
 /* Sends what the kernel takes, and does what was waiting for the output to be gone. */
 void stream_flush(struct stream *s);
-void stream_on_flush(void *stream);
+void stream_on_flush(void *arg);
 
 /* Forgets unread input and its buffer. */
 void stream_drop_input(struct stream *s);
 /* Reads while there is something and the owner wants it; flushes what he said to it. */
 void stream_read_turn(struct stream *s);
-void stream_on_retake(void *stream);
+void stream_on_retake(void *arg);
 /* Throws away what the peer still sends after our goodbye. */
 void stream_linger_step(struct stream *s);
 

@@ -115,8 +115,8 @@ on_sni(SSL *ssl, int *alert, void *arg)
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	struct tls_server *t = c->server;
 
-	(void)alert;
 	(void)arg;
+	*alert = SSL_AD_UNRECOGNIZED_NAME; /* not sent: an unknown name is no error */
 	if (!name)
 		return SSL_TLSEXT_ERR_NOACK;
 	keep_sni(c, name);
@@ -264,10 +264,10 @@ read_file(struct str path, struct strbuf *out, struct diag *diag)
 static int
 no_passphrase(char *p, int n, int is_writing, void *arg)
 {
-	(void)p;
-	(void)n;
 	(void)is_writing;
 	(void)arg;
+	if (n > 0)
+		p[0] = '\0';
 	return -1;
 }
 

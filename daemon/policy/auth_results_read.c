@@ -158,7 +158,7 @@ auth_results_owner(struct str value, bool is_whole, struct str authserv_id)
 	enum auth_results_owner owner;
 	enum step step;
 	bool is_last = is_whole || value.n >= AUTH_RESULTS_ID_MAX;
-	bool is_read;
+	bool is_read, is_named;
 
 	value = str_first(value, AUTH_RESULTS_ID_MAX);
 	rest = value;
@@ -171,12 +171,11 @@ auth_results_owner(struct str value, bool is_whole, struct str authserv_id)
 	name = strbuf_arena(a, AUTH_RESULTS_ID_MAX);
 	is_read = step == STEP_OK && take_word(&rest, STR("="), &name) == STEP_OK;
 	/* A word before "=" is a method: the server is not named. */
-	if (is_read && rest.p[0] != '=' && name.n)
+	is_named = is_read ? rest.p[0] != '=' : is_last && is_whole && rest.n == 0;
+	if (is_named && name.n)
 		owner = owner_by_name(strbuf_str(&name), authserv_id);
 	else if (!is_last)
 		owner = AUTH_RESULTS_MORE;
-	else if (!is_read && rest.n == 0 && name.n && is_whole)
-		owner = owner_by_name(strbuf_str(&name), authserv_id);
 	else if (str_find_icase(value, authserv_id) != SIZE_MAX)
 		owner = AUTH_RESULTS_OURS;
 	else

@@ -107,8 +107,11 @@ void
 relay_job_free(struct relay_job **jobp)
 {
 	struct relay_job *job = *jobp;
-	struct arena *arena = job->arena;
+	struct arena *arena;
 
+	if (!job)
+		return;
+	arena = job->arena;
 	CHECK(job->magic == RELAY_JOB_MAGIC);
 	*jobp = NULL;
 	relay_dsn_free(job);

@@ -195,30 +195,29 @@ is_hopeless(enum err e)
 static void
 refused(struct relay_job *job, enum err e)
 {
+	bool has_note = relay_dsn_op(job) != NULL;
+
 	log_line(LEVEL_WARN, "queue.result", "error=%s rows=%zu", err_get(e)->word,
 	         job->count);
-	if (e == ERR_CONFLICT) {
-		/* The lease is lost: the rows are somebody else's. */
+	/* The lease is lost and the rows are somebody else's, or there is nothing to hope
+	   for. */
+	if (e == ERR_CONFLICT || (!has_note && is_hopeless(e))) {
 		job_done(job);
-	} else if (relay_dsn_op(job) && e != ERR_STORE_TEMP) {
-		/* The notification cannot be stored (the sender's mailbox is full or
-		   gone): it is dropped like a bounce of a bounce. */
-		if (e == ERR_DISK_FULL) {
-			put_in_line(job);
-			return;
-		}
-		relay_tell_double_bounce(&job->rows[0], err_get(e)->text);
-		relay_dsn_free(job);
-		put_in_line(job);
-	} else if (relay_dsn_op(job)) {
+		return;
+	}
+	if (has_note && e == ERR_STORE_TEMP) {
 		/* Its body may lie in a segment that was sealed meanwhile: once more. */
 		relay_dsn_free(job);
 		relay_dsn_make(job);
-	} else if (is_hopeless(e)) {
-		job_done(job);
-	} else {
-		put_in_line(job);
+		return;
 	}
+	if (has_note && e != ERR_DISK_FULL) {
+		/* The notification cannot be stored (the sender's mailbox is full or
+		   gone): it is dropped like a bounce of a bounce. */
+		relay_tell_double_bounce(&job->rows[0], err_get(e)->text);
+		relay_dsn_free(job);
+	}
+	put_in_line(job);
 }
 
 static void

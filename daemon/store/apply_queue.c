@@ -297,10 +297,9 @@ enum err
 op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
                        struct answer_count *answer)
 {
-	enum err e;
+	uint64_t dropped = 0;
+	enum err e = drop_wished(tx, &dropped);
 
-	answer->count = 0;
-	e = drop_wished(tx, &answer->count);
 	if (e != OK)
 		return e;
 	e = tx_run(tx,
@@ -312,7 +311,7 @@ op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
 	           " WHERE state = 1 AND lease_epoch <> $5",
 	           VALUES(V_I(QUEUE_HOLD), V_I(QUEUE_BOUNCE), V_I(op->now_ms),
 	                  V_I(QUEUE_SENT_BACK), V_I(tx->epoch)));
-	answer->count += db_changed(tx->db);
+	answer->count = dropped + db_changed(tx->db);
 	tx_changed_queue(tx, op->now_ms);
 	return e;
 }

@@ -7,10 +7,6 @@
 #include "base/panic.h"
 #include "tests/dialogue/imap_world.h"
 
-/* A fuzzer is one file and the library. */
-#include "tests/dialogue/imap_world.c"
-#include "tests/dialogue/imap_world_ops.c"
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum {

@@ -411,7 +411,7 @@ static const struct {
 static void
 test_a_real_server(void)
 {
-	struct server s;
+	struct server s = { 0 };
 	struct fixture f;
 
 	if (access("/usr/sbin/nsd", X_OK) != 0) {

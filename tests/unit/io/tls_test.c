@@ -188,7 +188,7 @@ test_is_replaced_while_in_use(void)
 	struct tls_server *t = tls_server_new();
 	uint8_t one[32], two[32];
 	struct session old;
-	struct files f;
+	struct files f = { 0 };
 	struct diag diag;
 
 	files_init(&f);
@@ -221,7 +221,7 @@ test_a_bad_pair_changes_nothing(void)
 	struct tls_server *t = tls_server_new();
 	uint8_t one[32];
 	int64_t expires_ms;
-	struct files f;
+	struct files f = { 0 };
 	struct diag diag = { 0 };
 	struct tls_pair bad[5];
 
@@ -260,7 +260,7 @@ test_a_bad_pair_changes_nothing(void)
 static void
 test_self_signed_is_made_once(void)
 {
-	struct files f;
+	struct files f = { 0 };
 	struct stat st;
 	struct diag diag;
 	bool made = true;

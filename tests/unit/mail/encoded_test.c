@@ -57,15 +57,12 @@ test_words(void)
 static void
 test_format(void)
 {
-	static const char *const texts[] = {
-		"plain",
-		"\303\274",
-		"a =?b",
-		"",
+	static const char long_text[] =
 		"\344\270\255\346\226\207 and more text that has "
 		"to be cut into several words because it is longer than one may be "
-		"\303\274\303\274",
-	};
+		"\303\274\303\274";
+	static const char *const texts[] = { "plain", "\303\274", "a =?b", "",
+		                             long_text };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct strbuf out = strbuf_heap(4096), back = strbuf_heap(4096);

@@ -18,7 +18,9 @@ parse_mx(const char *text, struct queue_mx *mx, size_t max)
 		CHECK_TRUE(str_parse_u32(word, &preference), text);
 		CHECK_TRUE(str_next(&rest, ' ', &word), text);
 		mx[n].preference = (uint16_t)preference;
-		mx[n++].host = str_eq(word, STR(".")) ? (struct str){ 0 } : word;
+		if (str_eq(word, STR(".")))
+			word.n = 0;
+		mx[n++].host = word;
 	}
 	return n;
 }

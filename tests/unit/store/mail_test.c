@@ -146,19 +146,15 @@ test_too_large(void)
 }
 
 static enum err
-set_flags(struct rig *r, uint64_t account, uint64_t mailbox, uint32_t uid, uint32_t mode,
-          uint64_t flags, struct str keyword, struct answer_flags *answer)
+set_flags(struct rig *r, struct op_flags op, uint32_t uid, struct str keyword,
+          struct answer_flags *answer)
 {
 	struct uid_range range = { uid, uid };
-	struct op_flags op = { .account_id = account,
-		               .mailbox_id = mailbox,
-		               .uids = &range,
-		               .uids_count = 1,
-		               .mode = mode,
-		               .flags = flags,
-		               .keywords = &keyword,
-		               .keywords_count = keyword.n > 0 };
 
+	op.uids = &range;
+	op.uids_count = 1;
+	op.keywords = &keyword;
+	op.keywords_count = keyword.n > 0;
 	return rig_flags(r, &op, answer);
 }
 
@@ -177,30 +173,63 @@ test_flags(void)
 	ann = rig_account(&r);
 	CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "one");
 	m = inbox_of(&r, ann);
-	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, FLAG_SEEN, STR(""), &answer),
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_ADD,
+	                                          .flags = FLAG_SEEN },
+	                       1, STR(""), &answer),
 	             OK, "seen");
 	CHECK_U64_EQ(answer.rows_count, 1, "rows");
 	CHECK_U64_EQ(answer.rows[0].flags, FLAG_SEEN, "flags");
 	CHECK_U64_EQ(answer.rows[0].modseq, 3, "modseq");
-	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, FLAG_SEEN, STR(""), &answer),
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_ADD,
+	                                          .flags = FLAG_SEEN },
+	                       1, STR(""), &answer),
 	             OK, "seen again");
 	CHECK_U64_EQ(answer.highestmodseq, 3, "nothing changed, no modseq");
-	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, 0, STR("$Work"), &answer), OK,
-	             "keyword");
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_ADD,
+	                                          .flags = 0 },
+	                       1, STR("$Work"), &answer),
+	             OK, "keyword");
 	CHECK_TRUE(answer.has_new_keywords, "it is new");
 	CHECK_U64_EQ(answer.rows[0].flags, FLAG_SEEN | 1 << 8, "its bit");
-	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_REPLACE, FLAG_DELETED,
-	                       STR("$work"), &answer),
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_REPLACE,
+	                                          .flags = FLAG_DELETED },
+	                       1, STR("$work"), &answer),
 	             OK, "replace");
 	CHECK_U64_EQ(answer.rows[0].flags, FLAG_DELETED | 1 << 8, "replaced");
 	CHECK_TRUE(!answer.has_new_keywords, "known without case");
-	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_REMOVE, 0, STR("nobody"), &answer),
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_REMOVE,
+	                                          .flags = 0 },
+	                       1, STR("nobody"), &answer),
 	             OK, "remove unknown");
-	CHECK_ERR_EQ(set_flags(&r, ann, m.id, 1, FLAGS_ADD, 0, STR("a b"), &answer),
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_ADD,
+	                                          .flags = 0 },
+	                       1, STR("a b"), &answer),
 	             ERR_INVALID, "no keyword");
-	CHECK_ERR_EQ(
-		set_flags(&r, ann + 1, m.id, 1, FLAGS_ADD, FLAG_SEEN, STR(""), &answer),
-		ERR_NOT_FOUND, "somebody else's mailbox");
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann + 1,
+	                                          .mailbox_id = m.id,
+	                                          .mode = FLAGS_ADD,
+	                                          .flags = FLAG_SEEN },
+	                       1, STR(""), &answer),
+	             ERR_NOT_FOUND, "somebody else's mailbox");
 	CHECK_ERR_EQ(reader_keywords(r.reader, m.id, r.arena, &keywords, &n), OK,
 	             "names");
 	CHECK_U64_EQ(n, 1, "one name");
@@ -237,8 +266,12 @@ test_move_and_expunge(void)
 	             "Trash");
 	CHECK_U64_EQ(trash.special_use, USE_TRASH, "its use");
 	CHECK_TRUE(trash.subscribed, "subscribed");
-	CHECK_ERR_EQ(set_flags(&r, ann, inbox.id, 2, FLAGS_ADD, FLAG_SEEN, STR("later"),
-	                       &flags),
+	CHECK_ERR_EQ(set_flags(&r,
+	                       (struct op_flags){ .account_id = ann,
+	                                          .mailbox_id = inbox.id,
+	                                          .mode = FLAGS_ADD,
+	                                          .flags = FLAG_SEEN },
+	                       2, STR("later"), &flags),
 	             OK, "flag");
 	copy.account_id = ann;
 	copy.mailbox_id = inbox.id;

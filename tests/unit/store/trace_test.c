@@ -15,14 +15,13 @@ static const struct str text = STR_INIT("From: Bob <bob@example.net>\r\n"
 
 static void
 tell(struct rig *r, enum event_id id, struct str trace, struct str session,
-     const char *key1, const char *value1, const char *key2, const char *value2)
+     const char *const pairs[4])
 {
 	struct event e;
 
 	event_init(&e, id, trace, session);
-	event_str(&e, key1, str_from(value1));
-	if (key2)
-		event_str(&e, key2, str_from(value2));
+	for (size_t i = 0; i < 4 && pairs[i]; i += 2)
+		event_str(&e, pairs[i], str_from(pairs[i + 1]));
 	store_tell(r->client, &e);
 }
 
@@ -71,6 +70,29 @@ search(struct rig *r, const struct trace_query *q, size_t want)
 	return f;
 }
 
+/* The message to ann and x, and the refused one, by all that can be asked for. */
+static void
+search_each_way(struct rig *r)
+{
+	struct found f;
+
+	f = search(r, &(struct trace_query){ .address = STR("sales@example.org") }, 0);
+	CHECK_U64_EQ(f.count, 0, "aliases are searched with to:");
+	f = search(r, &(struct trace_query){ .from = STR("BOB@example.net") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by sender");
+	f = search(r, &(struct trace_query){ .to = STR("@example.org") }, 2);
+	CHECK_U64_EQ(f.count, 2, "by domain");
+	f = search(r, &(struct trace_query){ .message_id = STR("77@example.net") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by Message-ID");
+	f = search(r, &(struct trace_query){ .ip = STR("192.0.2.7") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by address of the client");
+	f = search(r, &(struct trace_query){ .text = STR("invoice 22") }, 1);
+	CHECK_U64_EQ(f.count, 1, "by words of the subject");
+	f = search(r, &(struct trace_query){ .verdict = VERDICT_REFUSED }, 1);
+	CHECK_U64_EQ(f.count, 1, "by verdict");
+	CHECK_STR_EQ(f.last.reason, STR("550 5.1.1 No such user here"), "why");
+}
+
 static void
 test_one_message(void)
 {
@@ -99,17 +121,18 @@ test_one_message(void)
 
 	rig_open(&r);
 	rcpts[0].account_id = rig_account(&r);
-	tell(&r, EV_CONNECT, str_from(NULL), id_str(&session), "ip", "192.0.2.7", NULL,
-	     NULL);
-	tell(&r, EV_MAIL, id_str(&trace), id_str(&session), "from", "bob@example.net",
-	     NULL, NULL);
+	tell(&r, EV_CONNECT, str_from(NULL), id_str(&session),
+	     (const char *const[4]){ "ip", "192.0.2.7" });
+	tell(&r, EV_MAIL, id_str(&trace), id_str(&session),
+	     (const char *const[4]){ "from", "bob@example.net" });
 	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
 	op.body = r.body;
 	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), OK, "accept");
-	tell(&r, EV_MAIL, id_str(&refused), id_str(&session), "from", "eve@evil.example",
-	     NULL, NULL);
-	tell(&r, EV_RCPT_REJECTED, id_str(&refused), id_str(&session), "rcpt",
-	     "nobody@example.org", "reply", "550 5.1.1 No such user here");
+	tell(&r, EV_MAIL, id_str(&refused), id_str(&session),
+	     (const char *const[4]){ "from", "eve@evil.example" });
+	tell(&r, EV_RCPT_REJECTED, id_str(&refused), id_str(&session),
+	     (const char *const[4]){ "rcpt", "nobody@example.org", "reply",
+	                             "550 5.1.1 No such user here" });
 	f = search(&r, &(struct trace_query){ .direction = TRACE_ANY }, 2);
 	CHECK_U64_EQ(f.count, 2, "two traces");
 	f = search(&r, &(struct trace_query){ .address = STR("ann@example.org") }, 1);
@@ -118,21 +141,7 @@ test_one_message(void)
 	CHECK_STR_EQ(f.last.to, STR("ann@example.org x@example.com"), "both recipients");
 	CHECK_U64_EQ(f.last.verdict, VERDICT_ACCEPTED, "one still waits");
 	CHECK_U64_EQ(f.last.queue_id, answer.results[1].queue_id, "and this is it");
-	f = search(&r, &(struct trace_query){ .address = STR("sales@example.org") }, 0);
-	CHECK_U64_EQ(f.count, 0, "aliases are searched with to:");
-	f = search(&r, &(struct trace_query){ .from = STR("BOB@example.net") }, 1);
-	CHECK_U64_EQ(f.count, 1, "by sender");
-	f = search(&r, &(struct trace_query){ .to = STR("@example.org") }, 2);
-	CHECK_U64_EQ(f.count, 2, "by domain");
-	f = search(&r, &(struct trace_query){ .message_id = STR("77@example.net") }, 1);
-	CHECK_U64_EQ(f.count, 1, "by Message-ID");
-	f = search(&r, &(struct trace_query){ .ip = STR("192.0.2.7") }, 1);
-	CHECK_U64_EQ(f.count, 1, "by address of the client");
-	f = search(&r, &(struct trace_query){ .text = STR("invoice 22") }, 1);
-	CHECK_U64_EQ(f.count, 1, "by words of the subject");
-	f = search(&r, &(struct trace_query){ .verdict = VERDICT_REFUSED }, 1);
-	CHECK_U64_EQ(f.count, 1, "by verdict");
-	CHECK_STR_EQ(f.last.reason, STR("550 5.1.1 No such user here"), "why");
+	search_each_way(&r);
 	f = search(&r, &(struct trace_query){ .before = id_str(&trace) }, 0);
 	CHECK_U64_EQ(f.count, 0, "nothing is older");
 	f = search(&r, &(struct trace_query){ .to_ms = 1 }, 0);
@@ -143,8 +152,8 @@ test_one_message(void)
 	             STR("smtp.connect smtp.mail message.accepted message.expanded "
 	                 "message.stored message.queued "),
 	             "in order");
-	tell(&r, EV_DELIVERED, id_str(&trace), str_from(NULL), "rcpt", "x@example.com",
-	     "host", "mx.example.com");
+	tell(&r, EV_DELIVERED, id_str(&trace), str_from(NULL),
+	     (const char *const[4]){ "rcpt", "x@example.com", "host", "mx.example.com" });
 	f = search(&r,
 	           &(struct trace_query){ .id = id_str(&trace),
 	                                  .verdict = VERDICT_DELIVERED },
