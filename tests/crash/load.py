@@ -156,7 +156,8 @@ class Reader(Client):
         m.login(self.account, home.passwords[self.account])
         for box in ("Work", "Kept"):
             m.create(box)
-        m.select("Work")
+        if m.select("Work")[0] != "OK":
+            raise imaplib.IMAP4.error("SELECT is refused at this moment")
         self.truth.saw_validity(self.account, "Work", m.response("UIDVALIDITY")[1][0])
         return m
 
