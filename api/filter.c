@@ -412,15 +412,14 @@ parse_or(struct parser *p)
 }
 
 enum err
-filter_parse(struct str q, const struct filter_field *fields, size_t count,
-             int64_t now_ms, struct arena *a, struct filter **filter_out,
-             struct filter_error *error_out)
+filter_parse(struct str q, const struct filter_language *language, struct arena *a,
+             struct filter **filter_out, struct filter_error *error_out)
 {
 	struct parser p = { .q = q,
 		            .rest = q,
-		            .fields = fields,
-		            .fields_count = count,
-		            .now_ms = now_ms,
+		            .fields = language->fields,
+		            .fields_count = language->count,
+		            .now_ms = language->now_ms,
 		            .arena = a,
 		            .error = error_out };
 

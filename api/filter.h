@@ -59,10 +59,17 @@ struct filter_error {
 
 struct filter;
 
+/* What a filter may speak of. */
+struct filter_language {
+	const struct filter_field *fields;
+	size_t count;
+	int64_t now_ms; /* ages count from here */
+};
+
 /* ERR_INVALID with *error_out where q is wrong. The empty filter matches everything. */
-MUSTUSE enum err filter_parse(struct str q, const struct filter_field *fields,
-                              size_t count, int64_t now_ms, struct arena *a,
-                              struct filter **filter_out, struct filter_error *error_out);
+MUSTUSE enum err filter_parse(struct str q, const struct filter_language *language,
+                              struct arena *a, struct filter **filter_out,
+                              struct filter_error *error_out);
 
 /* get is asked for the fields the filter names, as often as it likes. */
 typedef struct filter_value filter_get_fn(const void *row, size_t field);

@@ -170,8 +170,9 @@ queue_filter_read(struct api_request *r, struct str q, struct str state,
 	struct str value;
 
 	*out = (struct queue_filter){ .r = r, .now_ms = clock_unix_ms() };
-	if (filter_parse(q, queue_fields, Q_COUNT, out->now_ms, r->arena, &out->filter,
-	                 &error) != OK) {
+	if (filter_parse(q,
+	                 &(struct filter_language){ queue_fields, Q_COUNT, out->now_ms },
+	                 r->arena, &out->filter, &error) != OK) {
 		filter_problem(r, pointer, &error);
 		return false;
 	}

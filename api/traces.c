@@ -322,8 +322,10 @@ traces_list(struct api_request *r)
 
 	if (!fields_query(r, &spec, 1, &f))
 		return;
-	if (filter_parse(f.s, trace_fields, T_COUNT, clock_unix_ms(), r->arena, &l.filter,
-	                 &error) != OK) {
+	if (filter_parse(
+		    f.s,
+		    &(struct filter_language){ trace_fields, T_COUNT, clock_unix_ms() },
+		    r->arena, &l.filter, &error) != OK) {
 		filter_problem(r, "?q", &error);
 		return;
 	}

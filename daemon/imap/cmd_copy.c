@@ -31,7 +31,9 @@ start_copy(struct imap_session *s, struct imap_args *args, bool is_move)
 	if (copy->uids.n == 0)
 		return imap_ok(s, none, none);
 	s->job = copy;
-	s->ops->copy(s->ops_arg, copy->uids.ranges, copy->uids.n, copy->name, is_move,
+	s->ops->copy(s->ops_arg,
+	             &(struct imap_copying){ copy->uids.ranges, copy->uids.n, copy->name,
+	                                     is_move },
 	             s->arena, &copy->copied);
 	return STEP_WAIT;
 }

@@ -468,7 +468,9 @@ end_rows(struct imap_session *s, struct fetch *fetch)
 
 	if (unseen.n > 0 && fetch->step != FETCH_SEEN) {
 		fetch->step = FETCH_SEEN;
-		s->ops->store(s->ops_arg, unseen.ranges, unseen.n, FLAGS_ADD, &seen,
+		s->ops->store(s->ops_arg,
+		              &(struct imap_flagging){ unseen.ranges, unseen.n, FLAGS_ADD,
+		                                       &seen },
 		              s->arena, &fetch->box);
 		return STEP_WAIT;
 	}

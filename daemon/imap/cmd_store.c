@@ -91,8 +91,10 @@ IMAP_START(imap_cmd_store)
 	if (store->uids.n == 0)
 		return imap_ok(s, none, none);
 	s->job = store;
-	s->ops->store(s->ops_arg, store->uids.ranges, store->uids.n, store->mode,
-	              &store->flags, s->arena, &store->box);
+	s->ops->store(s->ops_arg,
+	              &(struct imap_flagging){ store->uids.ranges, store->uids.n,
+	                                       store->mode, &store->flags },
+	              s->arena, &store->box);
 	return STEP_WAIT;
 }
 

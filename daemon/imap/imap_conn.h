@@ -148,11 +148,10 @@ void imap_ask_create(void *arg, struct str name);
 void imap_ask_remove(void *arg, struct str name);
 void imap_ask_rename(void *arg, struct str from, struct str to);
 void imap_ask_subscribe(void *arg, struct str name, bool is_wanted);
-void imap_ask_store(void *arg, const struct uid_range *uids, size_t n,
-                    enum flags_mode mode, const struct imap_flags *flags, struct arena *a,
+void imap_ask_store(void *arg, const struct imap_flagging *what, struct arena *a,
                     struct imap_box *box_out);
-void imap_ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name,
-                   bool is_move, struct arena *a, struct imap_copied *copied_out);
+void imap_ask_copy(void *arg, const struct imap_copying *what, struct arena *a,
+                   struct imap_copied *copied_out);
 void imap_ask_expunge(void *arg, const struct uid_range *uids, size_t n);
 
 /* --- imap_append_conn.c */

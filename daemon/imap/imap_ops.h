@@ -93,6 +93,22 @@ struct imap_since {
 	bool is_readonly; /* claim none */
 };
 
+/* What STORE changes. */
+struct imap_flagging {
+	const struct uid_range *uids;
+	size_t n;
+	enum flags_mode mode;
+	const struct imap_flags *flags;
+};
+
+/* What COPY or MOVE takes to which mailbox. */
+struct imap_copying {
+	const struct uid_range *uids;
+	size_t n;
+	struct str name;
+	bool is_move;
+};
+
 struct imap_ops {
 	/* --- answered at once, and unable to fail */
 	int64_t (*now_ms)(void *arg); /* Unix time */
@@ -131,12 +147,11 @@ struct imap_ops {
 	/* --- changes: durable when answered */
 	/* The entries as they are afterwards come by imap_session_row (uid, flags and
 	   modseq only). A large set is changed in turns, others come between them. */
-	void (*store)(void *arg, const struct uid_range *uids, size_t n,
-	              enum flags_mode mode, const struct imap_flags *flags,
-	              struct arena *a, struct imap_box *box_out);
+	void (*store)(void *arg, const struct imap_flagging *what, struct arena *a,
+	              struct imap_box *box_out);
 	/* ERR_NOT_FOUND: no such mailbox. All or nothing. */
-	void (*copy)(void *arg, const struct uid_range *uids, size_t n, struct str name,
-	             bool is_move, struct arena *a, struct imap_copied *copied_out);
+	void (*copy)(void *arg, const struct imap_copying *what, struct arena *a,
+	             struct imap_copied *copied_out);
 	/* Removes what has \Deleted among these; a large set in turns. */
 	void (*expunge)(void *arg, const struct uid_range *uids, size_t n);
 

@@ -113,8 +113,8 @@ count_from(struct imap_conn *c, uint32_t first, uint32_t last, size_t max)
 {
 	size_t n = 0;
 
-	if (reader_uids(reader_of(c), c->box_id, first, last, c->server->uids, max, &n) !=
-	    OK)
+	if (reader_uids(reader_of(c), &(struct entry_span){ c->box_id, first, last, 0 },
+	                c->server->uids, max, &n) != OK)
 		return max;
 	return n;
 }
@@ -270,8 +270,10 @@ map_slice(struct imap_conn *c, enum err *e_out)
 	const uint32_t *uids = c->server->uids;
 	size_t n;
 
-	*e_out = reader_uids(reader_of(c), c->box_id, q->next_uid, q->uidnext - 1,
-	                     c->server->uids, IMAP_SCRATCH_ROWS, &n);
+	*e_out = reader_uids(
+		reader_of(c),
+		&(struct entry_span){ c->box_id, q->next_uid, q->uidnext - 1, 0 },
+		c->server->uids, IMAP_SCRATCH_ROWS, &n);
 	if (*e_out != OK)
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -457,9 +459,9 @@ message_slice(struct imap_conn *c, struct uid_range r, int64_t until_us,
 	for (;;) {
 		bool was_moved = ms.is_moved;
 
-		e = reader_messages(reader_of(c), c->box_id, first, r.last,
-		                    reader_want(c->q.want), SIZE_MAX / 2, give_message,
-		                    &ms);
+		e = reader_messages(
+			reader_of(c), &(struct entry_span){ c->box_id, first, r.last, 0 },
+			reader_want(c->q.want), SIZE_MAX / 2, give_message, &ms);
 		if (e != OK || !ms.is_moved || was_moved)
 			break;
 		if (ms.last_uid)
@@ -483,8 +485,10 @@ entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
 {
 	struct entry *entries = c->server->entries;
 	size_t n;
-	enum err e = reader_entries(reader_of(c), c->box_id, r.first, r.last,
-	                            after_modseq, entries, ENTRIES_AT_ONCE, &n);
+	enum err e = reader_entries(
+		reader_of(c),
+		&(struct entry_span){ c->box_id, r.first, r.last, after_modseq }, entries,
+		ENTRIES_AT_ONCE, &n);
 
 	*end_out = SLICE_DONE;
 	for (size_t i = 0; e == OK && i < n; i++) {
@@ -693,8 +697,9 @@ get_body(struct imap_conn *c, uint32_t uid)
 	/* Twice: it may just be on its way to another segment. */
 	for (int i = 0; i < 2 && e == OK && !c->body && !c->reading; i++) {
 		c->q.error = ERR_NOT_FOUND;
-		e = reader_messages(reader_of(c), c->box_id, uid, uid, WANT_REF, 1,
-		                    open_body, c);
+		e = reader_messages(reader_of(c),
+		                    &(struct entry_span){ c->box_id, uid, uid, 0 },
+		                    WANT_REF, 1, open_body, c);
 		if (e == OK && c->q.error != ERR_NOT_FOUND)
 			e = c->q.error;
 	}

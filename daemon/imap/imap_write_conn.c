@@ -203,15 +203,15 @@ step_store(void *arg)
 }
 
 void
-imap_ask_store(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
-               const struct imap_flags *flags, struct arena *a, struct imap_box *box_out)
+imap_ask_store(void *arg, const struct imap_flagging *what, struct arena *a,
+               struct imap_box *box_out)
 {
 	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_store);
 
-	q->uids = uids;
-	q->uids_n = n;
-	q->mode = mode;
-	q->flags = flags;
+	q->uids = what->uids;
+	q->uids_n = what->n;
+	q->mode = what->mode;
+	q->flags = what->flags;
 	q->arena = a;
 	q->box = box_out;
 	q->own = strbuf_arena(a, OWN_MAX_BYTES);
@@ -273,15 +273,15 @@ step_copy(void *arg)
 }
 
 void
-imap_ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name,
-              bool is_move, struct arena *a, struct imap_copied *copied_out)
+imap_ask_copy(void *arg, const struct imap_copying *what, struct arena *a,
+              struct imap_copied *copied_out)
 {
 	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_copy);
 
-	q->uids = uids;
-	q->uids_n = n;
-	q->name = name;
-	q->is_move = is_move;
+	q->uids = what->uids;
+	q->uids_n = what->n;
+	q->name = what->name;
+	q->is_move = what->is_move;
 	q->arena = a;
 	q->copied = copied_out;
 }

@@ -370,17 +370,25 @@ collect(const struct answers *all, struct str message, enum dns_type type,
 	answer->records = records;
 }
 
+/* What the head of an answer says. */
+struct head {
+	unsigned flags;
+	unsigned counts[2]; /* records in the sections answer and authority */
+	enum dns_type type;
+	struct str asked;
+};
+
 static enum err
-parse_body(struct reader *r, unsigned flags, const unsigned counts[2], enum dns_type type,
-           struct str asked, struct arena *a, struct dns_parsed *out)
+parse_body(struct reader *r, const struct head *h, struct arena *a,
+           struct dns_parsed *out)
 {
 	struct answers *all = ARENA_NEW(a, struct answers);
 	struct dns_answer *answer = &out->answer;
-	unsigned rcode = flags & RCODE_MASK;
+	unsigned rcode = h->flags & RCODE_MASK;
 	bool has_soa;
 
-	answer->truncated = (flags & FLAG_TRUNCATED) || counts[0] > DNS_RECORDS_MAX;
-	for (unsigned i = 0; i < counts[0]; i++) {
+	answer->truncated = (h->flags & FLAG_TRUNCATED) || h->counts[0] > DNS_RECORDS_MAX;
+	for (unsigned i = 0; i < h->counts[0]; i++) {
 		struct raw_record raw;
 
 		if (all->count == DNS_RECORDS_MAX)
@@ -392,17 +400,17 @@ parse_body(struct reader *r, unsigned flags, const unsigned counts[2], enum dns_
 			all->raw[all->count++] = raw;
 	}
 	answer->ttl_s = INT32_MAX;
-	answer->name = asked;
-	if (type != DNS_CNAME)
-		answer->name = follow(all, r->message, asked, a, &answer->ttl_s);
+	answer->name = h->asked;
+	if (h->type != DNS_CNAME)
+		answer->name = follow(all, r->message, h->asked, a, &answer->ttl_s);
 	if (rcode == 0)
-		collect(all, r->message, type, a, answer);
+		collect(all, r->message, h->type, a, answer);
 	if (answer->count)
 		return OK;
 	answer->status = rcode == RCODE_NXDOMAIN ? DNS_NXDOMAIN : DNS_NODATA;
 	has_soa = all->count < DNS_RECORDS_MAX &&
-	          negative_ttl(r, counts[1], a, &answer->ttl_s);
-	out->is_open = rcode == 0 && !has_soa && !str_eq(answer->name, asked);
+	          negative_ttl(r, h->counts[1], a, &answer->ttl_s);
+	out->is_open = rcode == 0 && !has_soa && !str_eq(answer->name, h->asked);
 	return OK;
 }
 
@@ -412,31 +420,31 @@ dns_message_parse(struct str message, struct str query, struct arena *a,
 {
 	struct reader r = { message, 0, false },
 		      question = { query, HEADER_BYTES, false };
-	unsigned flags, questions, counts[2], rcode, type;
-	struct str asked;
+	struct head h = { 0 };
+	unsigned questions, rcode;
 
 	*out = (struct dns_parsed){ 0 };
 	(void)take(&r, 2); /* the id was the transport's business */
-	flags = take(&r, 2);
+	h.flags = take(&r, 2);
 	questions = take(&r, 2);
-	counts[0] = take(&r, 2);
-	counts[1] = take(&r, 2);
+	h.counts[0] = take(&r, 2);
+	h.counts[1] = take(&r, 2);
 	(void)take(&r, 2);
-	if (r.bad || !(flags & FLAG_RESPONSE) || (flags & FLAG_OPCODE) ||
+	if (r.bad || !(h.flags & FLAG_RESPONSE) || (h.flags & FLAG_OPCODE) ||
 	    questions != 1 || !check_question(&r, query, &out->is_other_case))
 		return ERR_MALFORMED;
-	asked = take_name(&question, a);
-	type = take(&question, 2);
+	h.asked = take_name(&question, a);
+	h.type = (enum dns_type)take(&question, 2);
 	if (question.bad)
 		return ERR_MALFORMED;
-	out->answer.name = asked;
-	out->is_authority = (flags & FLAG_AUTHORITY) != 0;
-	out->is_truncated = (flags & FLAG_TRUNCATED) != 0;
-	out->answer.authentic = (flags & FLAG_AUTHENTIC) != 0;
-	rcode = flags & RCODE_MASK;
+	out->answer.name = h.asked;
+	out->is_authority = (h.flags & FLAG_AUTHORITY) != 0;
+	out->is_truncated = (h.flags & FLAG_TRUNCATED) != 0;
+	out->answer.authentic = (h.flags & FLAG_AUTHENTIC) != 0;
+	rcode = h.flags & RCODE_MASK;
 	if (rcode != 0 && rcode != RCODE_NXDOMAIN) {
 		out->answer.status = DNS_TEMP;
 		return OK;
 	}
-	return parse_body(&r, flags, counts, (enum dns_type)type, asked, a, out);
+	return parse_body(&r, &h, a, out);
 }

@@ -430,30 +430,19 @@ stream_new(struct loop *l, int fd, const struct stream_ops *ops,
 
 /* An unconnected socket towards `to`, or -1 and errno. */
 static int
-dial(const struct addr *to, const struct addr *from)
+dial(const struct addr *to)
 {
 	const int on = 1;
 	struct sockaddr_storage sa;
-	struct addr local = from ? *from : (struct addr){ 0 };
 	socklen_t n = socket_from_addr(to, &sa);
-	int saved,
-		fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int saved;
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (local.family == to->family) {
-		struct sockaddr_storage local_sa;
-		socklen_t local_n;
-
-		local.port = 0;
-		local_n = socket_from_addr(&local, &local_sa);
-		if (bind(fd, (struct sockaddr *)&local_sa, local_n) != 0)
-			goto out;
-	}
 	if (connect(fd, (struct sockaddr *)&sa, n) == 0 || errno == EINPROGRESS)
 		return fd;
-out:
 	saved = errno;
 	(void)close(fd);
 	errno = saved;
@@ -461,11 +450,11 @@ out:
 }
 
 struct stream *
-stream_connect(struct loop *l, const struct addr *to, const struct addr *from,
-               int64_t timeout_ms, const struct stream_ops *ops,
-               const struct stream_limits *limits, void *arg)
+stream_connect(struct loop *l, const struct addr *to, int64_t timeout_ms,
+               const struct stream_ops *ops, const struct stream_limits *limits,
+               void *arg)
 {
-	int fd = dial(to, from);
+	int fd = dial(to);
 	int error = errno;
 	struct stream *s = make(l, fd, ops, limits, arg);
 

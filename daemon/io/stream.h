@@ -75,10 +75,9 @@ extern const struct stream_limits stream_limits_default;
    and outlive the stream. */
 struct stream *stream_new(struct loop *l, int fd, const struct stream_ops *ops,
                           const struct stream_limits *limits, void *arg);
-/* A stream that first connects to `to` (from `from`'s address where that is not NULL),
-   within timeout_ms: then ops->connected, else closed(STREAM_CONNECT). */
-struct stream *stream_connect(struct loop *l, const struct addr *to,
-                              const struct addr *from, int64_t timeout_ms,
+/* A stream that first connects to `to`, within timeout_ms: then ops->connected, else
+   closed(STREAM_CONNECT). */
+struct stream *stream_connect(struct loop *l, const struct addr *to, int64_t timeout_ms,
                               const struct stream_ops *ops,
                               const struct stream_limits *limits, void *arg);
 /* Ends it at once, without a callback and without sending what waits. */

@@ -127,8 +127,10 @@ read_slice(void *arg)
 	struct pop3_conn *c = conn_of(arg);
 	struct pop3_server *s = c->server;
 	size_t count = 0;
-	enum err e = reader_entries(s->parts.reader, c->mailbox_id, c->uid, UINT32_MAX, 0,
-	                            s->entries, SLICE_ROWS, &count);
+	enum err e = reader_entries(
+		s->parts.reader,
+		&(struct entry_span){ c->mailbox_id, c->uid, UINT32_MAX, 0 }, s->entries,
+		SLICE_ROWS, &count);
 
 	if (e != OK) {
 		answer(c, e);
@@ -226,8 +228,10 @@ read_message(void *arg)
 	c->step = NULL;
 	c->open_error = ERR_NOT_FOUND;
 	while (c->tries++ < TRIES_MAX && e == OK && c->open_error == ERR_NOT_FOUND)
-		e = reader_messages(c->server->parts.reader, c->mailbox_id, c->uid,
-		                    c->uid, WANT_REF, 1, on_message, c);
+		e = reader_messages(
+			c->server->parts.reader,
+			&(struct entry_span){ c->mailbox_id, c->uid, c->uid, 0 },
+			WANT_REF, 1, on_message, c);
 	if (!c->reading)
 		message_there(c, e == OK ? c->open_error : e);
 }

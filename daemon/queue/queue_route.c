@@ -115,20 +115,19 @@ turn(const struct addr *p, size_t n, size_t start, size_t i, uint16_t port)
 }
 
 size_t
-queue_route_addresses(const struct addr *v6, size_t v6_count, const struct addr *v4,
-                      size_t v4_count, uint16_t port, uint64_t random, struct addr *out,
-                      size_t room)
+queue_route_addresses(const struct queue_addresses *all, uint16_t port, uint64_t random,
+                      struct addr *out, size_t room)
 {
-	size_t n = 0, start6 = v6_count ? next_random(&random) % v6_count : 0;
-	size_t start4 = v4_count ? next_random(&random) % v4_count : 0;
+	size_t n = 0, start6 = all->v6_count ? next_random(&random) % all->v6_count : 0;
+	size_t start4 = all->v4_count ? next_random(&random) % all->v4_count : 0;
 
 	if (room > ROUTE_HOST_ADDRESSES_MAX)
 		room = ROUTE_HOST_ADDRESSES_MAX;
-	for (size_t i = 0; (i < v6_count || i < v4_count) && n < room; i++) {
-		if (i < v6_count)
-			out[n++] = turn(v6, v6_count, start6, i, port);
-		if (i < v4_count && n < room)
-			out[n++] = turn(v4, v4_count, start4, i, port);
+	for (size_t i = 0; (i < all->v6_count || i < all->v4_count) && n < room; i++) {
+		if (i < all->v6_count)
+			out[n++] = turn(all->v6, all->v6_count, start6, i, port);
+		if (i < all->v4_count && n < room)
+			out[n++] = turn(all->v4, all->v4_count, start4, i, port);
 	}
 	return n;
 }

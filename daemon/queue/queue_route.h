@@ -54,8 +54,11 @@ MUSTUSE enum err queue_route_cut(struct queue_route *route, size_t i);
 /* The addresses of one host in the order to be tried: IPv6 and IPv4 by turns, IPv6
    first, each family in random order, at most ROUTE_HOST_ADDRESSES_MAX of `room`.
    Returns how many. */
-size_t queue_route_addresses(const struct addr *v6, size_t v6_count,
-                             const struct addr *v4, size_t v4_count, uint16_t port,
+struct queue_addresses {
+	const struct addr *v6, *v4;
+	size_t v6_count, v4_count;
+};
+size_t queue_route_addresses(const struct queue_addresses *all, uint16_t port,
                              uint64_t random, struct addr *out, size_t room);
 
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]" as an address. */

@@ -52,9 +52,9 @@ on_addresses(struct relay_conn *c)
 	}
 	p->host++;
 	p->addr_next = 0;
-	p->addr_count =
-		queue_route_addresses(p->v6, p->v6_count, p->v4, p->v4_count, port,
-	                              random_u64(), p->addrs, ARRAY_LEN(p->addrs));
+	p->addr_count = queue_route_addresses(
+		&(struct queue_addresses){ p->v6, p->v4, p->v6_count, p->v4_count }, port,
+		random_u64(), p->addrs, ARRAY_LEN(p->addrs));
 	relay_path_next(c);
 }
 

@@ -389,7 +389,7 @@ relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 	c->is_plain = c->is_plain || now < c->dest->plain_until_ms;
 	c->client_conf.tls = c->is_plain ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_TRY;
 	relay_tell_dial(c);
-	c->stream = stream_connect(r->loop, addr, NULL,
-	                           relay_limits(r)->delivery_connect_timeout, &stream_ops,
-	                           &c->limits, c);
+	c->stream =
+		stream_connect(r->loop, addr, relay_limits(r)->delivery_connect_timeout,
+	                       &stream_ops, &c->limits, c);
 }

@@ -84,14 +84,12 @@ keyword_make(struct tx *tx, uint64_t mailbox_id, struct keywords *k, struct str 
 
 enum err
 tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m, const struct str *names,
-                 size_t count, bool may_make, uint64_t *flags, bool *made_out)
+                 size_t count, uint64_t *flags, bool *made)
 {
 	struct keywords k;
 	enum err e = OK;
 	uint64_t known;
 
-	if (made_out)
-		*made_out = false;
 	if (!count && *flags <= FLAG_SYSTEM)
 		return OK;
 	e = keywords_load(tx, m->id, &k);
@@ -101,10 +99,9 @@ tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m, const struct str *na
 	for (size_t i = 0; i < count && e == OK; i++) {
 		unsigned bit = keyword_bit(&k, names[i]);
 
-		if (bit == 64 && may_make) {
+		if (bit == 64 && made) {
 			e = keyword_make(tx, m->id, &k, names[i], &bit);
-			if (made_out)
-				*made_out = true;
+			*made = true;
 		}
 		if (e == OK && bit < 64)
 			*flags |= UINT64_C(1) << bit;
@@ -276,10 +273,11 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 		                               .count = op->uids_count,
 		                               .max = STORE_TURN_ROWS },
 		              &rows, &answer->next_uid);
+	answer->has_new_keywords = false;
 	if (e == OK)
-		e = tx_keywords_bits(tx, m, op->keywords, op->keywords_count,
-		                     op->mode != FLAGS_REMOVE, &flags,
-		                     &answer->has_new_keywords);
+		e = tx_keywords_bits(tx, m, op->keywords, op->keywords_count, &flags,
+		                     op->mode != FLAGS_REMOVE ? &answer->has_new_keywords
+		                                              : NULL);
 	if (e != OK)
 		return e;
 	modseq = m->modseq + 1;
@@ -431,6 +429,7 @@ bit_map_make(struct tx *tx, const struct tx_mailbox *from, const struct tx_mailb
              uint64_t used, struct bit_map *map)
 {
 	struct keywords k;
+	bool is_new = false;
 	enum err e;
 
 	*map = (struct bit_map){ .is_same = from == to || used <= FLAG_SYSTEM };
@@ -440,7 +439,7 @@ bit_map_make(struct tx *tx, const struct tx_mailbox *from, const struct tx_mailb
 	for (unsigned bit = FLAG_KEYWORD_FIRST; bit < 64 && e == OK; bit++) {
 		if (!(used & k.used & UINT64_C(1) << bit))
 			continue;
-		e = tx_keywords_bits(tx, to, &k.names[bit], 1, true, &map->to[bit], NULL);
+		e = tx_keywords_bits(tx, to, &k.names[bit], 1, &map->to[bit], &is_new);
 		/* A destination with too many keywords loses some, not the message. */
 		if (e == ERR_LIMIT)
 			e = OK;
@@ -483,9 +482,11 @@ transfer_row(struct tx *tx, struct transfer *t, const struct entry *row,
 		           VALUES(V_I(row->message_id)));
 	if (e != OK)
 		return e;
-	return tx_entry_new(tx, t->to, t->acc, row->message_id,
-	                    bit_map_flags(&t->map, row->flags), t->to_modseq, row->size,
-	                    row->internal_date_ms, uid_out);
+	return tx_entry_new(
+		tx, t->to, t->acc,
+		&(struct tx_entry){ row->message_id, bit_map_flags(&t->map, row->flags),
+	                            t->to_modseq, row->size, row->internal_date_ms },
+		uid_out);
 }
 
 static enum err

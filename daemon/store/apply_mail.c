@@ -80,8 +80,7 @@ tx_message_new(struct tx *tx, const struct new_body *body, struct str trace_id,
 
 enum err
 tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_account *acc,
-             uint64_t message_id, uint64_t flags, uint64_t modseq, uint64_t size,
-             int64_t date_ms, uint32_t *uid_out)
+             const struct tx_entry *entry, uint32_t *uid_out)
 {
 	enum err e;
 
@@ -90,18 +89,19 @@ tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_account *acc,
 	e = tx_run(tx,
 	           "INSERT INTO entry (mailbox_id, uid, message_id, flags, modseq, size,"
 	           " date_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-	           VALUES(V_I(m->id), V_I(m->uidnext), V_I(message_id), V_I(flags),
-	                  V_I(modseq), V_I(size), V_I(date_ms)));
+	           VALUES(V_I(m->id), V_I(m->uidnext), V_I(entry->message_id),
+	                  V_I(entry->flags), V_I(entry->modseq), V_I(entry->size),
+	                  V_I(entry->date_ms)));
 	if (e != OK)
 		return e;
 	*uid_out = m->uidnext++;
-	m->modseq = modseq;
+	m->modseq = entry->modseq;
 	m->count++;
-	m->unseen += !(flags & FLAG_SEEN);
-	m->deleted += (flags & FLAG_DELETED) != 0;
-	m->size_bytes += size;
+	m->unseen += !(entry->flags & FLAG_SEEN);
+	m->deleted += (entry->flags & FLAG_DELETED) != 0;
+	m->size_bytes += entry->size;
 	m->is_dirty = true;
-	acc->used_bytes += size;
+	acc->used_bytes += entry->size;
 	acc->message_count++;
 	acc->is_dirty = true;
 	return OK;
@@ -221,8 +221,10 @@ store_local(struct tx *tx, const struct op_accept *op, const struct accept_rcpt 
 	if (e == ERR_NOT_FOUND)
 		e = tx_mailbox_new(tx, r->account_id, name, USE_NONE, &m);
 	if (e == OK)
-		e = tx_entry_new(tx, m, acc, message_id, r->flags & FLAG_SYSTEM,
-		                 m->modseq + 1, op->body.ref.size, tx->now_ms,
+		e = tx_entry_new(tx, m, acc,
+		                 &(struct tx_entry){ message_id, r->flags & FLAG_SYSTEM,
+		                                     m->modseq + 1, op->body.ref.size,
+		                                     tx->now_ms },
 		                 &result->uid);
 	if (e != OK)
 		return e;
@@ -326,15 +328,18 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 		const struct append_message *a = &op->messages[i];
 		int64_t date_ms = a->internal_date_ms ? a->internal_date_ms : tx->now_ms;
 		uint64_t id, flags = a->flags;
+		bool is_new = false;
 
-		e = tx_keywords_bits(tx, m, a->keywords, a->keywords_count, true, &flags,
-		                     NULL);
+		e = tx_keywords_bits(tx, m, a->keywords, a->keywords_count, &flags,
+		                     &is_new);
 		if (e == OK)
 			e = tx_message_new(tx, &a->body, str_from(NULL), tx->now_ms, 1,
 			                   &id);
 		if (e == OK)
-			e = tx_entry_new(tx, m, acc, id, flags, modseq, a->body.ref.size,
-			                 date_ms, &answer->uids[i]);
+			e = tx_entry_new(tx, m, acc,
+			                 &(struct tx_entry){ id, flags, modseq,
+			                                     a->body.ref.size, date_ms },
+			                 &answer->uids[i]);
 	}
 	if (e == OK)
 		tx_mailbox_event(tx, EV_APPENDED, acc, m, NULL,

@@ -92,11 +92,11 @@ keep(const struct row_form *form, struct arena *a, void *row)
 }
 
 enum err
-reader_get(struct reader *r, const char *sql, const struct value *values, size_t count,
-           const struct row_form *form, struct arena *a, void *out)
+reader_get(struct reader *r, const struct query *query, const struct row_form *form,
+           struct arena *a, void *out)
 {
 	struct stmt *s;
-	enum err e = reader_one(r, sql, values, count, &s);
+	enum err e = reader_one(r, query->sql, query->values, query->count, &s);
 
 	if (e != OK)
 		return e;
@@ -107,18 +107,17 @@ reader_get(struct reader *r, const char *sql, const struct value *values, size_t
 }
 
 enum err
-reader_each(struct reader *r, const char *sql, const struct value *values, size_t count,
-            const struct row_form *form, void *row, row_call_fn *call, void *fn_holder,
-            void *arg)
+reader_each(struct reader *r, const struct query *query, const struct row_form *form,
+            void *row, const struct row_calls *calls)
 {
 	struct stmt *s;
-	enum err e = reader_query(r, sql, values, count, &s);
+	enum err e = reader_query(r, query->sql, query->values, query->count, &s);
 
 	if (e != OK)
 		return e;
 	while (db_next(s)) {
 		form->read(s, row);
-		if (!call(fn_holder, arg, row))
+		if (!calls->call(calls->fn_holder, calls->arg, row))
 			break;
 	}
 	return db_done(r->db, &s);

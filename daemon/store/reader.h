@@ -85,14 +85,18 @@ MUSTUSE enum err reader_keywords(struct reader *r, uint64_t mailbox_id, struct a
 MUSTUSE enum err reader_first_unseen(struct reader *r, uint64_t mailbox_id,
                                      uint32_t *uid_out);
 
-/* Entries with first <= uid <= last and modseq > after_modseq, ascending, up to max.
- *count_out < max: that was all. Go on with first = last uid + 1. */
-MUSTUSE enum err reader_entries(struct reader *r, uint64_t mailbox_id, uint32_t first,
-                                uint32_t last, uint64_t after_modseq, struct entry *out,
-                                size_t max, size_t *count_out);
+/* Entries of a mailbox with first <= uid <= last. */
+struct entry_span {
+	uint64_t mailbox_id;
+	uint32_t first, last;
+	uint64_t after_modseq; /* reader_entries: only with a higher modseq */
+};
+/* Ascending, up to max. *count_out < max: that was all. Go on with first = last uid + 1. */
+MUSTUSE enum err reader_entries(struct reader *r, const struct entry_span *span,
+                                struct entry *out, size_t max, size_t *count_out);
 /* UIDs only, the cheapest way to make a sequence map. */
-MUSTUSE enum err reader_uids(struct reader *r, uint64_t mailbox_id, uint32_t first,
-                             uint32_t last, uint32_t *out, size_t max, size_t *count_out);
+MUSTUSE enum err reader_uids(struct reader *r, const struct entry_span *span,
+                             uint32_t *out, size_t max, size_t *count_out);
 /* UIDs expunged after a modseq (kept for the last 100,000 of a mailbox), for those who
    were away. */
 MUSTUSE enum err reader_expunged(struct reader *r, uint64_t mailbox_id,
@@ -111,9 +115,9 @@ enum head_want {
 typedef bool reader_message_fn(void *arg, const struct entry *e, const struct message *m);
 /* Entries of a range with their messages, ascending, up to max. m borrows for the call.
  */
-MUSTUSE enum err reader_messages(struct reader *r, uint64_t mailbox_id, uint32_t first,
-                                 uint32_t last, unsigned want, size_t max,
-                                 reader_message_fn *fn, void *arg);
+MUSTUSE enum err reader_messages(struct reader *r, const struct entry_span *span,
+                                 unsigned want, size_t max, reader_message_fn *fn,
+                                 void *arg);
 /* One message by its id (struct entry, struct queue_item). */
 MUSTUSE enum err reader_message(struct reader *r, uint64_t message_id, unsigned want,
                                 struct arena *a, struct message *out);
@@ -229,9 +233,15 @@ MUSTUSE enum err reader_queue_totals(struct reader *r, struct queue_totals *out)
 /* The earliest due_ms of rows that wait; 0: there are none. Cheap at any size. */
 MUSTUSE enum err reader_queue_next_due(struct reader *r, int64_t *due_ms_out);
 typedef bool reader_queue_domain_fn(void *arg, const struct queue_domain *d);
-/* Destinations in order of name; only_due: those with something due at now_ms. */
-MUSTUSE enum err reader_queue_domains(struct reader *r, int64_t now_ms, bool only_due,
-                                      struct str after, size_t limit,
+/* Destinations in order of name, those behind `after`. */
+struct queue_domain_query {
+	int64_t now_ms;
+	bool only_due; /* those with something due at now_ms */
+	struct str after;
+	size_t limit;
+};
+MUSTUSE enum err reader_queue_domains(struct reader *r,
+                                      const struct queue_domain_query *query,
                                       reader_queue_domain_fn *fn, void *arg);
 
 #endif

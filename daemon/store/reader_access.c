@@ -29,15 +29,15 @@ static const struct row_form admin_form = { admin_read, admin_strings, 2 };
 enum err
 reader_admin(struct reader *r, struct str name, struct arena *a, struct admin *out)
 {
-	return reader_get(r, ADMIN_SELECT " WHERE name = $1", VALUES(V_S(name)),
+	return reader_get(r, QUERY(ADMIN_SELECT " WHERE name = $1", VALUES(V_S(name))),
 	                  &admin_form, a, out);
 }
 
 enum err
 reader_admin_by_id(struct reader *r, uint64_t id, struct arena *a, struct admin *out)
 {
-	return reader_get(r, ADMIN_SELECT " WHERE id = $1", VALUES(V_I(id)), &admin_form,
-	                  a, out);
+	return reader_get(r, QUERY(ADMIN_SELECT " WHERE id = $1", VALUES(V_I(id))),
+	                  &admin_form, a, out);
 }
 
 static bool
@@ -51,8 +51,8 @@ reader_admins(struct reader *r, reader_admin_fn *fn, void *arg)
 {
 	struct admin row;
 
-	return reader_each(r, ADMIN_SELECT " ORDER BY name", NO_VALUES, &admin_form, &row,
-	                   admin_call, &fn, arg);
+	return reader_each(r, QUERY(ADMIN_SELECT " ORDER BY name", NO_VALUES),
+	                   &admin_form, &row, ROW_CALLS(admin_call, &fn, arg));
 }
 
 /* --- tokens ----------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ static const struct row_form token_form = { token_read, token_strings,
 enum err
 reader_token(struct reader *r, struct str hash, struct arena *a, struct token *out)
 {
-	return reader_get(r, TOKEN_SELECT " WHERE hash = $1", VALUES(V_B(hash)),
+	return reader_get(r, QUERY(TOKEN_SELECT " WHERE hash = $1", VALUES(V_B(hash))),
 	                  &token_form, a, out);
 }
 
@@ -106,8 +106,8 @@ reader_tokens(struct reader *r, reader_token_fn *fn, void *arg)
 {
 	struct token row;
 
-	return reader_each(r, TOKEN_SELECT " ORDER BY id", NO_VALUES, &token_form, &row,
-	                   token_call, &fn, arg);
+	return reader_each(r, QUERY(TOKEN_SELECT " ORDER BY id", NO_VALUES), &token_form,
+	                   &row, ROW_CALLS(token_call, &fn, arg));
 }
 
 /* --- browser sessions ------------------------------------------------------------- */
@@ -146,7 +146,7 @@ enum err
 reader_session(struct reader *r, struct str hash, struct arena *a,
                struct web_session *out)
 {
-	return reader_get(r, SESSION_SELECT " WHERE hash = $1", VALUES(V_B(hash)),
+	return reader_get(r, QUERY(SESSION_SELECT " WHERE hash = $1", VALUES(V_B(hash))),
 	                  &session_form, a, out);
 }
 
@@ -161,9 +161,11 @@ reader_sessions(struct reader *r, uint64_t admin_id, reader_session_fn *fn, void
 {
 	struct web_session row;
 
-	return reader_each(
-		r, SESSION_SELECT " WHERE $1 = 0 OR admin_id = $1 ORDER BY id DESC",
-		VALUES(V_I(admin_id)), &session_form, &row, session_call, &fn, arg);
+	return reader_each(r,
+	                   QUERY(SESSION_SELECT
+	                         " WHERE $1 = 0 OR admin_id = $1 ORDER BY id DESC",
+	                         VALUES(V_I(admin_id))),
+	                   &session_form, &row, ROW_CALLS(session_call, &fn, arg));
 }
 
 /* --- settings --------------------------------------------------------------------- */
@@ -193,7 +195,7 @@ static const struct row_form setting_form = { setting_read, setting_strings,
 enum err
 reader_setting(struct reader *r, struct str key, struct arena *a, struct setting *out)
 {
-	return reader_get(r, SETTING_SELECT " WHERE name = $1", VALUES(V_S(key)),
+	return reader_get(r, QUERY(SETTING_SELECT " WHERE name = $1", VALUES(V_S(key))),
 	                  &setting_form, a, out);
 }
 
@@ -208,8 +210,8 @@ reader_settings(struct reader *r, reader_setting_fn *fn, void *arg)
 {
 	struct setting row;
 
-	return reader_each(r, SETTING_SELECT " ORDER BY name", NO_VALUES, &setting_form,
-	                   &row, setting_call, &fn, arg);
+	return reader_each(r, QUERY(SETTING_SELECT " ORDER BY name", NO_VALUES),
+	                   &setting_form, &row, ROW_CALLS(setting_call, &fn, arg));
 }
 
 /* --- audit ------------------------------------------------------------------------ */
@@ -251,11 +253,12 @@ reader_audit(struct reader *r, struct str target, uint64_t before, size_t limit,
 
 	if (target.n)
 		return reader_each(r,
-		                   AUDIT_SELECT " WHERE target = $1 AND id < $2"
-		                                " ORDER BY id DESC LIMIT $3",
-		                   VALUES(V_S(target), V_I(below), V_I(limit)),
-		                   &audit_form, &row, audit_call, &fn, arg);
-	return reader_each(r, AUDIT_SELECT " WHERE id < $1 ORDER BY id DESC LIMIT $2",
-	                   VALUES(V_I(below), V_I(limit)), &audit_form, &row, audit_call,
-	                   &fn, arg);
+		                   QUERY(AUDIT_SELECT " WHERE target = $1 AND id < $2"
+		                                      " ORDER BY id DESC LIMIT $3",
+		                         VALUES(V_S(target), V_I(below), V_I(limit))),
+		                   &audit_form, &row, ROW_CALLS(audit_call, &fn, arg));
+	return reader_each(r,
+	                   QUERY(AUDIT_SELECT " WHERE id < $1 ORDER BY id DESC LIMIT $2",
+	                         VALUES(V_I(below), V_I(limit))),
+	                   &audit_form, &row, ROW_CALLS(audit_call, &fn, arg));
 }

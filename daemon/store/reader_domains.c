@@ -56,17 +56,18 @@ reader_dkim_keys(struct reader *r, uint64_t domain_id, enum dkim_key_state state
 	struct dkim_key row;
 
 	return reader_each(r,
-	                   KEY_SELECT " WHERE ($1 = 0 OR k.domain_id = $1) AND"
-	                              " ($2 = 0 OR k.state = $2) ORDER BY d.name, k.id",
-	                   VALUES(V_I(domain_id), V_I(state)), &key_form, &row, key_call,
-	                   &fn, arg);
+	                   QUERY(KEY_SELECT
+	                         " WHERE ($1 = 0 OR k.domain_id = $1) AND"
+	                         " ($2 = 0 OR k.state = $2) ORDER BY d.name, k.id",
+	                         VALUES(V_I(domain_id), V_I(state))),
+	                   &key_form, &row, ROW_CALLS(key_call, &fn, arg));
 }
 
 enum err
 reader_dkim_key(struct reader *r, uint64_t id, struct arena *a, struct dkim_key *out)
 {
-	return reader_get(r, KEY_SELECT " WHERE k.id = $1", VALUES(V_I(id)), &key_form, a,
-	                  out);
+	return reader_get(r, QUERY(KEY_SELECT " WHERE k.id = $1", VALUES(V_I(id))),
+	                  &key_form, a, out);
 }
 
 /* --- policies --------------------------------------------------------------------- */
@@ -92,9 +93,10 @@ reader_domain_policy(struct reader *r, uint64_t domain_id, struct str name,
                      struct arena *a, struct domain_policy *out)
 {
 	return reader_get(r,
-	                  "SELECT domain_id, name, value, changed_ms, version FROM"
-	                  " domain_policy WHERE domain_id = $1 AND name = $2",
-	                  VALUES(V_I(domain_id), V_S(name)), &policy_form, a, out);
+	                  QUERY("SELECT domain_id, name, value, changed_ms, version FROM"
+	                        " domain_policy WHERE domain_id = $1 AND name = $2",
+	                        VALUES(V_I(domain_id), V_S(name))),
+	                  &policy_form, a, out);
 }
 
 /* --- looks ------------------------------------------------------------------------ */
@@ -127,9 +129,10 @@ reader_dns_zone(struct reader *r, uint64_t domain_id, struct arena *a,
                 struct dns_zone *out)
 {
 	return reader_get(r,
-	                  "SELECT " ZONE_COLUMNS " FROM dns_zone z JOIN domain d"
-	                  " ON d.id = z.domain_id WHERE z.domain_id = $1",
-	                  VALUES(V_I(domain_id)), &zone_form, a, out);
+	                  QUERY("SELECT " ZONE_COLUMNS " FROM dns_zone z JOIN domain d"
+	                        " ON d.id = z.domain_id WHERE z.domain_id = $1",
+	                        VALUES(V_I(domain_id))),
+	                  &zone_form, a, out);
 }
 
 static bool
@@ -146,12 +149,14 @@ reader_dns_due(struct reader *r, int64_t now_ms, size_t limit, reader_dns_zone_f
 
 	return reader_each(
 		r,
-		"SELECT " ZONE_COLUMNS " FROM domain d LEFT JOIN dns_zone z"
-		" ON z.domain_id = d.id WHERE d.enabled = 1 AND (z.domain_id IS NULL OR"
-		" z.next_ms <= $1 OR z.asked_ms > z.checked_ms)"
-		" ORDER BY CASE WHEN z.asked_ms > z.checked_ms THEN 0 ELSE 1 END,"
-		" coalesce(z.next_ms, 0), d.id LIMIT $2",
-		VALUES(V_I(now_ms), V_I(limit)), &zone_form, &row, zone_call, &fn, arg);
+		QUERY("SELECT " ZONE_COLUMNS " FROM domain d LEFT JOIN dns_zone z"
+	              " ON z.domain_id = d.id WHERE d.enabled = 1 AND (z.domain_id IS "
+	              "NULL OR"
+	              " z.next_ms <= $1 OR z.asked_ms > z.checked_ms)"
+	              " ORDER BY CASE WHEN z.asked_ms > z.checked_ms THEN 0 ELSE 1 END,"
+	              " coalesce(z.next_ms, 0), d.id LIMIT $2",
+	              VALUES(V_I(now_ms), V_I(limit))),
+		&zone_form, &row, ROW_CALLS(zone_call, &fn, arg));
 }
 
 static void
@@ -184,11 +189,12 @@ reader_dns_rows(struct reader *r, uint64_t domain_id, reader_dns_row_fn *fn, voi
 {
 	struct dns_row row;
 
-	return reader_each(r,
-	                   "SELECT name, state, cause, body, since_ms, checked_ms FROM"
-	                   " dns_row WHERE domain_id = $1 ORDER BY name",
-	                   VALUES(V_I(domain_id)), &dns_row_form, &row, dns_row_call, &fn,
-	                   arg);
+	return reader_each(
+		r,
+		QUERY("SELECT name, state, cause, body, since_ms, checked_ms FROM"
+	              " dns_row WHERE domain_id = $1 ORDER BY name",
+	              VALUES(V_I(domain_id))),
+		&dns_row_form, &row, ROW_CALLS(dns_row_call, &fn, arg));
 }
 
 static void
@@ -224,10 +230,11 @@ reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before, size_t
 {
 	struct dns_change row;
 
-	return reader_each(r,
-	                   "SELECT id, name, old_state, state, cause, body, at_ms FROM"
-	                   " dns_change WHERE domain_id = $1 AND ($2 = 0 OR id < $2)"
-	                   " ORDER BY id DESC LIMIT $3",
-	                   VALUES(V_I(domain_id), V_I(before), V_I(limit)), &change_form,
-	                   &row, change_call, &fn, arg);
+	return reader_each(
+		r,
+		QUERY("SELECT id, name, old_state, state, cause, body, at_ms FROM"
+	              " dns_change WHERE domain_id = $1 AND ($2 = 0 OR id < $2)"
+	              " ORDER BY id DESC LIMIT $3",
+	              VALUES(V_I(domain_id), V_I(before), V_I(limit))),
+		&change_form, &row, ROW_CALLS(change_call, &fn, arg));
 }

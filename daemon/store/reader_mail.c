@@ -45,17 +45,20 @@ reader_mailbox(struct reader *r, uint64_t account_id, struct str name, struct ar
 {
 	if (str_eq_icase(name, STR("INBOX")))
 		name = STR("INBOX");
-	return reader_get(r, MAILBOX_SELECT " WHERE m.account_id = $1 AND m.name = $2",
-	                  VALUES(V_I(account_id), V_S(name)), &mailbox_form, a, out);
+	return reader_get(r,
+	                  QUERY(MAILBOX_SELECT " WHERE m.account_id = $1 AND m.name = $2",
+	                        VALUES(V_I(account_id), V_S(name))),
+	                  &mailbox_form, a, out);
 }
 
 enum err
 reader_mailbox_by_id(struct reader *r, uint64_t account_id, uint64_t mailbox_id,
                      struct arena *a, struct mailbox_info *out)
 {
-	return reader_get(r, MAILBOX_SELECT " WHERE m.id = $1 AND m.account_id = $2",
-	                  VALUES(V_I(mailbox_id), V_I(account_id)), &mailbox_form, a,
-	                  out);
+	return reader_get(r,
+	                  QUERY(MAILBOX_SELECT " WHERE m.id = $1 AND m.account_id = $2",
+	                        VALUES(V_I(mailbox_id), V_I(account_id))),
+	                  &mailbox_form, a, out);
 }
 
 struct mailbox_call {
@@ -84,17 +87,18 @@ reader_mailboxes(struct reader *r, uint64_t account_id, reader_mailbox_fn *fn, v
 {
 	struct mailbox_call call = { fn, false };
 	struct mailbox_info row;
-	enum err e = reader_each(r,
-	                         MAILBOX_SELECT " WHERE m.account_id = $1 ORDER BY"
-	                                        " CASE WHEN m.name = 'INBOX' THEN 0"
-	                                        " ELSE 1 END, m.name",
-	                         VALUES(V_I(account_id)), &mailbox_form, &row,
-	                         mailbox_call, &call, arg);
+	enum err e =
+		reader_each(r,
+	                    QUERY(MAILBOX_SELECT " WHERE m.account_id = $1 ORDER BY"
+	                                         " CASE WHEN m.name = 'INBOX' THEN 0"
+	                                         " ELSE 1 END, m.name",
+	                          VALUES(V_I(account_id))),
+	                    &mailbox_form, &row, ROW_CALLS(mailbox_call, &call, arg));
 
 	if (e != OK || call.is_stopped)
 		return e;
-	return reader_each(r, SUBSCRIBED_ONLY, VALUES(V_I(account_id)), &mailbox_form,
-	                   &row, mailbox_call, &call, arg);
+	return reader_each(r, QUERY(SUBSCRIBED_ONLY, VALUES(V_I(account_id))),
+	                   &mailbox_form, &row, ROW_CALLS(mailbox_call, &call, arg));
 }
 
 enum err
@@ -149,17 +153,18 @@ reader_first_unseen(struct reader *r, uint64_t mailbox_id, uint32_t *uid_out)
 /* --- entries ---------------------------------------------------------------------- */
 
 enum err
-reader_entries(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
-               uint64_t after_modseq, struct entry *out, size_t max, size_t *count_out)
+reader_entries(struct reader *r, const struct entry_span *span, struct entry *out,
+               size_t max, size_t *count_out)
 {
 	struct stmt *s;
 	size_t n = 0;
-	enum err e = reader_query(
-		r,
-		"SELECT uid, flags, modseq, message_id, size, date_ms"
-		" FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
-		" uid <= $3 AND modseq > $4 ORDER BY uid",
-		VALUES(V_I(mailbox_id), V_I(first), V_I(last), V_I(after_modseq)), &s);
+	enum err e = reader_query(r,
+	                          "SELECT uid, flags, modseq, message_id, size, date_ms"
+	                          " FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
+	                          " uid <= $3 AND modseq > $4 ORDER BY uid",
+	                          VALUES(V_I(span->mailbox_id), V_I(span->first),
+	                                 V_I(span->last), V_I(span->after_modseq)),
+	                          &s);
 
 	*count_out = 0;
 	if (e != OK)
@@ -179,12 +184,12 @@ reader_entries(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t l
 }
 
 static enum err
-numbers(struct reader *r, const char *sql, const struct value *values, size_t count,
-        uint32_t *out, size_t max, size_t *count_out)
+numbers(struct reader *r, const struct query *query, uint32_t *out, size_t max,
+        size_t *count_out)
 {
 	struct stmt *s;
 	size_t n = 0;
-	enum err e = reader_query(r, sql, values, count, &s);
+	enum err e = reader_query(r, query->sql, query->values, query->count, &s);
 
 	*count_out = 0;
 	if (e != OK)
@@ -196,24 +201,27 @@ numbers(struct reader *r, const char *sql, const struct value *values, size_t co
 }
 
 enum err
-reader_uids(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
-            uint32_t *out, size_t max, size_t *count_out)
+reader_uids(struct reader *r, const struct entry_span *span, uint32_t *out, size_t max,
+            size_t *count_out)
 {
-	return numbers(r,
-	               "SELECT uid FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
-	               " uid <= $3 ORDER BY uid",
-	               VALUES(V_I(mailbox_id), V_I(first), V_I(last)), out, max,
-	               count_out);
+	return numbers(
+		r,
+		QUERY("SELECT uid FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
+	              " uid <= $3 ORDER BY uid",
+	              VALUES(V_I(span->mailbox_id), V_I(span->first), V_I(span->last))),
+		out, max, count_out);
 }
 
 enum err
 reader_expunged(struct reader *r, uint64_t mailbox_id, uint64_t after_modseq,
                 uint32_t *out, size_t max, size_t *count_out)
 {
-	return numbers(r,
-	               "SELECT uid FROM expunged WHERE mailbox_id = $1 AND modseq > $2"
-	               " ORDER BY modseq, uid",
-	               VALUES(V_I(mailbox_id), V_I(after_modseq)), out, max, count_out);
+	return numbers(
+		r,
+		QUERY("SELECT uid FROM expunged WHERE mailbox_id = $1 AND modseq > $2"
+	              " ORDER BY modseq, uid",
+	              VALUES(V_I(mailbox_id), V_I(after_modseq))),
+		out, max, count_out);
 }
 
 /* --- messages --------------------------------------------------------------------- */
@@ -321,12 +329,13 @@ message_read(struct stmt *s, unsigned want, struct message *m)
 }
 
 enum err
-reader_messages(struct reader *r, uint64_t mailbox_id, uint32_t first, uint32_t last,
-                unsigned want, size_t max, reader_message_fn *fn, void *arg)
+reader_messages(struct reader *r, const struct entry_span *span, unsigned want,
+                size_t max, reader_message_fn *fn, void *arg)
 {
 	struct stmt *s;
-	enum err e = reader_query(r, entries_sql(want),
-	                          VALUES(V_I(mailbox_id), V_I(first), V_I(last)), &s);
+	enum err e = reader_query(
+		r, entries_sql(want),
+		VALUES(V_I(span->mailbox_id), V_I(span->first), V_I(span->last)), &s);
 
 	if (e != OK)
 		return e;

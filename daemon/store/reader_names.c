@@ -35,7 +35,7 @@ static const struct row_form domain_form = { domain_read, domain_strings, 1 };
 enum err
 reader_domain(struct reader *r, struct str name, struct arena *a, struct domain *out)
 {
-	return reader_get(r, DOMAIN_SELECT " WHERE name = $1", VALUES(V_S(name)),
+	return reader_get(r, QUERY(DOMAIN_SELECT " WHERE name = $1", VALUES(V_S(name))),
 	                  &domain_form, a, out);
 }
 
@@ -51,9 +51,10 @@ reader_domains(struct reader *r, struct str after, size_t limit, reader_domain_f
 {
 	struct domain row;
 
-	return reader_each(r, DOMAIN_SELECT " WHERE name > $1 ORDER BY name LIMIT $2",
-	                   VALUES(V_S(after), V_I(limit)), &domain_form, &row,
-	                   domain_call, &fn, arg);
+	return reader_each(r,
+	                   QUERY(DOMAIN_SELECT " WHERE name > $1 ORDER BY name LIMIT $2",
+	                         VALUES(V_S(after), V_I(limit))),
+	                   &domain_form, &row, ROW_CALLS(domain_call, &fn, arg));
 }
 
 enum err
@@ -63,11 +64,12 @@ reader_domains_without_key(struct reader *r, size_t limit, reader_domain_fn *fn,
 	struct domain row;
 
 	return reader_each(r,
-	                   DOMAIN_SELECT
-	                   " WHERE enabled = 1 AND NOT EXISTS (SELECT 1 FROM"
-	                   " dkim_key k WHERE k.domain_id = domain.id)"
-	                   " ORDER BY name LIMIT $1",
-	                   VALUES(V_I(limit)), &domain_form, &row, domain_call, &fn, arg);
+	                   QUERY(DOMAIN_SELECT
+	                         " WHERE enabled = 1 AND NOT EXISTS (SELECT 1 FROM"
+	                         " dkim_key k WHERE k.domain_id = domain.id)"
+	                         " ORDER BY name LIMIT $1",
+	                         VALUES(V_I(limit))),
+	                   &domain_form, &row, ROW_CALLS(domain_call, &fn, arg));
 }
 
 enum err
@@ -113,14 +115,15 @@ static const struct row_form account_form = { account_read, account_strings, 2 }
 enum err
 reader_account(struct reader *r, struct str address, struct arena *a, struct account *out)
 {
-	return reader_get(r, ACCOUNT_SELECT " WHERE address = $1", VALUES(V_S(address)),
-	                  &account_form, a, out);
+	return reader_get(
+		r, QUERY(ACCOUNT_SELECT " WHERE address = $1", VALUES(V_S(address))),
+		&account_form, a, out);
 }
 
 enum err
 reader_account_by_id(struct reader *r, uint64_t id, struct arena *a, struct account *out)
 {
-	return reader_get(r, ACCOUNT_SELECT " WHERE id = $1", VALUES(V_I(id)),
+	return reader_get(r, QUERY(ACCOUNT_SELECT " WHERE id = $1", VALUES(V_I(id))),
 	                  &account_form, a, out);
 }
 
@@ -137,15 +140,17 @@ reader_accounts(struct reader *r, uint64_t domain_id, struct str after, size_t l
 	struct account row;
 
 	if (!domain_id)
-		return reader_each(
-			r, ACCOUNT_SELECT " WHERE address > $1 ORDER BY address LIMIT $2",
-			VALUES(V_S(after), V_I(limit)), &account_form, &row, account_call,
-			&fn, arg);
+		return reader_each(r,
+		                   QUERY(ACCOUNT_SELECT
+		                         " WHERE address > $1 ORDER BY address LIMIT $2",
+		                         VALUES(V_S(after), V_I(limit))),
+		                   &account_form, &row,
+		                   ROW_CALLS(account_call, &fn, arg));
 	return reader_each(r,
-	                   ACCOUNT_SELECT " WHERE domain_id = $1 AND address > $2"
-	                                  " ORDER BY address LIMIT $3",
-	                   VALUES(V_I(domain_id), V_S(after), V_I(limit)), &account_form,
-	                   &row, account_call, &fn, arg);
+	                   QUERY(ACCOUNT_SELECT " WHERE domain_id = $1 AND address > $2"
+	                                        " ORDER BY address LIMIT $3",
+	                         VALUES(V_I(domain_id), V_S(after), V_I(limit))),
+	                   &account_form, &row, ROW_CALLS(account_call, &fn, arg));
 }
 
 /* --- aliases ---------------------------------------------------------------------- */
@@ -175,7 +180,8 @@ static const struct row_form alias_form = { alias_read, alias_strings, 2 };
 enum err
 reader_alias(struct reader *r, struct str address, struct arena *a, struct alias *out)
 {
-	return reader_get(r, ALIAS_SELECT " WHERE address = $1", VALUES(V_S(address)),
+	return reader_get(r,
+	                  QUERY(ALIAS_SELECT " WHERE address = $1", VALUES(V_S(address))),
 	                  &alias_form, a, out);
 }
 
@@ -192,15 +198,16 @@ reader_aliases(struct reader *r, uint64_t domain_id, struct str after, size_t li
 	struct alias row;
 
 	if (!domain_id)
-		return reader_each(
-			r, ALIAS_SELECT " WHERE address > $1 ORDER BY address LIMIT $2",
-			VALUES(V_S(after), V_I(limit)), &alias_form, &row, alias_call,
-			&fn, arg);
+		return reader_each(r,
+		                   QUERY(ALIAS_SELECT
+		                         " WHERE address > $1 ORDER BY address LIMIT $2",
+		                         VALUES(V_S(after), V_I(limit))),
+		                   &alias_form, &row, ROW_CALLS(alias_call, &fn, arg));
 	return reader_each(r,
-	                   ALIAS_SELECT " WHERE domain_id = $1 AND address > $2"
-	                                " ORDER BY address LIMIT $3",
-	                   VALUES(V_I(domain_id), V_S(after), V_I(limit)), &alias_form,
-	                   &row, alias_call, &fn, arg);
+	                   QUERY(ALIAS_SELECT " WHERE domain_id = $1 AND address > $2"
+	                                      " ORDER BY address LIMIT $3",
+	                         VALUES(V_I(domain_id), V_S(after), V_I(limit))),
+	                   &alias_form, &row, ROW_CALLS(alias_call, &fn, arg));
 }
 
 /* --- where an address leads ------------------------------------------------------- */

@@ -29,14 +29,25 @@ struct row_form {
 	const uint16_t *strings; /* offsets of members of type struct str */
 	size_t strings_count;
 };
-MUSTUSE enum err reader_get(struct reader *r, const char *sql, const struct value *values,
-                            size_t count, const struct row_form *form, struct arena *a,
-                            void *out);
-/* The same for lists: call is called with each row until it says false. */
+/* A statement with its values: QUERY("… WHERE id = $1", VALUES(V_I(id))). */
+struct query {
+	const char *sql;
+	const struct value *values;
+	size_t count;
+};
+#define QUERY(sql, values) (&(const struct query){ sql, values })
+MUSTUSE enum err reader_get(struct reader *r, const struct query *query,
+                            const struct row_form *form, struct arena *a, void *out);
+/* Who is called with each row, until he says false. fn_holder points to the function of
+   the public type that call knows. */
 typedef bool row_call_fn(void *fn_holder, void *arg, const void *row);
-MUSTUSE enum err reader_each(struct reader *r, const char *sql,
-                             const struct value *values, size_t count,
-                             const struct row_form *form, void *row, row_call_fn *call,
-                             void *fn_holder, void *arg);
+struct row_calls {
+	row_call_fn *call;
+	void *fn_holder, *arg;
+};
+#define ROW_CALLS(call, fn, arg) (&(const struct row_calls){ call, fn, arg })
+MUSTUSE enum err reader_each(struct reader *r, const struct query *query,
+                             const struct row_form *form, void *row,
+                             const struct row_calls *calls);
 
 #endif

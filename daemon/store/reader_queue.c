@@ -48,10 +48,11 @@ reader_queue(struct reader *r, const struct queue_query *query, size_t limit,
 
 	if (limit > INT64_MAX)
 		limit = INT64_MAX;
-	return reader_each(
-		r, "SELECT " QUEUE_COLUMNS QUEUE_FROM QUEUE_ALL " ORDER BY q.id LIMIT $9",
-		VALUES(QUERY_VALUES(query), V_I(limit)), &item_form, &row, item_call, &fn,
-		arg);
+	return reader_each(r,
+	                   QUERY("SELECT " QUEUE_COLUMNS QUEUE_FROM QUEUE_ALL
+	                         " ORDER BY q.id LIMIT $9",
+	                         VALUES(QUERY_VALUES(query), V_I(limit))),
+	                   &item_form, &row, ROW_CALLS(item_call, &fn, arg));
 }
 
 enum err
@@ -182,20 +183,23 @@ domain_call(void *fn, void *arg, const void *row)
 	" min(created_ms) FROM queue WHERE domain > $2"
 
 enum err
-reader_queue_domains(struct reader *r, int64_t now_ms, bool only_due, struct str after,
-                     size_t limit, reader_queue_domain_fn *fn, void *arg)
+reader_queue_domains(struct reader *r, const struct queue_domain_query *query,
+                     reader_queue_domain_fn *fn, void *arg)
 {
 	struct queue_domain row;
 
-	if (only_due)
+	if (query->only_due)
 		return reader_each(r,
-		                   DOMAIN_SELECT
-		                   " GROUP BY domain HAVING sum(CASE WHEN " DUE
-		                   " THEN 1 ELSE 0 END) > 0 ORDER BY domain"
-		                   " LIMIT $3",
-		                   VALUES(V_I(now_ms), V_S(after), V_I(limit)),
-		                   &domain_form, &row, domain_call, &fn, arg);
-	return reader_each(r, DOMAIN_SELECT " GROUP BY domain ORDER BY domain LIMIT $3",
-	                   VALUES(V_I(now_ms), V_S(after), V_I(limit)), &domain_form,
-	                   &row, domain_call, &fn, arg);
+		                   QUERY(DOMAIN_SELECT
+		                         " GROUP BY domain HAVING sum(CASE WHEN " DUE
+		                         " THEN 1 ELSE 0 END) > 0 ORDER BY domain"
+		                         " LIMIT $3",
+		                         VALUES(V_I(query->now_ms), V_S(query->after),
+		                                V_I(query->limit))),
+		                   &domain_form, &row, ROW_CALLS(domain_call, &fn, arg));
+	return reader_each(
+		r,
+		QUERY(DOMAIN_SELECT " GROUP BY domain ORDER BY domain LIMIT $3",
+	              VALUES(V_I(query->now_ms), V_S(query->after), V_I(query->limit))),
+		&domain_form, &row, ROW_CALLS(domain_call, &fn, arg));
 }

@@ -216,6 +216,11 @@ struct search {
 	const struct trace_query *query;
 	int64_t to_ms;
 	struct arena *arena;
+	/* who is told, and how many were */
+	trace_fn *fn;
+	void *arg;
+	size_t limit, found;
+	bool is_stopped;
 };
 
 static struct str
@@ -305,8 +310,7 @@ search_init(struct search *s, const struct trace_query *q, struct arena *a)
 }
 
 static enum err
-search_day(struct trace_reader *r, const struct search *s, size_t limit, trace_fn *fn,
-           void *arg, size_t *found, bool *is_stopped)
+search_day(struct trace_reader *r, struct search *s)
 {
 	const struct trace_query *q = s->query;
 	struct stmt *stmt = db_query(
@@ -314,15 +318,15 @@ search_day(struct trace_reader *r, const struct search *s, size_t limit, trace_f
 		VALUES(V_S(s->by), V_S(s->before), V_I(q->direction), V_I(q->verdict),
 	               V_I(q->from_ms), V_I(s->to_ms), V_S(s->ip), V_S(s->text_like),
 	               V_S(s->from), V_S(s->from_like), V_S(s->to), V_S(s->to_like),
-	               V_S(s->address), V_S(s->address_like), V_I(limit - *found)));
+	               V_S(s->address), V_S(s->address_like), V_I(s->limit - s->found)));
 
 	while (db_next(stmt)) {
 		struct trace t;
 
 		trace_read(stmt, &t);
-		++*found;
-		if (!fn(arg, &t)) {
-			*is_stopped = true;
+		s->found++;
+		if (!s->fn(s->arg, &t)) {
+			s->is_stopped = true;
 			break;
 		}
 	}
@@ -367,18 +371,20 @@ trace_search(struct trace_reader *r, const struct trace_query *query, size_t lim
 {
 	struct arena *a = arena_new(1 << 20);
 	int64_t *days = ARENA_ARRAY(a, int64_t, DAYS_MAX);
-	size_t count = list_days(r, days), found = 0;
-	bool is_stopped = false;
+	size_t count = list_days(r, days);
 	struct search s;
 	enum err e = OK;
 
 	search_init(&s, query, a);
-	for (size_t i = 0; i < count && found < limit && !is_stopped; i++) {
+	s.limit = limit;
+	s.fn = fn;
+	s.arg = arg;
+	for (size_t i = 0; i < count && s.found < limit && !s.is_stopped; i++) {
 		if (!is_day_meant(query, days[i]))
 			continue;
 		e = day_open(r, days[i]);
 		if (e == OK)
-			e = search_day(r, &s, limit, fn, arg, &found, &is_stopped);
+			e = search_day(r, &s);
 		e = passed_over(r, e);
 		if (e != OK)
 			break;

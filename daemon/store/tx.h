@@ -176,15 +176,18 @@ MUSTUSE enum err tx_message_new(struct tx *tx, const struct new_body *body,
 /* Drops references; the row goes with the last one. */
 MUSTUSE enum err tx_message_drop(struct tx *tx, uint64_t message_id, uint64_t refs);
 /* A new entry under the mailbox's next UID; keeps all counters. */
+struct tx_entry {
+	uint64_t message_id, flags, modseq, size;
+	int64_t date_ms;
+};
 MUSTUSE enum err tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_account *acc,
-                              uint64_t message_id, uint64_t flags, uint64_t modseq,
-                              uint64_t size, int64_t date_ms, uint32_t *uid_out);
-/* Adds the bits of keyword names to *flags. Names the mailbox does not have get a bit
-   where may_make is set (ERR_LIMIT: there is none left, ERR_INVALID: no keyword), else
-   they are passed over. *made_out (may be NULL): some are new. */
+                              const struct tx_entry *entry, uint32_t *uid_out);
+/* Adds the bits of keyword names to *flags. Names the mailbox does not have get a bit,
+   and *made is set (ERR_LIMIT: there is none left, ERR_INVALID: no keyword); with made
+   NULL they are passed over. */
 MUSTUSE enum err tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m,
-                                  const struct str *names, size_t count, bool may_make,
-                                  uint64_t *flags, bool *made_out);
+                                  const struct str *names, size_t count, uint64_t *flags,
+                                  bool *made);
 /* Is there room for size more bytes? OK or ERR_QUOTA. */
 MUSTUSE enum err tx_quota_check(const struct tx_account *acc, uint64_t size);
 /* ERR_DISK_FULL where a message of this size may not be taken any more. */

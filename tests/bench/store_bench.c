@@ -162,12 +162,14 @@ run_reads(struct rig *r, uint64_t account)
 	watch_end(t, "mailbox row", 1);
 	uids = ARENA_ARRAY(r->arena, uint32_t, m.exists);
 	t = watch_begin();
-	if (reader_uids(r->reader, m.id, 1, UINT32_MAX, uids, m.exists, &n) != OK)
+	if (reader_uids(r->reader, &(struct entry_span){ m.id, 1, UINT32_MAX, 0 }, uids,
+	                m.exists, &n) != OK)
 		exit(1);
 	watch_end(t, "UIDs", n);
 	for (int i = 0; i < 2; i++) {
 		t = watch_begin();
-		if (reader_messages(r->reader, m.id, 1, UINT32_MAX,
+		if (reader_messages(r->reader,
+		                    &(struct entry_span){ m.id, 1, UINT32_MAX, 0 },
 		                    WANT_ENVELOPE | WANT_STRUCTURE, SIZE_MAX,
 		                    take_message, &sum) != OK)
 			exit(1);

@@ -46,7 +46,7 @@ const context = await browser.newContext({
   bypassCSP: false,
 });
 const page = await context.newPage();
-page.setDefaultTimeout(15000);
+page.setDefaultTimeout(30000); // on a busy machine
 
 let requests = [];
 page.on("request", (r) => {

@@ -138,29 +138,29 @@ ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length)
 }
 
 static void
-ask_store(void *arg, const struct uid_range *uids, size_t n, enum flags_mode mode,
-          const struct imap_flags *flags, struct arena *a, struct imap_box *box)
+ask_store(void *arg, const struct imap_flagging *what, struct arena *a,
+          struct imap_box *box)
 {
 	struct question *q = ask(arg, imap_world_answer_store);
 
-	q->uids = uids;
-	q->n = n;
-	q->mode = mode;
-	q->flags = flags;
+	q->uids = what->uids;
+	q->n = what->n;
+	q->mode = what->mode;
+	q->flags = what->flags;
 	q->arena = a;
 	q->box = box;
 }
 
 static void
-ask_copy(void *arg, const struct uid_range *uids, size_t n, struct str name, bool is_move,
-         struct arena *a, struct imap_copied *copied)
+ask_copy(void *arg, const struct imap_copying *what, struct arena *a,
+         struct imap_copied *copied)
 {
 	struct question *q = ask(arg, imap_world_answer_copy);
 
-	q->uids = uids;
-	q->n = n;
-	q->name = name;
-	q->is_wanted = is_move;
+	q->uids = what->uids;
+	q->n = what->n;
+	q->name = what->name;
+	q->is_wanted = what->is_move;
 	q->arena = a;
 	q->copied = copied;
 }

@@ -28,8 +28,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct filter_error error = { 0 };
 	struct str value;
 	int64_t first, last;
-	enum err e = filter_parse(str_make(data, size), fields, ARRAY_LEN(fields),
-	                          INT64_C(1795435444120), a, &f, &error);
+	enum err e = filter_parse(str_make(data, size),
+	                          &(struct filter_language){ fields, ARRAY_LEN(fields),
+	                                                     INT64_C(1795435444120) },
+	                          a, &f, &error);
 
 	CHECK(e == OK ||
 	      (error.position >= 1 && error.position <= size + 1 && error.code));

@@ -23,7 +23,7 @@ def test_the_story_in_chromium(world):
     env = dict(os.environ, URL=f"https://{home.hostname}", NAME="owner",
                PASSWORD=home.passwords["owner"], SHOTS=str(world.out), SEND_IN=send,
                SUBMIT=submit, HOME=str(world.out))
+    # What it says goes to the log as it comes. A calm machine needs 45 s, a busy one more.
     done = subprocess.run(["node", str(ROOT / "tests" / "browser" / "story.mjs")], env=env,
-                          capture_output=True, text=True, timeout=220)
-    print(done.stdout, done.stderr)
+                          check=False, timeout=400)
     check.equal(done.returncode, 0, "story")

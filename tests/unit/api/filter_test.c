@@ -108,9 +108,11 @@ test_matches(void)
 		struct filter *f = NULL;
 		struct filter_error error;
 
-		CHECK_ERR_EQ(filter_parse(str_from(rows[i].q), fields, F_COUNT, now, a,
-		                          &f, &error),
-		             OK, rows[i].q);
+		CHECK_ERR_EQ(
+			filter_parse(str_from(rows[i].q),
+		                     &(struct filter_language){ fields, F_COUNT, now }, a,
+		                     &f, &error),
+			OK, rows[i].q);
 		CHECK_TRUE(filter_matches(f, get, NULL) == rows[i].held, rows[i].q);
 		arena_free(&a);
 	}
@@ -148,9 +150,11 @@ test_refuses(void)
 		struct filter *f = NULL;
 		struct filter_error error = { 0 };
 
-		CHECK_ERR_EQ(filter_parse(str_from(rows[i].q), fields, F_COUNT, now, a,
-		                          &f, &error),
-		             ERR_INVALID, rows[i].q);
+		CHECK_ERR_EQ(
+			filter_parse(str_from(rows[i].q),
+		                     &(struct filter_language){ fields, F_COUNT, now }, a,
+		                     &f, &error),
+			ERR_INVALID, rows[i].q);
 		CHECK_CSTR_EQ(error.code, rows[i].code, rows[i].q);
 		CHECK_U64_EQ(error.position, rows[i].position, rows[i].q);
 		arena_free(&a);
@@ -167,18 +171,26 @@ test_limits(void)
 
 	for (unsigned i = 0; i < FILTER_TERMS_MAX; i++)
 		strbuf_lit(&q, "a ");
-	CHECK_ERR_EQ(filter_parse(strbuf_str(&q), fields, F_COUNT, now, a, &f, &error),
+	CHECK_ERR_EQ(filter_parse(strbuf_str(&q),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
 	             OK, "as many terms as may be");
 	strbuf_lit(&q, "a ");
-	CHECK_ERR_EQ(filter_parse(strbuf_str(&q), fields, F_COUNT, now, a, &f, &error),
+	CHECK_ERR_EQ(filter_parse(strbuf_str(&q),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
 	             ERR_INVALID, "one more");
 	strbuf_clear(&q);
 	for (unsigned i = 0; i < FILTER_BYTES_MAX; i++)
 		strbuf_byte(&q, i < 2 ? 'a' : '-');
-	CHECK_ERR_EQ(filter_parse(strbuf_str(&q), fields, F_COUNT, now, a, &f, &error),
+	CHECK_ERR_EQ(filter_parse(strbuf_str(&q),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
 	             OK, "as many bytes as may be");
 	strbuf_byte(&q, 'a');
-	CHECK_ERR_EQ(filter_parse(strbuf_str(&q), fields, F_COUNT, now, a, &f, &error),
+	CHECK_ERR_EQ(filter_parse(strbuf_str(&q),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
 	             ERR_INVALID, "one byte more");
 	CHECK_CSTR_EQ(error.code, "too_long", "one byte more");
 	arena_free(&a);
@@ -193,8 +205,9 @@ test_needs(void)
 	struct str value = { NULL, 0 };
 	int64_t first, last;
 
-	CHECK_ERR_EQ(filter_parse(STR("state:held to:x age>1h age<=3h"), fields, F_COUNT,
-	                          now, a, &f, &error),
+	CHECK_ERR_EQ(filter_parse(STR("state:held to:x age>1h age<=3h"),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
 	             OK, "parses");
 	CHECK_TRUE(filter_needs(f, F_STATE, &value), "state");
 	CHECK_STR_EQ(value, STR("held"), "state");
@@ -202,13 +215,15 @@ test_needs(void)
 	CHECK_TRUE(filter_needs_range(f, F_AGE, &first, &last), "age");
 	CHECK_I64_EQ(first, 3601, "age from");
 	CHECK_I64_EQ(last, 10800, "age to");
-	CHECK_ERR_EQ(filter_parse(STR("state:held OR to=x"), fields, F_COUNT, now, a, &f,
-	                          &error),
+	CHECK_ERR_EQ(filter_parse(STR("state:held OR to=x"),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
 	             OK, "parses");
 	CHECK_TRUE(!filter_needs(f, F_STATE, &value), "one of two");
-	CHECK_ERR_EQ(
-		filter_parse(STR("-state:held"), fields, F_COUNT, now, a, &f, &error), OK,
-		"parses");
+	CHECK_ERR_EQ(filter_parse(STR("-state:held"),
+	                          &(struct filter_language){ fields, F_COUNT, now }, a,
+	                          &f, &error),
+	             OK, "parses");
 	CHECK_TRUE(!filter_needs(f, F_STATE, &value), "negated");
 	arena_free(&a);
 }

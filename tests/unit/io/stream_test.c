@@ -546,7 +546,7 @@ test_connects(void)
 	CHECK_TRUE(addr_parse(STR("127.0.0.1:0"), &to), "address");
 	CHECK_ERR_EQ(socket_listen(&to, &fd, &diag), OK, "listens");
 	to = socket_local(fd);
-	s.stream = stream_connect(l, &to, NULL, 1000, &ops, NULL, &s);
+	s.stream = stream_connect(l, &to, 1000, &ops, NULL, &s);
 	for (int i = 0; i < TURNS_MAX && !s.connected; i++)
 		(void)loop_turn(l);
 	CHECK_U64_EQ(s.connected, 1, "connected");
@@ -556,7 +556,7 @@ test_connects(void)
 	CHECK_ERR_EQ(socket_listen(&to, &closed_fd, &diag), OK, "listens");
 	to = socket_local(closed_fd);
 	(void)close(closed_fd);
-	s.stream = stream_connect(l, &to, NULL, 1000, &ops, NULL, &s);
+	s.stream = stream_connect(l, &to, 1000, &ops, NULL, &s);
 	for (int i = 0; i < TURNS_MAX && !s.closed; i++)
 		(void)loop_turn(l);
 	CHECK_U64_EQ(s.why, STREAM_CONNECT, "refused");

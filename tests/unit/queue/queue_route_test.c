@@ -112,7 +112,8 @@ test_addresses(void)
 			v6[i] = (struct addr){ .family = ADDR_V6,
 				               .ip = { 0x20, (uint8_t)i } };
 	}
-	n = queue_route_addresses(v6, 3, v4, 5, 25, 42, out, ARRAY_LEN(out));
+	n = queue_route_addresses(&(struct queue_addresses){ v6, v4, 3, 5 }, 25, 42, out,
+	                          ARRAY_LEN(out));
 	CHECK_U64_EQ(n, ROUTE_HOST_ADDRESSES_MAX, "bounded");
 	for (size_t i = 0; i < n; i++) {
 		CHECK_U64_EQ(out[i].family, i % 2 ? ADDR_V4 : ADDR_V6, "by turns");
@@ -120,11 +121,15 @@ test_addresses(void)
 		for (size_t k = 0; k < i; k++)
 			CHECK_TRUE(!addr_eq_ip(&out[i], &out[k]), "each once");
 	}
-	CHECK_U64_EQ(queue_route_addresses(NULL, 0, v4, 2, 25, 1, out, 20), 2,
-	             "only IPv4");
-	CHECK_U64_EQ(queue_route_addresses(v6, 1, v4, 2, 25, 1, out, 2), 2,
-	             "little room");
-	CHECK_U64_EQ(queue_route_addresses(NULL, 0, NULL, 0, 25, 1, out, 2), 0, "none");
+	CHECK_U64_EQ(queue_route_addresses(&(struct queue_addresses){ NULL, v4, 0, 2 },
+	                                   25, 1, out, 20),
+	             2, "only IPv4");
+	CHECK_U64_EQ(queue_route_addresses(&(struct queue_addresses){ v6, v4, 1, 2 }, 25,
+	                                   1, out, 2),
+	             2, "little room");
+	CHECK_U64_EQ(queue_route_addresses(&(struct queue_addresses){ NULL, NULL, 0, 0 },
+	                                   25, 1, out, 2),
+	             0, "none");
 }
 
 static void

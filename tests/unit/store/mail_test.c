@@ -67,8 +67,10 @@ test_deliver(void)
 	CHECK_U64_EQ(m.uidnext, 3, "uidnext");
 	CHECK_U64_EQ(m.highestmodseq, 3, "modseq");
 	CHECK_U64_EQ(m.size_bytes, 2 * hello.n, "size");
-	CHECK_ERR_EQ(reader_entries(r.reader, m.id, 2, UINT32_MAX, 0, &entry, 1, &n), OK,
-	             "entries");
+	CHECK_ERR_EQ(reader_entries(r.reader,
+	                            &(struct entry_span){ m.id, 2, UINT32_MAX, 0 },
+	                            &entry, 1, &n),
+	             OK, "entries");
 	CHECK_U64_EQ(n, 1, "one entry");
 	CHECK_U64_EQ(entry.uid, 2, "entry uid");
 	CHECK_U64_EQ(entry.size, hello.n, "entry size");
@@ -282,8 +284,10 @@ test_move_and_expunge(void)
 	CHECK_U64_EQ(copied.from_uids[1], 3, "source");
 	CHECK_U64_EQ(copied.to_uids[1], 2, "destination");
 	CHECK_U64_EQ(copied.uidvalidity, trash.uidvalidity, "uidvalidity");
-	CHECK_ERR_EQ(reader_uids(r.reader, inbox.id, 1, UINT32_MAX, uids, 4, &n), OK,
-	             "uids");
+	CHECK_ERR_EQ(reader_uids(r.reader,
+	                         &(struct entry_span){ inbox.id, 1, UINT32_MAX, 0 }, uids,
+	                         4, &n),
+	             OK, "uids");
 	CHECK_U64_EQ(n, 2, "left");
 	CHECK_U64_EQ(uids[1], 4, "1 and 4");
 	CHECK_ERR_EQ(reader_expunged(r.reader, inbox.id, 0, uids, 4, &n), OK, "expunged");

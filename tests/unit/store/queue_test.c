@@ -401,7 +401,9 @@ test_lists(void)
 		             rows[i].what);
 		CHECK_U64_EQ(n, rows[i].found, rows[i].what);
 	}
-	CHECK_ERR_EQ(reader_queue_domains(r.reader, clock_unix_ms(), true, STR(""), 10,
+	CHECK_ERR_EQ(reader_queue_domains(r.reader,
+	                                  &(struct queue_domain_query){
+						  clock_unix_ms(), true, STR(""), 10 },
 	                                  take_domain, &d),
 	             OK, "due");
 	CHECK_U64_EQ(d.waiting, 2, "waiting");
