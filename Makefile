@@ -13,8 +13,10 @@ SAY      = @echo "  $(1) $@";
 endif
 PREFIX  ?= /usr
 VERSION := 0.1.0
-PKGS    := libuv openssl libmicrohttpd libcares yaml-0.1 libpcre2-8 sqlite3 jansson \
-           libcurl libsodium libidn2 libpsl libutf8proc libzstd zlib libseccomp libsystemd
+PKGS    := libuv openssl libcares yaml-0.1 libpcre2-8 sqlite3 jansson libsodium libidn2 \
+           libpsl libutf8proc libzstd zlib libseccomp
+# Those that few processes need: loaded by these alone (ext/library.h), not linked.
+PKGS_LOADED := libmicrohttpd libcurl libsystemd
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes -Werror
 HARDEN  := -fstack-protector-strong -fPIE -fcf-protection -D_FORTIFY_SOURCE=2
 OPT     ?= -O2 -g
@@ -38,7 +40,7 @@ OPT     := -O1 -g -fno-omit-frame-pointer
 SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 endif
 
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LOADED) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CPPFLAGS_ALL := -D_GNU_SOURCE -Idaemon -I. $(PKG_CFLAGS)
 CFLAGS_ALL  = -std=c11 -pthread $(CPPFLAGS_ALL) $(WARN) $(HARDEN) $(OPT) $(SANITIZE) $(CFLAGS)

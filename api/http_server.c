@@ -5,12 +5,23 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/strbuf.h"
+#include "ext/library.h"
 
 #include <limits.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(MHD_add_connection) X(MHD_add_response_header) \
+	X(MHD_create_response_from_buffer) X(MHD_create_response_from_callback) \
+	X(MHD_destroy_response) X(MHD_get_connection_info) X(MHD_get_daemon_info) \
+	X(MHD_get_timeout) X(MHD_queue_response) X(MHD_resume_connection) X(MHD_run) \
+	X(MHD_start_daemon) X(MHD_stop_daemon) X(MHD_suspend_connection)
+/* clang-format on */
+LIBRARY(lib, "libmicrohttpd.so.12", FUNCTIONS);
 
 enum {
 	SERVER_MAGIC = 0x68747376,
@@ -75,8 +86,8 @@ run(void *arg)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	s->is_run_due = false;
-	(void)MHD_run(s->daemon);
-	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
+	(void)lib.MHD_run(s->daemon);
+	if (lib.MHD_get_timeout(s->daemon, &ms) != MHD_YES)
 		ms = IDLE_CHECK_MS;
 	timer_set(&s->timer, ms < IDLE_CHECK_MS ? (int64_t)ms : IDLE_CHECK_MS);
 }
@@ -99,7 +110,7 @@ resume(struct http_exchange *x)
 {
 	if (x->is_suspended) {
 		x->is_suspended = false;
-		MHD_resume_connection(x->connection);
+		lib.MHD_resume_connection(x->connection);
 	}
 	run_soon(x->server);
 }
@@ -110,7 +121,7 @@ static struct http_exchange *
 exchange_new(struct http_server *s, struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+		lib.MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_link *link =
 		info ? map_find(s->links, fd_key(&info->connect_fd)) : NULL;
 	struct http_exchange *x;
@@ -143,7 +154,7 @@ static void
 exchange_free(struct http_exchange *x)
 {
 	if (x->response)
-		MHD_destroy_response(x->response);
+		lib.MHD_destroy_response(x->response);
 	strbuf_release(&x->body);
 	strbuf_release(&x->stream);
 	x->magic = 0;
@@ -155,8 +166,8 @@ hand_over(struct http_exchange *x)
 {
 	enum MHD_Result queued;
 
-	queued = MHD_queue_response(x->connection, (unsigned)x->status, x->response);
-	MHD_destroy_response(x->response);
+	queued = lib.MHD_queue_response(x->connection, (unsigned)x->status, x->response);
+	lib.MHD_destroy_response(x->response);
 	x->response = NULL;
 	if (x->is_stream)
 		x->state = X_STREAMING;
@@ -220,7 +231,7 @@ on_access(void *arg, struct MHD_Connection *c, const char *url, const char *meth
 		return hand_over(x);
 	if (x->state == X_ASKED && !x->is_suspended) {
 		x->is_suspended = true;
-		MHD_suspend_connection(c);
+		lib.MHD_suspend_connection(c);
 	}
 	return MHD_YES;
 }
@@ -255,7 +266,7 @@ on_connection(void *arg, struct MHD_Connection *c, void **place,
 	(void)place;
 	if (what != MHD_CONNECTION_NOTIFY_CLOSED)
 		return;
-	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	info = lib.MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (info)
 		(void)map_remove(s->links, fd_key(&info->connect_fd));
 }
@@ -282,7 +293,8 @@ put_answer(struct http_exchange *x, int status, struct MHD_Response *response,
 		strbuf_add(&b, fields[i].value);
 		strbuf_byte(&b, '\0');
 		if (!b.overflow && fields[i].value.n)
-			(void)MHD_add_response_header(response, bytes, bytes + name_size);
+			(void)lib.MHD_add_response_header(response, bytes,
+			                                  bytes + name_size);
 	}
 	x->status = status;
 	x->response = response;
@@ -297,8 +309,8 @@ http_answer(struct http_exchange *x, int status, const struct http_field *fields
 {
 	/* libmicrohttpd copies; its signature is older than const. */
 	put_answer(x, status,
-	           MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p,
-	                                           MHD_RESPMEM_MUST_COPY),
+	           lib.MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p,
+	                                               MHD_RESPMEM_MUST_COPY),
 	           fields, count);
 }
 
@@ -307,8 +319,8 @@ http_answer_static(struct http_exchange *x, int status, const struct http_field 
                    size_t count, struct str body)
 {
 	put_answer(x, status,
-	           MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p,
-	                                           MHD_RESPMEM_PERSISTENT),
+	           lib.MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p,
+	                                               MHD_RESPMEM_PERSISTENT),
 	           fields, count);
 }
 
@@ -332,7 +344,7 @@ on_stream_read(void *arg, uint64_t at, char *p, size_t max)
 	if (x->is_stream_over || !x->link)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	x->is_suspended = true;
-	MHD_suspend_connection(x->connection);
+	lib.MHD_suspend_connection(x->connection);
 	return 0;
 }
 
@@ -342,8 +354,8 @@ http_answer_stream(struct http_exchange *x, int status, const struct http_field 
 {
 	x->is_stream = true;
 	put_answer(x, status,
-	           MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
-	                                             on_stream_read, x, NULL),
+	           lib.MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+	                                                 on_stream_read, x, NULL),
 	           fields, count);
 }
 
@@ -407,7 +419,9 @@ http_server_new(struct loop *l, size_t memory, const struct http_ops *ops, void 
 	s->ops = ops;
 	s->arg = arg;
 	s->links = map_new();
-	s->daemon = MHD_start_daemon(
+	if (!library_load(&lib_library))
+		PANIC("libmicrohttpd cannot be loaded");
+	s->daemon = lib.MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
 			MHD_USE_ERROR_LOG,
 		0, NULL, NULL, on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log,
@@ -418,7 +432,7 @@ http_server_new(struct loop *l, size_t memory, const struct http_ops *ops, void 
 		MHD_OPTION_UNESCAPE_CALLBACK, do_not_unescape, NULL, MHD_OPTION_END);
 	if (!s->daemon)
 		PANIC("libmicrohttpd does not start");
-	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = lib.MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	CHECK(info && info->epoll_fd >= 0);
 	timer_init(&s->timer, l, run, s);
 	s->watch = watch_new(l, info->epoll_fd, on_ready, s);
@@ -444,9 +458,9 @@ http_server_free(struct http_server **s)
 	timer_stop(&(*s)->timer);
 	watch_free(&(*s)->watch);
 	loop_defer_cancel((*s)->loop, run, *s);
-	(void)MHD_run(
+	(void)lib.MHD_run(
 		(*s)->daemon); /* takes the resumed ones back, which it insists on */
-	MHD_stop_daemon((*s)->daemon);
+	lib.MHD_stop_daemon((*s)->daemon);
 	map_free(&(*s)->links);
 	(*s)->magic = 0;
 	mem_free(*s);
@@ -461,7 +475,7 @@ http_server_add(struct http_server *s, int fd, struct http_link *link)
 
 	link->fd = fd;
 	(void)map_set(s->links, fd_key(&link->fd), link);
-	if (MHD_add_connection(s->daemon, fd, &sa, sizeof(sa.sa_family)) != MHD_YES) {
+	if (lib.MHD_add_connection(s->daemon, fd, &sa, sizeof(sa.sa_family)) != MHD_YES) {
 		(void)map_remove(s->links, fd_key(&link->fd));
 		return false;
 	}

@@ -30,7 +30,9 @@ lowest_version()
 depends()
 {
 	objdump -T $tree/usr/bin/mailstead | awk '/\*UND\*/ { print $NF }' >build/deb.symbols
-	for so in $(objdump -p $tree/usr/bin/mailstead | awk '$1 == "NEEDED" { print $2 }'); do
+	# What it is linked to, and what it loads itself (daemon/ext/library.h).
+	for so in $(objdump -p $tree/usr/bin/mailstead | awk '$1 == "NEEDED" { print $2 }') \
+		$(sed -n 's/^LIBRARY(.*"\(.*\)".*/\1/p' daemon/*/*.c api/*.c); do
 		package=$(package_of "$so")
 		if [ -e "/var/lib/dpkg/info/$package.symbols" ]; then
 			lowest=$(lowest_version "$package")

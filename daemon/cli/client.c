@@ -2,8 +2,22 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "ext/library.h"
 
+/* Its macros would check calls of its own names only. */
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(curl_easy_cleanup) X(curl_easy_escape) X(curl_easy_getinfo) \
+	X(curl_easy_init) X(curl_easy_perform) X(curl_easy_reset) \
+	X(curl_easy_setopt) X(curl_easy_strerror) X(curl_free) X(curl_slist_append) \
+	X(curl_slist_free_all)
+/* clang-format on */
+LIBRARY(lib, "libcurl.so.4", FUNCTIONS);
 
 enum {
 	ANSWER_MAX = 256 << 20,
@@ -23,7 +37,8 @@ client_new(const char *socket_path)
 {
 	struct client *c = mem_alloc(sizeof(*c));
 
-	c->curl = curl_easy_init();
+	if (library_load(&lib_library))
+		c->curl = lib.curl_easy_init();
 	c->body = strbuf_heap(ANSWER_MAX);
 	c->socket_path = socket_path;
 	return c;
@@ -37,7 +52,7 @@ client_free(struct client **c)
 	json_free(&(*c)->answer.doc);
 	strbuf_release(&(*c)->body);
 	if ((*c)->curl)
-		curl_easy_cleanup((*c)->curl);
+		lib.curl_easy_cleanup((*c)->curl);
 	mem_free(*c);
 	*c = NULL;
 }
@@ -56,24 +71,24 @@ set_up(struct client *c, const char *method, const char *url, struct str body)
 {
 	struct curl_slist *headers = NULL;
 
-	curl_easy_reset(c->curl);
+	lib.curl_easy_reset(c->curl);
 	c->error[0] = '\0';
-	curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket_path);
-	curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->error);
-	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+	lib.curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket_path);
+	lib.curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	lib.curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+	lib.curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L);
+	lib.curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+	lib.curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
+	lib.curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+	lib.curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->error);
+	lib.curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
+	lib.curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
 	if (body.n) {
-		headers = curl_slist_append(NULL, "Content-Type: application/json");
-		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.p);
-		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-		                 (curl_off_t)body.n);
+		headers = lib.curl_slist_append(NULL, "Content-Type: application/json");
+		lib.curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+		lib.curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.p);
+		lib.curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+		                     (curl_off_t)body.n);
 	}
 	return headers;
 }
@@ -94,14 +109,14 @@ client_call(struct client *c, const char *method, struct str path, struct str bo
 	strbuf_lit(&url, "http://localhost/api/v1");
 	strbuf_add(&url, path);
 	headers = set_up(c, method, strbuf_cstr(&url), body);
-	code = curl_easy_perform(c->curl);
-	curl_slist_free_all(headers);
+	code = lib.curl_easy_perform(c->curl);
+	lib.curl_slist_free_all(headers);
 	strbuf_release(&url);
 	if (code != CURLE_OK) {
-		c->answer.error = c->error[0] ? c->error : curl_easy_strerror(code);
+		c->answer.error = c->error[0] ? c->error : lib.curl_easy_strerror(code);
 		return &c->answer;
 	}
-	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	lib.curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	c->answer.status = (int)status;
 	c->answer.error = "";
 	c->answer.body = strbuf_str(&c->body);
@@ -113,10 +128,12 @@ client_call(struct client *c, const char *method, struct str path, struct str bo
 void
 client_escape(struct strbuf *out, struct str text)
 {
-	char *escaped = curl_easy_escape(NULL, text.n ? text.p : "", (int)text.n);
+	char *escaped = NULL;
 
+	if (library_load(&lib_library))
+		escaped = lib.curl_easy_escape(NULL, text.n ? text.p : "", (int)text.n);
 	if (!escaped)
 		return;
 	strbuf_add(out, str_from(escaped));
-	curl_free(escaped);
+	lib.curl_free(escaped);
 }

@@ -25,8 +25,8 @@ def output(root, *command, given=""):
 def pkg_cflags(root):
     """The libraries' flags, from the Makefile's own list."""
     with open(os.path.join(root, "Makefile"), encoding="utf-8") as f:
-        m = re.search(r"^PKGS\s*:=((?:.*\\\n)*.*)", f.read(), re.M)
-    names = m[1].replace("\\\n", " ").split() if m else []
+        rows = re.findall(r"^PKGS(?:_LOADED)?\s*:=((?:.*\\\n)*.*)", f.read(), re.M)
+    names = " ".join(rows).replace("\\\n", " ").split()
     code, flags = output(root, "pkg-config", "--cflags", *names) if names else (0, "")
     return flags.split() if code == 0 else []
 

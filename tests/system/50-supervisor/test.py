@@ -28,6 +28,11 @@ def is_alive(pid):
         return False
 
 
+def is_back(home, role, pids):
+    now = home.workers().get(role, [])
+    return len(now) == len(pids) and pids[0] not in now
+
+
 def test_every_role_comes_back_within_a_second(world):
     home = world.home
     roles = home.workers()
@@ -35,8 +40,8 @@ def test_every_role_comes_back_within_a_second(world):
     for role, pids in sorted(roles.items()):
         os.kill(pids[0], signal.SIGKILL)
         begin = time.monotonic()
-        check.until(lambda role=role, pids=pids: len(home.workers().get(role, [])) == len(pids)
-                    and pids[0] not in home.workers()[role], f"{role} is back", 5, 0.02)
+        check.until(lambda role=role, pids=pids: is_back(home, role, pids), f"{role} is back",
+                    5, 0.02)
         check.true(time.monotonic() - begin < 1.5, f"{role} back after {time.monotonic() - begin:.2f} s")
         home.wait_until_ready()
         send(world, f"after {role}")
