@@ -2,6 +2,7 @@
 
 #include "api/events.h"
 #include "api/plans.h"
+#include "api/rate.h"
 #include "api/request.h"
 #include "api/routes.h"
 #include "api/uri.h"
@@ -117,6 +118,34 @@ check_scope(struct api_request *r)
 	return true;
 }
 
+/* A program that runs wild is slowed down; a person's browser and the command line are
+   not programs. */
+static bool
+check_rate(struct api_request *r)
+{
+	uint32_t quota = (uint32_t)r->api->conf->limits.api_requests;
+	struct rate rate;
+	bool is_within;
+
+	if (r->caller.kind != CALLER_TOKEN)
+		return true;
+	is_within = rates_take(r->api->rates, r->caller.token.id, quota, clock_mono_ms(),
+	                       &rate);
+	api_header(r, "RateLimit-Policy",
+	           arena_printf(r->arena, "\"token\";q=%u;w=%d", quota, RATE_WINDOW_S));
+	api_header(
+		r, "RateLimit",
+		arena_printf(r->arena, "\"token\";r=%u;t=%u", rate.left, rate.reset_s));
+	if (is_within)
+		return true;
+	api_header(r, "Retry-After", arena_printf(r->arena, "%u", rate.reset_s));
+	r->problem_key = "violated_policy";
+	r->problem_value = STR("token");
+	api_problem(r, PROBLEM_QUOTA, "at most %u requests in %d seconds", quota,
+	            RATE_WINDOW_S);
+	return false;
+}
+
 /* JSON is the one type there is; a browser cannot send it from a form (R46). */
 static bool
 check_type(struct api_request *r)
@@ -162,6 +191,8 @@ begin(struct api_request *r)
 			api_problem(r, PROBLEM_UNAUTHENTICATED, NULL);
 			return false;
 		}
+		if (!check_rate(r))
+			return false;
 	}
 	if (found == ROUTE_NO_METHOD) {
 		api_header(r, "Allow", allow);
@@ -281,6 +312,7 @@ api_new(struct loop *l, const struct conf *conf, struct store_client *store,
 	a->reader = reader_open(conf);
 	a->traces = trace_reader_open(conf);
 	a->plans = plans_new();
+	a->rates = rates_new();
 	a->events = event_hub_new(l, store);
 	a->started_ms = clock_unix_ms();
 	list_init(&a->requests);
@@ -305,6 +337,7 @@ api_free(struct api **a)
 	reader_close(&(*a)->reader);
 	trace_reader_close(&(*a)->traces);
 	plans_free(&(*a)->plans);
+	rates_free(&(*a)->rates);
 	event_hub_free(&(*a)->events);
 	mem_free(*a);
 	*a = NULL;

@@ -27,11 +27,12 @@ struct api_assets;
 struct event_hub;
 struct event_reader;
 struct plans;
+struct rates;
 struct route;
 
 enum {
 	API_REQUEST_MAGIC = 0x61706972,
-	API_HEADERS_MAX = 16,
+	API_HEADERS_MAX = 20,
 	API_ERRORS_MAX = 20,
 	API_PARAMS_MAX = 2,
 	API_REPLY_MAX = 8 << 20, /* bytes of one answer */
@@ -117,6 +118,7 @@ struct api {
 	struct tls_server *tls; /* for its certificate's end; may be NULL */
 	struct api_assets *assets;
 	struct plans *plans;
+	struct rates *rates;
 	struct event_hub *events;
 	struct link requests;
 	uint8_t secret[32]; /* signs cursors and plans; made at start */

@@ -7,8 +7,14 @@
 #include "base/map.h"
 #include "base/panic.h"
 #include "base/utf8.h"
+#include "ext/gzip.h"
 
 #include <stdarg.h>
+
+enum {
+	GZIP_MIN = 1024,
+	GZIP_MAX = 1024 * 1024, /* ten milliseconds of the loop's time */
+};
 
 static const struct {
 	int status;
@@ -44,6 +50,16 @@ api_header(struct api_request *r, const char *name, struct str value)
 	r->headers[r->headers_count++] =
 		(struct http_field){ str_from(name),
 		                     arena_str(r->arena, str_first(value, n)) };
+}
+
+static struct http_field *
+header_find(struct api_request *r, struct str name)
+{
+	for (size_t i = 0; i < r->headers_count; i++) {
+		if (str_eq(r->headers[i].name, name))
+			return &r->headers[i];
+	}
+	return NULL;
 }
 
 /* What no answer of the API goes without. */
@@ -87,23 +103,90 @@ answer(struct api_request *r, int status, struct str body)
 	request_end(r);
 }
 
+/* --- gzip ------------------------------------------------------------------------- */
+
+/* "q=0", "q=0.000" */
+static bool
+is_zero(struct str q)
+{
+	if (!str_skip_icase(&q, STR("q=0")))
+		return false;
+	for (size_t i = 0; i < q.n; i++) {
+		if (q.p[i] != '.' && q.p[i] != '0')
+			return false;
+	}
+	return true;
+}
+
+/* "gzip", or "*", and not with q=0. */
+static bool
+takes_gzip(struct str accepted)
+{
+	struct str item, name;
+
+	while (str_next(&accepted, ',', &item)) {
+		size_t at = str_find(item, ';');
+		struct str q = at == SIZE_MAX ? STR("") : str_from_offset(item, at + 1);
+
+		name = str_trim(str_first(item, at));
+		q = str_trim(q);
+		if (!str_eq_icase(name, STR("gzip")) && !str_eq(name, STR("*")))
+			continue;
+		return !is_zero(q);
+	}
+	return false;
+}
+
+/* The tag of the compressed form is another one (RFC 9110 8.8.3.3); its version is the
+   same, so that it serves for If-Match. */
+static struct str
+gzip_tag(struct api_request *r, struct str tag)
+{
+	return arena_printf(r->arena, "%.*s-gzip\"",
+	                    STR_ARG(str_first(tag, tag.n ? tag.n - 1 : 0)));
+}
+
+/* Answers to reads, where the client takes it and it pays. Not those with a secret that
+   a stranger could guess from how small they get: no session's. */
+static struct str
+pack_json(struct api_request *r, struct str json)
+{
+	struct strbuf b;
+	struct http_field *tag;
+
+	if (!str_eq(r->method, STR("GET")) ||
+	    str_find_str(r->path, STR("/session")) != SIZE_MAX || json.n < GZIP_MIN ||
+	    json.n > GZIP_MAX)
+		return json;
+	api_header(r, "Vary", STR("Accept-Encoding"));
+	if (!takes_gzip(api_head(r, "accept-encoding")))
+		return json;
+	b = api_buffer(r);
+	if (!gzip_pack(json, &b))
+		return json;
+	api_header(r, "Content-Encoding", STR("gzip"));
+	tag = header_find(r, STR("ETag"));
+	if (tag)
+		tag->value = gzip_tag(r, tag->value);
+	return strbuf_str(&b);
+}
+
 /* Lists and figures change without a version of their own: their tag is their content. */
 static bool
 is_unchanged(struct api_request *r, struct str json)
 {
 	static const uint64_t key[2] = { 0x6d61696c, 0x73746561 };
 	struct str want = api_head(r, "if-none-match"), tag;
+	const struct http_field *known = header_find(r, STR("ETag"));
 
 	if (!str_eq(r->method, STR("GET")) && !str_eq(r->method, STR("HEAD")))
 		return false;
-	for (size_t i = 0; i < r->headers_count; i++) {
-		if (str_eq(r->headers[i].name, STR("ETag")))
-			return str_eq(want, r->headers[i].value);
-	}
-	tag = arena_printf(r->arena, "\"%016llx\"",
-	                   (unsigned long long)siphash24(key, json));
-	api_header(r, "ETag", tag);
-	return str_eq(want, tag);
+	if (!known)
+		api_header(r, "ETag",
+		           arena_printf(r->arena, "\"%016llx\"",
+		                        (unsigned long long)siphash24(key, json)));
+	tag = header_find(r, STR("ETag"))->value;
+	return str_eq(want, tag) || str_eq(want, gzip_tag(r, tag));
 }
 
 void
@@ -118,6 +201,7 @@ api_reply_json(struct api_request *r, int status, struct str json)
 		answer(r, 304, STR(""));
 		return;
 	}
+	json = pack_json(r, json);
 	add_common(r, "application/json");
 	answer(r, status, json);
 }
@@ -217,7 +301,7 @@ problem(struct api_request *r, int status, const char *code, const char *title,
 	json_close_object(&j);
 	if (status == 401)
 		api_header(r, "WWW-Authenticate", STR("Bearer realm=\"mailstead\""));
-	if (status == 429 || status == 503)
+	if ((status == 429 || status == 503) && !header_find(r, STR("Retry-After")))
 		api_header(r, "Retry-After", status == 429 ? STR("60") : STR("2"));
 	add_common(r, "application/problem+json");
 	answer(r, status, strbuf_str(&b));

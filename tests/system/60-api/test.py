@@ -2,10 +2,12 @@
 document with and without credentials, hostile framing and bodies, sessions, lists, the
 queue in bulk, and the live stream."""
 import concurrent.futures
+import gzip
 import http.client
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import time
@@ -17,11 +19,12 @@ from world import message
 
 ANN, PEER = "ann@home.example", "pat@peer.example"
 BASE = "/api/v1"
+MANY = "limits: {api_requests: 100000}\n"  # these tests ask more than a program should
 
 
 def setup(world):
     world.names()
-    world.appliance(retry="1h")
+    world.appliance(retry="1h", more=MANY)
     world.home.add_admin("owner")
     world.token = world.home.json("token", "create", "tests")["token"]
 
@@ -475,6 +478,59 @@ def test_sessions(world):
     nobody = call(world, "POST", f"{BASE}/session", {"name": "nobody", "password": "not the password"},
                   token=False)
     check.equal((nobody.status, nobody.json["detail"]), (401, wrong.json["detail"]), "a wrong name sounds the same")
+
+
+def test_answers_get_smaller(world):
+    path = f"{BASE}/settings"
+    plain = call(world, "GET", path)
+    check.equal(plain.headers.get("Content-Encoding"), None, "as asked")
+    check.equal(plain.headers.get("Vary"), "Accept-Encoding", "says that it depends")
+    packed = call(world, "GET", path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    check.equal(packed.headers.get("Content-Encoding"), "gzip", "packed")
+    check.equal(gzip.decompress(packed.body), plain.body, "the same")
+    check.true(len(packed.body) < len(plain.body) // 2, f"smaller: {len(packed.body)}")
+    check.true(packed.headers["ETag"] != plain.headers["ETag"], "another tag")
+    for tag in (packed.headers["ETag"], plain.headers["ETag"]):
+        a = call(world, "GET", path, headers={"Accept-Encoding": "gzip", "If-None-Match": tag})
+        check.equal((a.status, a.body), (304, b""), f"unchanged: {tag}")
+    for no in ("identity", "gzip;q=0", "gzip; q=0.000", "br"):
+        a = call(world, "GET", path, headers={"Accept-Encoding": no})
+        check.equal(a.headers.get("Content-Encoding"), None, no)
+    a = call(world, "GET", f"{BASE}/session", headers={"Accept-Encoding": "gzip"})
+    check.equal(a.headers.get("Content-Encoding"), None, "nothing with a secret")
+    # The tag of a packed answer is good for an edit.
+    a = call(world, "GET", f"{BASE}/domains/home.example", headers={"Accept-Encoding": "gzip"})
+    b = call(world, "PATCH", f"{BASE}/domains/home.example", {"state": "active"},
+             headers={"If-Match": a.headers["ETag"]})
+    check.equal(b.status, 200, "If-Match")
+
+
+def rate(answer):
+    return int(re.search(r"r=(\d+)", answer.headers["RateLimit"]).group(1))
+
+
+def test_a_token_has_its_minute(world):
+    home = world.home
+    a = call(world, "GET", f"{BASE}/me")
+    check.equal(a.headers["RateLimit-Policy"], '"token";q=100000;w=60', "policy")
+    check.equal(rate(call(world, "GET", f"{BASE}/me")), rate(a) - 1, "each request counts")
+    fresh = call(world, "POST", f"{BASE}/tokens", {"name": "wild", "scopes": ["domains:read"]}).json["token"]
+    home.write_config(more="limits: {api_requests: 10}\n")
+    os.kill(home.process.child.pid, signal.SIGHUP)
+    try:
+        check.until(lambda: "q=10;" in call(world, "GET", f"{BASE}/me", token=fresh)
+                    .headers["RateLimit-Policy"], "reload", pause=0.3)
+        for _ in range(12):
+            a = call(world, "GET", f"{BASE}/domains", token=fresh)
+        check.equal((a.status, a.json["code"], a.json["violated_policy"]),
+                    (429, "quota_exceeded", "token"), "no more")
+        check.equal(rate(a), 0, "none left")
+        check.true(1 <= int(a.headers["Retry-After"]) <= 60, a.headers["Retry-After"])
+        check.equal(home.run("domain", "list").returncode, 0, "the command line has no limit")
+    finally:
+        home.write_config(more=MANY)
+        os.kill(home.process.child.pid, signal.SIGHUP)
+        check.until(lambda: call(world, "GET", f"{BASE}/me").status == 200, "as before", pause=0.3)
 
 
 def test_roles(world):
