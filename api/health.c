@@ -378,7 +378,7 @@ healthz(struct api_request *r)
 void
 readyz(struct api_request *r)
 {
-	static const char *const roles[] = { "smtp", "imap", "queue" };
+	static const char *const roles[] = { "smtp", "imap", "queue", "dns" };
 	struct str processes = read_processes(r);
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);

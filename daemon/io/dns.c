@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "conf/conf.h"
 #include "io/dns_priv.h"
 
 #include <string.h>
@@ -461,6 +462,23 @@ dns_set_conf(struct dns *d, const struct dns_conf *conf)
 	d->conf.servers = d->servers;
 	d->conf.servers_count = n;
 	cache_empty(d);
+}
+
+struct dns_conf
+dns_conf_from(const struct conf *conf)
+{
+	const struct conf_limits *l = &conf->limits;
+
+	return (struct dns_conf){
+		.servers = conf->dns_servers.p,
+		.servers_count = conf->dns_servers.n,
+		.trust_ad = conf->dns_trusted,
+		.timeout_ms = l->dns_timeout,
+		.cache_max = (size_t)l->dns_cache,
+		.ttl_max_s = l->dns_ttl_max / 1000,
+		.negative_max_s = l->dns_negative_max / 1000,
+		.in_flight_max = (size_t)l->dns_in_flight,
+	};
 }
 
 struct dns *

@@ -5,7 +5,7 @@
  * and id and its own time limit; a broken or silent server gives DNS_TEMP, never a wait
  * without end. Positive and negative answers are cached by their TTL (RFC 2308), bounded
  * in time and number. CNAMEs are followed inside the answer (RFC 1034 3.6.2).
- * c-ares stays inside dns.c; answers are parsed by dns_message.c.
+ * c-ares stays inside dns_ares.c; answers are parsed by dns_message.c.
  */
 #ifndef IO_DNS_H
 #define IO_DNS_H
@@ -34,8 +34,15 @@ struct dns_conf {
 	size_t in_flight_max;   /* more wait in line */
 };
 
+/* What the configuration says; borrows its servers. */
+struct conf;
+struct dns_conf dns_conf_from(const struct conf *conf);
 /* conf is copied. */
 struct dns *dns_new(struct loop *l, const struct dns_conf *conf);
+/* A resolver that asks our process `dns` over the unix socket at path (io/dns_share.h):
+   no network socket is made here. conf's servers do not matter; its cache is in front.
+   DNS_TEMP while that process is away for more than two seconds. */
+struct dns *dns_new_remote(struct loop *l, const char *path, const struct dns_conf *conf);
 /* Questions that are out are dropped without a callback. Not inside a dns_fn. */
 void dns_free(struct dns **d);
 /* Other servers from now on; the cache is emptied. */

@@ -254,23 +254,6 @@ on_stop(void *arg)
 	relay_moved(r);
 }
 
-static struct dns_conf
-dns_conf_from(const struct conf *conf)
-{
-	const struct conf_limits *l = &conf->limits;
-
-	return (struct dns_conf){
-		.servers = conf->dns_servers.p,
-		.servers_count = conf->dns_servers.n,
-		.trust_ad = conf->dns_trusted,
-		.timeout_ms = l->dns_timeout,
-		.cache_max = (size_t)l->dns_cache,
-		.ttl_max_s = l->dns_ttl_max / 1000,
-		.negative_max_s = l->dns_negative_max / 1000,
-		.in_flight_max = (size_t)l->dns_in_flight,
-	};
-}
-
 static void
 add_own(struct relay *r, struct addr a)
 {

@@ -359,16 +359,19 @@ sandbox_paths(const struct role_priv *p, struct strbuf *text, struct sandbox_pat
 	return n;
 }
 
-/* The ports of mail transfer, names and policies, and what the configuration adds. */
+/* The ports of names, or of mail transfer and policies as well, and what the
+   configuration adds. */
 static size_t
-sandbox_ports(const struct conf *c, uint16_t *ports)
+sandbox_ports(enum role_inet inet, const struct conf *c, uint16_t *ports)
 {
-	static const uint16_t usual[] = { 25, 53, 443, 465, 587 };
+	static const uint16_t usual[] = { 25, 443, 465, 587 };
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+	ports[n++] = 53;
+	for (size_t i = 0; inet == INET_ALL && i < ARRAY_LEN(usual); i++)
 		ports[n++] = usual[i];
-	ports[n++] = (uint16_t)c->delivery_port;
+	if (inet == INET_ALL)
+		ports[n++] = (uint16_t)c->delivery_port;
 	for (size_t i = 0; i < c->dns_servers.n && n < PORTS_MAX; i++)
 		ports[n++] = c->dns_servers.p[i].port;
 	return n;
@@ -380,7 +383,7 @@ role_ready(struct role *r)
 	uint16_t ports[PORTS_MAX];
 	struct role_priv *p = r->priv;
 	struct sandbox_path paths[PATHS_MAX];
-	struct sandbox s = { .paths = paths, .want_inet = p->row->wants_inet };
+	struct sandbox s = { .paths = paths, .want_inet = p->row->inet != INET_NONE };
 	struct strbuf text = strbuf_heap(256 << 10);
 	struct diag diag = { 0 };
 	enum err e;
@@ -389,7 +392,7 @@ role_ready(struct role *r)
 	CHECK(strbuf_reserve(&text, 128 << 10));
 	s.paths_count = sandbox_paths(p, &text, paths);
 	s.ports = ports;
-	s.ports_count = sandbox_ports(p->conf, ports);
+	s.ports_count = sandbox_ports(p->row->inet, p->conf, ports);
 	e = sandbox_drop_user(p->conf->user.p, &diag);
 	/* Changing the user forgets this promise of the kernel. */
 	if (e == OK && !sandbox_die_with_parent(p->parent_pid))

@@ -20,7 +20,7 @@ static const struct role_row rows[] = {
 	  .count = name_##_count,                                                        \
 	  .unix_socket = unix_,                                                          \
 	  .has_tls = tls_,                                                               \
-	  .wants_inet = inet_,                                                           \
+	  .inet = inet_,                                                                 \
 	  .paths = paths_,                                                               \
 	  .main = role_##name_##_main },
 #include "role/roles.def"

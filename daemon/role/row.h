@@ -10,11 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum role_inet {
+	INET_NONE,
+	INET_NAMES,
+	INET_ALL,
+};
+
 struct role_row {
 	const char *name;
 	int64_t (*count)(const struct conf *conf);
 	const char *unix_socket;
-	bool has_tls, wants_inet;
+	bool has_tls;
+	enum role_inet inet;
 	const char *paths;
 	int (*main)(struct role *r);
 };

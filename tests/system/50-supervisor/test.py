@@ -36,7 +36,7 @@ def is_back(home, role, pids):
 def test_every_role_comes_back_within_a_second(world):
     home = world.home
     roles = home.workers()
-    check.equal(set(roles), {"store", "smtp", "imap", "queue", "web"}, "roles")
+    check.equal(set(roles), {"store", "dns", "smtp", "imap", "queue", "web"}, "roles")
     for role, pids in sorted(roles.items()):
         os.kill(pids[0], signal.SIGKILL)
         begin = time.monotonic()

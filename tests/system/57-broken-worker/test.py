@@ -19,19 +19,21 @@ import check
 from world import message
 
 ANN, PEER = "ann@home.example", "pat@peer.example"
-WORKERS = ("smtp", "imap", "queue", "web")
+WORKERS = ("smtp", "imap", "queue", "dns", "web")
+CONNECTING = ("queue", "dns")  # those that may make network sockets
 SETUID = {"x86_64": 105, "aarch64": 146}[platform.machine()]
 LANDLOCK_CREATE_RULESET = 444
 LANDLOCK_NET = 4  # the version that fences connections
 PTRACE_ATTACH = 16
 EACCES, EPERM = 13, 1
 O_WRONLY, O_RDWR, O_CREAT = 1, 2, 0o100
-POSTGRES = 5432
+POSTGRES, SUBMISSION = 5432, 587
 AF_UNIX, SOCK_STREAM, MSG_WAITALL = 1, 1, 0x100
 # What no such process has any business with, by its name in ops.def.
 NOT_ITS_BUSINESS = {"smtp": ("account_password", "queue_claim", "expunge", "segment_drop"),
                     "imap": ("account_password", "accept", "setting_set", "session_create"),
                     "queue": ("account_password", "auth", "append", "token_create"),
+                    "dns": ("account_password", "auth", "accept", "segment_seal"),
                     "web": ("append", "queue_claim", "accept", "segment_moved")}
 
 OPEN, TWO, ONE = "int (*)(const char *, int, int)", "int (*)(long, long)", "int (*)(long)"
@@ -79,14 +81,16 @@ def tries(home, role, parent):
         ("kill of all", f"(({TWO}) kill)(-1, 0)"),
         ("setuid(0)", f"(({SYSCALL}) syscall)({SETUID}, 0)"),
         ("chroot", '((int (*)(const char *)) chroot)("/")'),
-        ("raw socket", f"(({MANY}) socket)(2, 3, 1, 0)" if role != "queue"
+        ("raw socket", f"(({MANY}) socket)(2, 3, 1, 0)" if role not in CONNECTING
          else f"(({MANY}) socket)(17, 3, 0, 0)"),
     ]
-    if role in ("imap", "smtp", "queue"):
+    if role in ("imap", "smtp", "queue", "dns"):
         rows.append(("write the delivery log", opening(f"{data}/trace/mine", O_WRONLY | O_CREAT)))
-    if role == "web":
+    if role in ("web", "dns"):
         rows.append(("make a body", opening(f"{data}/blobs/mine", O_WRONLY | O_CREAT)))
-    if role != "queue":
+    if role == "dns":
+        rows.append(("read the index", opening(f"{data}/index.db")))
+    if role not in CONNECTING:
         rows += [("IPv4 socket", f"(({MANY}) socket)(2, 1, 0, 0)"),
                  ("IPv6 socket", f"(({MANY}) socket)(10, 2, 0, 0)")]
     return rows
@@ -111,18 +115,18 @@ def debugger(pid, rows, before=()):
     return found
 
 
-def try_connections(pid):
-    """The queue makes connections: to the ports of mail, names and policies, and no others."""
-    with socket.create_server(("127.0.0.1", POSTGRES)):
+def try_connections(role, pid, port):
+    """Who makes connections does to the ports of its duty, and no others."""
+    with socket.create_server(("127.0.0.1", port)):
         rows = [("socket", f"$s = (({MANY}) socket)(2, 1, 0, 0)"),
-                ("port", f"($a[2] = {POSTGRES >> 8}, $a[3] = {POSTGRES & 255})"),
-                ("connect to the database", f"(({MANY}) connect)($s, (long) $a, 16, 0)"),
+                ("port", f"($a[2] = {port >> 8}, $a[3] = {port & 255})"),
+                ("connect", f"(({MANY}) connect)($s, (long) $a, 16, 0)"),
                 ("bind", f"($a[2] = 99, $a[3] = 9, (({MANY}) bind)($s, (long) $a, 16, 0))"),
                 ("close", f"(({ONE}) close)($s)")]
         found = debugger(pid, rows)
-    check.true(found["socket"][0] >= 0, f"the queue may make sockets: {found['socket']}")
-    check.equal(found["connect to the database"], (-1, EACCES), "queue: connect to 5432")
-    check.equal(found["bind"], (-1, EACCES), "queue: bind")
+    check.true(found["socket"][0] >= 0, f"{role} may make sockets: {found['socket']}")
+    check.equal(found["connect"], (-1, EACCES), f"{role}: connect to {port}")
+    check.equal(found["bind"], (-1, EACCES), f"{role}: bind")
 
 
 def table(path, macro):
@@ -179,11 +183,12 @@ def ask_store(home, pid, operations):
 def try_store(home, role, pid):
     # The last one shows that the way there works: it is the role's own business, and the
     # arguments are another's, so the answer is that they are damaged.
-    own = "alias_remove" if role == "web" else "segment_seal"
-    answers = ask_store(home, pid, [*NOT_ITS_BUSINESS[role], own])
+    own = {"web": "alias_remove", "dns": None}.get(role, "segment_seal")
+    answers = ask_store(home, pid, [*NOT_ITS_BUSINESS[role], *([own] if own else [])])
     for operation in NOT_ITS_BUSINESS[role]:
         check.equal(answers[operation], "FORBIDDEN", f"{role} asks the store for {operation}")
-    check.equal(answers[own], "MALFORMED", f"{role} asks the store for {own}")
+    if own:
+        check.equal(answers[own], "MALFORMED", f"{role} asks the store for {own}")
 
 
 def try_stranger(home):
@@ -215,8 +220,10 @@ def break_worker(home, role):
         check.true(result == -1 and error in (EACCES, EPERM),
                    f"{role}: {what}: got {result}, errno {error}")
     print(f"  {role}: {len(rows) - 3} tries refused", flush=True)
-    if role == "queue" and landlock_version() >= LANDLOCK_NET:
-        try_connections(pid)
+    if role in CONNECTING and landlock_version() >= LANDLOCK_NET:
+        try_connections(role, pid, POSTGRES)
+        if role == "dns":
+            try_connections(role, pid, SUBMISSION)
     try_store(home, role, pid)
     check.true(pid in home.workers()[role], f"{role} lives on")
 

@@ -3,6 +3,8 @@
 #include "io/dns.h"
 
 #include "base/clock.h"
+#include "io/dns_frame.h"
+#include "io/dns_share.h"
 #include "io/socket.h"
 #include "tests/unit/check.h"
 
@@ -41,6 +43,9 @@ struct responder {
 struct fixture {
 	struct loop *loop;
 	struct dns *dns;
+	struct dns *far; /* whom dns asks, where it asks no servers itself */
+	struct dns_share *share;
+	char directory[32], path[48];
 	struct responder responder;
 	unsigned answers;
 	enum dns_status status;
@@ -128,8 +133,44 @@ init(struct fixture *f, const struct addr *server, int64_t timeout_ms)
 }
 
 static void
+share(struct fixture *f)
+{
+	struct diag diag;
+	int fd;
+
+	CHECK_ERR_EQ(socket_listen_unix(f->path, 0600, &fd, &diag), OK, "listens");
+	f->share = dns_share_new(f->loop, fd, f->far, 4);
+}
+
+/* What was said to ask the servers is now asked over a socket. */
+static void
+init_remote(struct fixture *f, const struct addr *server, int64_t timeout_ms)
+{
+	struct dns_conf conf = { .trust_ad = true,
+		                 .timeout_ms = timeout_ms,
+		                 .cache_max = 4,
+		                 .ttl_max_s = 3600,
+		                 .negative_max_s = 60,
+		                 .in_flight_max = 10 };
+
+	init(f, server, timeout_ms);
+	f->far = f->dns;
+	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/mailstead-unit-XXXXXX");
+	CHECK_TRUE(mkdtemp(f->directory), "a directory");
+	(void)snprintf(f->path, sizeof(f->path), "%s/s", f->directory);
+	share(f);
+	f->dns = dns_new_remote(f->loop, f->path, &conf);
+}
+
+static void
 fini(struct fixture *f)
 {
+	dns_share_free(&f->share);
+	dns_free(&f->far);
+	if (f->path[0]) {
+		(void)unlink(f->path);
+		(void)rmdir(f->directory);
+	}
 	dns_free(&f->dns);
 	watch_free(&f->responder.watch);
 	if (f->responder.fd >= 0)
@@ -281,6 +322,134 @@ test_other_case_is_not_believed(void)
 	fini(&f);
 }
 
+static void
+test_remote(void)
+{
+	struct fixture f;
+	unsigned asked;
+
+	init_remote(&f, NULL, 2000);
+	f.responder.manner = RIGHT;
+	ask(&f, "a.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_OK, "answered");
+	CHECK_CSTR_EQ(f.text, "192.0.2.7", "by the server");
+	ask(&f, "A.example", DNS_A);
+	CHECK_U64_EQ(f.responder.asked, 1, "then by our own cache");
+	ask(&f, "a..b", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_BAD_NAME, "no name");
+	for (int i = 0; i < 4; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "n%d.example", i);
+		ask(&f, name, DNS_A);
+	}
+	asked = f.responder.asked;
+	ask(&f, "n0.example", DNS_A);
+	CHECK_U64_EQ(f.responder.asked, asked, "or by that of the other side");
+	f.responder.manner = SERVFAIL;
+	ask(&f, "b.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_TEMP, "no answer");
+	fini(&f);
+}
+
+static void
+test_remote_comes_back(void)
+{
+	struct fixture f;
+	int64_t start_ms;
+
+	init_remote(&f, NULL, 10000);
+	f.responder.manner = RIGHT;
+	ask(&f, "a.example", DNS_A);
+	dns_share_free(&f.share);
+	(void)dns_ask(f.dns, STR("b.example"), DNS_A, on_answer, &f);
+	for (int i = 0; i < 10; i++)
+		(void)loop_turn(f.loop);
+	CHECK_U64_EQ(f.answers, 1, "nobody there to answer");
+	share(&f);
+	wait_for(&f, 2);
+	CHECK_U64_EQ(f.status, DNS_OK, "asked again when it was back");
+	dns_share_free(&f.share);
+	start_ms = clock_mono_ms();
+	ask(&f, "c.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_TEMP, "away for too long");
+	CHECK_TRUE(clock_mono_ms() - start_ms < 4000, "long before the time limit");
+	start_ms = clock_mono_ms();
+	ask(&f, "d.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_TEMP, "still away");
+	CHECK_TRUE(clock_mono_ms() - start_ms < 500, "told at once");
+	share(&f);
+	start_ms = clock_mono_ms();
+	while (f.status != DNS_OK && clock_mono_ms() - start_ms < 3000)
+		ask(&f, "e.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_OK, "and back");
+	fini(&f);
+}
+
+/* A worker that somebody has broken into can ask for much, and gets TEMP for most. */
+static void
+test_remote_is_bounded(void)
+{
+	struct fixture f;
+	unsigned answers;
+
+	init_remote(&f, NULL, 500);
+	f.responder.manner = SILENT;
+	for (int i = 0; i < 10; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "n%d.example", i);
+		(void)dns_ask(f.dns, str_from(name), DNS_A, on_answer, &f);
+	}
+	for (int i = 0; i < 20; i++)
+		(void)loop_turn(f.loop);
+	answers = f.answers;
+	CHECK_U64_EQ(answers, 6, "four may be out");
+	wait_for(&f, 10);
+	fini(&f);
+}
+
+static void
+test_keys(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		bool is_good;
+	} rows[] = {
+		{ "\0\1\1a\0", 5, true },      { "\0\1\1a\2bc\0", 8, true },
+		{ "\0\1\1a", 4, false },       { "\0\1\0", 3, false },
+		{ "\0\1", 2, false },          { "", 0, false },
+		{ "\0\1\1A\0", 5, false },     { "\0\1\1.\0", 5, false },
+		{ "\0\1\1\0\0", 5, false },    { "\0\1\1a\0\0", 6, false },
+		{ "\0\1\300\14\0", 5, false }, { "\0\1\100a\0", 5, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_U64_EQ(dns_key_check(str_make(rows[i].bytes, rows[i].n)),
+		             rows[i].is_good, rows[i].bytes);
+}
+
+static void
+test_answer_frames(void)
+{
+	struct dns_raw raw = { DNS_OK, true, 77, STR("question"), STR("message") }, again;
+	char bytes[128];
+	struct strbuf b = strbuf_on(bytes);
+
+	dns_answer_pack(&raw, &b);
+	if (CHECK_TRUE(dns_answer_unpack(strbuf_str(&b), &again), "whole")) {
+		CHECK_U64_EQ(again.status, DNS_OK, "status");
+		CHECK_TRUE(again.is_authentic && again.ttl_s == 77, "the rest");
+		CHECK_STR_EQ(again.query, STR("question"), "query");
+		CHECK_STR_EQ(again.message, STR("message"), "message");
+	}
+	for (size_t n = 0; n < b.n; n++)
+		CHECK_TRUE(!dns_answer_unpack(str_make(b.p, n), &again), "cut off");
+	b.p[0] = 9;
+	CHECK_TRUE(!dns_answer_unpack(strbuf_str(&b), &again), "no status");
+}
+
 /* ── a real server ── */
 
 static const char zone[] =
@@ -409,17 +578,14 @@ static const struct {
 };
 
 static void
-test_a_real_server(void)
+ask_a_real_server(const struct server *s, bool is_remote)
 {
-	struct server s = { 0 };
 	struct fixture f;
 
-	if (access("/usr/sbin/nsd", X_OK) != 0) {
-		printf("(no NSD here: skipped) ");
-		return;
-	}
-	server_start(&s);
-	init(&f, &s.addr, 3000);
+	if (is_remote)
+		init_remote(&f, &s->addr, 3000);
+	else
+		init(&f, &s->addr, 3000);
 	f.status = DNS_TEMP;
 	for (int i = 0; i < 100 && f.status != DNS_OK; i++) {
 		(void)usleep(50000);
@@ -439,6 +605,20 @@ test_a_real_server(void)
 	ask(&f, "nobody.example", DNS_A);
 	CHECK_TRUE(f.ttl_s <= 30, "negative answers live as the SOA says");
 	fini(&f);
+}
+
+static void
+test_a_real_server(void)
+{
+	struct server s = { 0 };
+
+	if (access("/usr/sbin/nsd", X_OK) != 0) {
+		printf("(no NSD here: skipped) ");
+		return;
+	}
+	server_start(&s);
+	ask_a_real_server(&s, false);
+	ask_a_real_server(&s, true);
 	server_stop(&s);
 }
 
@@ -446,4 +626,6 @@ SUITE(io_dns, { "bad manners", test_bad_manners },
       { "cache and coalescing", test_cache_and_coalescing },
       { "cancel and free", test_cancel_and_free }, { "bad names", test_bad_names },
       { "other case is not believed", test_other_case_is_not_believed },
-      { "a real server", test_a_real_server });
+      { "remote", test_remote }, { "remote comes back", test_remote_comes_back },
+      { "remote is bounded", test_remote_is_bounded }, { "keys", test_keys },
+      { "answer frames", test_answer_frames }, { "a real server", test_a_real_server });

@@ -138,7 +138,8 @@ test_no_row_opens_keys(void)
 			           "the store alone writes");
 			strbuf_clear(&path);
 		}
-		CHECK_TRUE(n > 0, row->name);
+		/* The resolver needs no file. */
+		CHECK_TRUE((n > 0) == (strcmp(row->name, "dns") != 0), row->name);
 	}
 	conf_free(&conf);
 }
