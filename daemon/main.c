@@ -28,7 +28,9 @@ static int
 usage_error(void)
 {
 	(void)fputs(usage, stderr);
-	(void)fputs("Commands to the running appliance; all take --config and --json:\n",
+	(void)fputs("Commands to the running appliance, and checks without one; all take "
+	            "--config "
+	            "and --json:\n",
 	            stderr);
 	cli_print_commands(stderr);
 	return EXIT_USAGE;

@@ -62,7 +62,36 @@ static const struct cli_command commands[] = {
 	{ "health",           "",                              "",                       "the checks; status 1 where one fails", 0, 0, cmd_health },
 	{ "settings",         "",                              "",                       "the configuration, and what is set", 0, 0, cmd_settings },
 };
+/* These ask the name service themselves, and need neither appliance nor configuration. */
+static const struct cli_command local_commands[] = {
+	{ "verify auth",      "--ip ADDRESS [--helo NAME] [--mail-from SENDER] [--dns ADDRESS:PORT] [--authserv-id NAME] [--trusted-sealers DOMAINS] [--time SECONDS] FILE", "ip= helo= mail-from= from= dns= authserv-id= trusted-sealers= time=", "the Authentication-Results that this message would get from that client; - is standard input", 1, 1, cmd_verify_auth },
+	{ "verify org-domain", "NAME [--dns ADDRESS:PORT]",    "dns= time=",             "the organisational domain of DMARC", 1, 1, cmd_verify_org_domain },
+	{ "verify arc-sign",  "--key FILE --selector NAME --domain DOMAIN --srv-id NAME [--headers NAMES] [--time SECONDS] [--dns ADDRESS:PORT] FILE", "key= selector= domain= srv-id= headers= time= dns=", "the three fields that sealing with ARC would add", 1, 1, cmd_verify_arc_sign },
+};
 /* clang-format on */
+
+static size_t
+command_count(void)
+{
+	return ARRAY_LEN(commands) + ARRAY_LEN(local_commands);
+}
+
+static const struct cli_command *
+command_at(size_t i)
+{
+	return i < ARRAY_LEN(commands) ? &commands[i]
+	                               : &local_commands[i - ARRAY_LEN(commands)];
+}
+
+static bool
+is_local(const struct cli_command *command)
+{
+	for (size_t i = 0; i < ARRAY_LEN(local_commands); i++) {
+		if (command == &local_commands[i])
+			return true;
+	}
+	return false;
+}
 
 /* How many words of argv name this command; 0: it is another one. */
 static int
@@ -82,8 +111,8 @@ match_words(const struct cli_command *command, int argc, char **argv)
 bool
 cli_knows(const char *word)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		struct str words = str_from(commands[i].words);
+	for (size_t i = 0; i < command_count(); i++) {
+		struct str words = str_from(command_at(i)->words);
 
 		if (str_eq(str_first(words, str_find(words, ' ')), str_from(word)))
 			return true;
@@ -94,9 +123,9 @@ cli_knows(const char *word)
 void
 cli_print_commands(FILE *to)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)fprintf(to, "  mailstead %s %s\n        %s\n", commands[i].words,
-		              commands[i].arguments, commands[i].help);
+	for (size_t i = 0; i < command_count(); i++)
+		(void)fprintf(to, "  mailstead %s %s\n        %s\n", command_at(i)->words,
+		              command_at(i)->arguments, command_at(i)->help);
 }
 
 /* Is `name` among the options of the command, and does it take a value? */
@@ -218,12 +247,12 @@ unknown(int argc, char **argv)
 {
 	(void)fprintf(stderr, "mailstead: no such command: %s%s%s\n", argv[1],
 	              argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		struct str words = str_from(commands[i].words);
+	for (size_t i = 0; i < command_count(); i++) {
+		struct str words = str_from(command_at(i)->words);
 
 		if (str_eq(str_first(words, str_find(words, ' ')), str_from(argv[1])))
-			(void)fprintf(stderr, "  mailstead %s %s\n", commands[i].words,
-			              commands[i].arguments);
+			(void)fprintf(stderr, "  mailstead %s %s\n", command_at(i)->words,
+			              command_at(i)->arguments);
 	}
 	return CLI_USAGE;
 }
@@ -238,9 +267,9 @@ cli_main(int argc, char **argv)
 	int words = 0, status;
 
 	c->arena = arena;
-	for (size_t i = 0; i < ARRAY_LEN(commands) && !words; i++) {
-		words = match_words(&commands[i], argc - 1, argv + 1);
-		c->command = &commands[i];
+	for (size_t i = 0; i < command_count() && !words; i++) {
+		words = match_words(command_at(i), argc - 1, argv + 1);
+		c->command = command_at(i);
 	}
 	if (!words) {
 		arena_free(&arena);
@@ -248,7 +277,8 @@ cli_main(int argc, char **argv)
 	}
 	status = parse(c, &conf_path, argc - 1 - words, argv + 1 + words);
 	if (status == CLI_OK)
-		status = run(c, arena_cstr(arena, conf_path));
+		status = is_local(c->command) ? c->command->run(c)
+		                              : run(c, arena_cstr(arena, conf_path));
 	arena_free(&arena);
 	if (fflush(stdout) != 0 && status == CLI_OK)
 		status = CLI_REFUSED;
