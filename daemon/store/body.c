@@ -57,11 +57,11 @@ struct body_writer {
 	int spool;
 	uint64_t size, max;
 	enum err error;
-	struct sha256_state *hash;
 	/* finished */
 	struct body_about about;
 	struct arena *arena; /* about, and what was prepared */
-	struct str message;  /* all bytes: the buffer, or the spool file mapped */
+	struct str message;  /* all bytes: the buffer, or in the spool file mapped */
+	void *map;           /* of the spool file */
 	struct sha256 digest;
 	struct new_body body;
 	struct strbuf record; /* of a body in memory */
@@ -80,6 +80,7 @@ enum {
 	RETRY_MS = 250,
 	PIECE_BYTES = 256 * 1024,
 	CARRIED_MAX = 8 << 20, /* of all bodies in one operation: half a frame */
+	SPOOL_HEAD = BODY_PREFIX_MAX, /* where the content begins in a spool file */
 };
 
 static void pump(struct target *t);
@@ -94,7 +95,7 @@ body_writer_new(struct bodies *b, uint64_t max_bytes)
 	w->bodies = b;
 	w->max = max_bytes;
 	w->spool = -1;
-	w->buffer = strbuf_heap(BODY_MEMORY_BYTES);
+	w->buffer = strbuf_heap(BODY_MEMORY_BYTES + BODY_PREFIX_MAX);
 	return w;
 }
 
@@ -123,9 +124,8 @@ static enum err
 spool_open(struct body_writer *w)
 {
 	w->spool = bodies_spool(w->bodies);
-	if (w->spool < 0)
+	if (w->spool < 0 || lseek(w->spool, SPOOL_HEAD, SEEK_SET) != SPOOL_HEAD)
 		return error_of(errno);
-	w->hash = sha256_new();
 	return OK;
 }
 
@@ -140,7 +140,6 @@ spool_flush(struct body_writer *w)
 		e = write_all(w->spool, bytes);
 	if (e != OK)
 		return e;
-	sha256_add(w->hash, bytes.p, bytes.n);
 	strbuf_clear(&w->buffer);
 	return OK;
 }
@@ -333,14 +332,17 @@ static void
 work(void *arg)
 {
 	struct body_writer *w = arg;
-	void *map =
-		mmap(NULL, w->size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, w->spool, 0);
+	/* The content ends at its end; what was put in front lies before SPOOL_HEAD. */
+	size_t end = SPOOL_HEAD + w->size - w->about.prefix.n;
 
-	if (map == MAP_FAILED) {
+	w->map = mmap(NULL, end, PROT_READ, MAP_PRIVATE | MAP_POPULATE, w->spool, 0);
+	if (w->map == MAP_FAILED) {
+		w->map = NULL;
 		w->error = ERR_IO;
 		return;
 	}
-	w->message = str_make(map, w->size);
+	w->message = str_make((const char *)w->map + end - w->size, w->size);
+	w->digest = sha256_of(w->message);
 	prepare(w);
 	w->error = write_large(w);
 }
@@ -485,6 +487,29 @@ kept(struct body_writer *w, struct str s)
 	return arena_str(w->arena, str_first(s, STRINGS_MAX));
 }
 
+/* The prefix comes in front of what was written. */
+static enum err
+put_prefix(struct body_writer *w)
+{
+	struct str prefix = w->about.prefix;
+	size_t before = w->buffer.n;
+
+	if (!prefix.n)
+		return OK;
+	w->size += prefix.n;
+	if (w->spool >= 0) {
+		struct iovec part = iovec_of(prefix);
+
+		return segment_write(w->spool, &part, 1, SPOOL_HEAD - prefix.n);
+	}
+	/* The bytes of a small message move up: that is less than a look at them costs. */
+	strbuf_add(&w->buffer, prefix);
+	CHECK(!w->buffer.overflow);
+	memmove(w->buffer.p + prefix.n, w->buffer.p, before);
+	memcpy(w->buffer.p, prefix.p, prefix.n);
+	return OK;
+}
+
 void
 body_finish(struct body_writer *w, const struct body_about *about, body_done_fn *done,
             void *arg)
@@ -495,17 +520,19 @@ body_finish(struct body_writer *w, const struct body_about *about, body_done_fn 
 	CHECK(wr && w->step == STEP_OPEN);
 	w->done = done;
 	w->arg = arg;
-	w->arena = arena_new(PREPARE_ARENA_BYTES + 8 * STRINGS_MAX);
+	w->arena = arena_new(PREPARE_ARENA_BYTES + 8 * STRINGS_MAX + BODY_PREFIX_MAX);
 	w->about = *about;
 	w->about.trace_id = kept(w, about->trace_id);
 	w->about.sender = kept(w, about->sender);
 	w->about.rcpts = kept(w, about->rcpts);
 	w->about.account = kept(w, about->account);
 	w->about.mailbox = kept(w, about->mailbox);
-	if (w->error == OK && w->spool >= 0) {
+	CHECK(about->prefix.n <= BODY_PREFIX_MAX);
+	w->about.prefix = arena_str(w->arena, about->prefix);
+	if (w->error == OK && w->spool >= 0)
 		w->error = spool_flush(w);
-		w->digest = sha256_result(w->hash);
-	}
+	if (w->error == OK)
+		w->error = put_prefix(w);
 	if (w->error != OK) {
 		finish(w, w->error);
 		return;
@@ -544,11 +571,10 @@ body_writer_free(struct body_writer **writer)
 		loop_defer_cancel(wr->loop, tell, w);
 	list_remove(&w->link);
 	if (w->spool >= 0) {
-		if (w->message.n)
-			(void)munmap((void *)(uintptr_t)w->message.p, w->message.n);
+		if (w->map)
+			(void)munmap(w->map, SPOOL_HEAD + w->size - w->about.prefix.n);
 		(void)close(w->spool);
 	}
-	sha256_free(&w->hash);
 	strbuf_release(&w->buffer);
 	strbuf_release(&w->record);
 	arena_free(&w->arena);

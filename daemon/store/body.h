@@ -31,6 +31,7 @@ enum {
 	BODY_MEMORY_BYTES = 256 * 1024, /* larger ones go through a spool file */
 	BODY_CARRIED_BYTES = 32 * 1024, /* as stored */
 	BODY_LATER_BYTES = 1024 * 1024, /* some milliseconds of reading */
+	BODY_PREFIX_MAX = 64 * 1024,
 };
 
 /* client NULL: for reading only. */
@@ -51,6 +52,9 @@ struct body_about {
 	int64_t at_ms;       /* received, or internal date */
 	uint32_t prefix_len; /* bytes of Return-Path line at its start */
 	size_t carried; /* bytes that the records of others add to the same operation */
+	/* What comes in front of all that was written: whole lines that are known only
+	   when the content is over. Up to BODY_PREFIX_MAX bytes. */
+	struct str prefix;
 };
 
 /* A writer for one message of at most max_bytes. */

@@ -132,6 +132,53 @@ test_bodies(void)
 	rig_close(&r);
 }
 
+/* What is known at the end stands in front, in memory and in a spool file alike. */
+static void
+test_prefix(void)
+{
+	static const size_t sizes[] = { 0,
+		                        1,
+		                        9000,
+		                        BODY_MEMORY_BYTES - 1,
+		                        BODY_MEMORY_BYTES,
+		                        BODY_MEMORY_BYTES + 1,
+		                        3 << 20 };
+	static const size_t prefixes[] = { 1, 700, BODY_PREFIX_MAX };
+	struct strbuf whole = strbuf_heap(4 << 20);
+	struct rig r;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	for (size_t i = 0; i < ARRAY_LEN(sizes) * ARRAY_LEN(prefixes); i++) {
+		size_t size = sizes[i / ARRAY_LEN(prefixes)],
+		       prefix = prefixes[i % ARRAY_LEN(prefixes)];
+		struct answer_accept answer;
+		char what[64];
+		struct str all;
+
+		(void)snprintf(what, sizeof(what), "%zu bytes behind %zu", size, prefix);
+		strbuf_clear(&whole);
+		while (whole.n < prefix + size) {
+			char line[64];
+			size_t left = prefix + size - whole.n;
+
+			(void)snprintf(line, sizeof(line), "line %zu\r\n", whole.n);
+			strbuf_add(&whole, str_first(str_from(line), left));
+		}
+		all = strbuf_str(&whole);
+		r.prefix = str_first(all, prefix);
+		if (CHECK_ERR_EQ(
+			    rig_deliver(&r, ann, str_from_offset(all, prefix), &answer),
+			    OK, what)) {
+			CHECK_U64_EQ(r.body.ref.size, all.n, what);
+			check_body(&r, answer.message_id, all, what);
+		}
+	}
+	strbuf_release(&whole);
+	rig_close(&r);
+}
+
 static void
 test_too_large(void)
 {
@@ -383,6 +430,6 @@ test_restart(void)
 }
 
 SUITE(store_mail, { "deliver", test_deliver }, { "bodies of all sizes", test_bodies },
-      { "too large", test_too_large }, { "flags", test_flags },
+      { "prefix", test_prefix }, { "too large", test_too_large }, { "flags", test_flags },
       { "move and expunge", test_move_and_expunge }, { "quota", test_quota },
       { "restart", test_restart });

@@ -232,7 +232,8 @@ rig_body(struct rig *r, struct str message)
 {
 	struct body_about about = { .sender = STR("bob@example.net"),
 		                    .rcpts = STR("ann@example.org"),
-		                    .at_ms = clock_unix_ms() };
+		                    .at_ms = clock_unix_ms(),
+		                    .prefix = r->prefix };
 	struct body_writer *w = body_writer_new(r->bodies, 100 << 20);
 	enum err e = OK;
 

@@ -30,6 +30,7 @@ struct rig {
 	enum err error;
 	void *got;
 	struct new_body body;
+	struct str prefix; /* of the next bodies */
 };
 
 /* Panics where it cannot be set up. */
