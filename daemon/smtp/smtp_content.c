@@ -20,9 +20,21 @@ write_content(void *arg, struct str bytes)
 	return s->ops->write(s->ops_arg, bytes);
 }
 
+/* What the client sent goes by whoever wants to see it, then through the head's filter. */
+static enum err
+take_content(void *arg, struct str bytes)
+{
+	struct smtp_session *s = arg;
+	enum err e = s->ops->saw ? s->ops->saw(s->ops_arg, bytes) : OK;
+
+	return e == OK ? smtp_head_write(s->tx->head, bytes) : e;
+}
+
 /* ---- beginning ------------------------------------------------------------------- */
 
-/* Return-Path and Received come first: a stored body begins with them. */
+/* Received comes first, then what the client sent. Return-Path stands before all of it
+   (RFC 5321 4.4), and between them what is found about the message (RFC 8601 4): that is
+   known last, so whoever keeps the body puts both in front. */
 static enum err
 write_stamp(struct smtp_session *s, int64_t now_ms)
 {
@@ -45,7 +57,8 @@ write_stamp(struct smtp_session *s, int64_t now_ms)
 	if (mail->rcpt_count == 1)
 		r.rcpt = mail->rcpts->text;
 	return_path_format(&text, mail->from_text);
-	mail->prefix_size = text.n;
+	mail->return_path = arena_str(s->tx->arena, strbuf_str(&text));
+	strbuf_clear(&text);
 	received_format(&text, &r);
 	return text.overflow ? ERR_INTERNAL : write_content(s, strbuf_str(&text));
 }
@@ -57,6 +70,7 @@ begin_content(struct smtp_session *s, int64_t now_ms, bool has_dots)
 	struct smtp_head_conf conf = {
 		.is_submission = s->service == SMTP_SUBMISSION || s->login.n,
 		.received_max = s->conf->received_max,
+		.authserv_id = s->conf->hostname,
 	};
 
 	if (conf.is_submission) {
@@ -157,7 +171,7 @@ chunk_ended(struct smtp_session *s, struct strbuf *out)
 	struct smtp_transaction *tx = s->tx;
 
 	if (s->is_last_chunk)
-		smtp_data_finish(&tx->data, smtp_head_write, tx->head);
+		smtp_data_finish(&tx->data, take_content, s);
 	if (s->is_last_chunk || tx->data.err != OK)
 		return content_complete(s, out);
 	s->state = SMTP_STATE_BETWEEN;
@@ -251,6 +265,7 @@ content_complete(struct smtp_session *s, struct strbuf *out)
 	tx->mail.header_from = smtp_head_from(tx->head);
 	tx->mail.from_fields = smtp_head_from_fields(tx->head);
 	tx->mail.message_id = smtp_head_message_id(tx->head);
+	tx->mail.forged = smtp_head_forged(tx->head);
 	s->ops->accept(s->ops_arg, &tx->mail);
 	return smtp_ask(s, content_ended);
 }
@@ -261,7 +276,7 @@ data_input(struct smtp_session *s, struct str in, size_t *used_out, struct strbu
 	struct smtp_data *data = &s->tx->data;
 	bool is_end;
 
-	*used_out = smtp_data_input(data, in, smtp_head_write, s->tx->head, &is_end);
+	*used_out = smtp_data_input(data, in, take_content, s, &is_end);
 	s->progress++;
 	if (is_end)
 		return content_complete(s, out);
@@ -288,6 +303,6 @@ smtp_content_input(struct smtp_session *s, struct str in, size_t *used_out,
 	*used_out = in.n;
 	if (s->state == SMTP_STATE_SKIP)
 		return s->chunk_left ? SMTP_READ : chunk_skipped(s, out);
-	(void)smtp_data_input(&s->tx->data, in, smtp_head_write, s->tx->head, &is_end);
+	(void)smtp_data_input(&s->tx->data, in, take_content, s, &is_end);
 	return s->chunk_left ? SMTP_READ : chunk_ended(s, out);
 }

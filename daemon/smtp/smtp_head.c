@@ -1,6 +1,7 @@
 #include "smtp/smtp_head.h"
 
 #include "base/strbuf.h"
+#include "policy/auth_results.h"
 
 #include <stddef.h>
 
@@ -8,17 +9,21 @@ enum {
 	NAME_MAX_BYTES = 80, /* a longer name is none that we know */
 	FROM_MAX = 4096,
 	MESSAGE_ID_MAX = 250,
+	HELD_MAX = NAME_MAX_BYTES + AUTH_RESULTS_ID_MAX,
 };
 
 enum where {
 	IN_NAME,  /* at the start of a line; what it is, is not yet known */
 	IN_VALUE, /* somewhere in a line whose fate is known */
+	IN_HELD,  /* in a field whose fate its value will tell */
+	AT_HELD,  /* at the start of a line that may go on with it */
 	IN_BODY,
 };
 
 enum fate {
 	FATE_KEEP,
 	FATE_DROP,
+	FATE_BY_OWNER, /* dropped where it claims to be ours */
 };
 
 struct smtp_head {
@@ -29,8 +34,10 @@ struct smtp_head {
 	enum fate fate;
 	struct strbuf *capture; /* where the value goes besides; or NULL */
 	struct strbuf name;     /* the line so far, while IN_NAME */
+	struct strbuf held;     /* the field so far, while IN_HELD */
+	size_t held_value;      /* where its value begins */
 	struct strbuf from, message_id;
-	unsigned received, from_fields, dates, message_ids;
+	unsigned received, from_fields, dates, message_ids, forged;
 };
 
 /* The fields that matter here. `count` and `capture` are offsets into struct smtp_head.
@@ -47,6 +54,7 @@ struct known {
 static const struct known knowns[] = {
 	{ STR_INIT("Return-Path"), FATE_DROP, false, 0, 0 },
 	{ STR_INIT("Bcc"),         FATE_DROP, true,  0, 0 },
+	{ STR_INIT("Authentication-Results"), FATE_BY_OWNER, false, 0, 0 },
 	{ STR_INIT("Received"),    FATE_KEEP, false, AT(received), 0 },
 	{ STR_INIT("Date"),        FATE_KEEP, false, AT(dates), 0 },
 	{ STR_INIT("From"),        FATE_KEEP, false, AT(from_fields), AT(from) },
@@ -66,6 +74,7 @@ smtp_head_new(struct arena *a, const struct smtp_head_conf *conf, smtp_data_sink
 	h->name = strbuf_arena(a, NAME_MAX_BYTES);
 	h->from = strbuf_arena(a, FROM_MAX);
 	h->message_id = strbuf_arena(a, MESSAGE_ID_MAX);
+	h->held = strbuf_arena(a, HELD_MAX);
 	return h;
 }
 
@@ -91,6 +100,42 @@ decide(struct smtp_head *h, enum fate fate)
 	h->fate = fate;
 	h->where = IN_VALUE;
 	return fate == FATE_KEEP ? h->sink(h->sink_arg, strbuf_str(&h->name)) : OK;
+}
+
+/* Now that it is known, or the field is over, what was held goes its way. */
+static enum err
+judge_held(struct smtp_head *h, bool is_whole)
+{
+	struct str held = strbuf_str(&h->held);
+	enum auth_results_owner owner = auth_results_owner(
+		str_from_offset(held, h->held_value), is_whole, h->conf.authserv_id);
+	enum err e = OK;
+
+	if (owner == AUTH_RESULTS_MORE)
+		return OK;
+	h->fate = owner == AUTH_RESULTS_OURS ? FATE_DROP : FATE_KEEP;
+	h->forged += h->fate == FATE_DROP;
+	if (h->fate == FATE_KEEP)
+		e = h->sink(h->sink_arg, held);
+	h->where = str_ends(held, STR("\n")) ? IN_NAME : IN_VALUE;
+	strbuf_clear(&h->held);
+	return e;
+}
+
+/* As much of the line as is needed; *bytes is what is left. */
+static enum err
+hold(struct smtp_head *h, struct str *bytes)
+{
+	size_t lf = str_find(*bytes, '\n');
+	size_t room = h->held_value + AUTH_RESULTS_ID_MAX - h->held.n;
+	struct str part = str_first(*bytes, lf == SIZE_MAX ? bytes->n : lf + 1);
+
+	part = str_first(part, room);
+	strbuf_add(&h->held, part);
+	*bytes = str_from_offset(*bytes, part.n);
+	if (str_ends(part, STR("\n")))
+		h->where = AT_HELD;
+	return judge_held(h, false);
 }
 
 static enum err
@@ -158,7 +203,13 @@ on_field(struct smtp_head *h)
 	}
 	if (h->received > h->conf.received_max)
 		return ERR_LOOP;
-	return decide(h, fate);
+	if (fate != FATE_BY_OWNER || !h->conf.authserv_id.n)
+		return decide(h, fate == FATE_BY_OWNER ? FATE_KEEP : fate);
+	strbuf_clear(&h->held);
+	strbuf_add(&h->held, strbuf_str(&h->name));
+	h->held_value = h->held.n;
+	h->where = IN_HELD;
+	return OK;
 }
 
 /* One more byte of a line whose fate is open. */
@@ -198,6 +249,17 @@ smtp_head_write(void *head, struct str bytes)
 	while (bytes.n && e == OK && h->where != IN_BODY) {
 		size_t lf;
 
+		if (h->where == AT_HELD) {
+			h->where = IN_HELD;
+			if (bytes.p[0] != ' ' && bytes.p[0] != '\t') {
+				e = judge_held(h, true);
+				continue;
+			}
+		}
+		if (h->where == IN_HELD) {
+			e = hold(h, &bytes);
+			continue;
+		}
 		if (h->where == IN_NAME) {
 			char c = bytes.p[0];
 
@@ -223,8 +285,12 @@ smtp_head_write(void *head, struct str bytes)
 enum err
 smtp_head_finish(struct smtp_head *h)
 {
-	/* Content ends in CRLF, so no part of a line is held back. */
-	return h->where == IN_BODY ? OK : complete(h);
+	/* Content ends in CRLF, so no part of a line is held back, but a field may be. */
+	enum err e = h->where == AT_HELD ? judge_held(h, true) : OK;
+
+	if (e != OK || h->where == IN_BODY)
+		return e;
+	return complete(h);
 }
 
 struct str
@@ -243,4 +309,10 @@ unsigned
 smtp_head_from_fields(const struct smtp_head *h)
 {
 	return h->from_fields;
+}
+
+unsigned
+smtp_head_forged(const struct smtp_head *h)
+{
+	return h->forged;
 }

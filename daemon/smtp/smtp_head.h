@@ -2,8 +2,9 @@
  *
  * A filter in front of the body writer: fields run through it as they come, whatever
  * their length. It takes out what only we may say (Return-Path, RFC 5321 4.4; Bcc of a
- * submission, RFC 5322 3.6.3), counts the hops, keeps the values the session needs, and
- * completes a submission with Date and Message-ID (RFC 6409 8.2, 8.3).
+ * submission, RFC 5322 3.6.3; Authentication-Results that bear our name, RFC 8601 5),
+ * counts the hops, keeps the values the session needs, and completes a submission with
+ * Date and Message-ID (RFC 6409 8.2, 8.3).
  *
  * Expects lines that end in CRLF (smtp_data.h). Pure; memory from the arena, bounded.
  */
@@ -22,6 +23,7 @@ struct smtp_head_conf {
 	unsigned received_max; /* more is ERR_LOOP */
 	struct str date;       /* whole lines for a submission that lacks them */
 	struct str message_id;
+	struct str authserv_id; /* our name in Authentication-Results; empty: none */
 };
 
 /* conf's strings are borrowed. */
@@ -35,5 +37,7 @@ MUSTUSE enum err smtp_head_finish(struct smtp_head *h);
 struct str smtp_head_from(const struct smtp_head *h);
 struct str smtp_head_message_id(const struct smtp_head *h);
 unsigned smtp_head_from_fields(const struct smtp_head *h);
+/* How many fields that only we may write were taken out. */
+unsigned smtp_head_forged(const struct smtp_head *h);
 
 #endif

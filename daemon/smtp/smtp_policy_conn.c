@@ -321,7 +321,8 @@ ask_accept(void *arg, const struct smtp_mail *mail)
 		.sender = mail->from_text,
 		.rcpts = rcpt_words(c, a),
 		.at_ms = clock_unix_ms(),
-		.prefix_len = (uint32_t)mail->prefix_size,
+		.prefix_len = (uint32_t)mail->return_path.n,
+		.prefix = mail->return_path,
 	};
 	body_finish(c->body, &about, body_done, c);
 	arena_free(&a);

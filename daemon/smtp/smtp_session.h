@@ -95,7 +95,8 @@ struct smtp_mail {
 	size_t rcpt_count;
 	/* Known when the content is complete: */
 	uint64_t size;          /* bytes given to ops->write */
-	size_t prefix_size;     /* of those, our Return-Path line */
+	struct str return_path; /* our line, which stands in front of all that */
+	unsigned forged;        /* fields taken out that only we may write */
 	struct str header_from; /* value of the From field, folded; cut at 4 KiB */
 	struct str message_id;  /* with its brackets; cut at 250 bytes */
 	unsigned from_fields;   /* how many From fields there are */
@@ -115,7 +116,7 @@ struct smtp_answer {
 	size_t unread; /* bytes received and not fed yet: text behind DATA is refused */
 };
 
-/* All but write, forget, tell and classify are questions: they return at once and are
+/* All but write, saw, forget, tell and classify are questions: they return at once and are
    answered later, exactly once, by smtp_session_resume(). What they are given lives
    until then; smtp_session_mail() lives until forget. */
 struct smtp_ops {
@@ -132,6 +133,10 @@ struct smtp_ops {
 	/* The next bytes of the content. An error refuses the message; nothing more is
 	   written then. */
 	enum err (*write)(void *arg, struct str bytes);
+	/* The next bytes as the client sent them, without dots and before anything is
+	   taken out or put in: what signatures are over. An error as in write. May be
+	   NULL. */
+	enum err (*saw)(void *arg, struct str bytes);
 	/* The transaction ended, with or without a message. */
 	void (*forget)(void *arg);
 	/* Something happened. The event lives during the call only. */

@@ -24,7 +24,7 @@ enum {
 	SMTP_LOGIN_BUDGET = 4 * 1024,
 	SMTP_MAIL_BUDGET = 512 * 1024,    /* 1,000 recipients with long names */
 	SMTP_RCPT_RESERVE = 4 * 1024,     /* one recipient fits into what is left */
-	SMTP_CONTENT_RESERVE = 24 * 1024, /* and so does what the content needs */
+	SMTP_CONTENT_RESERVE = 32 * 1024, /* and so does what the content needs */
 	SMTP_SASL_BUDGET = 512 * 1024,
 };
 

@@ -118,18 +118,10 @@ take_bytes(void *arg, struct str bytes)
 }
 
 static void
-log_message(struct world *w, const struct smtp_mail *mail)
+log_lines(struct world *w, struct str rest)
 {
-	struct str rest = strbuf_str(&w->body), line;
+	struct str line;
 
-	strbuf_printf(w->log, "stored size=%llu prefix=%zu",
-	              (unsigned long long)mail->size, mail->prefix_size);
-	strbuf_printf(w->log, " from=<%.*s>", STR_ARG(mail->from_text));
-	for (const struct smtp_rcpt *r = mail->rcpts; r; r = r->next)
-		strbuf_printf(w->log, " rcpt=<%.*s> notify=%u orcpt=%.*s",
-		              STR_ARG(r->text), r->notify, STR_ARG(r->orcpt));
-	strbuf_printf(w->log, " ret=%d envid=%.*s header_from=%.*s\n", (int)mail->ret,
-	              STR_ARG(mail->envid), STR_ARG(mail->header_from));
 	while (str_next(&rest, '\n', &line)) {
 		bool has_cr = line.n && line.p[line.n - 1] == '\r';
 
@@ -138,6 +130,22 @@ log_message(struct world *w, const struct smtp_mail *mail)
 		strbuf_add(w->log, line);
 		strbuf_add(w->log, has_cr ? STR("\n") : STR(" (bare)\n"));
 	}
+}
+
+static void
+log_message(struct world *w, const struct smtp_mail *mail)
+{
+	strbuf_printf(w->log, "stored size=%llu prefix=%zu",
+	              (unsigned long long)(mail->size + mail->return_path.n),
+	              mail->return_path.n);
+	strbuf_printf(w->log, " from=<%.*s>", STR_ARG(mail->from_text));
+	for (const struct smtp_rcpt *r = mail->rcpts; r; r = r->next)
+		strbuf_printf(w->log, " rcpt=<%.*s> notify=%u orcpt=%.*s",
+		              STR_ARG(r->text), r->notify, STR_ARG(r->orcpt));
+	strbuf_printf(w->log, " ret=%d envid=%.*s header_from=%.*s\n", (int)mail->ret,
+	              STR_ARG(mail->envid), STR_ARG(mail->header_from));
+	log_lines(w, mail->return_path);
+	log_lines(w, strbuf_str(&w->body));
 	strbuf_lit(w->log, "| end\n");
 }
 

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 struct world {
 	struct smtp_session *session;
 	struct smtp_answer answer;
-	struct strbuf body;
+	struct strbuf body, seen;
 	uint8_t luck;
 	bool has_asked;
 };
@@ -58,6 +58,7 @@ ask_open(void *arg, const struct smtp_mail *mail)
 
 	CHECK(mail->rcpt_count);
 	strbuf_clear(&w->body);
+	strbuf_clear(&w->seen);
 	ask(w, ERR_STORE_TEMP);
 }
 
@@ -70,6 +71,15 @@ take_bytes(void *arg, struct str bytes)
 	return w->body.overflow ? ERR_DISK_FULL : OK;
 }
 
+static enum err
+see_bytes(void *arg, struct str bytes)
+{
+	struct world *w = arg;
+
+	strbuf_add(&w->seen, bytes);
+	return OK;
+}
+
 static void
 ask_accept(void *arg, const struct smtp_mail *mail)
 {
@@ -77,8 +87,10 @@ ask_accept(void *arg, const struct smtp_mail *mail)
 	struct str body = strbuf_str(&w->body);
 
 	CHECK(mail->size == body.n);
-	CHECK(mail->prefix_size < body.n);
-	CHECK(str_starts(body, STR("Return-Path: <")));
+	CHECK(str_starts(mail->return_path, STR("Return-Path: <")));
+	CHECK(str_starts(body, STR("Received: ")));
+	/* An empty chunk has nothing to see. */
+	CHECK(!w->seen.n || str_ends(strbuf_str(&w->seen), STR("\r\n")));
 	CHECK(str_ends(body, STR("\r\n")));
 	CHECK(!memchr(body.p, '\0', body.n));
 	for (size_t i = 0; i < body.n; i++) {
@@ -94,6 +106,7 @@ forget(void *arg)
 	struct world *w = arg;
 
 	strbuf_clear(&w->body);
+	strbuf_clear(&w->seen);
 }
 
 static void
@@ -110,6 +123,7 @@ static const struct smtp_ops ops = {
 	.open = ask_open,
 	.accept = ask_accept,
 	.write = take_bytes,
+	.saw = see_bytes,
 	.forget = forget,
 	.tell = tell,
 };
@@ -188,7 +202,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct smtp_peer peer = { .ip = STR("203.0.113.9") };
 	struct strbuf out = strbuf_heap(SMTP_OUT_MAX);
-	struct world w = { .body = strbuf_heap(1 << 16) };
+	struct world w = { .body = strbuf_heap(1 << 16), .seen = strbuf_heap(1 << 16) };
 
 	if (n < 3)
 		return 0;
@@ -207,5 +221,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	smtp_session_free(&w.session);
 	strbuf_release(&out);
 	strbuf_release(&w.body);
+	strbuf_release(&w.seen);
 	return 0;
 }

@@ -42,6 +42,25 @@ static const struct {
 	{ "a fold before any field", " x\r\nA: b\r\n\r\n", " x\r\nA: b\r\n\r\n", "",
 	  false },
 	{ "a colon first", ": x\r\n\r\n", ": x\r\n\r\n", "", false },
+	{ "what bears our name goes",
+	  "Authentication-Results: mx.example; spf=pass\r\n smtp.helo=x\r\nA: b\r\n\r\n",
+	  "A: b\r\n\r\n", "", false },
+	{ "in any case, with comments, behind folds",
+	  "AUTHENTICATION-results:\r\n\t(x)\r\n MX.Example. 1;none\r\n\r\n", "\r\n", "",
+	  false },
+	{ "what is another's stays",
+	  "Authentication-Results: other.example;\r\n none\r\nA: b\r\n\r\n",
+	  "Authentication-Results: other.example;\r\n none\r\nA: b\r\n\r\n", "", false },
+	{ "one behind the other",
+	  "Authentication-Results: mx.example\r\nAuthentication-Results: a\r\n\r\n",
+	  "Authentication-Results: a\r\n\r\n", "", false },
+	{ "the last of a header without a body", "Authentication-Results: mx.example\r\n",
+	  "", "", false },
+	{ "also of a submission", "Authentication-Results: mx.example;x=y\r\n" D M "\r\n",
+	  D M "\r\n", "", true },
+	{ "of ARC it is another thing",
+	  "ARC-Authentication-Results: mx.example;x=y\r\n\r\n",
+	  "ARC-Authentication-Results: mx.example;x=y\r\n\r\n", "", false },
 	{ "a name without end",
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaa"
@@ -59,7 +78,8 @@ run(size_t i, size_t piece)
 	struct smtp_head_conf conf = { .is_submission = rows[i].is_submission,
 		                       .received_max = 2,
 		                       .date = STR(D),
-		                       .message_id = STR(M) };
+		                       .message_id = STR(M),
+		                       .authserv_id = STR("mx.example") };
 	struct strbuf out = strbuf_heap(10000);
 	struct smtp_head *h = smtp_head_new(a, &conf, take, &out);
 	struct str in = str_from(rows[i].in);
