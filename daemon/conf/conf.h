@@ -66,6 +66,9 @@ struct conf {
 	struct conf_numbers delivery_retry_ms; /* pauses; the last one repeats */
 	int64_t delivery_lifetime_ms;
 	struct conf_nets proxies, relay_networks, plaintext_auth;
+	struct str incoming_sealers, incoming_forwarders; /* one space between */
+	struct conf_nets incoming_networks;
+	bool incoming_refuse_spf, incoming_defer;
 	int64_t processes_smtp, processes_imap; /* >= 1: the default is worked out */
 	enum event_level log_level;
 	struct conf_limits limits;

@@ -278,6 +278,28 @@ read_list(struct reading *r, const struct yaml_node *node, void *field)
 	*(struct conf_numbers *)field = (struct conf_numbers){ at, n };
 	return OK;
 }
+/* Of domains. */
+static enum err
+read_domains(struct reading *r, const struct yaml_node *node, struct str *out)
+{
+	struct strbuf all = strbuf_arena(r->arena, LIST_MAX * (HOSTNAME_MAX + 1));
+	struct elements e = elements_of(node);
+	struct str text;
+
+	for (size_t i = 0; next_element(&e, &text); i++) {
+		if (e.node->kind != YAML_SCALAR || !check_hostname(text))
+			return wrong(r, e.node, "a list of domains like example.org");
+		if (i == LIST_MAX)
+			return wrong(r, node, "a list of at most 1024");
+		if (i)
+			strbuf_byte(&all, ' ');
+		for (size_t k = 0; k < text.n; k++)
+			strbuf_byte(&all, byte_lower(text.p[k]));
+	}
+	*out = str_from(arena_cstr(r->arena, strbuf_str(&all)));
+	return OK;
+}
+
 _Static_assert(sizeof(struct conf_numbers) == sizeof(struct conf_addrs) &&
                        sizeof(struct conf_numbers) == sizeof(struct conf_nets),
                "read_list fills them alike");
@@ -290,7 +312,7 @@ conf_value_read(const struct conf_row *row, const struct yaml_node *node, struct
 	void *field = (char *)c + row->offset;
 	bool is_list = row->type == CONF_TYPE_addresses ||
 	               row->type == CONF_TYPE_networks ||
-	               row->type == CONF_TYPE_durations;
+	               row->type == CONF_TYPE_durations || row->type == CONF_TYPE_domains;
 
 	if (node->kind == YAML_MAP || (node->kind == YAML_LIST && !is_list))
 		return wrong(&r, node, is_list ? "a list" : "a single value");
@@ -310,6 +332,8 @@ conf_value_read(const struct conf_row *row, const struct yaml_node *node, struct
 	case CONF_TYPE_networks:
 	case CONF_TYPE_durations:
 		return read_list(&r, node, field);
+	case CONF_TYPE_domains:
+		return read_domains(&r, node, field);
 	default:
 		return read_text(&r, node, field);
 	}
@@ -326,7 +350,7 @@ conf_value_default(const struct conf_row *row, struct conf *c, struct arena *a)
 		*(int64_t *)field = row->def_number;
 	else if (row->def.n)
 		CHECK(conf_value_read(row, &node, c, a, &diag) == OK);
-	else if (row->type <= CONF_TYPE_user)
+	else if (row->type <= CONF_TYPE_domains)
 		*(struct str *)field = STR("");
 }
 

@@ -4,6 +4,7 @@
  * client, a reader, a segment of its own for bodies, the listeners, and how it stops.
  */
 #include "base/mem.h"
+#include "io/dns.h"
 #include "io/limiter.h"
 #include "io/listener.h"
 #include "role/role.h"
@@ -17,6 +18,7 @@ int role_smtp_main(struct role *r);
 enum {
 	LISTENERS_MAX = 64,
 	ROLE_BUDGET = 256 * 1024,
+	DNS_CACHE_MAX = 200,
 };
 
 struct door {
@@ -32,6 +34,7 @@ struct smtp_role {
 	struct reader *reader;
 	struct bodies *bodies;
 	struct limiter *limiter;
+	struct dns *dns;
 	struct smtp_server *server;
 	struct arena *proxies; /* what the doors know of them: the configuration may be
 	                          replaced */
@@ -146,13 +149,27 @@ on_stop(void *arg)
 	smtp_server_stop(me->server, on_sessions_gone, me);
 }
 
+/* The cache that counts is that of the process that is asked. */
+static struct dns_conf
+dns_conf(const struct conf *conf)
+{
+	struct dns_conf dns = dns_conf_from(conf);
+
+	if (dns.cache_max > DNS_CACHE_MAX)
+		dns.cache_max = DNS_CACHE_MAX;
+	return dns;
+}
+
 static void
 on_reload(void *arg)
 {
 	struct smtp_role *me = arg;
 
+	struct dns_conf dns = dns_conf(me->role->conf);
+
 	set_limits(me);
 	set_proxies(me);
+	dns_set_conf(me->dns, &dns);
 	smtp_server_set_conf(me->server, me->role->conf);
 }
 
@@ -161,7 +178,11 @@ open_all(struct smtp_role *me)
 {
 	struct role *r = me->role;
 	const struct conf *conf = r->conf;
+	struct dns_conf dns = dns_conf(conf);
+	char bytes[4096];
+	struct strbuf path = strbuf_on(bytes);
 
+	me->dns = dns_new_remote(r->loop, conf_run_path(conf, "dns.sock", &path), &dns);
 	me->store = store_client_new(r->loop, conf);
 	me->reader = reader_open(conf);
 	me->bodies = bodies_new(r->loop, me->store, conf);
@@ -174,6 +195,7 @@ open_all(struct smtp_role *me)
 		.store = me->store,
 		.reader = me->reader,
 		.bodies = me->bodies,
+		.dns = me->dns,
 		.limiter = me->limiter,
 		.conf = conf,
 	});
@@ -185,6 +207,7 @@ close_all(struct smtp_role *me)
 	close_doors(me);
 	smtp_server_free(&me->server);
 	event_set_sink(NULL, NULL);
+	dns_free(&me->dns);
 	bodies_free(&me->bodies);
 	reader_close(&me->reader);
 	store_client_free(&me->store);

@@ -400,6 +400,13 @@ settings_new(const struct conf *conf, bool has_tls)
 		.data_ms = l->smtp_data_timeout,
 		.session_ms = l->smtp_session_timeout,
 		.lifetime_ms = conf->delivery_lifetime_ms,
+		.verify_ms = l->verify_timeout,
+		.header_max = (size_t)l->header_size,
+		.sealers = arena_str(a, conf->incoming_sealers),
+		.forwarders = arena_str(a, conf->incoming_forwarders),
+		.forwarder_networks = copy_nets(a, conf->incoming_networks),
+		.refuse_spf_fail = conf->incoming_refuse_spf,
+		.defer_unresolved = conf->incoming_defer,
 	};
 	if (s->session.auth_line_max < s->session.line_max)
 		s->session.auth_line_max = s->session.line_max;

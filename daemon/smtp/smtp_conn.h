@@ -20,6 +20,7 @@
 #include "store/reader.h"
 
 struct smtp_server;
+struct dns;
 
 struct smtp_server_parts {
 	struct loop *loop;
@@ -27,6 +28,7 @@ struct smtp_server_parts {
 	struct store_client *store;
 	struct reader *reader;
 	struct bodies *bodies;
+	struct dns *dns;         /* NULL: nobody is asked who sent a message */
 	struct limiter *limiter; /* what accepted connections are given back to */
 	const struct conf *conf;
 };

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "io/stream.h"
+#include "smtp/smtp_check_conn.h"
 #include "smtp/smtp_conn.h"
 #include "smtp/smtp_events.h"
 #include "smtp/smtp_names_conn.h"
@@ -24,6 +25,12 @@ struct smtp_settings {
 	struct stream_limits stream;
 	int64_t first_ms, command_ms, data_ms, session_ms;
 	int64_t lifetime_ms; /* of queued mail */
+	/* who sent it */
+	int64_t verify_ms;
+	size_t header_max;
+	struct str sealers, forwarders;
+	struct conf_nets forwarder_networks;
+	bool refuse_spf_fail, defer_unresolved;
 };
 
 /* Where one recipient's copy goes. */
@@ -32,6 +39,7 @@ struct smtp_target {
 	struct target to;
 	const struct smtp_rcpt *rcpt; /* as the client said it */
 	bool is_alias;
+	bool is_junk; /* into Junk, where it is a mailbox of ours */
 };
 
 struct smtp_conn {
@@ -62,6 +70,7 @@ struct smtp_conn {
 	struct smtp_target *targets, **targets_last;
 	size_t target_count;
 	struct body_writer *body;
+	struct smtp_check *check; /* NULL: nobody asks who sent it */
 
 	struct smtp_events events;
 };
@@ -85,6 +94,16 @@ void smtp_policy_classify(const struct smtp_conn *c, const struct addr *ip,
                           struct smtp_peer *peer);
 /* Lets go of everything of the transaction and of the question that is out. */
 void smtp_policy_forget(struct smtp_conn *c);
+
+/* Who sent it (smtp_incoming_conn.c). Is it asked, of this connection? Then from MAIL on. */
+bool smtp_incoming_is_due(const struct smtp_conn *c);
+void smtp_incoming_begin(struct smtp_conn *c, const struct smtp_mail *mail);
+/* The verdict is there: tells it, marks targets for Junk, and appends the field that
+   stands in front of the body; or an error that refuses the message, with words. */
+MUSTUSE enum err smtp_incoming_judge(struct smtp_conn *c, struct strbuf *prefix,
+                                     struct str *words_out);
+/* The name of an account's mailbox for junk. */
+struct str smtp_incoming_junk(struct smtp_conn *c, uint64_t account_id);
 
 /* Finds where the recipient's copies go and adds them to the targets (smtp_rcpt_conn.c). */
 MUSTUSE enum err smtp_rcpt_resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt);

@@ -3,7 +3,7 @@
 #include "base/pack.h"
 
 enum {
-	KEPT_MAX = 8 * 1024,
+	KEPT_MAX = 24 * 1024, /* with ten signatures and what was found about each */
 };
 
 struct kept {

@@ -25,6 +25,7 @@ struct smtp_names {
 
 struct domain_answer {
 	enum err error;
+	enum domain_incoming incoming;
 };
 
 static void
@@ -130,21 +131,33 @@ smtp_names_resolve(struct smtp_names *n, struct str address, uint64_t size,
 }
 
 enum err
-smtp_names_is_local_domain(struct smtp_names *n, struct str domain)
+smtp_names_incoming(struct smtp_names *n, struct str domain,
+                    enum domain_incoming *incoming_out)
 {
 	struct domain_answer *answer;
 	enum err e;
 
 	drop_old(n);
 	answer = map_find(n->domains, domain);
-	if (answer)
+	if (answer) {
+		*incoming_out = answer->incoming;
 		return answer->error;
-	e = reader_is_local_domain(n->reader, domain);
+	}
+	e = reader_domain_incoming(n->reader, domain, incoming_out);
 	if (e != OK && e != ERR_NOT_FOUND)
 		return e;
 	make_room(n);
 	answer = ARENA_NEW(n->arena, struct domain_answer);
 	answer->error = e;
+	answer->incoming = *incoming_out;
 	(void)map_set(n->domains, domain, answer);
 	return e;
+}
+
+enum err
+smtp_names_is_local_domain(struct smtp_names *n, struct str domain)
+{
+	enum domain_incoming incoming;
+
+	return smtp_names_incoming(n, domain, &incoming);
 }

@@ -27,5 +27,8 @@ MUSTUSE enum err smtp_names_resolve(struct smtp_names *n, struct str address,
                                     uint64_t size, struct arena *a,
                                     struct resolution *out);
 MUSTUSE enum err smtp_names_is_local_domain(struct smtp_names *n, struct str domain);
+/* The same, and what the domain does with mail that is not proven. */
+MUSTUSE enum err smtp_names_incoming(struct smtp_names *n, struct str domain,
+                                     enum domain_incoming *incoming_out);
 
 #endif

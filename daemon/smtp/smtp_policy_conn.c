@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/address_list.h"
+#include "policy/auth_results.h"
 #include "smtp/smtp_conn_priv.h"
 
 enum {
@@ -156,6 +157,8 @@ ask_mail(void *arg, const struct smtp_mail *mail)
 		e = check_login_sender(c, &mail->from);
 	else if (!smtp_session_peer(c->session)->may_relay)
 		e = check_stranger(c, &mail->from);
+	if (e == OK && smtp_incoming_is_due(c))
+		smtp_incoming_begin(c, mail);
 	c->answer = (struct smtp_answer){ .trace_id = id_new("mtr_") };
 	smtp_conn_answer_soon(c, e);
 }
@@ -192,6 +195,14 @@ static enum err
 take_bytes(void *arg, struct str bytes)
 {
 	return body_write(conn_of(arg)->body, bytes);
+}
+
+static enum err
+see_bytes(void *arg, struct str bytes)
+{
+	struct smtp_conn *c = conn_of(arg);
+
+	return c->check ? smtp_check_see(c->check, bytes) : OK;
 }
 
 /* What people see is the From field, so a login may not write there what it may not say
@@ -248,6 +259,8 @@ fill_rcpts(struct smtp_conn *c, struct accept_rcpt *rcpts)
 		};
 		if (t->is_alias)
 			rcpts[i].orig_rcpt = t->rcpt->text;
+		if (t->is_junk && t->to.kind == RCPT_LOCAL)
+			rcpts[i].mailbox = smtp_incoming_junk(c, t->to.account_id);
 	}
 }
 
@@ -302,30 +315,59 @@ rcpt_words(const struct smtp_conn *c, struct arena *a)
 	return strbuf_str(&words);
 }
 
+/* The body, with Return-Path and what was found in front. */
 static void
-ask_accept(void *arg, const struct smtp_mail *mail)
+keep(struct smtp_conn *c, struct str found)
 {
-	struct smtp_conn *c = conn_of(arg);
-	enum err e = check_from_field(c, mail);
-	struct arena *a;
+	const struct smtp_mail *mail = smtp_session_mail(c->session);
+	struct arena *a = arena_new(4 * (size_t)WORDS_MAX + BODY_PREFIX_MAX);
+	struct strbuf prefix = strbuf_arena(a, BODY_PREFIX_MAX);
 	struct body_about about;
 
-	if (e != OK) {
-		c->answer = (struct smtp_answer){ 0 };
-		smtp_conn_answer_soon(c, e);
-		return;
-	}
-	a = arena_new(4 * (size_t)WORDS_MAX);
+	strbuf_add(&prefix, mail->return_path);
+	strbuf_add(&prefix, found);
+	CHECK(!prefix.overflow);
 	about = (struct body_about){
 		.trace_id = id_str(&mail->trace_id),
 		.sender = mail->from_text,
 		.rcpts = rcpt_words(c, a),
 		.at_ms = clock_unix_ms(),
 		.prefix_len = (uint32_t)mail->return_path.n,
-		.prefix = mail->return_path,
+		.prefix = strbuf_str(&prefix),
 	};
 	body_finish(c->body, &about, body_done, c);
 	arena_free(&a);
+}
+
+static void
+checked(void *arg)
+{
+	struct smtp_conn *c = conn_of(arg);
+	struct strbuf found = strbuf_heap(AUTH_RESULTS_MAX);
+	struct smtp_answer answer = { .err = OK };
+
+	answer.err = smtp_incoming_judge(c, &found, &answer.text);
+	if (answer.err == OK)
+		keep(c, strbuf_str(&found));
+	else
+		smtp_conn_answer(c, &answer);
+	strbuf_release(&found);
+}
+
+static void
+ask_accept(void *arg, const struct smtp_mail *mail)
+{
+	struct smtp_conn *c = conn_of(arg);
+	enum err e = check_from_field(c, mail);
+
+	if (e != OK) {
+		c->answer = (struct smtp_answer){ 0 };
+		smtp_conn_answer_soon(c, e);
+	} else if (c->check) {
+		smtp_check_finish(c->check, checked, c);
+	} else {
+		keep(c, STR(""));
+	}
 }
 
 /* ---- the end ---------------------------------------------------------------------- */
@@ -334,6 +376,7 @@ void
 smtp_policy_forget(struct smtp_conn *c)
 {
 	body_writer_free(&c->body);
+	smtp_check_free(&c->check);
 	arena_free(&c->arena);
 	c->targets = NULL;
 	c->target_count = 0;
@@ -359,6 +402,7 @@ const struct smtp_ops smtp_policy_ops = {
 	.open = ask_open,
 	.accept = ask_accept,
 	.write = take_bytes,
+	.saw = see_bytes,
 	.forget = forget,
 	.tell = tell,
 	.classify = classify,

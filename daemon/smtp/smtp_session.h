@@ -116,8 +116,8 @@ struct smtp_answer {
 	size_t unread; /* bytes received and not fed yet: text behind DATA is refused */
 };
 
-/* All but write, saw, forget, tell and classify are questions: they return at once and are
-   answered later, exactly once, by smtp_session_resume(). What they are given lives
+/* All but write, saw, forget, tell and classify are questions: they return at once and
+   are answered later, exactly once, by smtp_session_resume(). What they are given lives
    until then; smtp_session_mail() lives until forget. */
 struct smtp_ops {
 	/* Is the password right? OK: login. Who answers tells AUTH_OK and AUTH_FAILED. */

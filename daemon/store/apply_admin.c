@@ -36,7 +36,8 @@ find_domain(struct tx *tx, struct str name, struct found *f)
 {
 	return find(tx,
 	            "SELECT id, version, 0, CASE WHEN enabled = 1 THEN 'enabled' ELSE"
-	            " 'disabled' END FROM domain WHERE name = $1",
+	            " 'disabled' END || CASE incoming WHEN 1 THEN ' junk' WHEN 2 THEN"
+	            " ' mark' ELSE '' END FROM domain WHERE name = $1",
 	            name, f);
 }
 
@@ -66,6 +67,18 @@ domain_of(struct str address)
 	return at == SIZE_MAX ? str_from(NULL) : str_from_offset(address, at + 1);
 }
 
+/* As find_domain says what it was. */
+static struct str
+domain_words(struct tx *tx, const struct op_domain_put *op)
+{
+	return arena_printf(
+		tx->arena, "%s%s%s", op->enabled ? "enabled" : "disabled",
+		op->incoming == INCOMING_HONOUR ? "" : " ",
+		op->incoming == INCOMING_HONOUR
+			? ""
+			: domain_incoming_name((enum domain_incoming)op->incoming));
+}
+
 /* --- domains ---------------------------------------------------------------------------
  */
 
@@ -82,30 +95,31 @@ op_domain_put_apply(struct tx *tx, const struct op_domain_put *op,
 		return ERR_EXISTS;
 	if (op->if_version && f.version != op->if_version)
 		return ERR_ETAG;
-	if (e == ERR_NOT_FOUND && !domain_check(op->name, false))
+	if ((e == ERR_NOT_FOUND && !domain_check(op->name, false)) ||
+	    op->incoming >= INCOMING_COUNT)
 		return ERR_INVALID;
 	tx_changed_setting(tx, "domain", op->name);
 	answer->version = f.version + 1;
 	if (e == OK) {
 		answer->id = f.id;
 		e = tx_run(tx,
-		           "UPDATE domain SET enabled = $1, version = $2 WHERE id = $3",
-		           VALUES(V_I(op->enabled), V_I(answer->version), V_I(f.id)));
+		           "UPDATE domain SET enabled = $1, version = $2, incoming = $3"
+		           " WHERE id = $4",
+		           VALUES(V_I(op->enabled), V_I(answer->version),
+		                  V_I(op->incoming), V_I(f.id)));
 		return e == OK ? tx_audit(tx, &op->actor, "domain.update", op->name,
-		                          f.was,
-		                          op->enabled ? STR("enabled") : STR("disabled"))
+		                          f.was, domain_words(tx, op))
 		               : e;
 	}
 	e = tx_id(tx, &answer->id);
 	if (e == OK)
 		e = tx_run(tx,
-		           "INSERT INTO domain (id, name, enabled, created_ms, version)"
-		           " VALUES ($1, $2, $3, $4, 1)",
+		           "INSERT INTO domain (id, name, enabled, created_ms, version,"
+		           " incoming) VALUES ($1, $2, $3, $4, 1, $5)",
 		           VALUES(V_I(answer->id), V_S(op->name), V_I(op->enabled),
-		                  V_I(tx->now_ms)));
+		                  V_I(tx->now_ms), V_I(op->incoming)));
 	return e == OK ? tx_audit(tx, &op->actor, "domain.create", op->name,
-	                          str_from(NULL),
-	                          op->enabled ? STR("enabled") : STR("disabled"))
+	                          str_from(NULL), domain_words(tx, op))
 	               : e;
 }
 

@@ -79,7 +79,7 @@ enum {
 	BUFFER_FIRST = 8 * 1024,
 	RETRY_MS = 250,
 	PIECE_BYTES = 256 * 1024,
-	CARRIED_MAX = 8 << 20, /* of all bodies in one operation: half a frame */
+	CARRIED_MAX = 8 << 20,        /* of all bodies in one operation: half a frame */
 	SPOOL_HEAD = BODY_PREFIX_MAX, /* where the content begins in a spool file */
 };
 

@@ -175,7 +175,8 @@ LAYOUT(op_auth, M(op_auth, kind), M(op_auth, protocol), M(op_auth, name),
 	M(op_auth, password), M(op_auth, ip), M(op_auth, session_id));
 LAYOUT(answer_auth, M(answer_auth, id), M(answer_auth, address), M(answer_auth, role));
 LAYOUT(op_domain_put, S(op_domain_put, actor, actor_layout), M(op_domain_put, name),
-	M(op_domain_put, enabled), M(op_domain_put, if_absent), M(op_domain_put, if_version));
+	M(op_domain_put, enabled), M(op_domain_put, incoming),
+	M(op_domain_put, if_absent), M(op_domain_put, if_version));
 LAYOUT(op_domain_remove, S(op_domain_remove, actor, actor_layout), M(op_domain_remove, name),
 	M(op_domain_remove, with_accounts), M(op_domain_remove, if_version));
 LAYOUT(op_account_create, S(op_account_create, actor, actor_layout),

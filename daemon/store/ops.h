@@ -336,6 +336,7 @@ struct op_domain_put {
 	struct actor actor;
 	struct str name; /* normalised by domain_normalize of mail/address.h */
 	bool enabled;
+	uint32_t incoming; /* enum domain_incoming */
 	bool if_absent;
 	uint64_t if_version;
 };

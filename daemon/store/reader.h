@@ -61,6 +61,9 @@ MUSTUSE enum err reader_resolve(struct reader *r, struct str address, uint64_t s
                                 struct arena *a, struct resolution *out);
 /* Is the (normalised) domain ours and enabled? OK or ERR_NOT_FOUND. */
 MUSTUSE enum err reader_is_local_domain(struct reader *r, struct str domain);
+/* What it does with mail that is not proven; as above. */
+MUSTUSE enum err reader_domain_incoming(struct reader *r, struct str domain,
+                                        enum domain_incoming *incoming_out);
 /* May this account send as this normalised address? Its own, with any detail, and every
    alias that has it among its targets. OK or ERR_SENDER_DENIED. */
 MUSTUSE enum err reader_may_send_as(struct reader *r, uint64_t account_id,

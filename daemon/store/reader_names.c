@@ -13,7 +13,7 @@
 #define DOMAIN_SELECT                                                                    \
 	"SELECT id, name, enabled, created_ms, version, (SELECT count(*) FROM account a" \
 	" WHERE a.domain_id = domain.id), (SELECT count(*) FROM alias l"                 \
-	" WHERE l.domain_id = domain.id) FROM domain"
+	" WHERE l.domain_id = domain.id), incoming FROM domain"
 
 static void
 domain_read(struct stmt *s, void *out)
@@ -26,6 +26,7 @@ domain_read(struct stmt *s, void *out)
 		.version = db_u64(s, 4),
 		.account_count = db_u64(s, 5),
 		.alias_count = db_u64(s, 6),
+		.incoming = db_u32(s, 7),
 	};
 }
 
@@ -80,6 +81,20 @@ reader_is_local_domain(struct reader *r, struct str domain)
 		reader_one(r, "SELECT id FROM domain WHERE name = $1 AND enabled = 1",
 	                   VALUES(V_S(domain)), &s);
 
+	db_end(&s);
+	return e;
+}
+
+enum err
+reader_domain_incoming(struct reader *r, struct str domain,
+                       enum domain_incoming *incoming_out)
+{
+	struct stmt *s;
+	enum err e = reader_one(
+		r, "SELECT incoming FROM domain WHERE name = $1 AND enabled = 1",
+		VALUES(V_S(domain)), &s);
+
+	*incoming_out = e == OK ? (enum domain_incoming)db_u32(s, 0) : INCOMING_HONOUR;
 	db_end(&s);
 	return e;
 }

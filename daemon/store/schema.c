@@ -89,6 +89,8 @@ static const char index_4[] =
 	" old_state $TEXT, state $TEXT, cause $TEXT, body $TEXT);"
 	"CREATE INDEX dns_change_domain ON dns_change (domain_id, id);";
 
+static const char index_5[] = "ALTER TABLE domain ADD COLUMN incoming $INT;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -103,12 +105,17 @@ static const char day_1[] =
 	"CREATE INDEX rcpt_rcpt ON rcpt (rcpt, trace_id);"
 	"CREATE TABLE event (owner TEXT, seq BIGINT, events $BYTES,"
 	" PRIMARY KEY (owner, seq)) $CLUSTERED;";
+
+/* Who it is from, as far as that could be proven. */
+static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
+			    "ALTER TABLE trace ADD COLUMN dkim $TEXT;"
+			    "ALTER TABLE trace ADD COLUMN dmarc $TEXT;";
 /* clang-format on */
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2, index_3, index_4 };
-static const char *const day_steps[] = { day_1 };
+static const char *const index_steps[] = { index_1, index_2, index_3, index_4, index_5 };
+static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err
 version_of(struct db *db, int64_t *version_out)
@@ -179,9 +186,15 @@ schema_index(struct db *db, int64_t now_ms)
 }
 
 enum err
+schema_day_update(struct db *db)
+{
+	return upgrade(db, day_steps, (int64_t)ARRAY_LEN(day_steps));
+}
+
+enum err
 schema_day(struct db *db)
 {
-	enum err e = upgrade(db, day_steps, (int64_t)ARRAY_LEN(day_steps));
+	enum err e = schema_day_update(db);
 
 	if (e != OK)
 		return e;

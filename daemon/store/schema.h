@@ -13,5 +13,7 @@
 MUSTUSE enum err schema_index(struct db *db, int64_t now_ms);
 /* The same for a file of the delivery log. */
 MUSTUSE enum err schema_day(struct db *db);
+/* For one that was written by an older version and is only read from now on. */
+MUSTUSE enum err schema_day_update(struct db *db);
 
 #endif

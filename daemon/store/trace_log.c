@@ -55,6 +55,37 @@ struct trace_log {
 	uint64_t clock;
 };
 
+/* Days are read by others, who may not write in them: those of an older version are
+   brought up to date before anybody reads. One that cannot be stays as it is. */
+static void
+update_days(const struct trace_log *t)
+{
+	char bytes[4096];
+	struct strbuf path = strbuf_on(bytes);
+	struct dirent *entry;
+	size_t dir_n;
+	DIR *dir;
+
+	strbuf_add(&path, t->data_dir);
+	strbuf_lit(&path, "/trace");
+	dir_n = path.n;
+	dir = opendir(strbuf_cstr(&path));
+	while (dir && (entry = readdir(dir))) {
+		struct db *db = NULL;
+
+		if (!str_ends(str_from(entry->d_name), STR(".db")))
+			continue;
+		strbuf_truncate(&path, dir_n);
+		strbuf_printf(&path, "/%s", entry->d_name);
+		if (db_open(strbuf_cstr(&path), DB_WRITE, &db) == OK &&
+		    schema_day_update(db) != OK)
+			log_line(LEVEL_WARN, "store.log.old", "day=%s", entry->d_name);
+		db_close(&db);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 enum err
 trace_log_open(struct str data_dir, struct trace_log **out)
 {
@@ -68,8 +99,10 @@ trace_log_open(struct str data_dir, struct trace_log **out)
 	list_init(&t->days);
 	*out = t;
 	path = arena_printf(t->arena, "%.*s/trace", STR_ARG(data_dir)).p;
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (mkdir(path, 0700) == 0 || errno == EEXIST) {
+		update_days(t);
 		return OK;
+	}
 	trace_log_close(out);
 	return ERR_IO;
 }

@@ -153,13 +153,16 @@ trace_read(struct stmt *s, struct trace *t)
 		.reason = db_str(s, 12),
 		.size = db_u64(s, 13),
 		.queue_id = db_u64(s, 14),
+		.spf = db_str(s, 15),
+		.dkim = db_str(s, 16),
+		.dmarc = db_str(s, 17),
 	};
 }
 
 #define TRACE_COLUMNS                                                                    \
 	"t.id, t.at_ms, t.updated_ms, t.direction, t.verdict, t.sender, t.rcpts,"        \
 	" t.rcpt_count, t.subject, t.message_id, t.ip, t.login, t.reason, t.size,"       \
-	" t.queue_id"
+	" t.queue_id, t.spf, t.dkim, t.dmarc"
 
 /* What is left after the walk has found a row: each says itself whether it is meant. */
 #define TRACE_CONDITIONS                                                                 \
@@ -420,7 +423,8 @@ trace_get(struct trace_reader *r, struct str id, struct arena *a, struct trace *
 	{
 		struct str *all[] = { &out->id,      &out->from,       &out->to,
 			              &out->subject, &out->message_id, &out->ip,
-			              &out->user,    &out->reason };
+			              &out->user,    &out->reason,     &out->spf,
+			              &out->dkim,    &out->dmarc };
 
 		e = head_keep(all, ARRAY_LEN(all), a);
 	}

@@ -17,6 +17,7 @@ static const struct effect {
 	const char *reason; /* the field that says why; NULL: none */
 } effects[] = {
 	{ EV_MAIL, VERDICT_ANY, NULL },
+	{ EV_DMARC, VERDICT_ANY, NULL },
 	{ EV_ACCEPTED, VERDICT_ANY, NULL },
 	{ EV_EXPANDED, VERDICT_ANY, NULL },
 	{ EV_STORED, VERDICT_DELIVERED, NULL },
@@ -155,7 +156,8 @@ load(struct trace_sum *sum, struct db *db)
 	sum->is_loaded = true;
 	if (db_one(db,
 	           "SELECT at_ms, direction, verdict, session_id, sender, subject,"
-	           " message_id, ip, login, reason, size FROM trace WHERE id = $1",
+	           " message_id, ip, login, reason, size, spf, dkim, dmarc FROM trace"
+	           " WHERE id = $1",
 	           VALUES(V_S(t->id)), &s) != OK)
 		return;
 	t->at_ms = db_i64(s, 0);
@@ -169,6 +171,9 @@ load(struct trace_sum *sum, struct db *db)
 	t->user = arena_str(a, db_str(s, 8));
 	t->reason = arena_str(a, db_str(s, 9));
 	t->size = db_u64(s, 10);
+	t->spf = arena_str(a, db_str(s, 11));
+	t->dkim = arena_str(a, db_str(s, 12));
+	t->dmarc = arena_str(a, db_str(s, 13));
 	db_end(&s);
 	load_rcpts(sum, db);
 	/* The stored verdict is that of the recipients where there are some. */
@@ -215,6 +220,11 @@ add_message(struct trace_sum *sum, uint32_t event, const struct fields *f)
 		set(&t->subject, field(f, "subject"));
 		set(&t->message_id, field(f, "message_id"));
 		t->size = number(f, "size");
+	}
+	if (event == EV_DMARC) {
+		set(&t->spf, field(f, "spf"));
+		set(&t->dkim, field(f, "dkim"));
+		set(&t->dmarc, field(f, "result"));
 	}
 	if (!t->ip.n && event != EV_DELIVERED && event != EV_DEFERRED &&
 	    event != EV_BOUNCED)
@@ -375,20 +385,22 @@ trace_sum_write(struct db *db, struct trace_sum *sum)
 		db,
 		"INSERT INTO trace (id, at_ms, updated_ms, direction, verdict,"
 		" session_id, sender, rcpts, rcpt_count, subject, message_id, ip, login,"
-		" reason, size, queue_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-		" $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO UPDATE SET"
+		" reason, size, queue_id, spf, dkim, dmarc) VALUES ($1, $2, $3, $4, $5,"
+		" $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+		" ON CONFLICT (id) DO UPDATE SET"
 		" updated_ms = excluded.updated_ms, direction = excluded.direction,"
 		" verdict = excluded.verdict, session_id = excluded.session_id,"
 		" sender = excluded.sender, rcpts = excluded.rcpts,"
 		" rcpt_count = excluded.rcpt_count, subject = excluded.subject,"
 		" message_id = excluded.message_id, ip = excluded.ip,"
 		" login = excluded.login, reason = excluded.reason,"
-		" size = excluded.size, queue_id = excluded.queue_id",
+		" size = excluded.size, queue_id = excluded.queue_id,"
+		" spf = excluded.spf, dkim = excluded.dkim, dmarc = excluded.dmarc",
 		VALUES(V_S(t->id), V_I(t->at_ms), V_I(t->updated_ms), V_I(t->direction),
 	               V_I(t->verdict), V_S(sum->session_id), V_S(t->from), V_S(t->to),
 	               V_I(t->rcpt_count), V_S(t->subject), V_S(t->message_id),
 	               V_S(t->ip), V_S(t->user), V_S(t->reason), V_I(t->size),
-	               V_I(t->queue_id)));
+	               V_I(t->queue_id), V_S(t->spf), V_S(t->dkim), V_S(t->dmarc)));
 	LIST_EACH(&sum->rcpts, l)
 	{
 		struct sum_rcpt *r = CONTAINER_OF(l, struct sum_rcpt, link);

@@ -98,6 +98,18 @@ queue_verb_name(uint32_t verb)
 }
 
 const char *
+domain_incoming_name(enum domain_incoming incoming)
+{
+	static const char *const words[INCOMING_COUNT] = {
+		[INCOMING_HONOUR] = "honour",
+		[INCOMING_JUNK] = "junk",
+		[INCOMING_MARK] = "mark",
+	};
+
+	return incoming < INCOMING_COUNT ? words[incoming] : "";
+}
+
+const char *
 special_use_name(enum special_use use)
 {
 	return use < USE_COUNT ? uses[use] : "";

@@ -131,10 +131,19 @@ struct uid_range {
 
 /* --- who there is ------------------------------------------------------------------ */
 
+/* What a domain does with mail from outside whose sender is not proven (DMARC). */
+enum domain_incoming {
+	INCOMING_HONOUR = 0, /* what the domain in From asks for */
+	INCOMING_JUNK = 1,   /* into Junk where it asks for a refusal */
+	INCOMING_MARK = 2,   /* nothing but the mark in the message */
+	INCOMING_COUNT,
+};
+
 struct domain {
 	uint64_t id;
-	struct str name; /* A-labels, lower case */
-	bool enabled;    /* false: takes and sends no mail */
+	struct str name;   /* A-labels, lower case */
+	bool enabled;      /* false: takes and sends no mail */
+	uint32_t incoming; /* enum domain_incoming */
 	uint64_t account_count, alias_count;
 	int64_t created_ms;
 	uint64_t version; /* grows with each change: for ETag */
@@ -402,6 +411,8 @@ const char *queue_verb_name(uint32_t verb);
 const char *dkim_key_state_name(enum dkim_key_state s);
 /* "rsa" or "ed25519", as in k= (RFC 6376 3.6.1, RFC 8463 4). */
 const char *dkim_algorithm_name(enum dkim_algorithm a);
+/* "honour", "junk", "mark". */
+const char *domain_incoming_name(enum domain_incoming incoming);
 /* "\\Archive", "\\Drafts", …; "" for USE_NONE. */
 const char *special_use_name(enum special_use use);
 
@@ -420,6 +431,8 @@ struct trace {
 	struct str reason; /* the last refusal or failure in words */
 	uint64_t size;
 	uint64_t queue_id; /* of the recipient that waits; 0: none */
+	/* Results in the words of RFC 8601; empty where nothing was looked at. */
+	struct str spf, dkim, dmarc;
 };
 
 /* One recipient of a trace. */
