@@ -8,6 +8,7 @@
 enum {
 	F_NAME,
 	F_STATE,
+	F_INCOMING,
 	F_COUNT,
 };
 
@@ -18,6 +19,10 @@ static const struct field_spec specs[F_COUNT] = {
 	             .min = 1,
 	             .max = 254 },
 	[F_STATE] = { .name = "state", .kind = FIELD_WORD, .words = "active disabled" },
+	/* In the order of enum domain_incoming. */
+	[F_INCOMING] = { .name = "incoming",
+	                 .kind = FIELD_WORD,
+	                 .words = "honour junk mark" },
 };
 
 static struct str
@@ -37,6 +42,7 @@ write_domain(struct api_request *r, struct json_out *j, const struct domain *d)
 	json_str(j, "name", d->name);
 	json_str(j, "name_unicode", strbuf_str(&unicode));
 	json_cstr(j, "state", d->enabled ? "active" : "disabled");
+	json_cstr(j, "incoming", domain_incoming_name((enum domain_incoming)d->incoming));
 	json_i64(j, "accounts", (int64_t)d->account_count);
 	json_i64(j, "aliases", (int64_t)d->alias_count);
 	names_write_words(j, "catch_all", targets, true);
@@ -176,19 +182,21 @@ domains_create(struct api_request *r)
 		return;
 	}
 	op.enabled = f[F_STATE].i == 0;
+	op.incoming = (uint32_t)f[F_INCOMING].i;
 	put(r, &op, 201);
 }
 
-/* PUT and PATCH: without a state, PATCH keeps it and PUT makes it active. */
+/* PUT and PATCH: what is not named PATCH keeps, and PUT sets to what a new domain has. */
 static void
 change(struct api_request *r, bool is_put)
 {
 	struct op_domain_put op = { .actor = api_actor(r) };
-	struct field f;
+	struct field f[F_COUNT - F_STATE];
+	const struct field *state = &f[0], *incoming = &f[F_INCOMING - F_STATE];
 	struct domain d = { 0 };
 	enum err e;
 
-	if (!fields_read(r, &specs[F_STATE], 1, &f) ||
+	if (!fields_read(r, &specs[F_STATE], ARRAY_LEN(f), f) ||
 	    !names_domain(r, r->params[0], &op.name))
 		return;
 	e = reader_domain(r->api->reader, op.name, r->arena, &d);
@@ -199,7 +207,8 @@ change(struct api_request *r, bool is_put)
 	if (!api_if_match(r, d.version, e == OK, &op.if_version))
 		return;
 	op.if_absent = e != OK;
-	op.enabled = f.is_set ? f.i == 0 : is_put || d.enabled;
+	op.enabled = state->is_set ? state->i == 0 : is_put || d.enabled;
+	op.incoming = incoming->is_set ? (uint32_t)incoming->i : is_put ? 0 : d.incoming;
 	put(r, &op, e == OK ? 200 : 201);
 }
 

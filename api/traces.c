@@ -26,6 +26,9 @@ enum {
 	T_ACCOUNT,
 	T_SIZE,
 	T_TIME,
+	T_SPF,
+	T_DKIM,
+	T_DMARC,
 	T_COUNT,
 	SCAN_MAX = 20000,  /* rows looked at for one page; then the page is cut short */
 	EVENTS_MAX = 2000, /* of one trace */
@@ -49,6 +52,9 @@ static const struct filter_field trace_fields[T_COUNT] = {
 	[T_ACCOUNT] = { "account", FILTER_ADDRESS, false },
 	[T_SIZE] = { "size", FILTER_SIZE, false },
 	[T_TIME] = { "time", FILTER_TIME, false },
+	[T_SPF] = { "spf", FILTER_EXACT, false },
+	[T_DKIM] = { "dkim", FILTER_EXACT, false },
+	[T_DMARC] = { "dmarc", FILTER_EXACT, false },
 };
 
 struct listing {
@@ -135,6 +141,15 @@ get(const void *arg, size_t field)
 		break;
 	case T_TIME:
 		v.number = t->at_ms;
+		break;
+	case T_SPF:
+		v.text = t->spf;
+		break;
+	case T_DKIM:
+		v.text = t->dkim;
+		break;
+	case T_DMARC:
+		v.text = t->dmarc;
 		break;
 	default:
 		break;
@@ -274,6 +289,9 @@ write_members(struct api_request *r, struct json_out *j, const struct trace *t)
 	write_waiting(r, j, &w, t->reason, t->verdict, 0);
 	json_str_or_null(j, "ip", t->ip);
 	json_str_or_null(j, "user", t->user);
+	json_str_or_null(j, "spf", t->spf);
+	json_str_or_null(j, "dkim", t->dkim);
+	json_str_or_null(j, "dmarc", t->dmarc);
 }
 
 /* --- the list --------------------------------------------------------------------- */
@@ -282,7 +300,8 @@ static void
 keep(struct api_request *r, struct trace *to, const struct trace *from)
 {
 	struct str *strs[] = { &to->id,         &to->from, &to->to,   &to->subject,
-		               &to->message_id, &to->ip,   &to->user, &to->reason };
+		               &to->message_id, &to->ip,   &to->user, &to->reason,
+		               &to->spf,        &to->dkim, &to->dmarc };
 
 	*to = *from;
 	for (size_t i = 0; i < ARRAY_LEN(strs); i++)

@@ -26,6 +26,7 @@ static const struct cli_command commands[] = {
 	{ "domain dkim rotate", "NAME",                        "",                       "make a new pair of DKIM keys that takes over when every name server has it", 1, 1, cmd_domain_dkim_rotate },
 	{ "domain dkim set",  "NAME SELECTOR publish|active|retiring|revoked [--emergency]", "emergency", "move a DKIM key on; --emergency: revoke it at once", 3, 3, cmd_domain_dkim_set },
 	{ "domain dkim remove", "NAME SELECTOR",               "",                       "forget a DKIM key that never signed, or is revoked", 2, 2, cmd_domain_dkim_remove },
+	{ "domain set",       "NAME [--incoming honour|junk|mark] [--state active|disabled]", "incoming= state=", "change a domain: what is done with mail whose sender is not proven", 1, 1, cmd_domain_set },
 	{ "domain remove",    "NAME [--cascade]",              "cascade",                "no longer take mail for it; --cascade: with its accounts and their mail", 1, 1, cmd_domain_remove },
 	{ "account add",      "ADDRESS [--password-stdin] [--name NAME] [--quota SIZE]", "password-stdin name= quota=", "make a mailbox and its login", 1, 1, cmd_account_add },
 	{ "account list",     "[--domain NAME] [--search TEXT]", "domain= search=",      "the accounts", 0, 0, cmd_account_list },

@@ -58,6 +58,26 @@ cmd_domain_show(struct call *c)
 }
 
 int
+cmd_domain_set(struct call *c)
+{
+	static const char *const names[] = { "incoming", "state" };
+	struct strbuf b = strbuf_arena(c->arena, BODY_MAX);
+	struct json_out j = json_out_on(&b);
+	struct str value;
+
+	if (!c->options_count)
+		return call_usage(c, "say what to change");
+	json_open_object(&j, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (call_option(c, names[i], &value))
+			json_str(&j, names[i], value);
+	}
+	json_close_object(&j);
+	return call_do(c, "PATCH", call_path(c, "/domains/", c->args[0], ""),
+	               strbuf_str(&b), "changed", c->args[0]);
+}
+
+int
 cmd_domain_remove(struct call *c)
 {
 	struct str path = call_path(c, "/domains/", c->args[0], ""), ignored;

@@ -9,7 +9,8 @@ typedef int cli_run(struct call *c);
 cli_run cmd_domain_dns, cmd_domain_dkim_list, cmd_domain_dkim_create,
 	cmd_domain_dkim_rotate, cmd_domain_dkim_set, cmd_domain_dkim_remove;
 /* cmd_people.c */
-cli_run cmd_domain_add, cmd_domain_list, cmd_domain_show, cmd_domain_remove;
+cli_run cmd_domain_add, cmd_domain_list, cmd_domain_show, cmd_domain_set,
+	cmd_domain_remove;
 cli_run cmd_account_add, cmd_account_list, cmd_account_show, cmd_account_usage,
 	cmd_account_password, cmd_account_set, cmd_account_enable, cmd_account_disable,
 	cmd_account_remove;
