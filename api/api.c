@@ -28,6 +28,8 @@ of(struct http_exchange *x)
 void
 request_end(struct api_request *r)
 {
+	if (r->release)
+		r->release(r);
 	event_hub_forget(r->api->events, r);
 	if (r->call)
 		store_forget(r->api->store, r->call);
@@ -168,6 +170,11 @@ check_type(struct api_request *r)
 	if (str_eq_icase(type, STR("application/json")) ||
 	    str_eq_icase(type, STR("application/merge-patch+json")))
 		return true;
+	/* A browser cannot send this one from a form either. */
+	r->is_message = (r->route->flags & ROUTE_MESSAGE) &&
+	                str_eq_icase(type, STR("message/rfc822"));
+	if (r->is_message)
+		return true;
 	api_problem(r, PROBLEM_MEDIA_TYPE, NULL);
 	return false;
 }
@@ -251,7 +258,7 @@ on_request(void *arg, struct http_exchange *x)
 
 	(void)arg;
 	CHECK(r);
-	if ((r->route->flags & ROUTE_BODY) && !read_body(r))
+	if ((r->route->flags & ROUTE_BODY) && !r->is_message && !read_body(r))
 		return;
 	r->route->handler(r);
 }

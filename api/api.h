@@ -24,6 +24,7 @@
 
 struct api;
 struct api_assets;
+struct dns;
 struct event_hub;
 struct event_reader;
 struct plans;
@@ -96,6 +97,7 @@ struct api_request {
 	struct caller caller;
 	struct json *doc; /* the body, or NULL */
 	bool dry_run;
+	bool is_message; /* the body is a message, and not read yet */
 	struct http_field headers[API_HEADERS_MAX];
 	size_t headers_count;
 	struct api_error errors[API_ERRORS_MAX];
@@ -106,6 +108,8 @@ struct api_request {
 	/* What a handler must remember over a store call. */
 	void (*next)(struct api_request *r);
 	void *state;
+	/* Called when the request ends, with or without an answer; or NULL. */
+	void (*release)(struct api_request *r);
 	struct event_reader *stream; /* it reads events; NULL: it does not */
 };
 
@@ -115,6 +119,8 @@ struct api {
 	struct store_client *store;
 	struct reader *reader;
 	struct trace_reader *traces;
+	struct dns *dns;        /* may be NULL */
+	size_t verifications;   /* that run */
 	struct tls_server *tls; /* for its certificate's end; may be NULL */
 	struct api_assets *assets;
 	struct plans *plans;

@@ -14,6 +14,7 @@ enum route_flag {
 	ROUTE_PUBLIC = 4,   /* cookies and tokens are not even looked at */
 	ROUTE_GLOBAL = 8,   /* not for callers limited to domains */
 	ROUTE_SIGN_IN = 16, /* checks a password: small bodies, no token */
+	ROUTE_MESSAGE = 32, /* takes message/rfc822 as well */
 };
 
 struct route {

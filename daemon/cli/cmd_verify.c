@@ -64,38 +64,14 @@ read_file(struct call *c, struct str path, size_t max, struct str *text_out)
 	return !n;
 }
 
-/* A file whose lines end in LF alone is a message as Unix keeps it. */
-static struct str
-with_crlf(struct call *c, struct str text)
-{
-	struct strbuf b;
-	struct str line;
-
-	if (str_find_str(text, STR("\r\n")) != SIZE_MAX)
-		return text;
-	b = strbuf_arena(c->arena, 2 * text.n + 2);
-	while (str_next(&text, '\n', &line)) {
-		strbuf_add(&b, line);
-		strbuf_lit(&b, "\r\n");
-	}
-	return strbuf_str(&b);
-}
-
 static bool
-read_message(struct call *c, struct str *header_out, struct str *body_out)
+read_message(struct call *c, struct str *message_out)
 {
 	struct str text;
-	size_t n;
 
 	if (!read_file(c, c->args[0], MESSAGE_MAX, &text))
 		return false;
-	text = with_crlf(c, text);
-	n = header_size(text);
-	*body_out = str_from_offset(text, n);
-	*header_out = str_first(text, n);
-	/* Without the empty line, where there is one. */
-	if (str_ends(*header_out, STR("\r\n\r\n")) || str_eq(*header_out, STR("\r\n")))
-		header_out->n -= 2;
+	*message_out = auth_message_crlf(text, c->arena);
 	return true;
 }
 
@@ -269,21 +245,19 @@ int
 cmd_verify_auth(struct call *c)
 {
 	struct auth_request request;
-	struct str header, body;
+	struct str message;
 	struct verify v;
 	int status;
 
 	if (!read_request(c, &request) || !verify_init(&v, c))
 		return CLI_USAGE;
-	if (!read_message(c, &header, &body)) {
+	if (!read_message(c, &message)) {
 		verify_fini(&v);
 		return CLI_REFUSED;
 	}
 	request.now_ms = v.now_ms;
 	v.check = auth_check_new(c->arena, &request);
-	auth_check_header(v.check, header);
-	auth_check_body(v.check, body);
-	auth_check_end(v.check);
+	auth_check_message(v.check, message);
 	resolve(&v, step_auth);
 	status = print_verdict(&v, &request);
 	verify_fini(&v);
@@ -387,7 +361,7 @@ seal(struct verify *v, struct arc_seal *s, struct str header, struct str body)
 int
 cmd_verify_arc_sign(struct call *c)
 {
-	struct str key_path, pem, header, body;
+	struct str key_path, pem, message, header, body;
 	struct arc_seal s = { 0 };
 	struct crypto_key *key = NULL;
 	struct verify v;
@@ -401,7 +375,8 @@ cmd_verify_arc_sign(struct call *c)
 	(void)call_option(c, "headers", &s.headers);
 	if (!verify_init(&v, c))
 		return CLI_USAGE;
-	if (read_file(c, key_path, KEY_MAX, &pem) && read_message(c, &header, &body)) {
+	if (read_file(c, key_path, KEY_MAX, &pem) && read_message(c, &message)) {
+		auth_message_split(message, &header, &body);
 		if (crypto_key_parse_private(pem, &key) != OK) {
 			(void)failed("no private key in PEM", key_path);
 		} else {

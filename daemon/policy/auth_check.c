@@ -6,6 +6,7 @@
 #include "policy/auth_check.h"
 
 #include "base/panic.h"
+#include "base/strbuf.h"
 #include "mail/header.h"
 #include "policy/auth_results.h"
 
@@ -88,6 +89,44 @@ auth_check_end(struct auth_check *c)
 	c->has_body = true;
 	dkim_verifier_end(c->dkim);
 	arc_validator_end(c->arc);
+}
+
+struct str
+auth_message_crlf(struct str text, struct arena *a)
+{
+	struct strbuf b;
+	struct str line;
+
+	if (str_find_str(text, STR("\r\n")) != SIZE_MAX)
+		return text;
+	b = strbuf_arena(a, 2 * text.n + 2);
+	while (str_next(&text, '\n', &line)) {
+		strbuf_add(&b, line);
+		strbuf_lit(&b, "\r\n");
+	}
+	return strbuf_str(&b);
+}
+
+void
+auth_message_split(struct str message, struct str *header, struct str *body)
+{
+	size_t n = header_size(message);
+
+	*body = str_from_offset(message, n);
+	*header = str_first(message, n);
+	if (str_ends(*header, STR("\r\n\r\n")) || str_eq(*header, STR("\r\n")))
+		header->n -= 2;
+}
+
+void
+auth_check_message(struct auth_check *c, struct str message)
+{
+	struct str header, body;
+
+	auth_message_split(message, &header, &body);
+	auth_check_header(c, header);
+	auth_check_body(c, body);
+	auth_check_end(c);
 }
 
 /* ---- envelope --------------------------------------------------------------------- */

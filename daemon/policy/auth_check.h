@@ -51,6 +51,13 @@ void auth_check_header(struct auth_check *c, struct str header);
 void auth_check_body(struct auth_check *c, struct str bytes);
 void auth_check_end(struct auth_check *c);
 MUSTUSE enum policy_step auth_check_step(struct auth_check *c, struct lookups *l);
+/* A message that is there whole, in place of header, body and end. */
+void auth_check_message(struct auth_check *c, struct str message);
+/* A message as files and people have it: where all its lines end in LF alone, a copy that
+   ends them in CRLF. */
+struct str auth_message_crlf(struct str text, struct arena *a);
+/* What is header, without the empty line, and what is body. */
+void auth_message_split(struct str message, struct str *header_out, struct str *body_out);
 /* After POLICY_DONE. */
 const struct auth_verdict *auth_check_verdict(const struct auth_check *c);
 void auth_check_free(struct auth_check **c);

@@ -8,6 +8,7 @@
 #include "base/event.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "io/dns.h"
 #include "io/limiter.h"
 #include "io/listener.h"
 #include "role/role.h"
@@ -36,6 +37,7 @@ struct web {
 	struct http_server *server;
 	struct api *api;
 	struct api_assets *assets;
+	struct dns *dns;
 	struct limiter *limiter;
 	struct stream_limits limits;
 	struct http_conn_conf conns_conf, local_conf;
@@ -153,11 +155,34 @@ set_limits(struct web *w)
 	w->doors_conf.limiter = w->limiter;
 }
 
+/* Few questions come from here, and the process that is asked has a cache. */
+static struct dns_conf
+dns_conf(const struct web *w)
+{
+	struct dns_conf conf = dns_conf_from(w->role->conf);
+
+	conf.cache_max = 0;
+	return conf;
+}
+
+static struct dns *
+open_dns(const struct web *w)
+{
+	struct dns_conf conf = dns_conf(w);
+	char bytes[4096];
+	struct strbuf path = strbuf_on(bytes);
+
+	return dns_new_remote(w->role->loop,
+	                      conf_run_path(w->role->conf, "dns.sock", &path), &conf);
+}
+
 static void
 on_reload(void *arg)
 {
 	struct web *w = CAST(web, WEB_MAGIC, arg);
+	struct dns_conf conf = dns_conf(w);
 
+	dns_set_conf(w->dns, &conf);
 	api_set_conf(w->api, w->role->conf);
 	set_limits(w);
 }
@@ -221,6 +246,7 @@ close_all(struct web *w)
 	timer_stop(&w->stop_timer);
 	http_server_free(&w->server);
 	api_free(&w->api);
+	dns_free(&w->dns);
 	assets_close(&w->assets);
 	event_set_sink(NULL, NULL);
 	store_client_free(&w->store);
@@ -242,6 +268,8 @@ role_web_main(struct role *r)
 	w->assets = open_assets();
 	w->api = api_new(r->loop, r->conf, w->store, &w->server);
 	w->api->assets = w->assets;
+	w->dns = open_dns(w);
+	w->api->dns = w->dns;
 	w->api->tls = r->tls;
 	w->limiter = limiter_new((size_t)r->conf->limits.web_connections,
 	                         (size_t)r->conf->limits.web_connections_ip);
