@@ -14,7 +14,8 @@ spf_check(const struct spf_request *request, struct lookups *l, struct arena *a,
 	(void)request;
 	(void)l;
 	(void)a;
-	*verdict_out = (struct spf_verdict){ SPF_TEMPERROR, .reason = STR("not looked at") };
+	*verdict_out =
+		(struct spf_verdict){ SPF_TEMPERROR, .reason = STR("not looked at") };
 	return POLICY_DONE;
 }
 

@@ -23,6 +23,7 @@ export interface Domain {
   name: string;
   name_unicode?: string;
   state: OnOff;
+  incoming: "honour" | "junk" | "mark";
   accounts: number;
   aliases: number;
   catch_all: string[] | null;
@@ -136,6 +137,26 @@ export interface Trace {
   queue_id: string | null;
   ip: string | null;
   user: string | null;
+  spf: string | null;
+  dkim: string | null;
+  dmarc: string | null;
+}
+
+/** What one check found, in the words of RFC 8601, and why. */
+export interface AuthResult {
+  result: string;
+  reason: string;
+}
+
+export interface AuthVerdict {
+  field: string;
+  iprev: AuthResult;
+  spf: AuthResult | null;
+  spf_helo: AuthResult;
+  dkim: AuthResult[];
+  arc: AuthResult;
+  dmarc: AuthResult;
+  disposition: "none" | "quarantine" | "reject";
 }
 
 export interface TraceDetail extends Trace {

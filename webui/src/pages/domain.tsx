@@ -8,6 +8,12 @@ import { Copy, Notice, Quoted, State, TypedConfirm, When } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { AccountList, AliasList } from "./accounts";
 
+const INCOMING: Record<Domain["incoming"], string> = {
+  honour: "do what that domain asks for: refuse it, or put it into Junk",
+  junk: "put it into Junk, even where that domain asks to refuse it",
+  mark: "deliver it as usual, with the mark in the message",
+};
+
 export function DomainPage({ name }: { name: string }) {
   const path = `/domains/${encodeURIComponent(name)}`;
   const domain = useResource<Domain>(path, {}, ["admin"]);
@@ -20,6 +26,18 @@ export function DomainPage({ name }: { name: string }) {
     try {
       await call("PATCH", path, { etag: d!.etag, body: { state } });
       toast(`${name} is ${state}`, () => void call("PATCH", path, { body: { state: d!.state } }).finally(domain.reload));
+    } catch (p) {
+      if (!(p instanceof Problem)) throw p;
+      toast(p.message);
+    }
+    domain.reload();
+  }
+  async function setIncoming(incoming: string) {
+    try {
+      await call("PATCH", path, { etag: d!.etag, body: { incoming } });
+      toast(`Saved for ${name}`, () =>
+        void call("PATCH", path, { body: { incoming: d!.incoming } }).finally(domain.reload),
+      );
     } catch (p) {
       if (!(p instanceof Problem)) throw p;
       toast(p.message);
@@ -55,6 +73,20 @@ export function DomainPage({ name }: { name: string }) {
           <dd>{count(d.accounts)}</dd>
         </div>
       </dl>
+      <section aria-labelledby="incoming">
+        <h2 id="incoming">Mail whose sender is not proven</h2>
+        <label>
+          When neither SPF nor DKIM prove the domain in From (DMARC):{" "}
+          <select value={d.incoming} onChange={(e) => void setIncoming(e.currentTarget.value)}>
+            {Object.entries(INCOMING).map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
+        <p class="faint">What was found is written into every message, whatever is chosen here.</p>
+      </section>
       <AccountList domain={d.name} />
       <AliasList domain={d.name} />
       <section class="danger-zone" aria-labelledby="danger">

@@ -107,6 +107,14 @@ export function Journey({ id }: { id: string }) {
             </dd>
           </div>
         )}
+        {t.dmarc && (
+          <div>
+            <dt>Sender proven</dt>
+            <dd>
+              SPF {t.spf} · DKIM {t.dkim} · DMARC {t.dmarc}
+            </dd>
+          </div>
+        )}
         {t.message_id && (
           <div>
             <dt>Message-ID</dt>

@@ -7,6 +7,7 @@ import { query, setQuery } from "../lib/router";
 import type { Page, Trace } from "../lib/types";
 import { Copy, Empty, Notice, Quoted, State, When } from "../ui/parts";
 import { Pager, Table, type Column } from "../ui/table";
+import { CheckSender } from "./check_sender";
 
 const DIRECTIONS = { in: "in", out: "out", own: "own" };
 
@@ -141,6 +142,7 @@ export function Messages() {
             )}
           </Empty>
         ))}
+      <CheckSender />
     </>
   );
 }
