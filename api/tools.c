@@ -96,7 +96,7 @@ verify(struct api_request *r, const struct auth_request *request, struct str mes
 	r->api->verifications++;
 	/* The header is looked at until the end, and the exchange keeps no bodies. */
 	message = arena_str(v->arena, message);
-	auth_check_message(v->check, auth_message_crlf(message, v->arena));
+	auth_check_message(v->check, auth_message_normalize(message, v->arena));
 	lookups_conn_run(v->conn, step, done, r);
 	lookups_conn_limit(v->conn, r->api->conf->limits.verify_timeout);
 }

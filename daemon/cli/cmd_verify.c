@@ -71,7 +71,7 @@ read_message(struct call *c, struct str *message_out)
 
 	if (!read_file(c, c->args[0], MESSAGE_MAX, &text))
 		return false;
-	*message_out = auth_message_crlf(text, c->arena);
+	*message_out = auth_message_normalize(text, c->arena);
 	return true;
 }
 

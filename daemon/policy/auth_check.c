@@ -92,7 +92,7 @@ auth_check_end(struct auth_check *c)
 }
 
 struct str
-auth_message_crlf(struct str text, struct arena *a)
+auth_message_normalize(struct str text, struct arena *a)
 {
 	struct strbuf b;
 	struct str line;

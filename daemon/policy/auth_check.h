@@ -55,7 +55,7 @@ MUSTUSE enum policy_step auth_check_step(struct auth_check *c, struct lookups *l
 void auth_check_message(struct auth_check *c, struct str message);
 /* A message as files and people have it: where all its lines end in LF alone, a copy that
    ends them in CRLF. */
-struct str auth_message_crlf(struct str text, struct arena *a);
+struct str auth_message_normalize(struct str text, struct arena *a);
 /* What is header, without the empty line, and what is body. */
 void auth_message_split(struct str message, struct str *header_out, struct str *body_out);
 /* After POLICY_DONE. */

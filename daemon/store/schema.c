@@ -135,19 +135,21 @@ version_of(struct db *db, int64_t *version_out)
 	return OK;
 }
 
+/* All steps in one transaction: who reads meanwhile sees none of them, or the newest. */
 static enum err
-step(struct db *db, const char *ddl, int64_t version)
+take_steps(struct db *db, const char *const *steps, int64_t from, int64_t to)
 {
 	enum err e = db_begin(db, DB_WRITE);
 
 	if (e != OK)
 		return e;
-	e = db_define(db, ddl);
+	for (int64_t i = from; i < to && e == OK; i++)
+		e = db_define(db, steps[i]);
 	if (e == OK)
 		e = db_run(db,
 		           "INSERT INTO meta (name, value) VALUES ('schema', $1)"
 		           " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-		           VALUES(V_I(version)));
+		           VALUES(V_I(to)));
 	if (e == OK)
 		e = db_commit(db);
 	if (e != OK)
@@ -165,9 +167,7 @@ upgrade(struct db *db, const char *const *steps, int64_t count)
 		return e;
 	if (version > count)
 		return ERR_UNSUPPORTED;
-	for (; version < count && e == OK; version++)
-		e = step(db, steps[version], version + 1);
-	return e;
+	return version < count ? take_steps(db, steps, version, count) : OK;
 }
 
 enum err

@@ -8,7 +8,7 @@
 #include "base/macros.h"
 #include "store/db.h"
 
-/* Brings the index up to date, one transaction per step. ERR_UNSUPPORTED: it was written
+/* Brings the index up to date, in one transaction. ERR_UNSUPPORTED: it was written
    by a newer version. now_ms seeds the UIDVALIDITY counter of a new index. */
 MUSTUSE enum err schema_index(struct db *db, int64_t now_ms);
 /* The same for a file of the delivery log. */
