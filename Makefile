@@ -130,8 +130,8 @@ test: ## unit and dialogue tests and the quick lints: under a minute
 
 # What make check runs, in this order: what fails fast comes first. It is to stay under 15
 # minutes on two cores; what takes longer is added by make check-all.
-SUITES := lint-quick unit dialogue unit-san dialogue-san replay system crash
-SUITES_LONG := lint system-san crash-long fuzz
+SUITES := lint-quick unit dialogue unit-san dialogue-san replay differential system crash
+SUITES_LONG := lint system-san crash-long differential-long fuzz
 
 .PHONY: check
 check: ## everything that must hold before a change lands; ends with "N passed, N failed"
@@ -174,6 +174,12 @@ crash: all ## processes killed under load, a short run
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run
 crash-long: all
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
+
+.PHONY: differential differential-long
+differential: $(B)/dkim-tool ## our verdicts beside those of other programs, on made-up mail
+	@tests/differential/run
+differential-long: $(B)/dkim-tool
+	@tests/differential/run --long
 
 $(B)/store_bench: $(B)/obj/tests/bench/store_bench.o $(B)/obj/tests/unit/store/rig.o \
                   $(B)/libmailstead.a

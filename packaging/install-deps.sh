@@ -65,6 +65,9 @@ check  xfsprogs             xfsprogs                    mkfs.xfs
 check  sqlite3              sqlite                      sqlite3
 check  nsd                  nsd                         -
 check  unbound              unbound                     -
+check  opendkim             opendkim                    opendkim
+check  python3-dkim         python3-dkimpy              -
+check  python3-nacl         python3-pynacl              -
 check  opendkim             opendkim                    -
 check  python3-dkim         python3-dkimpy              -
 check  python3-dnspython    python3-dns                 -

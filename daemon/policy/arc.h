@@ -64,11 +64,21 @@ struct arc_seal {
 	int64_t now_ms;
 };
 
+struct arc_sealer;
+
+struct arc_sealer *arc_sealer_new(struct arena *a);
+/* As in dkim_sign.h; the header is borrowed until the end. */
+void arc_sealer_header(struct arc_sealer *s, struct str header);
+void arc_sealer_body(struct arc_sealer *s, struct str bytes);
 /* Appends ARC-Seal, ARC-Message-Signature and ARC-Authentication-Results for a message
    whose chain had this verdict; header and body as they will be sent on. A chain that
    failed is sealed with cv=fail (RFC 8617 5.1.2). ERR_LIMIT: there are 50 sets already;
    ERR_CONFLICT: the chain ended with cv=fail, nothing more is added to it; ERR_DNS_TEMP:
    the verdict is temporary; ERR_MESSAGE_SYNTAX: too many header fields. */
+MUSTUSE enum err arc_sealer_end(struct arc_sealer *s, const struct arc_seal *seal,
+                                const struct arc_verdict *verdict, struct strbuf *out);
+void arc_sealer_free(struct arc_sealer **s);
+/* All of it at once. */
 MUSTUSE enum err arc_seal(struct arena *a, const struct arc_seal *seal,
                           const struct arc_verdict *verdict, struct str header,
                           struct str body, struct strbuf *out);

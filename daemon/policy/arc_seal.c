@@ -13,14 +13,42 @@ enum {
 	FIELD_ROOM = 2 * DKIM_TEXT_MAX,
 };
 
-/* What is being made. */
-struct sealing {
-	const struct arc_seal *seal;
+struct arc_sealer {
 	struct arena *arena;
+	struct str header;
+	struct dkim_hashes *hashes;
+	size_t hash;
+	/* At the end: */
+	const struct arc_seal *seal;
 	unsigned instance;
-	struct str header, body;
 	struct strbuf results, message, field; /* the three new fields, with line ends */
 };
+
+struct arc_sealer *
+arc_sealer_new(struct arena *a)
+{
+	struct arc_sealer *s = ARENA_NEW(a, struct arc_sealer);
+
+	s->arena = a;
+	s->hashes = dkim_hashes_new(a);
+	s->hash = dkim_hashes_want(s->hashes, DKIM_RELAXED, DKIM_WHOLE);
+	s->results = strbuf_arena(a, RESULTS_MAX);
+	s->message = strbuf_arena(a, FIELD_ROOM);
+	s->field = strbuf_arena(a, FIELD_ROOM);
+	return s;
+}
+
+void
+arc_sealer_header(struct arc_sealer *s, struct str header)
+{
+	s->header = header;
+}
+
+void
+arc_sealer_body(struct arc_sealer *s, struct str bytes)
+{
+	dkim_hashes_add(s->hashes, bytes);
+}
 
 static void
 number_tag(struct dkim_text *t, const char *name, int64_t value)
@@ -33,7 +61,7 @@ number_tag(struct dkim_text *t, const char *name, int64_t value)
 }
 
 static enum err
-put_results(struct sealing *s)
+put_results(struct arc_sealer *s)
 {
 	strbuf_printf(&s->results, "ARC-Authentication-Results: i=%u; ", s->instance);
 	strbuf_add(&s->results, s->seal->authserv_id);
@@ -44,24 +72,18 @@ put_results(struct sealing *s)
 }
 
 static struct str
-body_hash(struct sealing *s)
+body_hash(struct arc_sealer *s)
 {
-	struct dkim_hashes *hashes = dkim_hashes_new(s->arena);
-	struct strbuf text = strbuf_arena(s->arena, 2 * SHA256_BYTES);
-	size_t hash = dkim_hashes_want(hashes, DKIM_RELAXED, DKIM_WHOLE);
-	struct sha256 digest;
+	struct strbuf text = strbuf_arena(s->arena, (size_t)2 * SHA256_BYTES);
+	struct sha256 digest = dkim_hashes_result(s->hashes, s->hash);
 
-	dkim_hashes_add(hashes, s->body);
-	dkim_hashes_end(hashes);
-	digest = dkim_hashes_result(hashes, hash);
 	base64_format(&text, sha256_str(&digest));
-	dkim_hashes_free(&hashes);
 	return strbuf_str(&text);
 }
 
 /* ARC-Message-Signature, over the message as it is sent on (RFC 8617 4.1.2). */
 static enum err
-put_message(struct sealing *s)
+put_message(struct arc_sealer *s)
 {
 	struct dkim_fields *fields = dkim_fields_new(s->arena, s->header);
 	struct dkim_signature own;
@@ -93,7 +115,7 @@ put_message(struct sealing *s)
 /* ARC-Seal, over the whole chain, or over its own set alone where the chain was broken
    (RFC 8617 5.1.1, 5.1.2). */
 static enum err
-put_seal(struct sealing *s, const struct arc_verdict *verdict)
+put_seal(struct arc_sealer *s, const struct arc_verdict *verdict)
 {
 	struct str word = str_from(arc_result_word(verdict->result));
 	struct sha256_state *state = sha256_new();
@@ -121,39 +143,63 @@ put_seal(struct sealing *s, const struct arc_verdict *verdict)
 	return dkim_text_end(&t, s->seal->key, &digest, false, &s->field);
 }
 
-enum err
-arc_seal(struct arena *a, const struct arc_seal *seal, const struct arc_verdict *verdict,
-         struct str header, struct str body, struct strbuf *out)
+/* Whether anything may be added to the chain. */
+static enum err
+check_chain(const struct arc_verdict *verdict)
 {
-	struct sealing s = {
-		.seal = seal,
-		.arena = a,
-		.instance = (unsigned)verdict->count + 1,
-		.header = header,
-		.body = body,
-		.results = strbuf_arena(a, RESULTS_MAX),
-		.message = strbuf_arena(a, FIELD_ROOM),
-		.field = strbuf_arena(a, FIELD_ROOM),
-	};
-	enum err e;
-
 	if (verdict->result == ARC_NONE && verdict->count)
 		return ERR_CONFLICT;
 	if (verdict->count >= ARC_SETS_MAX)
 		return ERR_LIMIT;
 	if (verdict->result == ARC_FAIL && verdict->is_temporary)
 		return ERR_DNS_TEMP;
-	e = put_results(&s);
+	return OK;
+}
+
+enum err
+arc_sealer_end(struct arc_sealer *s, const struct arc_seal *seal,
+               const struct arc_verdict *verdict, struct strbuf *out)
+{
+	enum err e = check_chain(verdict);
+
+	dkim_hashes_end(s->hashes);
+	s->seal = seal;
+	s->instance = (unsigned)verdict->count + 1;
 	if (e == OK)
-		e = put_message(&s);
+		e = put_results(s);
 	if (e == OK)
-		e = put_seal(&s, verdict);
+		e = put_message(s);
+	if (e == OK)
+		e = put_seal(s, verdict);
 	if (e != OK)
 		return e;
-	strbuf_add(out, strbuf_str(&s.field));
-	strbuf_add(out, strbuf_str(&s.message));
-	strbuf_add(out, strbuf_str(&s.results));
+	strbuf_add(out, strbuf_str(&s->field));
+	strbuf_add(out, strbuf_str(&s->message));
+	strbuf_add(out, strbuf_str(&s->results));
 	return out->overflow ? ERR_LIMIT : OK;
+}
+
+void
+arc_sealer_free(struct arc_sealer **s)
+{
+	if (!*s)
+		return;
+	dkim_hashes_free(&(*s)->hashes);
+	*s = NULL;
+}
+
+enum err
+arc_seal(struct arena *a, const struct arc_seal *seal, const struct arc_verdict *verdict,
+         struct str header, struct str body, struct strbuf *out)
+{
+	struct arc_sealer *s = arc_sealer_new(a);
+	enum err e;
+
+	arc_sealer_header(s, header);
+	arc_sealer_body(s, body);
+	e = arc_sealer_end(s, seal, verdict, out);
+	arc_sealer_free(&s);
+	return e;
 }
 
 struct str

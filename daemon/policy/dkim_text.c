@@ -9,11 +9,12 @@ enum {
 	BASE64_MAX = 2 * CRYPTO_SIGNATURE_MAX,
 };
 
+/* A space, not a tab: dkimpy 1.1.4 finds a set's signature by the bytes " i=1;". */
 static void
 fold(struct dkim_text *t)
 {
-	strbuf_lit(&t->b, "\r\n\t");
-	t->column = 8;
+	strbuf_lit(&t->b, "\r\n ");
+	t->column = 1;
 }
 
 static void
@@ -82,7 +83,7 @@ enum err
 dkim_text_end(const struct dkim_text *t, const struct crypto_key *key,
               const struct sha256 *digest, bool is_folded, struct strbuf *out)
 {
-	size_t width = is_folded ? COLUMN_MAX - 8 : BASE64_MAX;
+	size_t width = is_folded ? COLUMN_MAX - 1 : BASE64_MAX;
 	char bytes_room[CRYPTO_SIGNATURE_MAX], room[BASE64_MAX];
 	struct strbuf bytes = strbuf_on(bytes_room), text = strbuf_on(room);
 	struct str rest, whole = strbuf_str(&t->b);
@@ -94,7 +95,7 @@ dkim_text_end(const struct dkim_text *t, const struct crypto_key *key,
 	strbuf_add(out, str_first(whole, t->signature_at));
 	for (rest = strbuf_str(&text); rest.n; rest = str_from_offset(rest, width)) {
 		if (is_folded)
-			strbuf_lit(out, "\r\n\t");
+			strbuf_lit(out, "\r\n ");
 		strbuf_add(out, str_first(rest, width));
 	}
 	strbuf_add(out, str_from_offset(whole, t->signature_at));
