@@ -1,6 +1,7 @@
 #include "api/page.h"
 
 #include "api/fields.h"
+#include "api/pick.h"
 #include "api/uri.h"
 #include "base/base64.h"
 #include "base/map.h"
@@ -76,13 +77,17 @@ read_cursor(struct page *p, struct str cursor)
 bool
 page_begin(struct page *p, struct api_request *r, const char *list, struct str filter)
 {
-	enum { LIMIT, CURSOR, COUNT };
+	enum { LIMIT, CURSOR, FIELDS, COUNT };
 	static const struct field_spec specs[] = {
 		[LIMIT] = { .name = "limit",
 		            .kind = FIELD_I64,
 		            .min = 1,
 		            .max = INT64_MAX },
 		[CURSOR] = { .name = "cursor", .kind = FIELD_STR, .max = CURSOR_MAX },
+		[FIELDS] = { .name = "fields",
+		             .kind = FIELD_STR,
+		             .min = 1,
+		             .max = PICK_MAX },
 	};
 	struct field f[COUNT];
 	struct str bound;
@@ -97,6 +102,8 @@ page_begin(struct page *p, struct api_request *r, const char *list, struct str f
 		p->limit = f[LIMIT].i < API_PAGE_MAX ? (size_t)f[LIMIT].i : API_PAGE_MAX;
 	if (f[CURSOR].is_set && !read_cursor(p, f[CURSOR].s))
 		return false;
+	if (f[FIELDS].is_set)
+		p->fields = f[FIELDS].s;
 	p->b = api_buffer(r);
 	p->j = json_out_on(&p->b);
 	json_open_object(&p->j, NULL);
@@ -153,6 +160,13 @@ end(struct page *p, enum err e)
 	json_str_or_null(&p->j, "next", strbuf_str(&cursor));
 	json_out_null(&p->j, "prev");
 	json_close_object(&p->j);
+	if (p->fields.n && !p->b.overflow) {
+		struct strbuf picked = api_buffer(p->r);
+
+		if (pick_fields(p->r, strbuf_str(&p->b), p->fields, &picked))
+			api_reply_json(p->r, 200, strbuf_str(&picked));
+		return;
+	}
 	api_reply_json(p->r, 200, strbuf_str(&p->b));
 }
 

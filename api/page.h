@@ -18,13 +18,15 @@ struct page {
 	struct strbuf b;
 	struct json_out j;
 	size_t limit, taken;
-	struct str after; /* start behind this key; empty: at the beginning */
-	struct str last;  /* key of the last row taken */
-	uint32_t binding; /* of the cursors to this list and filter */
+	struct str after;  /* start behind this key; empty: at the beginning */
+	struct str last;   /* key of the last row taken */
+	struct str fields; /* the members of items that are wanted; empty: all */
+	uint32_t binding;  /* of the cursors to this list and filter */
 	bool has_more;
 };
 
-/* Reads limit and cursor. filter: all parameters that choose rows. False: answered. */
+/* Reads limit, cursor and fields. filter: all parameters that choose rows. False:
+   answered. */
 MUSTUSE bool page_begin(struct page *p, struct api_request *r, const char *list,
                         struct str filter);
 /* Is there room for one more row? Its key is copied. */

@@ -505,6 +505,24 @@ def test_answers_get_smaller(world):
     check.equal(b.status, 200, "If-Match")
 
 
+def test_only_some_fields(world):
+    for path, names in (("domains", "name,state"), ("accounts", "address"), ("admins", "role,name"),
+                        ("tokens", "name,scopes,expires_at"), ("aliases", "address,targets"),
+                        ("queue", "to,state"), ("traces", "id,reason")):
+        whole = call(world, "GET", f"{BASE}/{path}").json
+        some = call(world, "GET", f"{BASE}/{path}?fields={names}")
+        check.equal(some.status, 200, f"{path}: {some.body[:200]}")
+        want = [{n: item[n] for n in names.split(",")} for item in whole["items"]]
+        check.equal(some.json["items"], want, path)
+        check.equal(some.json["prev"], None, "what is no item stays")
+    a = call(world, "GET", f"{BASE}/domains?fields=name,nonsense")
+    check.equal((a.status, a.json["errors"][0]["pointer"]), (422, "?fields"), "no such field")
+    a = call(world, "GET", f"{BASE}/domains?limit=1&fields=name")
+    check.equal(call(world, "GET", f"{BASE}/domains/home.example?fields=name").status, 422, "of lists only")
+    for bad in ("", "a" * 600, "name,,state", ","):
+        check.equal(call(world, "GET", f"{BASE}/domains?fields={bad}").status, 422, f"{bad[:9]!r}")
+
+
 def rate(answer):
     return int(re.search(r"r=(\d+)", answer.headers["RateLimit"]).group(1))
 
