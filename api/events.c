@@ -242,7 +242,7 @@ check_topics(struct api_request *r, struct str given)
 		if (is_known)
 			continue;
 		api_fault(r, STR("?topics"), "unknown_value",
-		          "topics are message, queue, trace, auth, admin and role");
+		          "topics are message, queue, trace, auth, admin, dns and role");
 		api_problem(r, PROBLEM_INVALID, NULL);
 		return false;
 	}

@@ -24,7 +24,7 @@ enum {
 	QUESTIONS_MAX = 200,
 	LOOK_BUDGET = 16 << 20,
 	ANSWER_MS = 4000,      /* of one server to one question */
-	LOOK_LIMIT_MS = 30000, /* a look that takes longer is judged by what there is */
+	LOOK_LIMIT_MS = 15000, /* a look that takes longer is judged by what there is */
 	NS_MAX = 13,
 	LOOKUPS = 60,
 	FIRST_MS = 20 * 1000, /* until the next look, while something is missing … */
@@ -60,6 +60,7 @@ struct look {
 	struct str domain;
 	int64_t started_ms, last_pause_ms; /* Unix */
 	bool was_asked;
+	bool is_late; /* no more questions: what is there must do */
 	struct timer limit;
 	/* the zone */
 	struct str zone; /* where name servers were found, or are looked for */
@@ -497,6 +498,10 @@ make_records(struct look *l)
 			more[i] = l->answers[i];
 		l->answers = more;
 	}
+	if (l->is_late) {
+		judge(l);
+		return;
+	}
 	l->next = 0;
 	ask_more(l);
 	if (!l->out)
@@ -574,7 +579,7 @@ on_limit(void *arg)
 
 	cancel_asks(l);
 	lookups_give_up(l->lookups);
-	l->next = SIZE_MAX;
+	l->is_late = true;
 	if (l->records)
 		judge(l);
 	else

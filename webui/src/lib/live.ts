@@ -14,7 +14,7 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel("mailstead-l
 const POLL_MS = 15000;
 const TOLD_AT_MOST_EVERY_MS = 500;
 const LOG_IS_WRITTEN_MS = 1500;
-const TOPICS = ["message", "queue", "trace", "auth", "admin", "role"];
+const TOPICS = ["message", "queue", "trace", "auth", "admin", "dns", "role"];
 
 let source: EventSource | null = null;
 
@@ -55,7 +55,7 @@ function tell(topic: string): void {
 function topicsOf(event: string): string[] {
   const head = event.split(".")[0]!;
   if (head === "message" || head === "delivery" || head === "smtp") return ["message", "queue", "trace"];
-  return [head];
+  return [head === "dkim" ? "dns" : head];
 }
 
 function take(kind: string, data: string): void {
@@ -73,7 +73,8 @@ const EVENTS = [
   "message.accepted", "message.stored", "message.queued", "message.delivered", "message.deferred",
   "message.bounced", "message.expired", "message.dsn", "message.discarded", "queue.action",
   "queue.changed", "smtp.rcpt.reject", "smtp.mail.reject", "smtp.data.reject",
-  "smtp.connect.refused", "auth.failed", "auth.ok", "admin.change", "role.start", "role.restart",
+  "smtp.connect.refused", "auth.failed", "auth.ok", "admin.change", "dns.changed", "dns.checked", "dkim.state", "dkim.missing",
+  "role.start", "role.restart",
 ];
 
 function openStream(): void {

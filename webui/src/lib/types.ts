@@ -31,6 +31,75 @@ export interface Domain {
   etag: string;
 }
 
+export interface DnsRecord {
+  key: string;
+  need: "required_to_receive" | "required_to_send" | "recommended" | "optional";
+  type: string;
+  name: string;
+  relative: string | null;
+  priority: number | null;
+  expected: string[];
+  master: string[];
+  found: string[];
+  state: string;
+  cause: string;
+  reason: string;
+  detail: string;
+  owner: string;
+  why: string;
+  servers_ok: number;
+  servers_total: number;
+  since: string | null;
+  cached_until: string | null;
+}
+
+export interface DnsRecords {
+  checked_at: string | null;
+  checking: boolean;
+  servers: string[];
+  required: { ok: number; total: number };
+  recommended: { ok: number; total: number };
+  items: DnsRecord[];
+}
+
+export interface DnsChange {
+  id: string;
+  key: string;
+  at: string;
+  was: string;
+  state: string;
+  cause: string;
+  reason: string;
+}
+
+export interface DkimKey {
+  id: string;
+  selector: string;
+  algorithm: "rsa" | "ed25519";
+  state: "generated" | "publish" | "verified" | "active" | "retiring" | "revoked";
+  since: string;
+  activated_at: string | null;
+  keep_until: string | null;
+  servers_ok: number;
+  servers_total: number;
+  active_days: number;
+  rotation_due: boolean;
+  actions: string[];
+  record: { type: string; name: string; relative: string; value: string; master: string };
+  etag: string;
+}
+
+export interface DomainPolicy {
+  domain: string;
+  name: string;
+  policy?: string;
+  testing?: boolean;
+  rua?: string;
+  mode?: string;
+  max_age_s?: number;
+  etag: string;
+}
+
 export interface Account {
   id: string;
   address: string;

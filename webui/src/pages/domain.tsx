@@ -2,11 +2,44 @@ import { useState } from "preact/hooks";
 import { Problem, asCurl, call } from "../lib/api";
 import { count, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
-import { go } from "../lib/router";
-import type { Domain } from "../lib/types";
+import { go, query } from "../lib/router";
+import type { DnsRecords, Domain } from "../lib/types";
 import { Copy, Notice, Quoted, State, TypedConfirm, When } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { AccountList, AliasList } from "./accounts";
+import { KeysTab, PoliciesTab, RecordsTab } from "./records";
+
+const TABS: [id: string, label: string][] = [
+  ["", "People"],
+  ["dns", "DNS"],
+  ["dkim", "DKIM"],
+  ["policies", "DMARC and MTA-STS"],
+];
+
+function Tabs({ name, at }: { name: string; at: string }) {
+  return (
+    <nav class="tabs" aria-label="Of this domain">
+      {TABS.map(([id, label]) => (
+        <a key={id} href={`/domains/${encodeURIComponent(name)}${id && `?tab=${id}`}`} aria-current={id === at ? "page" : undefined}>
+          {label}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+/** What is left to do in DNS, in one line. */
+function DnsLine({ name, path }: { name: string; path: string }) {
+  const dns = useResource<DnsRecords>(`${path}/dns`, {}, ["dns"]).data;
+  if (!dns) return null;
+  const left = dns.required.total - dns.required.ok;
+  return (
+    <p class={left ? "notice warn" : "faint"}>
+      {left ? `${plural(left, "required DNS record is", "required DNS records are")} not as they should be. ` : "All required DNS records are as they should be. "}
+      <a href={`/domains/${encodeURIComponent(name)}?tab=dns`}>See the records</a>
+    </p>
+  );
+}
 
 const INCOMING: Record<Domain["incoming"], string> = {
   honour: "do what that domain asks for: refuse it, or put it into Junk",
@@ -19,6 +52,8 @@ export function DomainPage({ name }: { name: string }) {
   const domain = useResource<Domain>(path, {}, ["admin"]);
   const [isDeleting, setDeleting] = useState(false);
   const d = domain.data;
+  const wanted = query.value.get("tab") ?? "";
+  const tab = TABS.some(([id]) => id === wanted) ? wanted : "";
   if (domain.problem) return <Notice problem={domain.problem} retry={domain.reload} />;
   if (!d) return <p class="faint">…</p>;
 
@@ -73,35 +108,44 @@ export function DomainPage({ name }: { name: string }) {
           <dd>{count(d.accounts)}</dd>
         </div>
       </dl>
-      <section aria-labelledby="incoming">
-        <h2 id="incoming">Mail whose sender is not proven</h2>
-        <label>
-          When neither SPF nor DKIM prove the domain in From (DMARC):{" "}
-          <select value={d.incoming} onChange={(e) => void setIncoming(e.currentTarget.value)}>
-            {Object.entries(INCOMING).map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <p class="faint">What was found is written into every message, whatever is chosen here.</p>
-      </section>
-      <AccountList domain={d.name} />
-      <AliasList domain={d.name} />
-      <section class="danger-zone" aria-labelledby="danger">
-        <h2 id="danger">Danger</h2>
-        <div class="row">
-          {d.state === "active" ? (
-            <button onClick={() => void setState("disabled")}>Stop taking mail for {d.name}</button>
-          ) : (
-            <button onClick={() => void setState("active")}>Take mail for {d.name} again</button>
-          )}
-          <button class="danger" onClick={() => setDeleting(true)}>
-            Delete domain
-          </button>
-        </div>
-      </section>
+      <Tabs name={d.name} at={tab} />
+      {tab === "dns" && <RecordsTab path={path} domain={d.name} />}
+      {tab === "dkim" && <KeysTab path={path} />}
+      {tab === "policies" && <PoliciesTab path={path} />}
+      {tab === "" && (
+        <>
+          <DnsLine name={d.name} path={path} />
+          <section aria-labelledby="incoming">
+            <h2 id="incoming">Mail whose sender is not proven</h2>
+            <label>
+              When neither SPF nor DKIM prove the domain in From (DMARC):{" "}
+              <select value={d.incoming} onChange={(e) => void setIncoming(e.currentTarget.value)}>
+                {Object.entries(INCOMING).map(([value, words]) => (
+                  <option key={value} value={value}>
+                    {words}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <p class="faint">What was found is written into every message, whatever is chosen here.</p>
+          </section>
+          <AccountList domain={d.name} />
+          <AliasList domain={d.name} />
+          <section class="danger-zone" aria-labelledby="danger">
+            <h2 id="danger">Danger</h2>
+            <div class="row">
+              {d.state === "active" ? (
+                <button onClick={() => void setState("disabled")}>Stop taking mail for {d.name}</button>
+              ) : (
+                <button onClick={() => void setState("active")}>Take mail for {d.name} again</button>
+              )}
+              <button class="danger" onClick={() => setDeleting(true)}>
+                Delete domain
+              </button>
+            </div>
+          </section>
+        </>
+      )}
       {isDeleting && (
         <TypedConfirm
           title={`Delete ${d.name}?`}

@@ -44,6 +44,16 @@ const TONES: Record<string, [tone: string, icon: string]> = {
   cancelled: ["calm", "∅"],
   disabled: ["calm", "○"],
   unknown: ["calm", "?"],
+  missing: ["bad", "✕"],
+  differs: ["bad", "≠"],
+  conflict: ["bad", "‼"],
+  propagating: ["warn", "…"],
+  optional: ["calm", "○"],
+  generated: ["calm", "○"],
+  publish: ["warn", "…"],
+  verified: ["good", "✓"],
+  retiring: ["calm", "◷"],
+  revoked: ["calm", "∅"],
   off: ["calm", "○"],
 };
 

@@ -1,0 +1,166 @@
+// node records.mjs: URL, NAME, PASSWORD, DOMAIN, SHOTS in the environment. What is to be done to
+// the zone is asked for on standard output, a line "ASK what", and answered by a line on standard
+// input. Prints a line for each step and "N passed, N failed".
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const require = createRequire(new URL("../../webui/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const { URL: BASE, NAME, PASSWORD, DOMAIN, SHOTS } = process.env;
+
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+let passed = 0;
+let failed = 0;
+const complaints = [];
+
+async function step(name, fn) {
+  try {
+    await fn();
+    if (complaints.length) throw new Error(complaints.splice(0).join("\n"));
+    passed++;
+    console.log(`ok   ${name}`);
+  } catch (error) {
+    failed++;
+    complaints.length = 0;
+    console.log(`FAIL ${name}\n     ${String(error.stack ?? error).replaceAll("\n", "\n     ")}`);
+    await page.screenshot({ path: `${SHOTS}/records-failed-${failed}.png`, fullPage: true }).catch(() => {});
+  }
+}
+
+function must(held, what) {
+  if (!held) throw new Error(what);
+}
+
+/** Has the zone changed, and waits until it is. */
+async function ask(what) {
+  console.log(`ASK ${what}`);
+  await answers.next();
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage"],
+});
+const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 860 } });
+const page = await context.newPage();
+page.setDefaultTimeout(20000);
+page.on("console", (m) => {
+  if (m.type() === "error" && !/status of 4(0[1349]|22)/.test(m.text())) complaints.push(m.text());
+});
+page.on("pageerror", (e) => complaints.push(`page error ${e}`));
+
+async function axe(where) {
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("Page.setBypassCSP", { enabled: true });
+  await cdp.send("Runtime.evaluate", { expression: axeSource });
+  const { result } = await cdp.send("Runtime.evaluate", {
+    expression: `axe.run({resultTypes:["violations"]}).then(r => JSON.stringify(r.violations
+      .filter(v => v.impact === "serious" || v.impact === "critical")
+      .map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html).join(" | "))))`,
+    awaitPromise: true,
+  });
+  await cdp.detach();
+  const found = JSON.parse(result.value);
+  must(found.length === 0, `axe on ${where}: ${found.join("\n")}`);
+}
+
+/** Three themes, and the width of a small phone. */
+async function look(name) {
+  for (const word of ["light", "dark", "contrast"]) {
+    await page.getByLabel("Theme").selectOption(word);
+    await axe(`${name}, ${word}`);
+    await page.screenshot({ path: `${SHOTS}/${name}-${word}.png`, fullPage: true });
+  }
+  await page.getByLabel("Theme").selectOption("light");
+  await page.setViewportSize({ width: 360, height: 740 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  await page.screenshot({ path: `${SHOTS}/${name}-phone.png`, fullPage: true });
+  await page.setViewportSize({ width: 1280, height: 860 });
+  must(wide <= 360, `${name}: ${wide} pixels wide on a phone`);
+}
+
+async function tab(name) {
+  await page.getByRole("navigation", { name: "Of this domain" }).getByRole("link", { name, exact: true }).click();
+}
+
+/** The row of a record has that state, without a reload; its text. */
+async function record(key, state) {
+  const row = page.locator(`[id="record-${key}"].${state}`);
+  await row.waitFor({ state: "attached", timeout: 40000 });
+  must(await page.evaluate(() => window.notReloaded === true), "the page was reloaded");
+  return row.innerText();
+}
+
+async function check() {
+  await page.getByRole("button", { name: "Check now" }).click();
+}
+
+await page.goto(BASE + "/");
+await page.getByLabel("Name").fill(NAME);
+await page.getByLabel("Password").fill(PASSWORD);
+await page.getByRole("button", { name: "Sign in" }).click();
+await page.getByRole("heading", { name: "Overview" }).waitFor();
+await page.goto(`${BASE}/domains/${DOMAIN}`);
+await page.evaluate(() => (window.notReloaded = true));
+
+await step("the domain says what is left to do", async () => {
+  await page.getByText("not as they should be").waitFor();
+  await tab("DNS");
+  await record("mx", "ok");
+  const spf = await record("spf", "missing");
+  must(/ip4:/.test(spf), "the text to copy");
+  await look("dns");
+});
+
+await step("a record that does not allow us differs, with the merged text", async () => {
+  await ask("spf");
+  await check();
+  const text = await record("spf", "differs");
+  must(/does not allow this server/.test(text), text);
+  must(/ip4:127.0.0.10 ip4:192.0.2.99 -all/.test(text), `merged: ${text}`);
+});
+
+await step("two of them are a conflict", async () => {
+  await ask("two");
+  await check();
+  const text = await record("spf", "conflict");
+  must(/two SPF records/.test(text), text);
+});
+
+await step("silent servers make nothing missing", async () => {
+  await ask("silent");
+  await check();
+  const text = await record("spf", "unknown");
+  must(/did not answer/.test(text), text);
+});
+
+await step("what was published is seen, keys go to work", async () => {
+  await ask("good");
+  await check();
+  await record("spf", "ok");
+  await record("dmarc", "ok");
+  await tab("DKIM");
+  await page.getByText("signs what leaves").nth(1).waitFor();
+  await look("dkim");
+});
+
+await step("a step up the ladder makes the record differ", async () => {
+  await tab("DMARC and MTA-STS");
+  await look("policies");
+  await page.getByRole("button", { name: "Step up to quarantine, testing" }).click();
+  await page.getByRole("button", { name: "Choose quarantine, testing" }).click();
+  await page.getByText("you are here").first().waitFor();
+  await tab("DNS");
+  const text = await record("dmarc", "differs");
+  must(/less than the step/.test(text), text);
+  await page.getByText("History").click();
+  await page.getByText("ok → differs").first().waitFor();
+});
+
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
