@@ -9,11 +9,18 @@
 
 /* Memory comes in chunks that double from the first size to the last one: a session that
    stays small costs one small chunk, a busy one few large ones. What is larger than a
-   chunk gets one of its own. */
+   chunk gets one of its own.
+
+   Every command and every message fills and frees some arenas, so each thread keeps a few
+   chunks for the next ones. They are given out as they were and cleared piece by piece:
+   most chunks are not filled. */
 enum {
 	CHUNK_FIRST = 512,
 	CHUNK_LAST = 64 * 1024,
+	SIZES = 8, /* from the one to the other */
+	KEPT_BYTES_MAX = 128 * 1024,
 };
+_Static_assert(CHUNK_FIRST << (SIZES - 1) == CHUNK_LAST, "a size for each doubling");
 
 struct chunk {
 	struct chunk *next;
@@ -26,6 +33,66 @@ struct arena {
 	size_t budget, given, chunk_size;
 	bool is_secret;
 };
+
+/* --- chunks that are kept ------------------------------------------------------------ */
+
+static _Thread_local struct {
+	struct chunk *free[SIZES];
+	size_t bytes;
+} kept;
+
+/* AddressSanitizer must see every use of what was freed. */
+#ifdef __has_feature
+#define HAS_SANITIZER __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
+/* -1: of no size that is kept. */
+static int
+size_class(size_t cap)
+{
+	for (int i = 0; i < SIZES && !HAS_SANITIZER; i++) {
+		if (cap == (size_t)CHUNK_FIRST << i)
+			return i;
+	}
+	return -1;
+}
+
+static struct chunk *
+chunk_new(size_t cap)
+{
+	int class = size_class(cap);
+	struct chunk *c = class < 0 ? NULL : kept.free[class];
+
+	if (c) {
+		kept.free[class] = c->next;
+		kept.bytes -= cap;
+	} else {
+		c = mem_grow(NULL, size_add(sizeof(*c), cap));
+		c->cap = cap;
+	}
+	c->used = 0;
+	return c;
+}
+
+static void
+chunk_free(struct chunk *c)
+{
+	int class = size_class(c->cap);
+
+	if (class < 0 || kept.bytes + c->cap > KEPT_BYTES_MAX) {
+		mem_free(c);
+		return;
+	}
+	c->next = kept.free[class];
+	kept.free[class] = c;
+	kept.bytes += c->cap;
+}
+
+/* --- arenas ----------------------------------------------------------------------------- */
 
 static struct arena *
 new_arena(size_t budget_bytes, bool is_secret)
@@ -59,7 +126,7 @@ arena_reset(struct arena *a)
 		a->chunks = c->next;
 		if (a->is_secret)
 			explicit_bzero(c->bytes, c->used);
-		mem_free(c);
+		chunk_free(c);
 	}
 	a->given = 0;
 	a->chunk_size = CHUNK_FIRST;
@@ -68,24 +135,22 @@ arena_reset(struct arena *a)
 void
 arena_rewind(struct arena *a)
 {
-	struct chunk *kept = NULL, **from = &a->chunks;
+	struct chunk *last = NULL, **from = &a->chunks;
 
-	for (; *from && !kept; from = kept ? from : &(*from)->next) {
+	for (; *from && !last; from = last ? from : &(*from)->next) {
 		if ((*from)->cap == CHUNK_LAST) {
-			kept = *from;
-			*from = kept->next;
+			last = *from;
+			*from = last->next;
 		}
 	}
 	arena_reset(a);
-	if (!kept)
+	if (!last)
 		return;
 	if (a->is_secret)
-		explicit_bzero(kept->bytes, kept->used);
-	else
-		memset(kept->bytes, 0, kept->used);
-	kept->used = 0;
-	kept->next = NULL;
-	a->chunks = kept;
+		explicit_bzero(last->bytes, last->used);
+	last->used = 0;
+	last->next = NULL;
+	a->chunks = last;
 	a->chunk_size = CHUNK_LAST;
 }
 
@@ -99,6 +164,7 @@ arena_free(struct arena **a)
 	*a = NULL;
 }
 
+/* Not cleared. */
 static void *
 take(struct arena *a, size_t n)
 {
@@ -108,8 +174,7 @@ take(struct arena *a, size_t n)
 	if (!c || c->cap - c->used < n) {
 		size_t cap = a->chunk_size > n ? a->chunk_size : n;
 
-		c = mem_alloc(size_add(sizeof(*c), cap));
-		c->cap = cap;
+		c = chunk_new(cap);
 		c->next = a->chunks;
 		a->chunks = c;
 		if (a->chunk_size < CHUNK_LAST)
@@ -129,11 +194,21 @@ rounded(size_t n)
 }
 
 void *
-arena_try(struct arena *a, size_t n)
+arena_try_raw(struct arena *a, size_t n)
 {
 	if (n > a->budget - a->given || rounded(n) > a->budget - a->given)
 		return NULL;
 	return take(a, rounded(n));
+}
+
+void *
+arena_try(struct arena *a, size_t n)
+{
+	void *p = arena_try_raw(a, n);
+
+	if (p)
+		memset(p, 0, n);
+	return p;
 }
 
 void *
@@ -149,10 +224,13 @@ arena_alloc(struct arena *a, size_t n)
 char *
 arena_cstr(struct arena *a, struct str s)
 {
-	char *p = arena_alloc(a, size_add(s.n, 1));
+	char *p = arena_try_raw(a, size_add(s.n, 1));
 
+	if (!p)
+		PANIC("arena over its budget");
 	if (s.n)
 		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
 	return p;
 }
 

@@ -32,6 +32,8 @@ void arena_rewind(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);
 /* The same, or NULL where the budget does not allow it. */
 MUSTUSE void *arena_try(struct arena *a, size_t n);
+/* The same, with whatever is in them: for what is written before it is read. */
+MUSTUSE void *arena_try_raw(struct arena *a, size_t n);
 
 /* Copies; over the budget: panic. str_cstr copies add the NUL that system calls want. */
 struct str arena_str(struct arena *a, struct str s);

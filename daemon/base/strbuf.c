@@ -82,7 +82,7 @@ has_room(struct strbuf *b, size_t n)
 	if (b->kind == STRBUF_HEAP) {
 		b->p = mem_grow(b->p, cap);
 	} else {
-		p = arena_try(b->arena, cap);
+		p = arena_try_raw(b->arena, cap);
 		if (!p) {
 			b->overflow = true;
 			return false;
