@@ -295,8 +295,10 @@ listener_free(struct listener **lp)
 	{
 		struct waiting *w = CONTAINER_OF(link, struct waiting, link);
 
-		(void)close(w->a.fd);
+		int fd = w->a.fd;
+
 		waiting_free(w);
+		(void)close(fd);
 	}
 	timer_stop(&l->rest);
 	watch_free(&l->watch);

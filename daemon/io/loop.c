@@ -1,14 +1,28 @@
-/* libuv's handles must be closed and live until a callback of their own; that and every
-   uv_ type stay in here. Timers are our own heap under one uv_timer_t, so that setting a
-   deadline costs no allocation and a struct may embed one. */
+/* Descriptors are watched by an epoll set of our own, and deadlines are a heap of our own
+   under its timeout: with libuv's handles a connection took five calls of epoll_ctl and a
+   look at its flags, and lived on until a callback of its own; here it takes two. What the
+   kernel watches for may be more than what is wanted: looking away costs a call only when
+   something comes that nobody wants. libuv has the signals and the threads; its own epoll
+   set is one more descriptor in ours. Every uv_ type stays in here. */
 #include "io/loop.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <uv.h>
+
+enum {
+	TURN_EVENTS = 256, /* of one look at the descriptors */
+};
 
 struct deferred {
 	loop_fn *fn; /* NULL: called off */
@@ -17,19 +31,18 @@ struct deferred {
 
 struct loop {
 	uv_loop_t uv;
-	uv_timer_t alarm;
-	uv_prepare_t before;   /* runs deferred calls before the loop waits … */
-	uv_check_t after;      /* … and after the descriptors had their turn */
-	uv_idle_t idle;        /* active while calls wait, so that the loop does not */
+	int epoll;
+	int64_t now_ms;
+	struct epoll_event
+		*ready; /* of this turn; those whose watch is gone have no ptr */
+	int ready_count;
+	size_t watch_count;    /* watches for something */
 	struct timer **timers; /* a binary heap, from place 1 */
 	size_t timer_count, timer_cap;
-	int64_t alarm_ms; /* when the alarm is set for; -1: it is not */
 	struct deferred *deferred;
 	size_t deferred_count, deferred_cap;
 	bool is_stopping;
 };
-
-static void alarm_update(struct loop *l);
 
 /* ── timers ── */
 
@@ -98,7 +111,6 @@ timer_set(struct timer *t, int64_t in_ms)
 		timer_place(l, t, ++l->timer_count);
 		timer_up(l, t->place);
 	}
-	alarm_update(l);
 }
 
 void
@@ -120,48 +132,20 @@ timer_stop(struct timer *t)
 }
 
 static void
-on_alarm(uv_timer_t *alarm)
+run_timers(struct loop *l)
 {
-	struct loop *l = alarm->data;
-	int64_t now = loop_now_ms(l);
-
-	l->alarm_ms = -1;
 	/* A timer that is set again for now has to wait for the next turn. */
 	for (size_t most = l->timer_count; most && l->timer_count; most--) {
 		struct timer *t = l->timers[1];
 
-		if (t->at_ms > now)
+		if (t->at_ms > l->now_ms)
 			break;
 		timer_stop(t);
 		t->fn(t->arg);
 	}
-	alarm_update(l);
-}
-
-/* The alarm may go off early, for a timer that was stopped or put off; it is never
-   late. That saves most of the work of deadlines that move with every command. */
-static void
-alarm_update(struct loop *l)
-{
-	int64_t at, in;
-
-	if (!l->timer_count)
-		return;
-	at = l->timers[1]->at_ms;
-	if (l->alarm_ms >= 0 && l->alarm_ms <= at)
-		return;
-	in = at - loop_now_ms(l);
-	l->alarm_ms = at;
-	(void)uv_timer_start(&l->alarm, on_alarm, in > 0 ? (uint64_t)in : 0, 0);
 }
 
 /* ── deferred calls ── */
-
-static void
-on_idle(uv_idle_t *idle)
-{
-	(void)idle;
-}
 
 void
 loop_defer(struct loop *l, loop_fn *fn, void *arg)
@@ -172,7 +156,6 @@ loop_defer(struct loop *l, loop_fn *fn, void *arg)
 			l->deferred, size_mul(l->deferred_cap, sizeof(struct deferred)));
 	}
 	l->deferred[l->deferred_count++] = (struct deferred){ fn, arg };
-	(void)uv_idle_start(&l->idle, on_idle);
 }
 
 void
@@ -201,41 +184,26 @@ run_deferred(struct loop *l)
 	if (l->deferred_count)
 		memmove(l->deferred, l->deferred + most,
 		        l->deferred_count * sizeof(struct deferred));
-	else
-		(void)uv_idle_stop(&l->idle);
-}
-
-static void
-on_before(uv_prepare_t *before)
-{
-	run_deferred(before->data);
-}
-
-static void
-on_after(uv_check_t *after)
-{
-	run_deferred(after->data);
 }
 
 /* ── the loop ── */
+
+static void dispatch(const struct epoll_event *event);
 
 struct loop *
 loop_new(void)
 {
 	struct loop *l = mem_alloc(sizeof(*l));
+	struct epoll_event inner = { .events = EPOLLIN };
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	CHECK(uv_loop_init(&l->uv) == 0);
-	CHECK(uv_timer_init(&l->uv, &l->alarm) == 0);
-	CHECK(uv_prepare_init(&l->uv, &l->before) == 0);
-	CHECK(uv_check_init(&l->uv, &l->after) == 0);
-	CHECK(uv_idle_init(&l->uv, &l->idle) == 0);
-	l->alarm.data = l->before.data = l->after.data = l;
-	l->alarm_ms = -1;
-	(void)uv_prepare_start(&l->before, on_before);
-	(void)uv_check_start(&l->after, on_after);
-	uv_unref((uv_handle_t *)&l->before);
-	uv_unref((uv_handle_t *)&l->after);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	CHECK(l->epoll >= 0);
+	inner.data.ptr = l;
+	CHECK(epoll_ctl(l->epoll, EPOLL_CTL_ADD, uv_backend_fd(&l->uv), &inner) == 0);
+	l->ready = mem_alloc(TURN_EVENTS * sizeof(*l->ready));
+	l->now_ms = clock_mono_ms();
 	return l;
 }
 
@@ -247,22 +215,82 @@ loop_free(struct loop **lp)
 	if (!l)
 		return;
 	*lp = NULL;
-	uv_close((uv_handle_t *)&l->alarm, NULL);
-	uv_close((uv_handle_t *)&l->before, NULL);
-	uv_close((uv_handle_t *)&l->after, NULL);
-	uv_close((uv_handle_t *)&l->idle, NULL);
 	(void)uv_run(&l->uv, UV_RUN_DEFAULT);
 	CHECK(uv_loop_close(&l->uv) == 0);
+	(void)close(l->epoll);
+	mem_free(l->ready);
 	mem_free(l->timers);
 	mem_free(l->deferred);
 	mem_free(l);
+}
+
+static bool
+has_anything(const struct loop *l)
+{
+	return l->watch_count || l->timer_count || l->deferred_count ||
+	       uv_loop_alive(&l->uv);
+}
+
+/* libuv has callbacks to make without any descriptor. */
+static bool
+is_uv_due(const struct loop *l)
+{
+	return uv_loop_alive(&l->uv) && uv_backend_timeout(&l->uv) == 0;
+}
+
+static int
+patience_ms(const struct loop *l)
+{
+	int64_t in;
+
+	if (l->deferred_count || is_uv_due(l))
+		return 0;
+	if (!l->timer_count)
+		return -1;
+	in = l->timers[1]->at_ms - l->now_ms;
+	if (in < 0)
+		return 0;
+	return in < INT_MAX ? (int)in : INT_MAX;
+}
+
+static void
+look(struct loop *l)
+{
+	bool is_uv_ready = is_uv_due(l);
+	int n = epoll_wait(l->epoll, l->ready, TURN_EVENTS, patience_ms(l));
+
+	CHECK(n >= 0 || errno == EINTR);
+	l->now_ms = clock_mono_ms();
+	l->ready_count = n > 0 ? n : 0;
+	for (int i = 0; i < l->ready_count; i++) {
+		if (l->ready[i].data.ptr == l)
+			is_uv_ready = true;
+		else if (l->ready[i].data.ptr)
+			dispatch(&l->ready[i]);
+	}
+	l->ready_count = 0;
+	if (is_uv_ready)
+		(void)uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
+bool
+loop_turn(struct loop *l)
+{
+	if (!has_anything(l))
+		return false;
+	l->now_ms = clock_mono_ms();
+	run_deferred(l); /* before the loop waits … */
+	look(l);
+	run_deferred(l); /* … and after the descriptors had their turn */
+	run_timers(l);
+	return has_anything(l);
 }
 
 void
 loop_run(struct loop *l)
 {
 	l->is_stopping = false;
-	while (!l->is_stopping && uv_run(&l->uv, UV_RUN_ONCE))
+	while (!l->is_stopping && loop_turn(l))
 		;
 }
 
@@ -270,19 +298,12 @@ void
 loop_stop(struct loop *l)
 {
 	l->is_stopping = true;
-	uv_stop(&l->uv);
-}
-
-bool
-loop_turn(struct loop *l)
-{
-	return uv_run(&l->uv, UV_RUN_ONCE) != 0;
 }
 
 int64_t
 loop_now_ms(const struct loop *l)
 {
-	return (int64_t)uv_now(&l->uv);
+	return l->now_ms;
 }
 
 /* ── descriptors ── */
@@ -296,60 +317,78 @@ enum {
 
 struct watch {
 	uint32_t magic;
-	unsigned events;
+	int fd;
+	struct loop *loop;
+	unsigned events; /* wanted */
+	unsigned armed;  /* what the kernel watches for; 0: not in the set */
 	watch_fn *fn;
 	void *arg;
-	uv_poll_t poll;
 };
 
 static void
-on_poll(uv_poll_t *poll, int status, int events)
+set_armed(struct watch *w, unsigned events)
 {
-	struct watch *w = CAST(watch, WATCH_MAGIC, poll->data);
+	struct epoll_event event = { .data.ptr = w };
+	int op = !w->armed ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+
+	if (events & WATCH_READ)
+		event.events |= EPOLLIN;
+	if (events & WATCH_WRITE)
+		event.events |= EPOLLOUT;
+	if (events != w->armed)
+		CHECK(epoll_ctl(w->loop->epoll, op, w->fd, &event) == 0);
+	w->armed = events;
+}
+
+static void
+dispatch(const struct epoll_event *event)
+{
+	struct watch *w = CAST(watch, WATCH_MAGIC, event->data.ptr);
 	unsigned seen = 0;
 
-	if (status < 0) {
-		w->events = 0; /* libuv has stopped the handle */
-		seen = WATCH_READ | WATCH_WRITE;
-	} else {
-		if (events & UV_READABLE)
-			seen |= WATCH_READ;
-		if (events & UV_WRITABLE)
-			seen |= WATCH_WRITE;
+	if (event->events & (EPOLLIN | EPOLLHUP))
+		seen |= WATCH_READ;
+	if (event->events & (EPOLLOUT | EPOLLHUP))
+		seen |= WATCH_WRITE;
+	seen &= w->events;
+	/* Told once: it does not go away. */
+	if (event->events & EPOLLERR) {
+		seen = w->events ? WATCH_READ | WATCH_WRITE : 0;
+		watch_set(w, 0);
+		set_armed(w, 0);
 	}
-	w->fn(w->arg, seen);
+	if (seen)
+		w->fn(w->arg, seen);
+	else
+		set_armed(w, w->events);
 }
 
 struct watch *
 watch_new(struct loop *l, int fd, watch_fn *fn, void *arg)
 {
 	struct watch *w = mem_alloc(sizeof(*w));
+	int on = 1;
 
 	w->magic = WATCH_MAGIC;
+	w->loop = l;
+	w->fd = fd;
 	w->fn = fn;
 	w->arg = arg;
-	CHECK(uv_poll_init(&l->uv, &w->poll, fd) == 0);
-	w->poll.data = w;
+	CHECK(ioctl(fd, FIONBIO, &on) == 0);
 	return w;
 }
 
 void
 watch_set(struct watch *w, unsigned events)
 {
-	int wanted = 0;
-
-	if (events == w->events)
-		return;
+	if (events && !w->events)
+		w->loop->watch_count++;
+	else if (!events && w->events)
+		w->loop->watch_count--;
 	w->events = events;
-	if (!events) {
-		(void)uv_poll_stop(&w->poll);
-		return;
-	}
-	if (events & WATCH_READ)
-		wanted |= UV_READABLE;
-	if (events & WATCH_WRITE)
-		wanted |= UV_WRITABLE;
-	CHECK(uv_poll_start(&w->poll, wanted, on_poll) == 0);
+	/* Less than is armed: when more comes, dispatch sees to it. */
+	if (events & ~w->armed)
+		set_armed(w, events);
 }
 
 unsigned
@@ -358,21 +397,22 @@ watch_events(const struct watch *w)
 	return w->events;
 }
 
-static void
-on_watch_closed(uv_handle_t *handle)
+void
+watch_free(struct watch **wp)
 {
-	struct watch *w = CAST(watch, WATCH_MAGIC, handle->data);
+	struct watch *w = *wp;
 
+	if (!w)
+		return;
+	*wp = NULL;
+	watch_set(w, 0);
+	set_armed(w, 0);
+	for (int i = 0; i < w->loop->ready_count; i++) {
+		if (w->loop->ready[i].data.ptr == w)
+			w->loop->ready[i].data.ptr = NULL;
+	}
 	w->magic = 0;
 	mem_free(w);
-}
-
-void
-watch_free(struct watch **w)
-{
-	if (*w)
-		uv_close((uv_handle_t *)&(*w)->poll, on_watch_closed);
-	*w = NULL;
 }
 
 /* ── signals ── */
@@ -463,16 +503,22 @@ loop_work(struct loop *l, loop_fn *work, loop_fn *done, void *arg)
 
 struct loop_wake {
 	uint32_t magic;
+	int fd;
+	int is_called; /* atomic: the next call need not write */
 	loop_fn *fn;
 	void *arg;
-	uv_async_t uv;
+	struct watch *watch;
 };
 
 static void
-on_wake(uv_async_t *uv)
+on_wake(void *arg, unsigned events)
 {
-	struct loop_wake *w = CAST(loop_wake, WAKE_MAGIC, uv->data);
+	struct loop_wake *w = CAST(loop_wake, WAKE_MAGIC, arg);
+	uint64_t count;
 
+	(void)events;
+	(void)!read(w->fd, &count, sizeof(count));
+	__atomic_store_n(&w->is_called, 0, __ATOMIC_SEQ_CST);
 	w->fn(w->arg);
 }
 
@@ -484,27 +530,32 @@ loop_wake_new(struct loop *l, loop_fn *fn, void *arg)
 	w->magic = WAKE_MAGIC;
 	w->fn = fn;
 	w->arg = arg;
-	CHECK(uv_async_init(&l->uv, &w->uv, on_wake) == 0);
-	w->uv.data = w;
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	CHECK(w->fd >= 0);
+	w->watch = watch_new(l, w->fd, on_wake, w);
+	watch_set(w->watch, WATCH_READ);
 	return w;
 }
 
 void
 loop_wake_call(struct loop_wake *w)
 {
-	(void)uv_async_send(&w->uv);
-}
+	const uint64_t one = 1;
 
-static void
-on_wake_closed(uv_handle_t *handle)
-{
-	mem_free(CAST(loop_wake, WAKE_MAGIC, handle->data));
+	if (!__atomic_exchange_n(&w->is_called, 1, __ATOMIC_SEQ_CST))
+		(void)!write(w->fd, &one, sizeof(one));
 }
 
 void
-loop_wake_free(struct loop_wake **w)
+loop_wake_free(struct loop_wake **wp)
 {
-	if (*w)
-		uv_close((uv_handle_t *)&(*w)->uv, on_wake_closed);
-	*w = NULL;
+	struct loop_wake *w = *wp;
+
+	if (!w)
+		return;
+	*wp = NULL;
+	watch_free(&w->watch);
+	(void)close(w->fd);
+	w->magic = 0;
+	mem_free(w);
 }
