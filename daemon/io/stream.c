@@ -23,6 +23,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -215,12 +216,23 @@ send_some(struct stream *s)
 	return true;
 }
 
+/* Closing a socket with unread input resets the connection, and the peer may lose what we
+   said last. */
+static bool
+has_unread(const struct stream *s)
+{
+	int n;
+
+	return ioctl(s->fd, FIONREAD, &n) != 0 || n > 0;
+}
+
 static void
 say_goodbye(struct stream *s)
 {
 	if (s->tls)
 		tls_conn_goodbye(s->tls);
-	if (s->is_at_eof || shutdown(s->fd, SHUT_WR) != 0) {
+	if (s->is_at_eof || (s->is_leaving && !s->tls && !has_unread(s)) ||
+	    shutdown(s->fd, SHUT_WR) != 0) {
 		stream_finish(s, STREAM_CLOSED, "");
 		return;
 	}
@@ -496,6 +508,13 @@ stream_close(struct stream *s)
 		s->will_flush = true;
 		loop_defer(s->loop, stream_on_flush, s);
 	}
+}
+
+void
+stream_leave(struct stream *s)
+{
+	s->is_leaving = !s->unread_n;
+	stream_close(s);
 }
 
 int

@@ -126,6 +126,10 @@ void stream_deadline(struct stream *s, int64_t in_ms);
    peer to have read it, then closed(STREAM_CLOSED). Input is dropped from here on. */
 void stream_close(struct stream *s);
 
+/* The same, where the peer has said its last word and expects nothing but our end: it is
+   not waited for, unless it has sent more all the same, or speaks TLS. */
+void stream_leave(struct stream *s);
+
 /* Gives the descriptor away (plain streams without unsent output only: CHECKed) and
    frees the stream. Unread input is lost: look before. */
 int stream_detach(struct stream **s);

@@ -49,7 +49,7 @@ struct stream {
 	uint64_t bytes_in, bytes_out;
 	size_t lingered;
 	unsigned busy; /* callbacks of ours on the stack */
-	bool is_taking, is_at_eof, is_full, is_freed;
+	bool is_taking, is_at_eof, is_full, is_freed, is_leaving;
 	bool will_flush, will_retake; /* a deferred call is on its way */
 	bool wants_write_to_read;     /* TLS reads need the descriptor writable */
 };

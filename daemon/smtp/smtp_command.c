@@ -35,6 +35,7 @@ cmd_quit(struct smtp_session *s, struct str args, struct strbuf *out)
 	smtp_session_reset(s);
 	(void)smtp_reply_good(s, out, 221, "2.0.0", "%.*s closing connection",
 	                      STR_ARG(s->conf->hostname));
+	s->state = SMTP_STATE_QUIT;
 	return SMTP_CLOSE;
 }
 

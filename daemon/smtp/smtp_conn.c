@@ -134,7 +134,10 @@ follow(struct smtp_conn *c, enum smtp_next next)
 		start_tls(c);
 		break;
 	case SMTP_CLOSE:
-		stream_close(c->stream);
+		if (smtp_session_has_quit(c->session))
+			stream_leave(c->stream);
+		else
+			stream_close(c->stream);
 		break;
 	}
 }

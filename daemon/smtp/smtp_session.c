@@ -388,6 +388,12 @@ input_once(struct smtp_session *s, struct str in, size_t *used_out, struct strbu
 	}
 }
 
+static bool
+is_over(const struct smtp_session *s)
+{
+	return s->state == SMTP_STATE_CLOSED || s->state == SMTP_STATE_QUIT;
+}
+
 enum smtp_next
 smtp_session_input(struct smtp_session *s, struct str in, size_t *used_out,
                    struct strbuf *out)
@@ -395,7 +401,7 @@ smtp_session_input(struct smtp_session *s, struct str in, size_t *used_out,
 	enum smtp_next next = SMTP_READ;
 	size_t used = 0;
 
-	CHECK(!s->resume && s->state != SMTP_STATE_CLOSED);
+	CHECK(!s->resume && !is_over(s));
 	while (next == SMTP_READ && used < in.n && out->n < SMTP_OUT_PAUSE) {
 		size_t n = 0;
 
@@ -404,7 +410,7 @@ smtp_session_input(struct smtp_session *s, struct str in, size_t *used_out,
 		if (n == 0 && next == SMTP_READ)
 			break;
 	}
-	if (next == SMTP_CLOSE)
+	if (next == SMTP_CLOSE && !is_over(s))
 		s->state = SMTP_STATE_CLOSED;
 	*used_out = used;
 	return next;
@@ -475,7 +481,7 @@ smtp_session_lost(const struct smtp_session *s, enum err why)
 void
 smtp_session_end(struct smtp_session *s, enum err why, struct strbuf *out)
 {
-	if (s->state == SMTP_STATE_CLOSED)
+	if (is_over(s))
 		return;
 	/* Whoever ended a message wrongly and waits should hear that, and not of time. */
 	if ((s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_CHUNK) &&
@@ -508,6 +514,12 @@ smtp_session_is_idle(const struct smtp_session *s)
 {
 	return !s->resume && s->line_err == OK && s->line.seen == 0 &&
 	       (s->state == SMTP_STATE_HELO || s->state == SMTP_STATE_READY);
+}
+
+bool
+smtp_session_has_quit(const struct smtp_session *s)
+{
+	return s->state == SMTP_STATE_QUIT;
 }
 
 const struct smtp_peer *
@@ -564,8 +576,7 @@ smtp_session_check(const struct smtp_session *s)
 	CHECK(!is_in_mail || s->tx);
 	CHECK(s->tx || !is_in_mail);
 	CHECK((s->state == SMTP_STATE_AUTH) <= (s->sasl.arena != NULL));
-	CHECK(s->login.n == 0 || s->helo.n || s->state <= SMTP_STATE_HELO ||
-	      s->state == SMTP_STATE_CLOSED);
+	CHECK(s->login.n == 0 || s->helo.n || s->state <= SMTP_STATE_HELO || is_over(s));
 	if (!s->tx)
 		return;
 	for (const struct smtp_rcpt *r = s->tx->mail.rcpts; r; r = r->next)

@@ -191,6 +191,8 @@ enum smtp_patience smtp_session_patience(const struct smtp_session *s);
 uint64_t smtp_session_progress(const struct smtp_session *s);
 /* True where nothing is half done: the right moment to stop. */
 bool smtp_session_is_idle(const struct smtp_session *s);
+/* It ends because the client said QUIT. */
+bool smtp_session_has_quit(const struct smtp_session *s);
 
 const struct smtp_peer *smtp_session_peer(const struct smtp_session *s);
 const struct id *smtp_session_id(const struct smtp_session *s);

@@ -354,6 +354,33 @@ test_sends_all_before_it_closes(void)
 	pair_fini(&p);
 }
 
+/* Who has said goodbye need not close first; who then says more is waited for, so that
+   he hears our last word. */
+static void
+test_leaves(void)
+{
+	for (int says_more = 0; says_more < 2; says_more++) {
+		struct pair p;
+		char bytes[16];
+
+		pair_init(&p, NULL, false);
+		stream_write(p.a.stream, STR("221 bye"));
+		if (says_more)
+			CHECK_TRUE(write(p.fd_b, "NOOP", 4) == 4, "more");
+		stream_leave(p.a.stream);
+		for (int i = 0; i < 5; i++)
+			(void)loop_turn(p.loop);
+		CHECK_U64_EQ(p.a.closed, !says_more, "over, or waits");
+		CHECK_TRUE(read(p.fd_b, bytes, sizeof(bytes)) == 7, "the last word");
+		CHECK_TRUE(read(p.fd_b, bytes, sizeof(bytes)) == 0, "and our end");
+		(void)close(p.fd_b);
+		p.fd_b = -1;
+		turn_until(&p, &p.a.closed, 1);
+		CHECK_U64_EQ(p.a.closed, 1, "closed once");
+		pair_fini(&p);
+	}
+}
+
 /* ── TLS ── */
 
 static struct tls_server *
@@ -574,7 +601,7 @@ SUITE(io_stream, { "talks", test_talks },
       { "bounds output", test_bounds_output }, { "deadline", test_deadline },
       { "may be freed inside", test_may_be_freed_inside },
       { "sends all before it closes", test_sends_all_before_it_closes },
-      { "TLS talks", test_tls_talks },
+      { "leaves", test_leaves }, { "TLS talks", test_tls_talks },
       { "TLS input waits inside", test_tls_input_waits_inside },
       { "STARTTLS drops plaintext", test_starttls_drops_plaintext },
       { "TLS without certificate", test_tls_without_certificate },
