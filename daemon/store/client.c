@@ -173,13 +173,46 @@ timed_out(void *arg)
 
 static void send_events(struct store_client *c);
 
+/* What the committer does anyway takes the events along that were told before it: one
+   frame, one job, one answer. */
+static bool
+can_carry_events(enum op op)
+{
+	static const bool can[] = {
+#define WRITE                      true
+#define HASH                       false
+#define AUTH                       false
+#define LOOP                       false
+#define OWN                        false
+#define OP(name, answer, way, ...) way,
+#include "store/ops.def"
+#undef OP
+#undef WRITE
+#undef HASH
+#undef AUTH
+#undef LOOP
+#undef OWN
+	};
+
+	return op != OP_events && can[op];
+}
+
+static void
+clear_events(struct store_client *c)
+{
+	timer_stop(&c->events_timer);
+	strbuf_clear(&c->events);
+	c->events_count = 0;
+}
+
 static uint64_t
 call_start(struct store_client *c, enum op op, const void *args, answered_fn *answered,
            void *done, void *arg)
 {
 	struct call *call = mem_alloc(sizeof(*call));
+	bool has_events = can_carry_events(op) && c->events.n <= EVENTS_BYTES;
 
-	if (op != OP_events)
+	if (op != OP_events && !has_events)
 		send_events(c);
 	call->client = c;
 	call->op = op;
@@ -190,6 +223,9 @@ call_start(struct store_client *c, enum op op, const void *args, answered_fn *an
 	call->deadline_ms = loop_now_ms(c->loop) + CALL_TIMEOUT_MS;
 	call->payload = strbuf_heap(IPC_FRAME_MAX);
 	pack_u64(&call->payload, 0);
+	pack_str(&call->payload, has_events ? strbuf_str(&c->events) : str_from(NULL));
+	if (has_events)
+		clear_events(c);
 	op_pack(op, args, &call->payload);
 	if (call->payload.overflow || c->count >= CALLS_MAX || c->bytes >= BYTES_MAX) {
 		call->error = call->payload.overflow ? ERR_LIMIT : ERR_BUSY;
@@ -403,8 +439,7 @@ send_events(struct store_client *c)
 	}
 	c->event_calls++;
 	(void)call_start(c, OP_events, &op, NULL, NULL, NULL);
-	strbuf_clear(&c->events);
-	c->events_count = 0;
+	clear_events(c);
 }
 
 void

@@ -111,7 +111,8 @@ struct committer {
 };
 
 struct job *
-job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor, struct str payload)
+job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor, struct str events,
+        struct str args)
 {
 	struct job *job = mem_alloc(sizeof(*job));
 
@@ -119,8 +120,10 @@ job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor, struct str pay
 	job->epoch = epoch;
 	job->seq = seq;
 	job->floor = floor;
-	job->payload = strbuf_heap(payload.n + 1);
-	strbuf_add(&job->payload, payload);
+	job->payload = strbuf_heap(events.n + args.n);
+	strbuf_add(&job->payload, events);
+	strbuf_add(&job->payload, args);
+	job->events_n = events.n;
 	job->answer = strbuf_heap(ANSWER_MAX);
 	return job;
 }
@@ -196,6 +199,18 @@ answer_set(struct job *job, enum err e, const void *answer)
 	}
 }
 
+static struct str
+job_events(const struct job *job)
+{
+	return str_first(strbuf_str(&job->payload), job->events_n);
+}
+
+static struct str
+job_args(const struct job *job)
+{
+	return str_from_offset(strbuf_str(&job->payload), job->events_n);
+}
+
 /* Applies one job inside the open transaction. Its error is in the job; the result
    is OK unless the transaction must be rolled back. */
 static enum err
@@ -209,6 +224,8 @@ job_apply(struct committer *c, struct job *job)
 
 	if (e != OK || (is_found && job->op != OP_queue_claim))
 		return e;
+	if (!is_found)
+		tx_events(tx, job_events(job));
 	if (!job->args) {
 		answer_set(job, ERR_MALFORMED, NULL);
 		return OK;
@@ -383,8 +400,7 @@ place_bodies(struct committer *c, struct job *const *jobs, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct job *job = jobs[i];
 
-		if (op_unpack(job->op, strbuf_str(&job->payload), c->batch, &job->args) !=
-		    OK)
+		if (op_unpack(job->op, job_args(job), c->batch, &job->args) != OK)
 			job->args = NULL;
 		ops[i] = (struct carried_op){ job->op, job->args };
 		if (job->args)
@@ -398,6 +414,30 @@ place_bodies(struct committer *c, struct job *const *jobs, size_t count)
 	if (!carried_has_room(&c->carried))
 		e = carried_segment(c);
 	return e == OK ? carried_write(&c->carried, ops, count) : e;
+}
+
+/* It cannot be done; what was told before it has happened all the same. */
+static void
+fail_alone(struct committer *c, struct job *job, enum err why)
+{
+	enum err e;
+
+	answer_set(job, why, NULL);
+	if (!job->events_n)
+		return;
+	tx_start(c);
+	e = db_begin(c->db, DB_WRITE);
+	tx_events(&c->tx, job_events(job));
+	if (e == OK)
+		e = tx_flush(&c->tx);
+	if (e == OK)
+		e = db_commit(c->db);
+	if (e != OK) {
+		roll_back(c);
+		return;
+	}
+	c->ids.is_uncommitted = false;
+	publish(c);
 }
 
 /* The jobs are answered. */
@@ -426,7 +466,7 @@ run_alone(struct committer *c, struct job *const *jobs, size_t count)
 		if (e == OK)
 			publish(c);
 		else
-			answer_set(jobs[i], e, NULL);
+			fail_alone(c, jobs[i], e);
 	}
 }
 
@@ -444,7 +484,7 @@ run_batch(struct committer *c, struct job *const *jobs, size_t count)
 		if (e == OK)
 			publish(c);
 		else if (done == 1)
-			answer_set(jobs[0], e, NULL);
+			fail_alone(c, jobs[0], e);
 		else
 			run_alone(c, jobs, done);
 		batch_done(c, jobs, done);

@@ -25,7 +25,8 @@ struct job {
 	enum op op;
 	uint64_t epoch, seq;
 	uint64_t floor;        /* all operations of this client below it are answered */
-	struct strbuf payload; /* packed arguments; heap */
+	struct strbuf payload; /* packed events told before it, and arguments; heap */
+	size_t events_n;       /* bytes of events */
 	/* filled by the committer */
 	void *args; /* unpacked, for the batch; NULL: they are malformed */
 	enum err error;
@@ -73,7 +74,7 @@ struct recovered committer_recovered(const struct committer *c);
 
 /* A job with its buffers, freed by job_free. */
 struct job *job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor,
-                    struct str payload);
+                    struct str events, struct str args);
 void job_free(struct job **job);
 
 #endif

@@ -163,17 +163,22 @@ job_done(void *arg, struct job *job)
 	store_server_check_stopped(s);
 }
 
-void
-store_server_give(struct store_server *s, struct conn *c, enum op op, uint64_t seq,
-                  uint64_t floor, struct str args)
+static void
+give_job(struct store_server *s, struct conn *c, struct job *job)
 {
-	struct job *job = job_new(op, c ? c->epoch : s->epoch, seq, floor, args);
-
 	job->owner = c;
 	if (c)
 		c->refs++;
 	s->jobs_out++;
 	committer_give(s->committer, job);
+}
+
+void
+store_server_give(struct store_server *s, struct conn *c, enum op op, uint64_t seq,
+                  uint64_t floor, struct str args)
+{
+	give_job(s, c,
+	         job_new(op, c ? c->epoch : s->epoch, seq, floor, str_from(NULL), args));
 }
 
 /* An operation of the store itself. */
@@ -421,6 +426,7 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 	struct store_server *s = c->server;
 	struct unpack u = unpack_from(payload);
 	uint64_t floor = unpack_u64(&u);
+	struct str events = unpack_str(&u);
 
 	if (u.bad || op >= OP_COUNT || !c->epoch) {
 		ipc_close(c->peer, "no operation");
@@ -428,7 +434,8 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 	}
 	if (s->is_stopping)
 		return; /* it is sent again to the next one */
-	if (!rights_have(c->rights, op)) {
+	if (!rights_have(c->rights, op) ||
+	    (events.n && !rights_have(c->rights, OP_events))) {
 		refuse(c, op, seq);
 		return;
 	}
@@ -447,7 +454,7 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 		break;
 	case WAY_WRITE:
 	case WAY_OWN:
-		store_server_give(s, c, op, seq, floor, u.rest);
+		give_job(s, c, job_new(op, c->epoch, seq, floor, events, u.rest));
 		break;
 	}
 }

@@ -346,7 +346,14 @@ tx_mailbox_event(struct tx *tx, enum event_id id, const struct tx_account *acc,
 void
 tx_events(struct tx *tx, struct str packed)
 {
-	strbuf_add(&tx->journal, packed);
+	struct str rest = packed;
+	struct trace_event event;
+	size_t good = 0;
+
+	/* What is no event, and what follows it, is left out. */
+	while (events_next(&rest, &event))
+		good = packed.n - rest.n;
+	strbuf_add(&tx->journal, str_first(packed, good));
 }
 
 enum err

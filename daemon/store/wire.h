@@ -2,7 +2,8 @@
  *
  * kind               id      payload                      direction
  * WIRE_HELLO         epoch   -                            client: first on a connection
- * WIRE_OP + enum op  seq     u64 floor, arguments         client
+ * WIRE_OP + enum op  seq     u64 floor, str events,      client
+ *                            arguments
  * WIRE_OP + enum op  seq     u32 error, answer or nothing store
  * WIRE_CHANGES       0       packed struct change, many   store
  */
