@@ -62,7 +62,9 @@ enum {
 	ANSWER_MAX = 15 << 20,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
 	CROWD_MIN = 3,               /* a batch of so many operations … */
-	CROWD_WAIT_US = 2000,        /* … makes the next one wait so long for as many */
+	CROWD_WAIT_US = 300, /* … makes the next one wait so long for each of them */
+	CROWD_WAIT_MAX_US = 5000,
+	CROWD_CALM = 8, /* batches before it waits for more again, once that was vain */
 	QUEUE_COUNT_MS = 10 * 1000,
 };
 
@@ -89,7 +91,8 @@ struct committer {
 	pthread_cond_t work;
 	struct link waiting, done;
 	size_t waiting_count, urgent_count; /* urgent: more than events */
-	size_t crowd;                       /* urgent ones of the last batch */
+	size_t crowd;                       /* urgent ones that are worth waiting for */
+	unsigned calm;                      /* batches until it is tried with more */
 	enum patience patience;
 	bool is_stopping;
 	struct tx_limits limits_next;
@@ -533,6 +536,22 @@ wait_for(struct committer *c, enum patience patience, long wait_us)
 	c->patience = AT_WORK;
 }
 
+/* How many the next batch should have. Clients that wait for answers come back as many as
+   they were; whether there are more of them shows by waiting for more now and then. */
+static void
+crowd_learn(struct committer *c, size_t urgent)
+{
+	if (urgent < c->crowd) {
+		c->crowd = urgent;
+		c->calm = CROWD_CALM;
+	} else if (c->calm) {
+		c->crowd = urgent;
+		c->calm--;
+	} else {
+		c->crowd = urgent + urgent / 2;
+	}
+}
+
 /* Waits for work and takes all of it, up to a batch. False: it is time to end.
    Each batch costs the same two or three syncs, whoever is in it. One client alone
    never waits for others; where several share a batch, the next one gives them a
@@ -546,7 +565,10 @@ take_batch(struct committer *c, struct job **jobs, size_t *count_out)
 	wait_for(c, FOR_ANYTHING, 0);
 	wait_for(c, FOR_URGENT, EVENTS_WAIT_US);
 	if (c->crowd >= CROWD_MIN && c->urgent_count)
-		wait_for(c, FOR_CROWD, CROWD_WAIT_US);
+		wait_for(c, FOR_CROWD,
+		         c->crowd < CROWD_WAIT_MAX_US / CROWD_WAIT_US
+		                 ? (long)c->crowd * CROWD_WAIT_US
+		                 : CROWD_WAIT_MAX_US);
 	while (c->waiting_count && count < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX) {
 		struct job *job = CONTAINER_OF(c->waiting.next, struct job, link);
 
@@ -557,7 +579,7 @@ take_batch(struct committer *c, struct job **jobs, size_t *count_out)
 		jobs[count++] = job;
 	}
 	c->urgent_count -= urgent;
-	c->crowd = urgent;
+	crowd_learn(c, urgent);
 	(void)pthread_mutex_unlock(&c->lock);
 	*count_out = count;
 	return count > 0;
