@@ -92,7 +92,7 @@ chunk_free(struct chunk *c)
 	kept.bytes += c->cap;
 }
 
-/* --- arenas ----------------------------------------------------------------------------- */
+/* --- arenas ------------------------------------------------------------------------- */
 
 static struct arena *
 new_arena(size_t budget_bytes, bool is_secret)

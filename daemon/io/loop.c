@@ -1,9 +1,9 @@
 /* Descriptors are watched by an epoll set of our own, and deadlines are a heap of our own
    under its timeout: with libuv's handles a connection took five calls of epoll_ctl and a
-   look at its flags, and lived on until a callback of its own; here it takes two. What the
-   kernel watches for may be more than what is wanted: looking away costs a call only when
-   something comes that nobody wants. libuv has the signals and the threads; its own epoll
-   set is one more descriptor in ours. Every uv_ type stays in here. */
+   look at its flags, and lived on until a callback of its own; here it takes two. What
+   the kernel watches for may be more than what is wanted: looking away costs a call only
+   when something comes that nobody wants. libuv has the signals and the threads; its own
+   epoll set is one more descriptor in ours. Every uv_ type stays in here. */
 #include "io/loop.h"
 
 #include "base/clock.h"

@@ -53,8 +53,8 @@ uint64_t store_epoch(const struct store_client *c);
 void store_forget(struct store_client *c, uint64_t seq);
 
 /* Takes an event for the delivery log. They leave in batches: with or before the next
-   operation (so they are committed no later than it), or after 100 ms. Under back-pressure the
-   ones of level debug are dropped first, and counted. */
+   operation (so they are committed no later than it), or after 100 ms. Under
+   back-pressure the ones of level debug are dropped first, and counted. */
 void store_tell(struct store_client *c, const struct event *e);
 /* The same as a sink for event_set_sink(store_sink, c). */
 void store_sink(void *client, const struct event *e);

@@ -1,6 +1,8 @@
 """What a server costs: CPU time and memory of a whole process tree."""
 import os
 import pathlib
+import re
+import socket
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -56,6 +58,15 @@ def cpu_by_role(server):
     for role, pids in server.workers().items():
         found[role] = [sum(t) for t in zip(*(times(p) for p in pids))]
     return found
+
+
+def metrics(server):
+    """{name: number} of an appliance, those without labels."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(server.folder / "run" / "api.sock"))
+        s.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    return {m[0]: float(m[1]) for m in re.findall(r"^(\w+) ([0-9.e+]+)$", text, re.M)}
 
 
 def pss_kib(pid):
