@@ -204,6 +204,8 @@ add_transformed(struct strbuf *out, struct str value, const struct macro *m)
 	struct str delimiters = m->delimiters.n ? m->delimiters : STR(".");
 	size_t parts = 1, from;
 
+	if (!value.n)
+		return;
 	for (size_t i = 0; i < value.n; i++)
 		parts += has(delimiters, value.p[i]);
 	from = m->keep && m->keep < parts ? parts - m->keep : 0;
