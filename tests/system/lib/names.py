@@ -89,6 +89,7 @@ remote-control:
   cache-max-ttl: 1
   cache-max-negative-ttl: 1
   local-zone: "example." transparent
+  local-zone: "127.in-addr.arpa." nodefault
 remote-control:
   control-enable: no
 {stubs}""")
