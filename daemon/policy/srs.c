@@ -205,10 +205,9 @@ read_again(struct str rest, struct strbuf *out)
 enum err
 srs_reverse(const struct srs_conf *conf, struct str local, struct strbuf *out)
 {
-	char bytes[HASH_LETTERS];
-	struct strbuf want = strbuf_on(bytes);
-	struct str hash, given;
-	char upper[HASH_LETTERS];
+	char bytes[HASH_LETTERS], given_bytes[HASH_LETTERS];
+	struct strbuf want = strbuf_on(bytes), given = strbuf_on(given_bytes);
+	struct str hash;
 	char kind = take_kind(&local);
 	enum err e;
 
@@ -218,10 +217,9 @@ srs_reverse(const struct srs_conf *conf, struct str local, struct strbuf *out)
 	    hash.n != HASH_LETTERS)
 		return ERR_AUTH;
 	for (size_t i = 0; i < hash.n; i++)
-		upper[i] = byte_upper(hash.p[i]);
-	given = str_make(upper, hash.n);
+		strbuf_byte(&given, byte_upper(hash.p[i]));
 	add_hash(conf, kind, local, &want);
-	if (!str_eq_secret(given, strbuf_str(&want)))
+	if (!str_eq_secret(strbuf_str(&given), strbuf_str(&want)))
 		return ERR_AUTH;
 	e = kind == '0' ? read_first(conf, local, out) : read_again(local, out);
 	return e == OK && out->overflow ? ERR_LIMIT : e;

@@ -237,6 +237,17 @@ static const char *const tell_words[] = {
 };
 
 void
+relay_tell_rewritten(const struct queue_item *item, struct str sender)
+{
+	struct event e;
+
+	event_init(&e, EV_REWRITTEN, item->trace_id, (struct str){ 0 });
+	event_str(&e, "rcpt", item->rcpt);
+	event_str(&e, "from", sender);
+	event_tell(&e);
+}
+
+void
 relay_tell_dsn(const struct relay_row *row, struct str dsn_id)
 {
 	struct event e;

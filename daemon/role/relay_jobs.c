@@ -95,6 +95,7 @@ relay_job_add(struct relay_job *job, const struct queue_item *from)
 	item->domain = arena_str(job->arena, from->domain);
 	item->orcpt = arena_str(job->arena, from->orcpt);
 	item->envid = arena_str(job->arena, from->envid);
+	item->forward_domain = arena_str(job->arena, from->forward_domain);
 	item->ref.sha256 = arena_str(job->arena, from->ref.sha256);
 	/* Not needed on the way out. */
 	item->last_class = item->last_enhanced = item->last_text = (struct str){ 0 };
@@ -258,7 +259,9 @@ relay_take(struct relay *r, const struct queue_item *items, size_t n, bool is_co
 		}
 		/* Rows come in order of their message. */
 		if (job && (job->dest != d || take != doing || job->count == job->max ||
-		            job->rows[0].item.message_id != items[i].message_id)) {
+		            job->rows[0].item.message_id != items[i].message_id ||
+		            !str_eq(job->rows[0].item.forward_domain,
+		                    items[i].forward_domain))) {
 			begin(job, doing);
 			job = NULL;
 		}

@@ -81,7 +81,7 @@ relay_message_open(struct relay_conn *c)
 		return e;
 	c->rest = str_from_offset(body_bytes(c->body), item->prefix_len);
 	c->message = (struct smtp_client_message){
-		.from = item->sender,
+		.from = relay_forward_sender(c->dest->relay, item, c->job->arena),
 		.envid = item->envid,
 		.ret = item->ret == RET_FULL   ? STR("FULL")
 		       : item->ret == RET_HDRS ? STR("HDRS")

@@ -9,6 +9,7 @@
  *   relay_domains.c our domains need keys: makes them, retires them
  *   relay_dns.c     what the name service says of our domains
  *   relay_message.c a job as a message for the dialogue, and its results
+ *   relay_forward.c the sender of what an alias sends on
  *   relay_result.c  decisions, events, results to the store
  *   relay_event.c   what the delivery log is told
  *   relay_dsn.c     notifications
@@ -354,6 +355,10 @@ enum queue_stage relay_stage_of(enum smtp_client_state at);
 /* Fills c->message from the job's open rows and opens the body. ERR_NOT_FOUND and the
    like: the body cannot be read. */
 MUSTUSE enum err relay_message_open(struct relay_conn *c);
+/* The envelope sender for the next server: rewritten where an alias sends the mail on, as
+   in the row else (relay_forward.c). */
+struct str relay_forward_sender(struct relay *r, const struct queue_item *item,
+                                struct arena *a);
 /* The transaction broke before its text was sent, and nothing was decided: the same
    rows may go to another address. */
 bool relay_message_can_repeat(const struct relay_conn *c);
@@ -391,6 +396,7 @@ void relay_tell_route(const struct relay_conn *c);
 /* What became of a row. */
 void relay_tell_fate(const struct relay_job *job, const struct relay_row *row);
 void relay_tell_double_bounce(const struct relay_row *row, const char *why);
+void relay_tell_rewritten(const struct queue_item *item, struct str sender);
 void relay_tell_dsn(const struct relay_row *row, struct str dsn_id);
 /* Why, in plain words with the server's: "the mailbox is full: 452 4.2.2 over quota". */
 void relay_reason_format(const struct relay_row *row, struct strbuf *out);

@@ -2,11 +2,14 @@
  *
  * Who may be sent to:
  *   an address of ours ..... what it resolves to: mailboxes, and aliases' other servers
+ *   a sender we rewrote .... who that was, for notifications (policy/srs.h)
  *   anything else .......... with a login or from a relay network; else 550
  * An address is ours when its domain, as it stands behind the last "@", is one of ours:
  * nothing inside a local part ("user%host", "host!user", a quoted "@") is ever looked at.
  */
+#include "base/clock.h"
 #include "base/mem.h"
+#include "policy/srs.h"
 #include "smtp/smtp_conn_priv.h"
 
 enum {
@@ -153,6 +156,46 @@ postmaster_key(struct smtp_conn *c, struct strbuf *key)
 	return e;
 }
 
+/* ---- notifications for forwarded mail ---------------------------------------------- */
+
+/* A notification comes back to a sender that we rewrote: it goes on to who that was. Any
+   other mail to it is from somebody who read the address, and goes nowhere. */
+static enum err
+resolve_rewritten(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct str domain,
+                  struct arena *a)
+{
+	struct reader *reader = c->server->parts.reader;
+	struct srs_conf conf = { .now_ms = clock_unix_ms() };
+	char bytes[ADDRESS_KEY_MAX * 2], key_bytes[ADDRESS_KEY_MAX];
+	struct strbuf back = strbuf_on(bytes), key = strbuf_on(key_bytes);
+	struct address address;
+	struct target to = { .kind = RCPT_REMOTE };
+	struct resolution r;
+	enum err e = smtp_names_is_local_domain(c->server->names, domain);
+
+	if (e == OK && smtp_session_mail(c->session)->from_text.n)
+		e = ERR_NO_SUCH_USER;
+	if (e == OK)
+		e = reader_srs_secret(reader, a, &conf.secret);
+	if (e == OK)
+		e = srs_reverse(&conf, rcpt->address.local, &back);
+	if (e == OK)
+		e = address_parse(strbuf_str(&back), ADDRESS_UTF8, a, &address);
+	if (e == OK)
+		e = address_normalize(&address, &key);
+	if (e != OK)
+		return e == ERR_NOT_FOUND || !err_is_temporary(e) ? ERR_NO_SUCH_USER : e;
+	/* By now the domain may have moved to us. */
+	e = smtp_names_resolve(c->server->names, strbuf_str(&key), 0, a, &r);
+	if (e == OK)
+		return add_resolution(c, &r, rcpt);
+	if (e != ERR_RELAY)
+		return e;
+	to.rcpt = strbuf_str(&back);
+	to.domain = domain_of(strbuf_str(&key));
+	return add_target(c, &to, rcpt, false);
+}
+
 /* ---- one recipient ---------------------------------------------------------------- */
 
 static enum err
@@ -174,6 +217,11 @@ resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct arena *a)
 		e = OK;
 	if (e != OK)
 		return e;
+	if (srs_is_rewritten(rcpt->address.local)) {
+		e = resolve_rewritten(c, rcpt, domain_of(strbuf_str(&key)), a);
+		if (e != ERR_NO_SUCH_USER)
+			return e;
+	}
 	e = smtp_names_resolve(c->server->names, strbuf_str(&key),
 	                       smtp_session_mail(c->session)->size_declared, a, &r);
 	if (e == ERR_NO_SUCH_USER &&

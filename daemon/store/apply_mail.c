@@ -2,6 +2,7 @@
 #include "store/tx.h"
 
 #include "base/ids.h"
+#include "mail/address.h"
 #include "store/head.h"
 
 enum {
@@ -234,24 +235,42 @@ store_local(struct tx *tx, const struct op_accept *op, const struct accept_rcpt 
 	return OK;
 }
 
+/* The domain of the alias that sends it on. */
+static void
+forward_domain(const struct accept_rcpt *r, struct strbuf *out)
+{
+	size_t at = str_find_last(r->orig_rcpt, '@');
+
+	if (at == SIZE_MAX ||
+	    domain_normalize(str_from_offset(r->orig_rcpt, at + 1), out) != OK)
+		strbuf_clear(out);
+}
+
 static enum err
 store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
              uint64_t message_id, struct accept_result *result)
 {
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf forward = strbuf_on(bytes);
 	int64_t due_ms = op->due_ms ? op->due_ms : tx->now_ms;
 	enum err e = tx_id(tx, &result->queue_id);
+
+	if (r->orig_rcpt.n)
+		forward_domain(r, &forward);
 
 	if (e == OK)
 		e = tx_run(tx,
 		           "INSERT INTO queue (id, message_id, state, due_ms, version,"
 		           " created_ms, expires_ms, trace_id, sender, rcpt, domain,"
-		           " notify, ret, orcpt, envid) VALUES ($1, $2, $3, $4, 1, $5,"
-		           " $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		           " notify, ret, orcpt, envid, forward_domain) VALUES ($1, $2,"
+		           " $3, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+		           " $15)",
 		           VALUES(V_I(result->queue_id), V_I(message_id),
 		                  V_I(QUEUE_SCHEDULED), V_I(due_ms), V_I(tx->now_ms),
 		                  V_I(op->expires_ms), V_S(op->trace_id), V_S(op->sender),
 		                  V_S(r->rcpt), V_S(r->domain), V_I(r->notify),
-		                  V_I(op->ret), V_S(r->orcpt), V_S(op->envid)));
+		                  V_I(op->ret), V_S(r->orcpt), V_S(op->envid),
+		                  V_S(strbuf_str(&forward))));
 	if (e != OK)
 		return e;
 	tx->queue_rows++;

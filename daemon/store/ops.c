@@ -150,7 +150,7 @@ LAYOUT(queue_item, M(queue_item, id), M(queue_item, message_id), M(queue_item, t
 	M(queue_item, last_class), M(queue_item, last_code), M(queue_item, last_enhanced),
 	M(queue_item, last_text), M(queue_item, last_host), M(queue_item, last_ip),
 	M(queue_item, notify), M(queue_item, ret), M(queue_item, orcpt),
-	M(queue_item, envid), M(queue_item, subject), M(queue_item, message_id_field),
+	M(queue_item, envid), M(queue_item, forward_domain), M(queue_item, subject), M(queue_item, message_id_field),
 	S(queue_item, ref, body_ref_layout), M(queue_item, prefix_len),
 	M(queue_item, message_flags), M(queue_item, version));
 LAYOUT(answer_queue, A(answer_queue, items, queue_item_layout));

@@ -34,6 +34,7 @@ queue_row_read(struct stmt *s, struct queue_item *item)
 	item->ret = db_u32(s, c++);
 	item->orcpt = db_str(s, c++);
 	item->envid = db_str(s, c++);
+	item->forward_domain = db_str(s, c++);
 	item->version = db_u64(s, c++);
 	item->ref.segment = db_u64(s, c++);
 	item->ref.offset = db_u64(s, c++);
@@ -52,19 +53,13 @@ enum err
 queue_row_try_keep(struct queue_item *item, struct arena *a)
 {
 	struct str *all[] = {
-		&item->trace_id,
-		&item->sender,
-		&item->rcpt,
-		&item->domain,
-		&item->last_class,
-		&item->last_enhanced,
-		&item->last_text,
-		&item->last_host,
-		&item->last_ip,
-		&item->orcpt,
-		&item->envid,
-		&item->subject,
-		&item->message_id_field,
+		&item->trace_id,   &item->sender,
+		&item->rcpt,       &item->domain,
+		&item->last_class, &item->last_enhanced,
+		&item->last_text,  &item->last_host,
+		&item->last_ip,    &item->orcpt,
+		&item->envid,      &item->forward_domain,
+		&item->subject,    &item->message_id_field,
 		&item->ref.sha256,
 	};
 

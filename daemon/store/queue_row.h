@@ -12,7 +12,8 @@
 	" q.attempts, q.created_ms, q.due_ms, q.expires_ms, q.last_attempt_ms,"          \
 	" q.lease_until_ms, q.delay_warned_ms, q.last_class, q.last_code,"               \
 	" q.last_enhanced, q.last_text, q.last_host, q.last_ip, q.notify, q.ret,"        \
-	" q.orcpt, q.envid, q.version, m.segment, m.place, m.stored_bytes, m.size,"      \
+	" q.orcpt, q.envid, q.forward_domain, q.version, m.segment, m.place, "           \
+	"m.stored_bytes, m.size,"                                                        \
 	" m.codec, m.sha256, m.prefix_len, m.flags, m.fields"
 #define QUEUE_FROM " FROM queue q LEFT JOIN message m ON m.id = q.message_id"
 

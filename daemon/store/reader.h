@@ -64,6 +64,10 @@ MUSTUSE enum err reader_is_local_domain(struct reader *r, struct str domain);
 /* What it does with mail that is not proven; as above. */
 MUSTUSE enum err reader_domain_incoming(struct reader *r, struct str domain,
                                         enum domain_incoming *incoming_out);
+/* The key that rewritten senders are signed with (policy/srs.h): 32 bytes, made once with
+   the index. Keep it out of logs and answers. */
+MUSTUSE enum err reader_srs_secret(struct reader *r, struct arena *a,
+                                   struct str *secret_out);
 /* May this account send as this normalised address? Its own, with any detail, and every
    alias that has it among its targets. OK or ERR_SENDER_DENIED. */
 MUSTUSE enum err reader_may_send_as(struct reader *r, uint64_t account_id,

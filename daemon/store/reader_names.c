@@ -99,6 +99,19 @@ reader_domain_incoming(struct reader *r, struct str domain,
 	return e;
 }
 
+enum err
+reader_srs_secret(struct reader *r, struct arena *a, struct str *secret_out)
+{
+	struct stmt *s;
+	enum err e = reader_one(r, "SELECT value FROM secret WHERE name = 'srs'",
+	                        NO_VALUES, &s);
+
+	if (e == OK)
+		*secret_out = arena_str(a, db_str(s, 0));
+	db_end(&s);
+	return e;
+}
+
 /* --- accounts --------------------------------------------------------------------- */
 
 #define ACCOUNT_SELECT                                                                   \

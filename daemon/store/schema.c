@@ -1,6 +1,11 @@
 #include "store/schema.h"
 
 #include "base/clock.h"
+#include "base/ids.h"
+
+enum {
+	SECRET_BYTES = 32, /* of the key that rewritten senders are signed with */
+};
 
 /* clang-format off */
 static const char index_1[] =
@@ -91,6 +96,10 @@ static const char index_4[] =
 
 static const char index_5[] = "ALTER TABLE domain ADD COLUMN incoming $INT;";
 
+/* Table secret is the appliance's alone: no list and no route shows it. */
+static const char index_6[] = "ALTER TABLE queue ADD COLUMN forward_domain $TEXT;"
+			      "CREATE TABLE secret (name TEXT PRIMARY KEY, value $BYTES);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -114,7 +123,8 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2, index_3, index_4, index_5 };
+static const char *const index_steps[] = { index_1, index_2, index_3,
+	                                   index_4, index_5, index_6 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err
@@ -174,7 +184,15 @@ enum err
 schema_index(struct db *db, int64_t now_ms)
 {
 	enum err e = upgrade(db, index_steps, (int64_t)ARRAY_LEN(index_steps));
+	char secret[SECRET_BYTES];
 
+	if (e != OK)
+		return e;
+	random_bytes(secret, sizeof(secret));
+	e = db_run(db,
+	           "INSERT INTO secret (name, value) VALUES ('srs', $1)"
+	           " ON CONFLICT (name) DO NOTHING",
+	           VALUES(V_B(str_make(secret, sizeof(secret)))));
 	if (e != OK)
 		return e;
 	/* A counter from here on; it starts at the clock so that a client which knew an

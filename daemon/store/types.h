@@ -353,6 +353,9 @@ struct queue_item {
 	/* RFC 3461 */
 	uint32_t notify, ret; /* enum dsn_notify bits, enum dsn_ret */
 	struct str orcpt, envid;
+	/* Whose alias sends it on to another server: the domain that a foreign sender is
+	   rewritten to (policy/srs.h). Empty: no alias does. */
+	struct str forward_domain;
 	/* of its message */
 	struct str subject, message_id_field;
 	struct body_ref ref;
