@@ -14,7 +14,7 @@ endif
 PREFIX  ?= /usr
 VERSION := 0.1.0
 PKGS    := libuv openssl libcares yaml-0.1 libpcre2-8 sqlite3 jansson libsodium libidn2 \
-           libpsl libutf8proc libzstd zlib libseccomp
+           libpsl libutf8proc libzstd zlib expat libseccomp
 # Those that few processes need: loaded by these alone (ext/library.h), not linked.
 PKGS_LOADED := libmicrohttpd libcurl libsystemd
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes -Werror

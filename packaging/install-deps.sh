@@ -32,6 +32,7 @@ run    libpsl-dev           libpsl-devel                -
 run    libutf8proc-dev      utf8proc-devel              -
 run    libzstd-dev          libzstd-devel               -
 run    zlib1g-dev           zlib-devel                  -
+run    libexpat1-dev        expat-devel                 -
 run    libseccomp-dev       libseccomp-devel            -
 run    libsystemd-dev       systemd-devel               -
 run    nodejs               nodejs                      node

@@ -1,0 +1,117 @@
+#include "ext/xml.h"
+
+#include "base/strbuf.h"
+
+#include <expat.h>
+#include <stdbool.h>
+
+enum {
+	PATH_MAX_BYTES = 512,
+	PIECE_BYTES = 16 << 10, /* a length that fits any int */
+};
+
+struct reader {
+	XML_Parser parser;
+	xml_element_fn *fn;
+	void *arg;
+	struct strbuf path, text;
+	size_t depth;
+	enum err e;
+};
+
+static void
+stop(struct reader *r, enum err e)
+{
+	if (r->e == OK)
+		r->e = e;
+	(void)XML_StopParser(r->parser, XML_FALSE);
+}
+
+static void XMLCALL
+on_open(void *arg, const XML_Char *name, const XML_Char **attributes)
+{
+	struct reader *r = arg;
+	struct str s = str_from(name);
+	size_t colon = str_find_last(s, ':');
+
+	(void)attributes;
+	if (++r->depth > XML_DEPTH_MAX) {
+		stop(r, ERR_LIMIT);
+		return;
+	}
+	if (r->path.n)
+		strbuf_byte(&r->path, '/');
+	strbuf_add(&r->path, str_from_offset(s, colon == SIZE_MAX ? 0 : colon + 1));
+	if (r->path.overflow)
+		stop(r, ERR_LIMIT);
+	strbuf_clear(&r->text);
+}
+
+static void XMLCALL
+on_text(void *arg, const XML_Char *text, int n)
+{
+	struct reader *r = arg;
+
+	strbuf_add(&r->text,
+	           str_first(str_make(text, (size_t)n), r->text.max - r->text.n));
+}
+
+static void XMLCALL
+on_close(void *arg, const XML_Char *name)
+{
+	struct reader *r = arg;
+	size_t slash = str_find_last(strbuf_str(&r->path), '/');
+	enum err e;
+
+	(void)name;
+	if (r->e != OK)
+		return;
+	e = r->fn(r->arg, strbuf_str(&r->path), str_trim(strbuf_str(&r->text)));
+	if (e != OK)
+		stop(r, e);
+	strbuf_truncate(&r->path, slash == SIZE_MAX ? 0 : slash);
+	strbuf_clear(&r->text);
+	r->depth--;
+}
+
+static void XMLCALL
+on_doctype(void *arg, const XML_Char *name, const XML_Char *system_id,
+           const XML_Char *public_id, int has_internal)
+{
+	(void)name;
+	(void)system_id;
+	(void)public_id;
+	(void)has_internal;
+	stop(arg, ERR_UNSUPPORTED);
+}
+
+enum err
+xml_parse(struct str document, xml_element_fn *fn, void *arg)
+{
+	struct reader r = { .fn = fn,
+		            .arg = arg,
+		            .path = strbuf_heap(PATH_MAX_BYTES),
+		            .text = strbuf_heap(XML_TEXT_MAX) };
+	bool is_good = true;
+
+	r.parser = XML_ParserCreate(NULL);
+	if (!r.parser)
+		return ERR_LIMIT;
+	XML_SetUserData(r.parser, &r);
+	XML_SetElementHandler(r.parser, on_open, on_close);
+	XML_SetCharacterDataHandler(r.parser, on_text);
+	XML_SetStartDoctypeDeclHandler(r.parser, on_doctype);
+	do {
+		struct str piece = str_first(document, PIECE_BYTES);
+
+		document = str_from_offset(document, piece.n);
+		is_good = XML_Parse(r.parser, piece.n ? piece.p : "", (int)piece.n,
+		                    document.n == 0) == XML_STATUS_OK;
+	} while (is_good && r.e == OK && document.n);
+	XML_ParserFree(r.parser);
+	strbuf_release(&r.path);
+	strbuf_release(&r.text);
+	if (r.e != OK)
+		return r.e;
+	return is_good ? OK : ERR_MALFORMED;
+}
