@@ -188,6 +188,9 @@ $(B)/store_bench: $(B)/obj/tests/bench/store_bench.o $(B)/obj/tests/unit/store/r
 $(B)/dkim-tool: $(B)/obj/tests/differential/dkim_tool.o $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
+$(B)/dmarc-tool: $(B)/obj/tests/differential/dmarc_tool.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
 .PHONY: bench
 bench: all ## measure beside Postfix and Dovecot
 	@packaging/install-deps.sh

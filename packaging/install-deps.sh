@@ -69,6 +69,7 @@ check  unbound              unbound                     -
 check  opendkim             opendkim                    opendkim
 check  python3-dkim         python3-dkimpy              -
 check  python3-nacl         python3-pynacl              -
+check  libopendmarc2        libopendmarc                -
 check  opendkim             opendkim                    -
 check  python3-dkim         python3-dkimpy              -
 check  python3-dnspython    python3-dns                 -
