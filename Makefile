@@ -176,9 +176,9 @@ crash-long: all
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
 
 .PHONY: differential differential-long
-differential: $(B)/dkim-tool ## our verdicts beside those of other programs, on made-up mail
+differential: $(B)/dkim-tool $(B)/dmarc-tool ## our verdicts beside those of other programs, on made-up mail
 	@tests/differential/run
-differential-long: $(B)/dkim-tool
+differential-long: $(B)/dkim-tool $(B)/dmarc-tool
 	@tests/differential/run --long
 
 $(B)/store_bench: $(B)/obj/tests/bench/store_bench.o $(B)/obj/tests/unit/store/rig.o \
