@@ -161,6 +161,13 @@ check_type(struct api_request *r)
 		api_problem(r, PROBLEM_MEDIA_TYPE, "no Content-Encoding");
 		return false;
 	}
+	if (r->route->flags & ROUTE_XML) {
+		if (str_eq_icase(type, STR("text/xml")) ||
+		    str_eq_icase(type, STR("application/xml")))
+			return true;
+		api_problem(r, PROBLEM_MEDIA_TYPE, "the body must be XML");
+		return false;
+	}
 	if (!(r->route->flags & ROUTE_BODY)) {
 		if (!has_body)
 			return true;
@@ -225,13 +232,13 @@ on_head(void *arg, struct http_exchange *x)
 
 	if (!request_check_host(r) || !begin(r))
 		return 0;
-	if (r->route->flags & ROUTE_SIGN_IN)
+	if (r->route->flags & (ROUTE_SIGN_IN | ROUTE_XML))
 		max = SIGN_IN_BODY_MAX;
 	if (http_exchange_head(x)->content_length > max) {
 		api_problem(r, PROBLEM_TOO_LARGE, "at most %zu bytes", max);
 		return 0;
 	}
-	return r->route->flags & ROUTE_BODY ? max : 0;
+	return r->route->flags & (ROUTE_BODY | ROUTE_XML) ? max : 0;
 }
 
 static bool

@@ -3,6 +3,7 @@
 
 #include "api/request.h"
 #include "api/routes.h"
+#include "api/well_known.h"
 #include "base/addr.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -419,6 +420,8 @@ request_check_host(struct api_request *r)
 		return true;
 	if (addr_parse_ip(name, &addr) &&
 	    (addr_is_loopback(&addr) || addr_eq_ip(&addr, &peer->local)))
+		return true;
+	if (well_known_has_host(r, name))
 		return true;
 	return refuse(r, PROBLEM_MISDIRECTED);
 }

@@ -14,6 +14,7 @@ enum route_flag {
 	ROUTE_PUBLIC = 4,   /* cookies and tokens are not even looked at */
 	ROUTE_GLOBAL = 8,   /* not for callers limited to domains */
 	ROUTE_SIGN_IN = 16, /* checks a password: small bodies, no token */
+	ROUTE_XML = 64,     /* takes a small body of XML, which nobody parses */
 	ROUTE_MESSAGE = 32, /* takes message/rfc822 as well */
 };
 

@@ -1,10 +1,11 @@
 """The records page follows edits of a real zone, without a reload; command line and REST say
 the same."""
+import http.client
 import os
 import subprocess
 
 import check
-from appliance import ROOT
+from appliance import ROOT, insecure_tls
 
 ZONE = """
 @      IN MX 10 mail
@@ -64,6 +65,58 @@ def test_the_zone_file_makes_all_well(world):
     check.equal(bad, {}, "every record of the zone")
     check.until(lambda: {k["state"] for k in world.home.json(
         "domain", "dkim", "list", "home.example")["items"]} == {"active"}, "keys sign", 10)
+
+
+def fetch(world, method, path, host, body=None, kind="text/xml"):
+    c = http.client.HTTPSConnection(world.home.address, 443, context=insecure_tls(), timeout=20)
+    c.request(method, path, body, {"Host": host, **({"Content-Type": kind} if body else {})})
+    answer = c.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def test_programs_get_their_settings_without_a_login(world):
+    status, text = fetch(world, "GET", "/mail/config-v1.1.xml", "autoconfig.home.example")
+    check.equal(status, 200, "Thunderbird, by the host")
+    check.contains(text, "<hostname>mail.home.example</hostname>\n<port>993</port>", "IMAP")
+    for address in ("ann@home.example", "nobody@home.example"):
+        status, again = fetch(world, "GET", f"/.well-known/autoconfig/mail/config-v1.1.xml"
+                              f"?emailaddress={address}", "mail.home.example")
+        check.equal((status, again), (200, text), "the same for everybody: nothing is learned")
+    status, _ = fetch(world, "GET", "/mail/config-v1.1.xml?emailaddress=x@other.example",
+                      "mail.home.example")
+    check.equal(status, 404, "not ours")
+    status, _ = fetch(world, "GET", "/mail/config-v1.1.xml", "autoconfig.other.example")
+    check.equal(status, 421, "a host that is not ours")
+    status, _ = fetch(world, "GET", "/api/v1/openapi.json", "autoconfig.home.example")
+    check.equal(status, 421, "nothing else is served under that name")
+    ask = "<Autodiscover><Request><EMailAddress>{}</EMailAddress></Request></Autodiscover>"
+    status, text = fetch(world, "POST", "/autodiscover/autodiscover.xml",
+                         "autodiscover.home.example", ask.format("ann@home.example"))
+    check.equal(status, 200, "Outlook")
+    check.contains(text, "<LoginName>ann@home.example</LoginName>", "the name to log in with")
+    for bad in ("&xxe;@home.example", "a<b>@home.example", "x" * 5000 + "@home.example"):
+        status, _ = fetch(world, "POST", "/autodiscover/autodiscover.xml",
+                          "autodiscover.home.example", ask.format(bad))
+        check.true(status in (404, 413), f"{bad[:20]}: {status}")
+    status, text = fetch(world, "GET", "/mail/apple.mobileconfig?emailaddress=%3Cb%3E@home.example",
+                         "mail.home.example")
+    check.equal(status, 200, "Apple")
+    check.true("<b>" not in text, "what was sent is escaped")
+
+
+def test_the_policy_is_served_where_it_was_chosen(world):
+    path = "/.well-known/mta-sts.txt"
+    check.equal(fetch(world, "GET", path, "mta-sts.home.example")[0], 404, "no policy yet")
+    token = world.home.json("token", "create", "policies")["token"]
+    c = http.client.HTTPConnection(world.home.address, 8080, timeout=20)
+    c.request("PUT", "/api/v1/domains/home.example/policies/mta_sts", '{"mode": "testing"}',
+              {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    check.equal(c.getresponse().status, 200, "testing")
+    status, text = fetch(world, "GET", path, "mta-sts.home.example")
+    check.equal((status, text.split("\r\n")[:3]),
+                (200, ["version: STSv1", "mode: testing", "mx: mail.home.example"]), "the policy")
+    check.equal(fetch(world, "GET", path, "mail.home.example")[0], 404, "by that name alone")
+    check.equal(records(world)["mta_sts"]["state"], "missing", "and its record is wanted")
 
 
 def test_the_page_follows_the_zone(world):

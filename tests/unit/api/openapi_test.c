@@ -97,7 +97,7 @@ check_operation(const struct json_value *root, const struct json_value *path,
 	CHECK_TRUE(str_eq_icase(str_from(method), str_from(route->method)), route->name);
 	CHECK_STR_EQ(text_of(op, "x-scope"), str_from(scope_of(route)), route->name);
 	CHECK_TRUE((json_find(op, "requestBody") != NULL) ==
-	                   ((route->flags & ROUTE_BODY) != 0),
+	                   ((route->flags & (ROUTE_BODY | ROUTE_XML)) != 0),
 	           route->name);
 	rest = str_from(route->query);
 	while (str_next(&rest, ' ', &word))
