@@ -11,6 +11,7 @@
 enum {
 	CLAIM_MAX = 500,
 	IDS_MAX = 10 * 1000,
+	CLOCK_SLACK_MS = 60 * 1000, /* a clock may be as wrong as that */
 };
 
 /* --- claim
@@ -293,6 +294,20 @@ drop_wished(struct tx *tx, uint64_t *count)
 	return e;
 }
 
+/* Rows that were taken or tried in what is now the future: the clock was ahead then, and
+   has been set right. They wait as long as they were to, from now on. */
+static enum err
+forget_the_future(struct tx *tx, int64_t now_ms)
+{
+	return tx_run(tx,
+	              "UPDATE queue SET due_ms = due_ms + $1 - CASE WHEN attempts = 0"
+	              " THEN created_ms ELSE last_attempt_ms END, last_attempt_ms ="
+	              " CASE WHEN attempts = 0 THEN 0 ELSE $1 END, version = version + 1"
+	              " WHERE state IN (0, 2) AND due_ms > $2 AND CASE WHEN attempts = 0"
+	              " THEN created_ms ELSE last_attempt_ms END > $2",
+	              VALUES(V_I(now_ms), V_I(now_ms + CLOCK_SLACK_MS)));
+}
+
 enum err
 op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
                        struct answer_count *answer)
@@ -312,6 +327,8 @@ op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
 	           VALUES(V_I(QUEUE_HOLD), V_I(QUEUE_BOUNCE), V_I(op->now_ms),
 	                  V_I(QUEUE_SENT_BACK), V_I(tx->epoch)));
 	answer->count = dropped + db_changed(tx->db);
+	if (e == OK)
+		e = forget_the_future(tx, op->now_ms);
 	tx_changed_queue(tx, op->now_ms);
 	return e;
 }

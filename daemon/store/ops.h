@@ -282,8 +282,9 @@ struct op_queue_result {
 	struct op_accept *notifications;
 	size_t notifications_count;
 };
-/* Gives back what was leased to clients of the queue process that are gone: called once
-   when it starts, before its first claim. */
+/* Gives back what was leased to clients of the queue process that are gone, and brings
+   back rows that a clock far ahead has sent into the future: called once when it starts,
+   before its first claim. */
 struct op_queue_release {
 	int64_t now_ms;
 };

@@ -116,3 +116,23 @@ def test_processes_that_start_before_the_clock_is_set(world):
     calm(world, "in 1970", 4)
     jump(world, 0)
     calm(world, "set right")
+
+
+def test_a_clock_that_was_ahead_delays_nothing(world):
+    """Tried ten days ahead, then started again by the right clock: the pause is what counts."""
+    home, to = world.home, "x@down.odd.example"
+
+    def attempts():
+        return sum(i["attempts"] for i in home.json("queue", "list")["items"] if i["to"] == to)
+
+    home.stop()
+    jump(world, 10 * DAY_S)
+    home.start()
+    with home.submission(ANN) as s:
+        s.sendmail(ANN, [to], message(ANN, to, "tried in the future"))
+    check.until(lambda: attempts() >= 1, "a try ahead")
+    home.stop()
+    jump(world, 0)
+    home.start()
+    before = attempts()
+    check.until(lambda: attempts() > before, "tried again within its pause", 30)

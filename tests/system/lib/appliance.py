@@ -76,7 +76,7 @@ class Appliance:
                                self.log_file, env=self.env)
         self.wait_until_ready()
 
-    def wait_until_ready(self, seconds=15):
+    def wait_until_ready(self, seconds=60):
         for port in (25, 143, 8080):
             wait_for_port(self.address, port, seconds, self.process)
         end = time.monotonic() + seconds

@@ -23,7 +23,7 @@ def contains(text, part, what):
     return True if part in text else fail(f"{what}: {part!r} is not in {text!r}")
 
 
-def until(question, what, seconds=15.0, pause=0.05):
+def until(question, what, seconds=40.0, pause=0.05):
     """Asks until the answer is true; returns it. A bounded wait, not a sleep."""
     end = time.monotonic() + seconds
     while True:

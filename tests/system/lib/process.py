@@ -31,7 +31,7 @@ class Process:
         return self.child.returncode
 
 
-def wait_for_port(host, port, seconds=15, process=None):
+def wait_for_port(host, port, seconds=60, process=None):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process is not None and not process.is_running():

@@ -285,6 +285,43 @@ test_wishes(void)
 	}
 }
 
+/* What was taken or tried while the clock was ahead waits as long as it was to, once a
+   queue process starts by the right clock; what a person put off for long stays so. */
+static void
+test_future(void)
+{
+	enum { DAYS_MS = 10 * 86400 * 1000, PAUSE_MS = 300 * 1000 };
+	struct rig r;
+	struct answer_queue claimed;
+	struct answer_count count;
+	struct queue_item item;
+	int64_t now_ms = clock_unix_ms(), ahead_ms = now_ms + DAYS_MS;
+	struct op_queue_claim op = { .limit = 10, .lease_ms = LEASE_MS };
+	uint64_t tried, put_off;
+
+	rig_open(&r);
+	tried = enqueue(&r, "x@example.net", "example.net", 0);
+	put_off = enqueue(&r, "y@example.net", "example.net", ahead_ms);
+	op.ids = &tried;
+	op.ids_count = 1;
+	op.now_ms = ahead_ms;
+	op.is_attempt = true;
+	CHECK_ERR_EQ(rig_queue_claim(&r, &op, &claimed), OK, "claim ahead");
+	CHECK_U64_EQ(claimed.items_count, 1, "one");
+	CHECK_ERR_EQ(result(&r, tried, OUTCOME_DEFERRED, ahead_ms + PAUSE_MS), OK,
+	             "deferred ahead");
+	another_client(&r);
+	CHECK_ERR_EQ(rig_queue_release(&r, &(struct op_queue_release){ now_ms }, &count),
+	             OK, "release");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, tried, r.arena, &item), OK, "tried");
+	CHECK_I64_EQ(item.due_ms, now_ms + PAUSE_MS, "waits its pause");
+	CHECK_I64_EQ(item.last_attempt_ms, now_ms, "tried no later than now");
+	CHECK_U64_EQ(item.attempts, 1, "tries are kept");
+	CHECK_ERR_EQ(reader_queue_item(r.reader, put_off, r.arena, &item), OK, "put off");
+	CHECK_I64_EQ(item.due_ms, ahead_ms, "stays put off");
+	rig_close(&r);
+}
+
 /* What the next hop took is gone, whatever was wished meanwhile. */
 static void
 test_wish_too_late(void)
@@ -439,5 +476,5 @@ test_limit(void)
 
 SUITE(store_queue, { "limit", test_limit }, { "from accept to delivered", test_life },
       { "leases", test_leases }, { "actions", test_actions }, { "wishes", test_wishes },
-      { "wish_too_late", test_wish_too_late },
+      { "wish_too_late", test_wish_too_late }, { "future", test_future },
       { "bounce and notification", test_notification }, { "lists", test_lists });
