@@ -87,7 +87,7 @@ has_room(struct strbuf *b, size_t n)
 			b->overflow = true;
 			return false;
 		}
-		if (b->n)
+		if (b->p && b->n)
 			memcpy(p, b->p, b->n);
 		b->p = p;
 	}
