@@ -212,6 +212,18 @@ on_field(struct smtp_head *h)
 	return OK;
 }
 
+/* Longer than any name we know; but spaces may stand behind a name, and nobody who means
+   well writes so many of them behind this one. */
+static enum err
+on_long_name(struct smtp_head *h)
+{
+	bool is_forged = auth_results_is_name(strbuf_str(&h->name));
+
+	h->capture = NULL;
+	h->forged += is_forged;
+	return decide(h, is_forged ? FATE_DROP : FATE_KEEP);
+}
+
 /* One more byte of a line whose fate is open. */
 static enum err
 take_name(struct smtp_head *h, char c)
@@ -233,10 +245,8 @@ take_name(struct smtp_head *h, char c)
 		return h->name.n > 1 ? on_field(h) : on_stray_line(h);
 	if (c == '\r' || c == '\n' || (!is_space && (last == ' ' || last == '\t')))
 		return on_stray_line(h);
-	if (h->name.n == NAME_MAX_BYTES) {
-		h->capture = NULL;
-		return decide(h, FATE_KEEP);
-	}
+	if (h->name.n == NAME_MAX_BYTES)
+		return on_long_name(h);
 	return OK;
 }
 

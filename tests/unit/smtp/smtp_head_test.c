@@ -58,6 +58,10 @@ static const struct {
 	  "", "", false },
 	{ "also of a submission", "Authentication-Results: mx.example;x=y\r\n" D M "\r\n",
 	  D M "\r\n", "", true },
+	{ "with more spaces behind its name than a name is long",
+	  "Authentication-Results                                                        "
+	  "    : mx.example; spf=pass\r\n dkim=pass\r\nA: b\r\n\r\n",
+	  "A: b\r\n\r\n", "", false },
 	{ "of ARC it is another thing",
 	  "ARC-Authentication-Results: mx.example;x=y\r\n\r\n",
 	  "ARC-Authentication-Results: mx.example;x=y\r\n\r\n", "", false },
