@@ -175,6 +175,9 @@ crash: all ## processes killed under load, a short run
 crash-long: all
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
 
+$(B)/dkim_bench: $(B)/obj/tests/bench/dkim_bench.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
 .PHONY: differential differential-long
 differential: $(B)/dkim-tool $(B)/dmarc-tool ## our verdicts beside those of other programs, on made-up mail
 	@tests/differential/run

@@ -3,12 +3,13 @@
    goes to the sink as it is, but for what its end may turn out to be. */
 #include "policy/dkim_canon.h"
 
+#include "base/panic.h"
 #include "base/strbuf.h"
 
 enum {
 	OUT_BYTES = 512,
 	BLOCK_BYTES = 1024,
-	LANES = 64,
+	LANES = 16,
 };
 
 /* --- fields ------------------------------------------------------------------------- */
@@ -157,26 +158,40 @@ put_held(struct dkim_body *b)
 	b->has_space = b->has_cr = false;
 }
 
-/* White space that relaxing would change, or whose meaning the next byte decides. */
-static uint8_t
-is_bad_pair(uint8_t c, uint8_t next)
+/* So many bytes at once, in whatever the machine has for it. */
+typedef uint8_t lanes __attribute__((vector_size(LANES)));
+
+static lanes
+load(const uint8_t *p)
 {
-	return (uint8_t)((c == '\t') | ((c == ' ') & ((next == ' ') | (next == '\r'))));
+	lanes v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
 }
 
+/* White space that relaxing would change, or whose meaning the next byte decides. */
 static bool
 is_changed(const uint8_t *p, size_t n)
 {
-	uint8_t found = 0;
+	lanes found = { 0 };
+	uint64_t halves[LANES / sizeof(uint64_t)];
 	size_t i = 0;
 
-	/* Without a branch, and so many times, compilers make wide instructions of it. */
-	for (; i + LANES < n; i += LANES)
-		for (size_t k = 0; k < LANES; k++)
-			found |= is_bad_pair(p[i + k], p[i + k + 1]);
+	for (; i + LANES < n; i += LANES) {
+		lanes v = load(p + i), next = load(p + i + 1);
+
+		found |= (lanes)(v == '\t') |
+		         ((lanes)(v == ' ') & (lanes)((next == ' ') | (next == '\r')));
+	}
+	memcpy(halves, &found, sizeof(halves));
+	if (halves[0] | halves[1])
+		return true;
 	for (; i + 1 < n; i++)
-		found |= is_bad_pair(p[i], p[i + 1]);
-	return found || p[n - 1] == '\t';
+		if (p[i] == '\t' ||
+		    (p[i] == ' ' && (p[i + 1] == ' ' || p[i + 1] == '\r')))
+			return true;
+	return p[n - 1] == '\t';
 }
 
 /* A block that stays as it is, but for its end, which is held back. */
@@ -205,10 +220,36 @@ add_block(struct dkim_body *b, struct str block)
 	b->has_cr = has_cr;
 }
 
-/* Bytes that change, or that stand behind something held back. */
+static bool
+is_held(const struct dkim_body *b)
+{
+	return b->line_ends || b->has_space || b->has_cr;
+}
+
+/* What was held back counts. Behind bytes in `out` it came with the same block, so there
+   is room for it. */
+static void
+release(struct dkim_body *b, struct strbuf *out)
+{
+	if (!out->n) {
+		put_held(b);
+		return;
+	}
+	for (; b->line_ends; b->line_ends--)
+		strbuf_lit(out, "\r\n");
+	if (b->has_space)
+		strbuf_byte(out, ' ');
+	if (b->has_cr)
+		strbuf_byte(out, '\r');
+	b->has_space = b->has_cr = false;
+}
+
+/* Up to a block of bytes that change, or that stand behind something held back. */
 static void
 add_bytes(struct dkim_body *b, struct str bytes)
 {
+	char room[BLOCK_BYTES];
+	struct strbuf out = strbuf_on(room);
 	size_t from = 0; /* bytes from here on are good as they are */
 
 	for (size_t i = 0; i < bytes.n; i++) {
@@ -216,14 +257,14 @@ add_bytes(struct dkim_body *b, struct str bytes)
 		bool is_space = b->canon == DKIM_RELAXED && is_wsp(c);
 
 		if (!is_space && c != '\r' && !(c == '\n' && b->has_cr)) {
-			if (b->line_ends || b->has_space || b->has_cr) {
-				put_held(b);
+			if (is_held(b)) {
+				release(b, &out);
 				from = i;
 			}
 			continue;
 		}
-		if (!b->line_ends && !b->has_space && !b->has_cr)
-			put(b, str_first(str_from_offset(bytes, from), i - from));
+		if (!is_held(b))
+			strbuf_bytes(&out, bytes.p + from, i - from);
 		from = i + 1;
 		if (c == '\n') {
 			b->has_cr = b->has_space = false;
@@ -231,14 +272,28 @@ add_bytes(struct dkim_body *b, struct str bytes)
 			continue;
 		}
 		if (b->has_cr)
-			put_held(b); /* it ended no line */
+			release(b, &out); /* it ended no line */
 		if (is_space)
 			b->has_space = true;
 		else
 			b->has_cr = true;
 	}
-	if (!b->line_ends && !b->has_space && !b->has_cr)
-		put(b, str_from_offset(bytes, from));
+	if (!is_held(b))
+		strbuf_bytes(&out, bytes.p + from, bytes.n - from);
+	CHECK(!out.overflow);
+	put(b, strbuf_str(&out));
+}
+
+/* How many bytes to take until nothing is held back whose meaning the next byte decides. */
+static size_t
+undecided(struct str block)
+{
+	size_t n = 0;
+
+	while (n < block.n &&
+	       (is_wsp(block.p[n]) || block.p[n] == '\r' || block.p[n] == '\n'))
+		n++;
+	return n < block.n ? n + 1 : n;
 }
 
 void
@@ -246,13 +301,16 @@ dkim_body_add(struct dkim_body *b, struct str bytes)
 {
 	while (bytes.n) {
 		struct str block = str_first(bytes, BLOCK_BYTES);
-		bool is_free = !b->has_cr && !b->has_space;
 
-		if (is_free && (b->canon == DKIM_SIMPLE ||
-		                !is_changed((const uint8_t *)block.p, block.n)))
-			add_block(b, block);
-		else
+		if (b->has_cr || b->has_space) {
+			block = str_first(block, undecided(block));
 			add_bytes(b, block);
+		} else if (b->canon == DKIM_RELAXED &&
+		           is_changed((const uint8_t *)block.p, block.n)) {
+			add_bytes(b, block);
+		} else {
+			add_block(b, block);
+		}
 		bytes = str_from_offset(bytes, block.n);
 	}
 }
