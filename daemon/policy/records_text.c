@@ -1,8 +1,10 @@
 /* What stands in TXT records: SPF, DKIM keys, DMARC, MTA-STS, TLS reports; and the
  * mistakes that people make there. */
 #include "policy/records_priv.h"
+#include "policy/spf.h"
 
 enum {
+	LOOKUPS_RFC = 10, /* RFC 7208 4.6.4 */
 	TAGS_MAX = 30,
 	SHORT_KEY = 220, /* base64 characters of a 1024 bit RSA key */
 };
@@ -92,26 +94,14 @@ records_judge_spf(const struct records_conf *c, const struct record_row *row,
 		records_say(f, RECORD_OK, CAUSE_NONE);
 }
 
-/* Does a term of the record name this address? The host's own address is also behind a
-   plain mx or a, where those lead here. */
-static bool
-names_ip(struct str text, const struct addr *ip, struct str host)
+static enum record_cause
+cause_of(const struct spf_verdict *v)
 {
-	struct str term;
-
-	while (str_next(&text, ' ', &term)) {
-		struct net net;
-
-		if (str_eq_icase(term, STR("mx")) || str_eq_icase(term, STR("a")))
-			return true;
-		if (str_skip_icase(&term, STR("a:")) && str_eq_icase(term, host))
-			return true;
-		if (!str_skip_icase(&term, STR("ip4:")))
-			(void)str_skip_icase(&term, STR("ip6:"));
-		if (net_parse(term, &net) && net_has(&net, ip))
-			return true;
-	}
-	return false;
+	if (v->result == SPF_PERMERROR)
+		return v->terms > LOOKUPS_RFC ? CAUSE_SPF_TOO_MANY
+		       : v->voids > 2         ? CAUSE_SPF_VOIDS
+		                              : CAUSE_SPF_BROKEN;
+	return CAUSE_SPF_OUR_IP;
 }
 
 enum policy_step
@@ -119,20 +109,41 @@ records_evaluate_spf(struct records *r, struct record_row *row, struct lookups *
                      struct arena *a, int64_t now_ms)
 {
 	const struct records_conf *c = r->conf;
-	char text[ADDR_TEXT_MAX];
+	unsigned most = 0;
 
-	(void)l;
-	(void)now_ms;
-	for (size_t i = 0; i < c->ip_count && row->state == RECORD_OK; i++) {
-		if (names_ip(row->found[0], &c->ips[i], c->hostname))
-			continue;
-		row->state = RECORD_DIFFERS;
-		row->cause = CAUSE_SPF_OUR_IP;
-		row->detail = arena_str(a, addr_ip_text(&c->ips[i], &text));
+	if (row->state != RECORD_OK || row->found_count != 1)
+		return POLICY_DONE;
+	for (size_t i = 0; i < c->ip_count; i++) {
+		struct spf_request request = {
+			.ip = c->ips[i],
+			.helo = c->hostname,
+			.sender = arena_printf(a, "postmaster@%.*s", STR_ARG(c->domain)),
+			.receiver = c->hostname,
+			.now_ms = now_ms,
+		};
+		struct spf_verdict v;
+
+		if (spf_check(&request, l, a, &v) == POLICY_NEED)
+			return POLICY_NEED;
+		most = v.terms > most ? v.terms : most;
+		if (v.result == SPF_TEMPERROR) {
+			row->state = RECORD_UNKNOWN;
+			row->cause = CAUSE_NO_ANSWER;
+		} else if (v.result != SPF_PASS) {
+			char text[ADDR_TEXT_MAX];
+
+			row->state = RECORD_DIFFERS;
+			row->cause = cause_of(&v);
+			row->detail = arena_printf(
+				a, "%.*s: %.*s", STR_ARG(addr_ip_text(&c->ips[i], &text)),
+				STR_ARG(v.reason));
+			return POLICY_DONE;
+		}
 	}
 	/* What is good needs no other text. */
 	if (row->state == RECORD_OK)
 		row->expected = row->found;
+	row->detail = arena_printf(a, "%u of 10 look-ups", most);
 	return POLICY_DONE;
 }
 

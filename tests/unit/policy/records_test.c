@@ -170,7 +170,14 @@ test_cases(void)
 		struct records_answers all = { answers, 2, 2, false, false };
 		const struct record_row *row;
 
-		CHECK_U64_EQ(records_judge(r, &all, l, a, 0), POLICY_DONE, cases[i].key);
+		while (records_judge(r, &all, l, a, 0) == POLICY_NEED) {
+			struct dns_answer none = { .status = DNS_NODATA };
+			struct lookup *q;
+
+			while ((q = lookups_next(l)))
+				lookups_answer(q, q->type == DNS_TXT ? &answers[0].answer
+				                                     : &none);
+		}
 		row = row_of(r, cases[i].key);
 		if (CHECK_TRUE(row, cases[i].key)) {
 			CHECK_CSTR_EQ(record_state_word(row->state),
