@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 KIND = "MAILSTEAD_IN_NAMESPACE"
 
@@ -36,6 +37,20 @@ def prepare(last_bytes, out):
     # A bare machine has no such file, and programs that ask for their own name then wait.
     cover("/etc/hosts", out / "hosts",
           f"127.0.0.1 localhost\n::1 localhost\n127.0.0.1 {host}.localdomain {host}\n")
+
+
+def reachable(out):
+    """The folder under a name that every user may follow: Postfix works as one of its own, and
+    a checkout may lie in /root."""
+    out.mkdir(parents=True, exist_ok=True)
+    if all(p.stat().st_mode & 0o001 for p in (out, *out.parents)):
+        return out
+    door = pathlib.Path(tempfile.mkdtemp(prefix="mailstead-tests-", dir="/tmp"))
+    door.chmod(0o755)
+    subprocess.run(["mount", "--bind", out, door], check=True)
+    atexit.register(door.rmdir)
+    atexit.register(subprocess.run, ["umount", "-l", door], check=False)
+    return door
 
 
 def cover(path, ours, text):
