@@ -179,13 +179,17 @@ $(B)/dkim_bench: $(B)/obj/tests/bench/dkim_bench.o $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
 .PHONY: differential differential-long
-differential: $(B)/dkim-tool $(B)/dmarc-tool ## our verdicts beside those of other programs, on made-up mail
+differential: $(B)/dkim-tool $(B)/dmarc-tool $(B)/spf-tool ## our verdicts beside those of other programs, on made-up mail
 	@tests/differential/run
-differential-long: $(B)/dkim-tool $(B)/dmarc-tool
+differential-long: $(B)/dkim-tool $(B)/dmarc-tool $(B)/spf-tool
 	@tests/differential/run --long
 
 $(B)/store_bench: $(B)/obj/tests/bench/store_bench.o $(B)/obj/tests/unit/store/rig.o \
                   $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+$(B)/spf-tool: $(B)/obj/tests/differential/spf_tool.o \
+               $(B)/obj/tests/unit/policy/zone.o $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
 $(B)/dkim-tool: $(B)/obj/tests/differential/dkim_tool.o $(B)/libmailstead.a

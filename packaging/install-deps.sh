@@ -53,6 +53,7 @@ check  -                    libasan                     -
 check  -                    libubsan                    -
 check  shellcheck           ShellCheck                  shellcheck
 check  python3              python3                     python3
+check  python3-spf          python3-pyspf               -
 check  git                  git-core                    git
 check  gdb                  gdb                         gdb
 check  faketime             libfaketime                 faketime
