@@ -198,6 +198,9 @@ $(B)/dkim-tool: $(B)/obj/tests/differential/dkim_tool.o $(B)/libmailstead.a
 $(B)/dmarc-tool: $(B)/obj/tests/differential/dmarc_tool.o $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
+$(B)/spf_bench: $(B)/obj/tests/bench/spf_bench.o $(B)/libmailstead.a
+	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
 .PHONY: bench
 bench: all ## measure beside Postfix and Dovecot
 	@packaging/install-deps.sh

@@ -136,19 +136,6 @@ find_target(struct check *c, const struct spf_term *t, struct strbuf *out)
 
 /* ── mechanisms ── */
 
-static bool
-in_network(const struct addr *ip, const struct addr *net, const struct spf_term *t)
-{
-	unsigned bits = ip->family == ADDR_V4 ? t->bits4 : t->bits6;
-	struct addr a, b;
-
-	if (ip->family != net->family)
-		return false;
-	a = addr_masked(ip, bits);
-	b = addr_masked(net, bits);
-	return addr_eq_ip(&a, &b);
-}
-
 static enum match
 match_answer(const struct dns_answer *answer, const struct addr *ip,
              const struct spf_term *t)
@@ -158,7 +145,7 @@ match_answer(const struct dns_answer *answer, const struct addr *ip,
 	if (answer->status == DNS_TEMP)
 		return MATCH_TEMP;
 	for (size_t i = 0; i < answer->count; i++)
-		if (in_network(ip, &answer->records[i].addr, t))
+		if (spf_term_covers(t, &answer->records[i].addr, ip))
 			return MATCH_YES;
 	return answer->count ? MATCH_NO : MATCH_VOID;
 }
@@ -276,13 +263,8 @@ match_term(struct check *c, const struct spf_term *t)
 	case SPF_TERM_ALL:
 		return MATCH_YES;
 	case SPF_TERM_IP4:
-		return in_network(&c->values.ip, &t->addr, t) ? MATCH_YES : MATCH_NO;
 	case SPF_TERM_IP6:
-		/* An IPv4 client has no IPv6 address, not even a mapped one. */
-		return c->values.ip.family == ADDR_V6 &&
-		                       in_network(&c->values.ip, &t->addr, t)
-		               ? MATCH_YES
-		               : MATCH_NO;
+		return spf_term_has(t, &c->values.ip) ? MATCH_YES : MATCH_NO;
 	case SPF_TERM_REDIRECT:
 	case SPF_TERM_EXP:
 	case SPF_TERM_UNKNOWN:
@@ -417,7 +399,7 @@ frame_load(struct check *c)
 	}
 	if (!found)
 		return no_record(c);
-	if (spf_record_parse(found->text, &f->record, &bad, &fault) != OK)
+	if (spf_record_parse(found->text, &c->values.ip, &f->record, &bad, &fault) != OK)
 		return finish(c, SPF_PERMERROR,
 		              spf_reason_syntax(c->arena, f->domain, bad, fault));
 	f->is_loaded = true;

@@ -20,13 +20,14 @@ static const struct word {
 	enum argument argument;
 } mechanisms[] = {
 	/* clang-format off */
+	/* What records have most of stands first. */
+	{ STR_INIT("ip4"),     SPF_TERM_IP4,     ARG_IP4 },          /* RFC 7208 5.6 */
+	{ STR_INIT("ip6"),     SPF_TERM_IP6,     ARG_IP6 },          /* RFC 7208 5.6 */
 	{ STR_INIT("all"),     SPF_TERM_ALL,     ARG_NONE },         /* RFC 7208 5.1 */
 	{ STR_INIT("include"), SPF_TERM_INCLUDE, ARG_DOMAIN },       /* RFC 7208 5.2 */
 	{ STR_INIT("a"),       SPF_TERM_A,       ARG_HOSTS },        /* RFC 7208 5.3 */
 	{ STR_INIT("mx"),      SPF_TERM_MX,      ARG_HOSTS },        /* RFC 7208 5.4 */
 	{ STR_INIT("ptr"),     SPF_TERM_PTR,     ARG_MAYBE_DOMAIN }, /* RFC 7208 5.5 */
-	{ STR_INIT("ip4"),     SPF_TERM_IP4,     ARG_IP4 },          /* RFC 7208 5.6 */
-	{ STR_INIT("ip6"),     SPF_TERM_IP6,     ARG_IP6 },          /* RFC 7208 5.6 */
 	{ STR_INIT("exists"),  SPF_TERM_EXISTS,  ARG_DOMAIN },       /* RFC 7208 5.7 */
 	/* clang-format on */
 }, modifiers[] = {
@@ -165,10 +166,22 @@ parse_modifier(struct str name, struct str rest, struct spf_term *t)
 	return NULL;
 }
 
+static bool
+is_qualifier(char c)
+{
+	return c == '-' || c == '~' || c == '?' || c == '+';
+}
+
+static bool
+is_name_byte(char c)
+{
+	return byte_is_alnum(c) || c == '-' || c == '_' || c == '.';
+}
+
 static const char *
 parse_term(struct str s, struct spf_term *t)
 {
-	bool has_qualifier = str_find(STR("+-~?"), s.p[0]) != SIZE_MAX;
+	bool has_qualifier = is_qualifier(s.p[0]);
 	struct str name;
 	size_t n = 0;
 
@@ -179,8 +192,7 @@ parse_term(struct str s, struct spf_term *t)
 	}
 	if (!s.n || !byte_is_alpha(s.p[0]))
 		return "is no term that SPF has";
-	while (n < s.n &&
-	       (byte_is_alnum(s.p[n]) || str_find(STR("-_."), s.p[n]) != SIZE_MAX))
+	while (n < s.n && is_name_byte(s.p[n]))
 		n++;
 	name = str_first(s, n);
 	s = str_from_offset(s, n);
@@ -225,11 +237,50 @@ keep_modifier(struct spf_record *r, const struct spf_term *t)
 	return NULL;
 }
 
+bool
+spf_term_covers(const struct spf_term *t, const struct addr *net, const struct addr *ip)
+{
+	unsigned bits = ip->family == ADDR_V4 ? t->bits4 : t->bits6;
+	size_t bytes = bits / 8;
+	unsigned shift = 8 - bits % 8;
+
+	if (ip->family != net->family || memcmp(ip->ip, net->ip, bytes) != 0)
+		return false;
+	return shift == 8 || (ip->ip[bytes] ^ net->ip[bytes]) >> shift == 0;
+}
+
+bool
+spf_term_has(const struct spf_term *t, const struct addr *ip)
+{
+	/* An IPv4 client has no IPv6 address, not even a mapped one. */
+	if (t->kind == SPF_TERM_IP6 && ip->family != ADDR_V6)
+		return false;
+	return spf_term_covers(t, &t->addr, ip);
+}
+
+/* Nothing that could match this client or asks for a name. */
+static bool
+is_passed_over(const struct spf_term *t, const struct addr *ip)
+{
+	switch (t->kind) {
+	case SPF_TERM_IP4:
+	case SPF_TERM_IP6:
+		return !spf_term_has(t, ip);
+	case SPF_TERM_REDIRECT:
+	case SPF_TERM_EXP:
+	case SPF_TERM_UNKNOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum err
-spf_record_parse(struct str text, struct spf_record *record_out, struct str *bad_out,
-                 const char **fault_out)
+spf_record_parse(struct str text, const struct addr *ip, struct spf_record *record_out,
+                 struct str *bad_out, const char **fault_out)
 {
 	struct spf_term term;
+	bool is_open = true;
 	struct str rest;
 	enum err e;
 
@@ -239,6 +290,9 @@ spf_record_parse(struct str text, struct spf_record *record_out, struct str *bad
 		*fault_out = keep_modifier(record_out, &term);
 		if (*fault_out)
 			break;
+		is_open = is_open && is_passed_over(&term, ip);
+		if (is_open)
+			record_out->terms = rest;
 	}
 	if (e == ERR_NOT_FOUND)
 		return OK;

@@ -37,7 +37,8 @@ struct spf_term {
 };
 
 struct spf_record {
-	struct str terms; /* behind "v=spf1" */
+	struct str
+		terms; /* from the first that may match the client or needs a look-up */
 	struct spf_term redirect, exp;
 	bool has_redirect, has_exp;
 };
@@ -48,8 +49,15 @@ bool spf_record_is(struct str text);
    *term_out has its text and *fault_out says in plain words what is wrong. */
 MUSTUSE enum err spf_term_next(struct str *rest, struct spf_term *term_out,
                                const char **fault_out);
-/* text: one that spf_record_is. ERR_SYNTAX: as above. */
-MUSTUSE enum err spf_record_parse(struct str text, struct spf_record *record_out,
-                                  struct str *bad_out, const char **fault_out);
+/* Is ip in the network of net that the term's prefix for its family makes? */
+bool spf_term_covers(const struct spf_term *t, const struct addr *net,
+                     const struct addr *ip);
+/* Does this ip4 or ip6 match? */
+bool spf_term_has(const struct spf_term *t, const struct addr *ip);
+/* text: one that spf_record_is. ip: the client, so that addresses which are not its own
+   need no second look. ERR_SYNTAX: as above. */
+MUSTUSE enum err spf_record_parse(struct str text, const struct addr *ip,
+                                  struct spf_record *record_out, struct str *bad_out,
+                                  const char **fault_out);
 
 #endif

@@ -15,6 +15,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct str text = str_make(data, n), bad = { 0 }, rest;
+	struct addr ip = { .family = n % 2 ? ADDR_V4 : ADDR_V6 };
 	struct spf_record r;
 	struct spf_term t;
 	const char *fault = NULL;
@@ -22,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (!spf_record_is(text))
 		return 0;
-	e = spf_record_parse(text, &r, &bad, &fault);
+	e = spf_record_parse(text, &ip, &r, &bad, &fault);
 	CHECK(e == OK || e == ERR_SYNTAX);
 	if (e == ERR_SYNTAX) {
 		CHECK(fault && bad.n && is_inside(bad, text));

@@ -74,6 +74,7 @@ test_parse(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(records); i++) {
 		struct str text = str_from(records[i].text), bad = { 0 };
+		struct addr ip = { .family = ADDR_V4, .ip = { 192, 0, 2, 1 } };
 		struct spf_record r;
 		const char *fault = NULL;
 		enum err e;
@@ -82,7 +83,7 @@ test_parse(void)
 			CHECK_TRUE(str_find(text, '\t') != SIZE_MAX, records[i].text);
 			continue;
 		}
-		e = spf_record_parse(text, &r, &bad, &fault);
+		e = spf_record_parse(text, &ip, &r, &bad, &fault);
 		CHECK_ERR_EQ(e, records[i].fault ? ERR_SYNTAX : OK, records[i].text);
 		if (e == OK)
 			continue;
