@@ -1,0 +1,60 @@
+/* secure.h - how one host of a domain must be reached: DANE before MTA-STS before "if it
+ * can be had" (RFC 7672 2.2, RFC 8461 2, RFC 8689 4).
+ *
+ * Facts in, a verdict out: what the name service said and how sure that is, the policy
+ * that was fetched, what the sender demands. What the verdict asks for is checked by
+ * io/tls.c on the connection.
+ */
+#ifndef POLICY_SECURE_H
+#define POLICY_SECURE_H
+
+#include "io/dns_answer.h"
+#include "policy/mta_sts.h"
+
+enum {
+	SECURE_TLSA_MAX = 32,        /* records of a host that are used */
+	SECURE_TLSA_DATA_MAX = 8192, /* bytes of a whole certificate in one */
+};
+
+/* In the order of what is demanded. */
+enum secure_level {
+	SECURE_TRY,     /* encrypt where it is offered and works; else in plain */
+	SECURE_TEST,    /* the same, and say what SECURE_NAME would have refused */
+	SECURE_ENCRYPT, /* encrypted, whoever it is */
+	SECURE_NAME,    /* and a certificate for the host that the system trusts */
+	SECURE_DANE,    /* and one that a TLSA record names */
+	SECURE_NEVER,   /* this host is not to be used */
+};
+
+/* What may be used of a TLSA record (RFC 6698 2.1). */
+struct secure_tlsa {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+
+struct secure_facts {
+	struct str host;
+	bool is_mx_authentic;             /* the names of the hosts are signed */
+	bool is_host_authentic;           /* its addresses are */
+	const struct dns_answer *tlsa;    /* of _25._tcp.HOST; NULL: not asked for */
+	const struct mta_sts_policy *sts; /* NULL: none */
+	bool is_required;                 /* REQUIRETLS (RFC 8689 2) */
+	bool is_plain_fine;               /* TLS-Required: No (RFC 8689 3) */
+};
+
+struct secure_verdict {
+	enum secure_level level;
+	const char *policy; /* "dane", "mta-sts", "requiretls", "none" */
+	const char *reason; /* in plain words; of SECURE_NEVER: why */
+	struct secure_tlsa tlsa[SECURE_TLSA_MAX]; /* SECURE_DANE */
+	size_t tlsa_count;
+};
+
+/* Should the TLSA records of the host be asked for? */
+bool secure_wants_tlsa(const struct secure_facts *facts);
+/* The strings of the verdict are literals or the answer's. */
+void secure_decide(const struct secure_facts *facts, struct secure_verdict *verdict_out);
+
+const char *secure_level_word(enum secure_level level);
+
+#endif

@@ -1,0 +1,137 @@
+#include "policy/secure.h"
+
+#include "tests/unit/check.h"
+
+#define SHA256 "0123456789abcdef0123456789abcdef"
+
+static const struct dns_record good[] = {
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 1,
+	  .matching = 1,
+	  .text = STR_INIT(SHA256) },
+	{ .type = DNS_TLSA,
+	  .usage = 2,
+	  .selector = 0,
+	  .matching = 0,
+	  .text = STR_INIT("der") },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 0,
+	  .matching = 2,
+	  .text = STR_INIT(SHA256 SHA256) },
+};
+static const struct dns_record bad[] = {
+	{ .type = DNS_TLSA,
+	  .usage = 1,
+	  .selector = 1,
+	  .matching = 1,
+	  .text = STR_INIT(SHA256) },
+	{ .type = DNS_TLSA,
+	  .usage = 0,
+	  .selector = 1,
+	  .matching = 1,
+	  .text = STR_INIT(SHA256) },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 2,
+	  .matching = 1,
+	  .text = STR_INIT(SHA256) },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 1,
+	  .matching = 3,
+	  .text = STR_INIT(SHA256) },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 1,
+	  .matching = 2,
+	  .text = STR_INIT(SHA256) },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 1,
+	  .matching = 1,
+	  .text = STR_INIT("short") },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 1,
+	  .matching = 0,
+	  .text = STR_INIT("") },
+};
+static const struct dns_answer signed_good = { DNS_OK, true, .records = good,
+	                                       .count = 3 };
+static const struct dns_answer plain_good = { DNS_OK, false, .records = good,
+	                                      .count = 3 };
+static const struct dns_answer signed_bad = { DNS_OK, true, .records = bad, .count = 7 };
+static const struct dns_answer none = { .status = DNS_NXDOMAIN, .authentic = true };
+static const struct dns_answer temp = { .status = DNS_TEMP };
+
+static const struct mta_sts_policy enforce = {
+	MTA_STS_MODE_ENFORCE, 1, { STR_INIT("mx.example") }, 1
+};
+static const struct mta_sts_policy testing = {
+	MTA_STS_MODE_TESTING, 1, { STR_INIT("mx.example") }, 1
+};
+static const struct mta_sts_policy off = { MTA_STS_MODE_NONE, 1, { { 0 } }, 0 };
+
+static const struct {
+	const char *what, *host;
+	bool mx, addresses;
+	const struct dns_answer *tlsa;
+	const struct mta_sts_policy *sts;
+	bool is_required, is_plain_fine;
+	const char *level, *policy;
+} cases[] = {
+	/* clang-format off */
+	{ "nothing", "mx.example", false, false, NULL, NULL, false, false, "may", "none" },
+	{ "DANE", "mx.example", true, true, &signed_good, NULL, false, false, "dane", "dane" },
+	{ "DANE before MTA-STS", "other.example", true, true, &signed_good, &enforce, false, false,
+	  "dane", "dane" },
+	{ "unsigned hosts", "mx.example", false, true, &signed_good, NULL, false, false, "may", "none" },
+	{ "unsigned addresses", "mx.example", true, false, &signed_good, NULL, false, false, "may", "none" },
+	{ "unsigned TLSA", "mx.example", true, true, &plain_good, NULL, false, false, "may", "none" },
+	{ "no TLSA", "mx.example", true, true, &none, NULL, false, false, "may", "none" },
+	{ "no TLSA, but a policy", "mx.example", true, true, &none, &enforce, false, false,
+	  "verify", "mta-sts" },
+	{ "TLSA that fails", "mx.example", true, true, &temp, &enforce, false, false, "never", "dane" },
+	{ "none that can be used", "mx.example", true, true, &signed_bad, &enforce, false, false,
+	  "encrypt", "dane" },
+	{ "enforce", "mx.example", false, false, NULL, &enforce, false, false, "verify", "mta-sts" },
+	{ "enforce, another host", "x.example", false, false, NULL, &enforce, false, false,
+	  "never", "mta-sts" },
+	{ "testing", "mx.example", false, false, NULL, &testing, false, false, "testing", "mta-sts" },
+	{ "testing, another host", "x.example", false, false, NULL, &testing, false, false,
+	  "testing", "mta-sts" },
+	{ "mode none", "x.example", false, false, NULL, &off, false, false, "may", "none" },
+	{ "REQUIRETLS", "mx.example", false, false, NULL, NULL, true, false, "verify", "requiretls" },
+	{ "REQUIRETLS, testing", "mx.example", false, false, NULL, &testing, true, false,
+	  "verify", "requiretls" },
+	{ "REQUIRETLS, DANE", "mx.example", true, true, &signed_good, NULL, true, false, "dane", "dane" },
+	{ "REQUIRETLS, another host", "x.example", false, false, NULL, &enforce, true, false,
+	  "never", "mta-sts" },
+	{ "TLS-Required: No", "x.example", true, true, &signed_good, &enforce, false, true, "may", "none" },
+	/* clang-format on */
+};
+
+static void
+test_decide(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct secure_facts f = { .host = str_from(cases[i].host),
+			                  .is_mx_authentic = cases[i].mx,
+			                  .is_host_authentic = cases[i].addresses,
+			                  .tlsa = cases[i].tlsa,
+			                  .sts = cases[i].sts,
+			                  .is_required = cases[i].is_required,
+			                  .is_plain_fine = cases[i].is_plain_fine };
+		struct secure_verdict v;
+
+		secure_decide(&f, &v);
+		CHECK_CSTR_EQ(secure_level_word(v.level), cases[i].level, cases[i].what);
+		CHECK_CSTR_EQ(v.policy, cases[i].policy, cases[i].what);
+		CHECK_U64_EQ(v.tlsa_count, v.level == SECURE_DANE ? 3 : 0, cases[i].what);
+		CHECK_TRUE(v.reason && v.reason[0], cases[i].what);
+	}
+}
+
+SUITE(policy_secure, { "levels", test_decide });
