@@ -62,6 +62,12 @@ struct dns_answer {
 		*records; /* of the type asked for, in the server's order */
 };
 
+/* What a TLSA record demands (RFC 6698 2.1), where it is kept by itself. */
+struct dns_tlsa {
+	uint8_t usage, selector, matching;
+	struct str data;
+};
+
 const char *dns_status_word(enum dns_status s);
 const char *dns_type_word(enum dns_type t);
 /* DNS_OK -> OK, NODATA -> ERR_DNS_NODATA, NXDOMAIN and BAD_NAME -> ERR_DNS_NXDOMAIN,

@@ -6,17 +6,15 @@
 #include "base/panic.h"
 #include "base/strbuf.h"
 #include "io/tls_memory.h"
+#include "io/tls_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -25,7 +23,7 @@ enum {
 	PAIRS_MAX = 4096,
 	PEM_MAX = 1 << 20,
 	ERROR_MAX = 160,
-	SELF_SIGNED_DAYS = 3650,
+	NAME_BYTES = 256,
 };
 
 /* TLS 1.2: ephemeral keys and AEAD only. TLS 1.3 has nothing else. */
@@ -54,9 +52,8 @@ static const struct str alpn_words[] = {
 	[TLS_ALPN_HTTP] = STR_INIT("http/1.1"),
 };
 
-/* The oldest error of OpenSSL's queue, in its words; empties the queue. */
-static const char *
-library_error(void)
+const char *
+tls_library_error(void)
 {
 	unsigned long code = ERR_get_error();
 	const char *text = code ? ERR_reason_error_string(code) : NULL;
@@ -162,29 +159,41 @@ server_context_new(void)
 	return ctx;
 }
 
-/* Made once and kept: [TLS_CHECK_NONE], [TLS_CHECK_NAME]. */
-static SSL_CTX *client_contexts[2];
+/* Made once and kept, one for each enum tls_check. */
+static SSL_CTX *client_contexts[TLS_CHECK_DANE + 1];
+/* Instead of the system's roots; NULL: those. */
+static X509_STORE *trusted;
+
+static void
+trust_roots(SSL_CTX *ctx, enum tls_check check)
+{
+	if (trusted) {
+		SSL_CTX_set1_cert_store(ctx, trusted);
+		return;
+	}
+	/* Roots by hashed directory are read when they are needed; the one big file would
+	   cost megabytes in every process that only wants opportunistic TLS. */
+	(void)SSL_CTX_set_default_verify_dir(ctx);
+	if (check == TLS_CHECK_NAME)
+		(void)SSL_CTX_set_default_verify_file(ctx);
+}
 
 static SSL_CTX *
 client_context(enum tls_check check)
 {
 	SSL_CTX *ctx = client_contexts[check];
+	bool is_strict = check >= TLS_CHECK_NAME;
 
 	if (ctx)
 		return ctx;
 	ctx = context_new(TLS_client_method());
-	/* Roots by hashed directory are read when they are needed; the one big file would
-	   cost megabytes in every process that only wants opportunistic TLS. */
-	(void)SSL_CTX_set_default_verify_dir(ctx);
-	if (check == TLS_CHECK_NAME) {
-		CHECK(SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1);
-		(void)SSL_CTX_set_default_verify_file(ctx);
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	} else {
-		/* Weak keys on the other side are still better than no TLS (RFC 7435). */
-		CHECK(SSL_CTX_set_cipher_list(ctx, "DEFAULT:@SECLEVEL=1") == 1);
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
-	}
+	trust_roots(ctx, check);
+	/* Weak keys on the other side are still better than no TLS (RFC 7435). */
+	CHECK(SSL_CTX_set_cipher_list(ctx, is_strict ? CIPHERS : "DEFAULT:@SECLEVEL=1") ==
+	      1);
+	SSL_CTX_set_verify(ctx, is_strict ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	if (check == TLS_CHECK_DANE)
+		CHECK(SSL_CTX_dane_enable(ctx) == 1);
 	client_contexts[check] = ctx;
 	return ctx;
 }
@@ -301,6 +310,28 @@ use_key(SSL_CTX *ctx, BIO *bio)
 	return ok;
 }
 
+static bool
+use_roots(SSL_CTX *ctx, BIO *bio)
+{
+	X509_STORE *store = X509_STORE_new();
+	size_t count = 0;
+	X509 *root;
+
+	(void)ctx;
+	while (store && (root = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+		count += X509_STORE_add_cert(store, root) == 1;
+		X509_free(root);
+	}
+	if (!count) {
+		X509_STORE_free(store);
+		return false;
+	}
+	ERR_clear_error();
+	X509_STORE_free(trusted);
+	trusted = store;
+	return true;
+}
+
 static enum err
 use_pem(SSL_CTX *ctx, struct str path, struct str pem, bool (*use)(SSL_CTX *, BIO *),
         const char *what, struct diag *diag)
@@ -318,7 +349,7 @@ use_pem(SSL_CTX *ctx, struct str path, struct str pem, bool (*use)(SSL_CTX *, BI
 		ERR_clear_error();
 		if (!bio || !use(ctx, bio))
 			e = diag_set(diag, ERR_CONFIG, "%.*s: no usable %s in it: %s",
-			             STR_ARG(path), what, library_error());
+			             STR_ARG(path), what, tls_library_error());
 		BIO_free(bio);
 	} else if (e == OK) {
 		e = diag_set(diag, ERR_CONFIG, "%.*s: empty", STR_ARG(path));
@@ -327,6 +358,12 @@ use_pem(SSL_CTX *ctx, struct str path, struct str pem, bool (*use)(SSL_CTX *, BI
 		OPENSSL_cleanse(content.p, content.n);
 	strbuf_release(&content);
 	return e;
+}
+
+enum err
+tls_trust(struct str path, struct diag *diag)
+{
+	return use_pem(NULL, path, (struct str){ 0 }, use_roots, "certificate", diag);
 }
 
 static int64_t
@@ -393,125 +430,6 @@ tls_server_load(struct tls_server *t, const struct tls_pair *pairs, size_t n,
 	return OK;
 }
 
-/* ── the self-signed pair ── */
-
-static bool
-add_extension(X509 *x, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-	X509_EXTENSION *extension;
-	bool ok;
-
-	X509V3_set_ctx_nodb(&ctx);
-	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	ok = extension && X509_add_ext(x, extension, -1) == 1;
-	X509_EXTENSION_free(extension);
-	return ok;
-}
-
-static bool
-fill_certificate(X509 *x, EVP_PKEY *key, struct str hostname)
-{
-	char names[512];
-	struct strbuf b = strbuf_on(names);
-	unsigned char serial[16];
-	X509_NAME *name = X509_get_subject_name(x);
-	BIGNUM *number;
-	bool ok;
-
-	if (RAND_bytes(serial, sizeof(serial)) != 1)
-		return false;
-	serial[0] &= 0x7f;
-	number = BN_bin2bn(serial, sizeof(serial), NULL);
-	ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x));
-	BN_free(number);
-	strbuf_printf(&b, "DNS:%.*s", STR_ARG(hostname));
-	if (!str_eq(hostname, STR("localhost")))
-		strbuf_lit(&b, ",DNS:localhost");
-	strbuf_lit(&b, ",IP:127.0.0.1,IP:::1");
-	/* A name of more than 64 bytes fits no CN; the alternative name is what counts.
-	 */
-	if (hostname.n <= 64)
-		ok = ok && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-		                                      (const unsigned char *)hostname.p,
-		                                      (int)hostname.n, -1, 0) == 1;
-	return ok && X509_set_version(x, X509_VERSION_3) == 1 &&
-	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
-	       X509_time_adj_ex(X509_getm_notAfter(x), SELF_SIGNED_DAYS, 0, NULL) &&
-	       X509_set_pubkey(x, key) == 1 && X509_set_issuer_name(x, name) == 1 &&
-	       add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-	       add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-	       add_extension(x, NID_ext_key_usage, "serverAuth") && !b.overflow &&
-	       add_extension(x, NID_subject_alt_name, strbuf_cstr(&b)) &&
-	       X509_sign(x, key, EVP_sha256()) > 0;
-}
-
-static enum err
-write_file(const char *path, unsigned mode, BIO *content, struct diag *diag)
-{
-	char temporary[4096];
-	struct strbuf b = strbuf_on(temporary);
-	char *p;
-	long n = BIO_get_mem_data(content, &p);
-	bool ok;
-	int fd;
-
-	strbuf_printf(&b, "%s.new", path);
-	(void)unlink(strbuf_cstr(&b));
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	if (fd < 0)
-		return diag_set(diag, ERR_IO, "%s: %s", temporary,
-		                strerrordesc_np(errno));
-	ok = write(fd, p, (size_t)n) == n && fsync(fd) == 0;
-	ok = close(fd) == 0 && ok;
-	if (!ok || rename(temporary, path) != 0)
-		return diag_set(diag, ERR_IO, "%s: cannot be written", path);
-	return OK;
-}
-
-static enum err
-write_pair(X509 *x, EVP_PKEY *key, const char *certificate_path, const char *key_path,
-           struct diag *diag)
-{
-	BIO *certificate_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_secmem());
-	enum err e = ERR_INTERNAL;
-
-	/* The certificate is written last: where it is, its key is too. */
-	if (certificate_pem && key_pem && PEM_write_bio_X509(certificate_pem, x) == 1 &&
-	    PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) == 1) {
-		e = write_file(key_path, 0600, key_pem, diag);
-		if (e == OK)
-			e = write_file(certificate_path, 0644, certificate_pem, diag);
-	}
-	BIO_free(certificate_pem);
-	BIO_free(key_pem);
-	return e;
-}
-
-enum err
-tls_make_self_signed(struct str hostname, const char *certificate_path,
-                     const char *key_path, bool *made_out, struct diag *diag)
-{
-	EVP_PKEY *key;
-	X509 *x;
-	enum err e;
-
-	*made_out = false;
-	if (access(certificate_path, F_OK) == 0 && access(key_path, F_OK) == 0)
-		return OK;
-	key = EVP_EC_gen("P-256");
-	x = X509_new();
-	if (key && x && fill_certificate(x, key, hostname))
-		e = write_pair(x, key, certificate_path, key_path, diag);
-	else
-		e = diag_set(diag, ERR_INTERNAL, "%s", library_error());
-	X509_free(x);
-	EVP_PKEY_free(key);
-	*made_out = e == OK;
-	return e;
-}
-
 /* ── connections ── */
 
 static struct tls_conn *
@@ -547,22 +465,57 @@ tls_conn_server(struct tls_server *t, int fd, enum tls_alpn alpn)
 	return c;
 }
 
+/* False: the name cannot be one. */
+static bool
+name_cstr(struct str name, char (*bytes)[NAME_BYTES])
+{
+	struct strbuf b = strbuf_on(*bytes);
+
+	strbuf_add(&b, name);
+	return name.n && !b.overflow && b.n < sizeof(*bytes) && strbuf_cstr(&b)[0];
+}
+
+/* The records that OpenSSL can use. It knows RFC 6698 and RFC 7671: of usage 3 neither
+   names nor times are looked at. */
+static void
+set_dane(SSL *ssl, const struct tls_client *client, const char *name)
+{
+	char other[NAME_BYTES];
+	bool has_any = false;
+
+	if (SSL_dane_enable(ssl, name) <= 0) {
+		ERR_clear_error();
+		return; /* the chain is checked as for TLS_CHECK_NAME, which is more */
+	}
+	(void)SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	if (name_cstr(client->other_name, &other))
+		(void)SSL_add1_host(ssl, other);
+	for (size_t i = 0; i < client->tlsa_count; i++) {
+		const struct dns_tlsa *t = &client->tlsa[i];
+
+		if (SSL_dane_tlsa_add(ssl, t->usage, t->selector, t->matching,
+		                      (const unsigned char *)t->data.p, t->data.n) > 0)
+			has_any = true;
+	}
+	ERR_clear_error();
+	if (!has_any) /* RFC 7672 2.2 */
+		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+}
+
 struct tls_conn *
 tls_conn_client(const struct tls_client *client, int fd)
 {
 	struct tls_conn *c = conn_new(client_context(client->check), fd);
-	char name[256];
-	struct strbuf b = strbuf_on(name);
+	char name[NAME_BYTES];
 
 	if (!c)
 		return NULL;
-	strbuf_add(&b, client->name);
-	if (client->name.n && !b.overflow && b.n < sizeof(name)) {
-		const char *cstr = strbuf_cstr(&b);
-
-		(void)SSL_set_tlsext_host_name(c->ssl, cstr);
+	if (name_cstr(client->name, &name)) {
+		(void)SSL_set_tlsext_host_name(c->ssl, name);
 		SSL_set_hostflags(c->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-		(void)SSL_set1_host(c->ssl, cstr);
+		(void)SSL_set1_host(c->ssl, name);
+		if (client->check == TLS_CHECK_DANE)
+			set_dane(c->ssl, client, name);
 	}
 	SSL_set_connect_state(c->ssl);
 	return c;
@@ -613,7 +566,7 @@ judge(struct tls_conn *c, int r)
 		c->is_broken = true;
 		break;
 	}
-	set_error(c, library_error());
+	set_error(c, tls_library_error());
 	return TLS_FAILED;
 }
 

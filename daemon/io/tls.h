@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "io/dns_answer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,13 +65,24 @@ MUSTUSE enum err tls_make_self_signed(struct str hostname, const char *certifica
 /* ── client ── */
 enum tls_check {
 	TLS_CHECK_NONE, /* opportunistic: any certificate, the result is only recorded */
-	TLS_CHECK_NAME, /* chain to the system's roots, and the name, must be right */
+	TLS_CHECK_TEST, /* the same, but judged as TLS_CHECK_NAME would */
+	TLS_CHECK_NAME, /* chain to the trusted roots, and the name, must be right */
+	TLS_CHECK_DANE, /* a TLSA record must name it (RFC 7672 3); where none can be used,
+	                   any certificate will do */
 };
+
+/* Who is trusted in place of the system's roots: the certificates of a PEM file; before
+   the first connection. ERR_CONFIG: it has none; diag says why. */
+MUSTUSE enum err tls_trust(struct str path, struct diag *diag);
 
 /* Plain value; the strs live until the handshake is over. */
 struct tls_client {
 	struct str name; /* for SNI and checking; empty: none */
 	enum tls_check check;
+	const struct dns_tlsa *tlsa; /* TLS_CHECK_DANE */
+	size_t tlsa_count;
+	struct str other_name; /* TLS_CHECK_DANE: which the certificate may have as well
+	                          (RFC 7672 3.2.2); empty: none */
 };
 
 /* ── facts ── */

@@ -37,8 +37,8 @@ take_tlsa(const struct dns_answer *answer, struct secure_verdict *v)
 
 		if (is_usable(r))
 			v->tlsa[v->tlsa_count++] =
-				(struct secure_tlsa){ r->usage, r->selector, r->matching,
-				                      r->text };
+				(struct dns_tlsa){ r->usage, r->selector, r->matching,
+				                   r->text };
 	}
 }
 

@@ -26,12 +26,6 @@ enum secure_level {
 	SECURE_NEVER,   /* this host is not to be used */
 };
 
-/* What may be used of a TLSA record (RFC 6698 2.1). */
-struct secure_tlsa {
-	uint8_t usage, selector, matching;
-	struct str data;
-};
-
 struct secure_facts {
 	struct str host;
 	bool is_mx_authentic;             /* the names of the hosts are signed */
@@ -46,7 +40,7 @@ struct secure_verdict {
 	enum secure_level level;
 	const char *policy; /* "dane", "mta-sts", "requiretls", "none" */
 	const char *reason; /* in plain words; of SECURE_NEVER: why */
-	struct secure_tlsa tlsa[SECURE_TLSA_MAX]; /* SECURE_DANE */
+	struct dns_tlsa tlsa[SECURE_TLSA_MAX]; /* SECURE_DANE */
 	size_t tlsa_count;
 };
 

@@ -407,8 +407,8 @@ server_with_pair(void)
 	return t;
 }
 
-static const struct tls_client any_client = { STR_INIT("mail.example.org"),
-	                                      TLS_CHECK_NONE };
+static const struct tls_client any_client = { .name = STR_INIT("mail.example.org"),
+	                                      .check = TLS_CHECK_NONE };
 
 static void
 test_tls_talks(void)
@@ -515,7 +515,8 @@ test_tls_without_certificate(void)
 static void
 test_tls_wants_the_right_name(void)
 {
-	const struct tls_client strict = { STR_INIT("mail.example.org"), TLS_CHECK_NAME };
+	const struct tls_client strict = { .name = STR_INIT("mail.example.org"),
+		                           .check = TLS_CHECK_NAME };
 	struct tls_server *t = server_with_pair();
 	struct pair p;
 	size_t dropped;

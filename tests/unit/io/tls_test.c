@@ -117,9 +117,8 @@ turn_until(struct session *s, const unsigned *counter, unsigned n)
 }
 
 static void
-session_init(struct session *s, struct tls_server *t, const char *name)
+session_with(struct session *s, struct tls_server *t, const struct tls_client *client)
 {
-	struct tls_client client = { str_from(name), TLS_CHECK_NONE };
 	size_t dropped;
 	int fds[2];
 
@@ -131,9 +130,17 @@ session_init(struct session *s, struct tls_server *t, const char *name)
 	s->a.stream = stream_new(s->loop, fds[0], &ops, NULL, &s->a);
 	s->b.stream = stream_new(s->loop, fds[1], &ops, NULL, &s->b);
 	stream_start_tls_server(s->a.stream, t, TLS_ALPN_IMAP, &dropped);
-	stream_start_tls_client(s->b.stream, &client, &dropped);
+	stream_start_tls_client(s->b.stream, client, &dropped);
 	turn_until(s, &s->a.secured, 1);
 	turn_until(s, &s->b.secured, 1);
+}
+
+static void
+session_init(struct session *s, struct tls_server *t, const char *name)
+{
+	struct tls_client client = { .name = str_from(name), .check = TLS_CHECK_NONE };
+
+	session_with(s, t, &client);
 }
 
 static void
@@ -213,6 +220,63 @@ test_is_replaced_while_in_use(void)
 	files_fini(&f);
 }
 
+/* Usage 3 asks for this certificate and for nothing else; what OpenSSL cannot use asks
+   for nothing (RFC 7672 2.2, 3.1). */
+static void
+test_tlsa_records(void)
+{
+	static const struct {
+		const char *what;
+		struct dns_tlsa record;
+		bool is_leaf, is_secured;
+	} cases[] = {
+		{ "its digest", { 3, 0, 1, { 0 } }, true, true },
+		{ "another digest",
+		  { 3, 0, 1, STR_INIT("0123456789abcdef0123456789abcdef") },
+		  false,
+		  false },
+		{ "a key that is not its own",
+		  { 3, 1, 1, STR_INIT("0123456789abcdef0123456789abcdef") },
+		  false,
+		  false },
+		{ "an issuer that it has not",
+		  { 2, 0, 1, STR_INIT("0123456789abcdef0123456789abcdef") },
+		  false,
+		  false },
+		{ "no certificate at all",
+		  { 3, 0, 0, STR_INIT("not DER") },
+		  false,
+		  true },
+	};
+	struct tls_server *t = tls_server_new();
+	uint8_t leaf[32];
+	struct files f;
+	struct diag diag;
+
+	files_init(&f);
+	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[0], 1, &diag), OK, "a pair");
+	shown(t, "one.example.org", &leaf);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct dns_tlsa record = cases[i].record;
+		/* The name is not the certificate's, and its issuer is nobody's. */
+		struct tls_client client = { .name = STR("other.example"),
+			                     .check = TLS_CHECK_DANE,
+			                     .tlsa = &record,
+			                     .tlsa_count = 1 };
+		struct session s;
+
+		if (cases[i].is_leaf)
+			record.data = str_make(leaf, sizeof(leaf));
+		session_with(&s, t, &client);
+		CHECK_U64_EQ(s.b.secured, cases[i].is_secured, cases[i].what);
+		if (!cases[i].is_secured)
+			CHECK_TRUE(s.b.why == STREAM_TLS_VERIFY, cases[i].what);
+		session_fini(&s);
+	}
+	tls_server_free(&t);
+	files_fini(&f);
+}
+
 static void
 test_a_bad_pair_changes_nothing(void)
 {
@@ -276,5 +340,6 @@ test_self_signed_is_made_once(void)
 }
 
 SUITE(io_tls, { "is replaced while in use", test_is_replaced_while_in_use },
+      { "TLSA records", test_tlsa_records },
       { "a bad pair changes nothing", test_a_bad_pair_changes_nothing },
       { "self-signed is made once", test_self_signed_is_made_once });
