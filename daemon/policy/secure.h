@@ -12,8 +12,8 @@
 #include "policy/mta_sts.h"
 
 enum {
-	SECURE_TLSA_MAX = 32,        /* records of a host that are used */
-	SECURE_TLSA_DATA_MAX = 8192, /* bytes of a whole certificate in one */
+	SECURE_TLSA_MAX = 16,        /* records of a host that are used */
+	SECURE_TLSA_DATA_MAX = 4096, /* bytes of a whole certificate in one */
 };
 
 /* In the order of what is demanded. */

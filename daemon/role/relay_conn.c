@@ -18,6 +18,7 @@
 
 enum {
 	CONN_BUDGET = 128 * 1024,
+	SECURE_BUDGET = SECURE_TLSA_MAX * (SECURE_TLSA_DATA_MAX + 64),
 	IDLE_MS = 2000,
 	QUIT_MS = 2000,
 	RETURN_MS = 5000, /* a job that could not begin comes back after */
@@ -56,6 +57,7 @@ conn_free(struct relay_conn *c)
 	queue_destination_closed(&d->d);
 	d->relay->conns--;
 	c->magic = 0;
+	arena_free(&c->secure_arena);
 	arena_free(&c->arena);
 	mem_free(c);
 }
@@ -273,6 +275,7 @@ relay_conn_open(struct relay_dest *d, struct relay_job *job)
 	c->magic = RELAY_CONN_MAGIC;
 	c->dest = d;
 	c->arena = arena_new(CONN_BUDGET);
+	c->secure_arena = arena_new(SECURE_BUDGET);
 	c->session_id = id_new("ses_");
 	c->client_conf = (struct smtp_client_conf){
 		.helo = arena_str(c->arena, r->role->conf->hostname),

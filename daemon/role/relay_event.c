@@ -161,6 +161,39 @@ relay_tell_tls_failed(const struct relay_conn *c, struct str detail)
 	event_tell(&e);
 }
 
+static void
+tell_host(const struct relay_conn *c, enum event_id id, struct str host,
+          struct str reason)
+{
+	struct event e;
+
+	begin(&e, id, &c->job->rows[0], c);
+	event_str(&e, "host", host);
+	event_str(&e, "domain", relay_dest_name(c->dest));
+	event_str(&e, "policy", str_from(c->secure.policy));
+	event_str(&e, "demand", str_from(secure_level_word(c->secure.level)));
+	event_str(&e, "reason", reason);
+	event_tell(&e);
+}
+
+void
+relay_tell_secure(const struct relay_conn *c, struct str host)
+{
+	tell_host(c, EV_REMOTE_TLS_POLICY, host, str_from(c->secure.reason));
+}
+
+void
+relay_tell_tls_refused(const struct relay_conn *c, struct str host, struct str detail)
+{
+	tell_host(c, EV_REMOTE_TLS_REFUSED, host, detail);
+}
+
+void
+relay_tell_tls_test(const struct relay_conn *c, struct str detail)
+{
+	tell_host(c, EV_REMOTE_TLS_TEST, c->host, detail);
+}
+
 static const enum event_id fate_events[] = {
 	[FATE_DELIVERED] = EV_DELIVERED,
 	[FATE_DEFERRED] = EV_DEFERRED,

@@ -38,7 +38,6 @@ on_addresses(struct relay_conn *c)
 {
 	struct relay_path *p = &c->path;
 	const struct relay *r = c->dest->relay;
-	uint16_t port = (uint16_t)r->role->conf->delivery_port;
 
 	if (is_own(r, p->v4, p->v4_count) || is_own(r, p->v6, p->v6_count)) {
 		enum err e = queue_route_cut(&p->route, p->host);
@@ -50,6 +49,22 @@ on_addresses(struct relay_conn *c)
 		relay_path_next(c);
 		return;
 	}
+	if (p->v4_count || p->v6_count) {
+		relay_secure_host(c, p->route.hosts[p->host].name);
+		return;
+	}
+	relay_secure_none(c);
+	relay_path_secured(c);
+}
+
+void
+relay_path_secured(struct relay_conn *c)
+{
+	struct relay_path *p = &c->path;
+	uint16_t port = (uint16_t)c->dest->relay->role->conf->delivery_port;
+
+	if (c->secure.level == SECURE_NEVER)
+		p->v4_count = p->v6_count = 0;
 	p->host++;
 	p->addr_next = 0;
 	p->addr_count = queue_route_addresses(
@@ -79,6 +94,7 @@ on_a(void *arg, const struct dns_answer *answer)
 	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
 
 	c->path.a = NULL;
+	c->path.is_v4_authentic = answer->authentic;
 	c->path.v4_count = take_addresses(&c->path, answer, c->path.v4);
 	if (!c->path.aaaa)
 		on_addresses(c);
@@ -90,6 +106,7 @@ on_aaaa(void *arg, const struct dns_answer *answer)
 	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
 
 	c->path.aaaa = NULL;
+	c->path.is_v6_authentic = answer->authentic;
 	c->path.v6_count = take_addresses(&c->path, answer, c->path.v6);
 	if (!c->path.a)
 		on_addresses(c);
@@ -149,6 +166,7 @@ on_mx(void *arg, const struct dns_answer *answer)
 	enum err e = OK;
 
 	p->mx = NULL;
+	p->is_mx_authentic = answer->authentic;
 	/* No such record is no error: the domain itself is its host (RFC 5321 5.1). */
 	if (answer->status != DNS_OK && answer->status != DNS_NODATA)
 		e = dns_status_err(answer->status);
@@ -186,6 +204,7 @@ relay_path_start(struct relay_conn *c)
 			p->addr_count = 0;
 			p->dns = ERR_LOOP;
 		}
+		relay_secure_none(c);
 		if (p->addr_count)
 			relay_path_next(c);
 		else
@@ -201,4 +220,5 @@ relay_path_cancel(struct relay_conn *c)
 	dns_cancel(&c->path.mx);
 	dns_cancel(&c->path.a);
 	dns_cancel(&c->path.aaaa);
+	dns_cancel(&c->path.tlsa);
 }

@@ -3,6 +3,7 @@
  *   queue.c         the process: what it opens, claims, stop and reload
  *   relay_jobs.c    claimed rows -> jobs of a destination; who is served, who waits
  *   relay_path.c    the addresses a connection tries, one DNS question after the other
+ *   relay_secure.c  how the next host must be reached: TLSA records, policies
  *   relay_conn.c    one connection: which job, when, and when it ends
  *   relay_talk.c    its dialogue, on a stream
  *   relay_sign.c    DKIM signatures in front of it, with the keys of our domains
@@ -31,6 +32,7 @@
 #include "io/dns.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "policy/secure.h"
 #include "queue/queue_decide.h"
 #include "queue/queue_destination.h"
 #include "queue/queue_reason.h"
@@ -188,7 +190,8 @@ struct relay_path {
 	size_t addr_count, addr_next, tried;
 	struct addr v4[RELAY_HOST_ADDRS], v6[RELAY_HOST_ADDRS];
 	size_t v4_count, v6_count;
-	struct dns_query *mx, *a, *aaaa;
+	struct dns_query *mx, *a, *aaaa, *tlsa;
+	bool is_mx_authentic, is_v4_authentic, is_v6_authentic; /* signed by DNSSEC */
 	enum err dns; /* the best reason why a host had no address */
 };
 
@@ -207,6 +210,8 @@ struct relay_conn {
 	struct stream *stream;
 	struct stream_limits limits;
 	struct tls_client tls;
+	struct secure_verdict secure; /* of the host; its records live in secure_arena */
+	struct arena *secure_arena;
 	struct id session_id;
 	char ip_text[ADDR_TEXT_MAX];
 	uint64_t steps;       /* of the client when the deadline was set */
@@ -280,7 +285,21 @@ void relay_dests_free(struct relay *r);
 void relay_path_start(struct relay_conn *c);
 /* The next address. */
 void relay_path_next(struct relay_conn *c);
+/* c->secure says how the host that was just resolved must be reached: its addresses, or
+   the next host. */
+void relay_path_secured(struct relay_conn *c);
 void relay_path_cancel(struct relay_conn *c);
+
+/* --- relay_secure.c ----------------------------------------------------------------- */
+
+/* Decides how `host` must be reached; relay_path_secured follows, later or at once. */
+void relay_secure_host(struct relay_conn *c, struct str host);
+/* Nothing is demanded: an address was given instead of a name. */
+void relay_secure_none(struct relay_conn *c);
+/* Must the connection be encrypted? */
+bool relay_secure_is_demanded(const struct relay_conn *c);
+/* What io/tls.h is asked to check. */
+struct tls_client relay_secure_client(const struct relay_conn *c);
 
 /* --- relay_conn.c ------------------------------------------------------------------- */
 
@@ -313,6 +332,9 @@ void relay_conn_free_all(struct relay *r);
 /* --- relay_talk.c ------------------------------------------------------------------- */
 
 void relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr);
+/* Keeps why the host c->host or its address c->addr cannot be used: the result of the job
+   where no other can be either. */
+void relay_conn_remember(struct relay_conn *c, enum err cause, struct str words);
 /* Sends its job over a dialogue that is ready. */
 void relay_conn_send(struct relay_conn *c);
 
@@ -392,6 +414,13 @@ void relay_tell_attempt(const struct relay_conn *c, const struct relay_row *row)
 void relay_tell_dial(const struct relay_conn *c);
 void relay_tell_tls(const struct relay_conn *c);
 void relay_tell_tls_failed(const struct relay_conn *c, struct str detail);
+/* What must hold for the host, where anything must. */
+void relay_tell_secure(const struct relay_conn *c, struct str host);
+/* It does not hold, and so nothing is sent there. */
+void relay_tell_tls_refused(const struct relay_conn *c, struct str host,
+                            struct str detail);
+/* A policy that is being tested would have refused the host. */
+void relay_tell_tls_test(const struct relay_conn *c, struct str detail);
 void relay_tell_route(const struct relay_conn *c);
 /* What became of a row. */
 void relay_tell_fate(const struct relay_job *job, const struct relay_row *row);

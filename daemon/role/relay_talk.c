@@ -53,6 +53,21 @@ remember(struct relay_conn *c, const struct relay_finding *f)
 	c->best.ip = arena_str(c->arena, f->ip);
 }
 
+void
+relay_conn_remember(struct relay_conn *c, enum err cause, struct str words)
+{
+	struct relay_finding f = {
+		.cause = cause,
+		.stage = STAGE_SESSION,
+		.text = words,
+		.host = c->host,
+		.ip = c->addr.family == ADDR_NONE ? (struct str){ 0 }
+		                                  : addr_ip_text(&c->addr, &c->ip_text),
+	};
+
+	remember(c, &f);
+}
+
 static void
 remember_failure(struct relay_conn *c, enum err cause, struct str detail)
 {
@@ -71,6 +86,12 @@ remember_failure(struct relay_conn *c, enum err cause, struct str detail)
 		.host = c->host,
 		.ip = addr_ip_text(&c->addr, &c->ip_text),
 	};
+	if (relay_secure_is_demanded(c) &&
+	    (f.cause == ERR_TLS || f.cause == ERR_TLS_UNAVAILABLE)) {
+		if (!f.text.n)
+			f.text = STR("the server offers no encryption");
+		relay_tell_tls_refused(c, c->host, f.text);
+	}
 	remember(c, &f);
 }
 
@@ -117,9 +138,7 @@ start_tls(struct relay_conn *c)
 {
 	size_t dropped;
 
-	c->tls = (struct tls_client){ .name = c->host, .check = TLS_CHECK_NONE };
-	if (c->host.n && c->host.p[0] == '[')
-		c->tls.name = (struct str){ 0 };
+	c->tls = relay_secure_client(c);
 	stream_deadline(c->stream, 0);
 	stream_start_tls_client(c->stream, &c->tls, &dropped);
 	if (dropped)
@@ -300,12 +319,24 @@ on_drained(void *arg)
 		pump(c);
 }
 
+/* What an enforced policy would have said. */
+static void
+check_test(struct relay_conn *c)
+{
+	const struct tls_info *info = stream_tls_info(c->stream);
+
+	if (info && !info->verified)
+		relay_tell_tls_test(c, str_from(info->verify_text));
+}
+
 static void
 on_secured(void *arg)
 {
 	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
 
 	relay_tell_tls(c);
+	if (c->secure.level == SECURE_TEST)
+		check_test(c);
 	act(c, smtp_client_secured(c->client, stream_output(c->stream)));
 }
 
@@ -334,8 +365,9 @@ err_of(const struct relay_conn *c, enum stream_end why)
 		               : ERR_CONNECT;
 	case STREAM_TLS:
 	case STREAM_TLS_TIMEOUT:
+		return ERR_TLS_UNAVAILABLE;
 	case STREAM_TLS_VERIFY:
-		return ERR_TLS;
+		return ERR_TLS; /* the certificate does not fit */
 	default:
 		return ERR_CLOSED;
 	}
@@ -350,7 +382,7 @@ on_closed(void *arg, enum stream_end why, const char *detail)
 	bool was_shaking =
 		c->client && smtp_client_state(c->client) == SMTP_CLIENT_SHAKING;
 
-	if (was_shaking && c->job) {
+	if (was_shaking && c->job && !relay_secure_is_demanded(c)) {
 		struct addr again = c->addr;
 		struct str host = c->host;
 
@@ -387,7 +419,11 @@ relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 	c->addr = *addr;
 	c->dialed_ms = now;
 	c->is_plain = c->is_plain || now < c->dest->plain_until_ms;
-	c->client_conf.tls = c->is_plain ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_TRY;
+	if (relay_secure_is_demanded(c))
+		c->client_conf.tls = SMTP_CLIENT_TLS_MUST;
+	else
+		c->client_conf.tls =
+			c->is_plain ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_TRY;
 	relay_tell_dial(c);
 	c->stream =
 		stream_connect(r->loop, addr, relay_limits(r)->delivery_connect_timeout,

@@ -1,0 +1,115 @@
+/* How the next host must be reached: its TLSA records are asked for where they could
+ * count, and policy/secure.h decides. */
+#include "base/panic.h"
+#include "role/relay_priv.h"
+
+enum {
+	NAME_ROOM = 300, /* of "_25._tcp." and a host */
+};
+
+/* The records outlive the answer: they are kept until the next host. */
+static void
+keep_records(struct relay_conn *c)
+{
+	for (size_t i = 0; i < c->secure.tlsa_count; i++) {
+		struct dns_tlsa *t = &c->secure.tlsa[i];
+
+		t->data = arena_str(c->secure_arena, t->data);
+	}
+}
+
+static struct secure_facts
+facts_of(const struct relay_conn *c)
+{
+	const struct relay_path *p = &c->path;
+
+	return (struct secure_facts){
+		.host = p->route.hosts[p->host].name,
+		.is_mx_authentic = p->is_mx_authentic,
+		/* RFC 7672 2.2.2: of both families, where it has both. */
+		.is_host_authentic = (!p->v4_count || p->is_v4_authentic) &&
+		                     (!p->v6_count || p->is_v6_authentic),
+	};
+}
+
+static void
+decide(struct relay_conn *c, const struct dns_answer *tlsa)
+{
+	struct secure_facts facts = facts_of(c);
+
+	facts.tlsa = tlsa;
+	secure_decide(&facts, &c->secure);
+	keep_records(c);
+	if (c->secure.level != SECURE_TRY)
+		relay_tell_secure(c, facts.host);
+	if (c->secure.level == SECURE_NEVER) {
+		struct str words = str_from(c->secure.reason);
+
+		c->host = facts.host;
+		c->addr = (struct addr){ 0 };
+		relay_tell_tls_refused(c, facts.host, words);
+		relay_conn_remember(c, ERR_TLS_UNAVAILABLE, words);
+	}
+	relay_path_secured(c);
+}
+
+static void
+on_tlsa(void *arg, const struct dns_answer *answer)
+{
+	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
+
+	c->path.tlsa = NULL;
+	decide(c, answer);
+}
+
+void
+relay_secure_host(struct relay_conn *c, struct str host)
+{
+	struct secure_facts facts = facts_of(c);
+	const struct relay *r = c->dest->relay;
+	char bytes[NAME_ROOM];
+	struct strbuf name = strbuf_on(bytes);
+
+	arena_reset(c->secure_arena);
+	if (!secure_wants_tlsa(&facts)) {
+		decide(c, NULL);
+		return;
+	}
+	strbuf_printf(&name, "_%lld._tcp.", (long long)r->role->conf->delivery_port);
+	strbuf_add(&name, host);
+	c->path.tlsa = dns_ask(r->dns, strbuf_str(&name), DNS_TLSA, on_tlsa, c);
+}
+
+void
+relay_secure_none(struct relay_conn *c)
+{
+	c->secure = (struct secure_verdict){ .level = SECURE_TRY,
+		                             .policy = "none",
+		                             .reason = "nothing is demanded" };
+}
+
+bool
+relay_secure_is_demanded(const struct relay_conn *c)
+{
+	return c->secure.level >= SECURE_ENCRYPT;
+}
+
+struct tls_client
+relay_secure_client(const struct relay_conn *c)
+{
+	static const enum tls_check checks[] = {
+		[SECURE_TRY] = TLS_CHECK_NONE,     [SECURE_TEST] = TLS_CHECK_TEST,
+		[SECURE_ENCRYPT] = TLS_CHECK_NONE, [SECURE_NAME] = TLS_CHECK_NAME,
+		[SECURE_DANE] = TLS_CHECK_DANE,
+	};
+	bool is_literal = c->host.n && c->host.p[0] == '[';
+
+	CHECK(c->secure.level != SECURE_NEVER);
+	return (struct tls_client){
+		.name = is_literal ? (struct str){ 0 } : c->host,
+		.check = checks[c->secure.level],
+		.tlsa = c->secure.tlsa,
+		.tlsa_count = c->secure.tlsa_count,
+		.other_name = relay_dest_name(c->dest),
+	};
+}
