@@ -59,10 +59,12 @@ struct conf {
 	struct str user;              /* "": stay who we are */
 	struct conf_addrs listen[CONF_PROTOCOL_COUNT];
 	struct str tls_certificate,
-		tls_key; /* both or none ("": self-signed in data_dir/keys) */
+		tls_key;        /* both or none ("": self-signed in data_dir/keys) */
+	struct str tls_ca_file; /* "": the system's */
 	struct conf_addrs dns_servers; /* none: /etc/resolv.conf */
 	bool dns_trusted;              /* believe the AD bit */
 	int64_t delivery_port;
+	bool delivery_private_targets;
 	struct conf_numbers delivery_retry_ms; /* pauses; the last one repeats */
 	int64_t delivery_lifetime_ms;
 	struct conf_nets proxies, relay_networks, plaintext_auth;

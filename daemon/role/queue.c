@@ -375,6 +375,18 @@ relay_close(struct relay *r)
 	map_free(&r->dests);
 }
 
+/* Roots of one's own are read once, before the sandbox closes. */
+static bool
+trust(const struct conf *conf)
+{
+	struct diag diag;
+
+	if (!conf->tls_ca_file.n || tls_trust(conf->tls_ca_file, &diag) == OK)
+		return true;
+	log_line(LEVEL_ERROR, "tls.ca_file", "reason=\"%s\"", diag.text);
+	return false;
+}
+
 int
 role_queue_main(struct role *role)
 {
@@ -382,6 +394,8 @@ role_queue_main(struct role *role)
 	struct relay r;
 	int status = 1;
 
+	if (!trust(role->conf))
+		return 1;
 	relay_open(&r, role);
 	role_on_stop(role, on_stop, &r);
 	role_on_reload(role, on_reload, &r);

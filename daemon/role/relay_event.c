@@ -177,6 +177,30 @@ tell_host(const struct relay_conn *c, enum event_id id, struct str host,
 }
 
 void
+relay_tell_sts_fetched(const struct relay_dest *d, const struct mta_sts_policy *policy)
+{
+	struct event e;
+
+	event_init(&e, EV_STS_FETCHED, (struct str){ 0 }, (struct str){ 0 });
+	event_str(&e, "domain", relay_dest_name(d));
+	event_str(&e, "mode", str_from(mta_sts_mode_word(policy->mode)));
+	event_i64(&e, "seconds", policy->max_age_s);
+	event_tell(&e);
+}
+
+void
+relay_tell_sts_failed(const struct relay_dest *d, const char *fault, const char *then)
+{
+	struct event e;
+
+	event_init(&e, EV_STS_FAILED, (struct str){ 0 }, (struct str){ 0 });
+	event_str(&e, "domain", relay_dest_name(d));
+	event_str(&e, "reason", str_from(fault));
+	event_str(&e, "detail", str_from(then));
+	event_tell(&e);
+}
+
+void
 relay_tell_secure(const struct relay_conn *c, struct str host)
 {
 	tell_host(c, EV_REMOTE_TLS_POLICY, host, str_from(c->secure.reason));

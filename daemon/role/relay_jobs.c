@@ -55,6 +55,7 @@ static void
 dest_free(struct relay_dest *d)
 {
 	CHECK(!d->held && list_is_empty(&d->conns));
+	relay_sts_free(d);
 	(void)map_remove(d->relay->dests, relay_dest_name(d));
 	list_remove(&d->link);
 	strbuf_release(&d->name);

@@ -211,12 +211,20 @@ relay_path_start(struct relay_conn *c)
 			relay_conn_exhausted(c, p->dns, true);
 		return;
 	}
-	p->mx = dns_ask(r->dns, name, DNS_MX, on_mx, c);
+	relay_sts_ask(c);
+}
+
+void
+relay_path_demanded(struct relay_conn *c)
+{
+	c->path.mx =
+		dns_ask(c->dest->relay->dns, relay_dest_name(c->dest), DNS_MX, on_mx, c);
 }
 
 void
 relay_path_cancel(struct relay_conn *c)
 {
+	relay_sts_leave(c);
 	dns_cancel(&c->path.mx);
 	dns_cancel(&c->path.a);
 	dns_cancel(&c->path.aaaa);

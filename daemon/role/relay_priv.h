@@ -4,6 +4,8 @@
  *   relay_jobs.c    claimed rows -> jobs of a destination; who is served, who waits
  *   relay_path.c    the addresses a connection tries, one DNS question after the other
  *   relay_secure.c  how the next host must be reached: TLSA records, policies
+ *   relay_sts.c     the MTA-STS policy of a destination
+ *   relay_https.c   one GET, for a policy
  *   relay_conn.c    one connection: which job, when, and when it ends
  *   relay_talk.c    its dialogue, on a stream
  *   relay_sign.c    DKIM signatures in front of it, with the keys of our domains
@@ -70,6 +72,7 @@ struct relay_domains;
 struct relay_looks;
 struct relay_signer;
 struct relay_signing;
+struct relay_sts;
 
 /* The process. */
 struct relay {
@@ -128,6 +131,7 @@ struct relay_dest {
 	int64_t plain_until_ms; /* TLS failed there: not tried before */
 	int64_t row_ms;         /* between two finished rows, about */
 	int64_t row_at_ms;      /* when the last one was */
+	struct relay_sts *sts;  /* NULL: nobody has asked yet */
 	struct strbuf name;
 };
 
@@ -212,6 +216,8 @@ struct relay_conn {
 	struct tls_client tls;
 	struct secure_verdict secure; /* of the host; its records live in secure_arena */
 	struct arena *secure_arena;
+	struct link sts_link; /* in the line for the policy of its destination */
+	bool is_asking_sts;
 	struct id session_id;
 	char ip_text[ADDR_TEXT_MAX];
 	uint64_t steps;       /* of the client when the deadline was set */
@@ -285,10 +291,23 @@ void relay_dests_free(struct relay *r);
 void relay_path_start(struct relay_conn *c);
 /* The next address. */
 void relay_path_next(struct relay_conn *c);
+/* The policy of its destination is known, or there is none: on to the MX records. */
+void relay_path_demanded(struct relay_conn *c);
 /* c->secure says how the host that was just resolved must be reached: its addresses, or
    the next host. */
 void relay_path_secured(struct relay_conn *c);
 void relay_path_cancel(struct relay_conn *c);
+
+/* --- relay_sts.c -------------------------------------------------------------------- */
+
+/* Waits until the policy of the connection's destination is known: relay_path_demanded
+   follows, later. */
+void relay_sts_ask(struct relay_conn *c);
+/* No longer. */
+void relay_sts_leave(struct relay_conn *c);
+/* What holds now, or NULL. */
+const struct mta_sts_policy *relay_sts_policy(const struct relay_dest *d);
+void relay_sts_free(struct relay_dest *d);
 
 /* --- relay_secure.c ----------------------------------------------------------------- */
 
@@ -414,6 +433,10 @@ void relay_tell_attempt(const struct relay_conn *c, const struct relay_row *row)
 void relay_tell_dial(const struct relay_conn *c);
 void relay_tell_tls(const struct relay_conn *c);
 void relay_tell_tls_failed(const struct relay_conn *c, struct str detail);
+void relay_tell_sts_fetched(const struct relay_dest *d,
+                            const struct mta_sts_policy *policy);
+void relay_tell_sts_failed(const struct relay_dest *d, const char *fault,
+                           const char *then);
 /* What must hold for the host, where anything must. */
 void relay_tell_secure(const struct relay_conn *c, struct str host);
 /* It does not hold, and so nothing is sent there. */

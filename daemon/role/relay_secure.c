@@ -25,6 +25,7 @@ facts_of(const struct relay_conn *c)
 
 	return (struct secure_facts){
 		.host = p->route.hosts[p->host].name,
+		.sts = relay_sts_policy(c->dest),
 		.is_mx_authentic = p->is_mx_authentic,
 		/* RFC 7672 2.2.2: of both families, where it has both. */
 		.is_host_authentic = (!p->v4_count || p->is_v4_authentic) &&

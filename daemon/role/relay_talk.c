@@ -325,7 +325,11 @@ check_test(struct relay_conn *c)
 {
 	const struct tls_info *info = stream_tls_info(c->stream);
 
-	if (info && !info->verified)
+	const struct mta_sts_policy *policy = relay_sts_policy(c->dest);
+
+	if (policy && !mta_sts_has_mx(policy, c->host))
+		relay_tell_tls_test(c, STR("the policy does not name it"));
+	else if (info && !info->verified)
 		relay_tell_tls_test(c, str_from(info->verify_text));
 }
 

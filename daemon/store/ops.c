@@ -207,6 +207,8 @@ LAYOUT(op_token_create, S(op_token_create, actor, actor_layout), M(op_token_crea
 	M(op_token_create, networks), M(op_token_create, admin_id),
 	M(op_token_create, expires_ms));
 LAYOUT(op_token_revoke, S(op_token_revoke, actor, actor_layout), M(op_token_revoke, id));
+LAYOUT(op_sts_put, M(op_sts_put, domain), M(op_sts_put, policy_id), M(op_sts_put, body),
+       M(op_sts_put, fetched_ms), M(op_sts_put, expires_ms));
 LAYOUT(op_token_used, M(op_token_used, id), M(op_token_used, at_ms), M(op_token_used, ip));
 LAYOUT(op_session_create, S(op_session_create, actor, actor_layout),
 	M(op_session_create, admin_id), M(op_session_create, hash), M(op_session_create, csrf),

@@ -432,6 +432,11 @@ struct op_token_used {
 	int64_t at_ms;
 	struct str ip;
 };
+/* A domain's MTA-STS policy, as it was fetched; those that have expired go. */
+struct op_sts_put {
+	struct str domain, policy_id, body;
+	int64_t fetched_ms, expires_ms;
+};
 struct op_session_create {
 	struct actor actor;
 	uint64_t admin_id;

@@ -216,6 +216,16 @@ typedef bool reader_audit_fn(void *arg, const struct audit_entry *entry);
 MUSTUSE enum err reader_audit(struct reader *r, struct str target, uint64_t before,
                               size_t limit, reader_audit_fn *fn, void *arg);
 
+/* --- what other domains demand ------------------------------------------------------ */
+
+struct sts_row {
+	struct str policy_id, body;
+	int64_t fetched_ms, expires_ms;
+};
+/* The last MTA-STS policy of a domain, expired or not. */
+MUSTUSE enum err reader_sts(struct reader *r, struct str domain, struct arena *a,
+                            struct sts_row *out);
+
 /* --- the queue ---------------------------------------------------------------------- */
 
 struct queue_query {

@@ -203,3 +203,29 @@ reader_queue_domains(struct reader *r, const struct queue_domain_query *query,
 	              VALUES(V_I(query->now_ms), V_S(query->after), V_I(query->limit))),
 		&domain_form, &row, ROW_CALLS(domain_call, &fn, arg));
 }
+
+/* --- what other domains demand ------------------------------------------------------ */
+
+static void
+sts_read(struct stmt *s, void *out)
+{
+	*(struct sts_row *)out = (struct sts_row){
+		.policy_id = db_str(s, 0),
+		.body = db_str(s, 1),
+		.fetched_ms = db_i64(s, 2),
+		.expires_ms = db_i64(s, 3),
+	};
+}
+
+static const uint16_t sts_strings[] = { offsetof(struct sts_row, policy_id),
+	                                offsetof(struct sts_row, body) };
+static const struct row_form sts_form = { sts_read, sts_strings, ARRAY_LEN(sts_strings) };
+
+enum err
+reader_sts(struct reader *r, struct str domain, struct arena *a, struct sts_row *out)
+{
+	return reader_get(r,
+	                  "SELECT policy_id, body, fetched_ms, expires_ms FROM sts_policy"
+	                  " WHERE domain = $1",
+	                  VALUES(V_S(domain)), &sts_form, a, out);
+}

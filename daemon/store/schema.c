@@ -100,6 +100,11 @@ static const char index_5[] = "ALTER TABLE domain ADD COLUMN incoming $INT;";
 static const char index_6[] = "ALTER TABLE queue ADD COLUMN forward_domain $TEXT;"
 			      "CREATE TABLE secret (name TEXT PRIMARY KEY, value $BYTES);";
 
+static const char index_7[] =
+	"CREATE TABLE sts_policy (domain $TEXT, policy_id $TEXT, body $TEXT,"
+	" fetched_ms $INT, expires_ms $INT, UNIQUE (domain));"
+	"CREATE INDEX sts_policy_expires ON sts_policy (expires_ms);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -123,8 +128,8 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2, index_3,
-	                                   index_4, index_5, index_6 };
+static const char *const index_steps[] = { index_1, index_2, index_3, index_4,
+	                                   index_5, index_6, index_7 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

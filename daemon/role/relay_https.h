@@ -1,0 +1,40 @@
+/* relay_https.h - one GET over HTTPS: for what other domains publish.
+ *
+ * Names are resolved by our own resolver; addresses that are not of the Internet are
+ * refused after that, unless delivery.private_targets allows them. The certificate must be
+ * right for the host. No redirect is followed. Everything together takes
+ * RELAY_HTTPS_MS at most.
+ */
+#ifndef ROLE_RELAY_HTTPS_H
+#define ROLE_RELAY_HTTPS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct relay;
+struct relay_https;
+
+enum {
+	RELAY_HTTPS_MS = 60 * 1000, /* RFC 8461 3.3 */
+};
+
+/* body: of a 200 reply with the type asked for; else fault says in plain words why there
+   is none. Both are good inside the call only, which ends the request. */
+typedef void relay_https_fn(void *arg, enum err e, struct str body, const char *fault);
+
+struct relay_https_request {
+	struct str host;  /* is copied */
+	const char *path; /* these two are literals */
+	const char *type; /* "text/plain": what the answer has to be */
+	size_t body_max;
+};
+struct relay_https *relay_https_get(struct relay *r,
+                                    const struct relay_https_request *request,
+                                    relay_https_fn *fn, void *arg);
+/* No call any more; *h becomes NULL. Harmless on NULL. */
+void relay_https_cancel(struct relay_https **h);
+
+#endif
