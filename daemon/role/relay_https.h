@@ -1,8 +1,8 @@
 /* relay_https.h - one GET over HTTPS: for what other domains publish.
  *
  * Names are resolved by our own resolver; addresses that are not of the Internet are
- * refused after that, unless delivery.private_targets allows them. The certificate must be
- * right for the host. No redirect is followed. Everything together takes
+ * refused after that, unless delivery.private_targets allows them. The certificate must
+ * be right for the host. No redirect is followed. Everything together takes
  * RELAY_HTTPS_MS at most.
  */
 #ifndef ROLE_RELAY_HTTPS_H

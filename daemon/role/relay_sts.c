@@ -5,8 +5,8 @@
  *	           -> same and old:   go on, and fetch beside it
  *	           -> another, none:  fetch -> keep -> go on
  *
- * Whatever fails, a policy that was kept holds until it expires: who can break the look-up
- * or the fetch must not be able to take the demand away.
+ * Whatever fails, a policy that was kept holds until it expires: who can break the
+ * look-up or the fetch must not be able to take the demand away.
  */
 #include "base/mem.h"
 #include "base/panic.h"
