@@ -74,6 +74,7 @@ check  libopendmarc2        libopendmarc                -
 check  opendkim             opendkim                    -
 check  python3-dkim         python3-dkimpy              -
 check  python3-dnspython    python3-dns                 -
+check  ldnsutils            ldns-utils                  ldns-signzone
 check  postfix              postfix                     -
 check  dovecot-imapd        dovecot                     -
 check  dovecot-pop3d        dovecot                     -

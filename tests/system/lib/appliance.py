@@ -28,8 +28,8 @@ listen:
   pop3s: ["{address}:995"]
   http: ["{address}:8080"]
   https: ["{address}:443"]
-dns: {{servers: ["127.0.0.53:53"]}}
-delivery: {{port: 25, retry: "{retry}", lifetime: {lifetime}}}
+dns: {{servers: ["127.0.0.53:53"], trusted: {trusted}}}
+delivery: {{port: 25, retry: "{retry}", lifetime: {lifetime}, private_targets: {private}}}
 plaintext_auth: {plaintext}
 relay_networks: {relay}
 proxies: {proxies}
@@ -49,12 +49,14 @@ def insecure_tls():
 class Appliance:
     def __init__(self, folder, address="127.0.0.10", hostname="mail.home.example",
                  domain="home.example", retry="2s 4s 8s", lifetime="5d", plaintext="[]",
-                 relay="[]", proxies="[]", level="debug", more="", env=None, log=None,
+                 relay="[]", proxies="[]", level="debug", more="", trusted="false",
+                 private="false", env=None, log=None,
                  binary=BINARY):
         self.folder = pathlib.Path(folder)
         self.address, self.hostname, self.domain = address, hostname, domain
         self.values = dict(retry=retry, lifetime=lifetime, plaintext=plaintext, relay=relay,
-                           proxies=proxies, level=level, more=more)
+                           proxies=proxies, level=level, more=more, trusted=trusted,
+                           private=private)
         self.env = dict(os.environ, **(env or {}))
         self.binary = pathlib.Path(binary)
         self.log_file = pathlib.Path(log or self.folder / "serve.log")

@@ -1,5 +1,6 @@
 """The name servers: nsd with the test zones, unbound as everybody's resolver."""
 import pathlib
+import subprocess
 
 from process import Process, wait_for_port
 
@@ -44,6 +45,7 @@ class Names:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.zones = dict(ZONES)
+        self.signed = []  # of the zones: signed by DNSSEC, which the resolver checks
         self.serial = 1
         self.nsd = self.unbound = None
 
@@ -51,11 +53,30 @@ class Names:
         for zone, text in self.zones.items():
             head = SOA.format(zone=zone, serial=self.serial)
             (self.folder / f"{zone}.zone").write_text(head + text)
+        for zone in self.signed:
+            self.sign(zone)
         self.serial += 1
+
+    def sign(self, zone):
+        """With one key, which the resolver trusts."""
+        key = self.folder / f"{zone}.key-name"
+        if not key.exists():
+            made = subprocess.run(["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone],
+                                  cwd=self.folder, check=True, capture_output=True, text=True)
+            key.write_text(made.stdout.strip())
+        subprocess.run(["ldns-signzone", "-o", zone, "-f", f"{zone}.signed", f"{zone}.zone",
+                        key.read_text()], cwd=self.folder, check=True, capture_output=True)
+
+    def zone_file(self, zone):
+        return self.folder / (f"{zone}.signed" if zone in self.signed else f"{zone}.zone")
+
+    def anchors(self):
+        return "".join(f'  trust-anchor-file: "{self.folder}/{(self.folder / (z + ".key-name")).read_text()}.key"\n'
+                       for z in self.signed)
 
     def start(self):
         self.write_zones()
-        zones = "".join(f"zone:\n  name: {z}\n  zonefile: {self.folder}/{z}.zone\n"
+        zones = "".join(f"zone:\n  name: {z}\n  zonefile: {self.zone_file(z)}\n"
                         for z in self.zones)
         (self.folder / "nsd.conf").write_text(f"""server:
   ip-address: {AUTHORITY}
@@ -83,8 +104,8 @@ remote-control:
   pidfile: "{self.folder}/unbound.pid"
   use-syslog: no
   logfile: ""
-  module-config: "iterator"
-  do-ip6: no
+  module-config: "{'validator ' if self.signed else ''}iterator"
+{self.anchors()}  do-ip6: no
   num-threads: 1
   cache-max-ttl: 1
   cache-max-negative-ttl: 1

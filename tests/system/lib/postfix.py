@@ -14,10 +14,11 @@ ADDRESS = "127.0.0.20"
 
 class Postfix:
     def __init__(self, folder, domain="peer.example", hostname="mx.peer.example",
-                 address=ADDRESS, settings=None):
+                 address=ADDRESS, settings=None, master=""):
         self.folder = pathlib.Path(folder)
         self.domain, self.hostname, self.address = domain, hostname, address
         self.settings = settings or {}
+        self.master = master  # more lines of master.cf
         self.process = None
 
     def configure(self):
@@ -38,7 +39,7 @@ class Postfix:
         text = (etc / "master.cf").read_text()
         # No chroot: the test folder holds none of the files that one would need.
         text = re.sub(r"(?m)^(\S+\s+(?:inet|unix|fifo|pass)\s+\S+\s+\S+\s+)y(\s)", r"\1n\2", text)
-        (etc / "master.cf").write_text(text)
+        (etc / "master.cf").write_text(text + self.master)
         conf = {
             "compatibility_level": "3.6",
             "queue_directory": spool, "data_directory": data,

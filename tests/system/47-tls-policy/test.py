@@ -1,0 +1,203 @@
+"""How mail must be secured on its way out: MTA-STS and DANE against a Postfix that shows the
+right, a wrong, an expired and no certificate."""
+import check
+from authority import Authority, WebServer
+from world import message
+
+ANN = "ann@home.example"
+WEB = "127.0.0.64"
+HOSTS = {"right": "127.0.0.20", "wrong": "127.0.0.61", "expired": "127.0.0.62", "plain": "127.0.0.63"}
+# domain: (host, mode, hosts that the policy names)
+STS = {
+    "good": ("right", "enforce", ["right.sts.example"]),
+    "star": ("right", "enforce", ["*.sts.example"]),
+    "wrong": ("wrong", "enforce", ["wrong.sts.example"]),
+    "expired": ("expired", "enforce", ["expired.sts.example"]),
+    "plain": ("plain", "enforce", ["plain.sts.example"]),
+    "other": ("right", "enforce", ["elsewhere.sts.example"]),
+    "testing": ("wrong", "testing", ["wrong.sts.example"]),
+    "testother": ("right", "testing", ["elsewhere.sts.example"]),
+    "none": ("wrong", "none", []),
+    "moved": ("wrong", None, []),
+    "html": ("wrong", None, []),
+    "badweb": ("wrong", None, []),
+}
+DANE = {"right": "right", "wrong": "right", "expired": "expired", "plain": "right"}
+
+
+def policy(mode, hosts, age=86400):
+    return f"version: STSv1\r\nmode: {mode}\r\n" + "".join(f"mx: {h}\r\n" for h in hosts) + \
+        f"max_age: {age}\r\n"
+
+
+def sts_zone():
+    lines = [f"{h} IN A {a}" for h, a in HOSTS.items()]
+    for name, (host, _, _) in STS.items():
+        lines += [f"{name} IN MX 10 {host}", f'_mta-sts.{name} IN TXT "v=STSv1; id=1"',
+                  f"mta-sts.{name} IN A {WEB}"]
+    return "\n".join(lines) + "\n"
+
+
+def dane_zone(digests):
+    """Every host is a domain too; DANE says whose key the record of a host names."""
+    lines = []
+    for host, whose in DANE.items():
+        lines += [f"{host} IN A {HOSTS[host]}", f"{host}-mail IN MX 10 {host}",
+                  f"_25._tcp.{host} IN TLSA 3 1 1 {digests[whose]}"]
+    return "\n".join(lines) + "\n"
+
+
+def setup(world):
+    ca = world.ca = Authority(world.out / "ca")
+    pairs = {
+        "right": ca.certificate("right", "right.sts.example", "right.dane.example"),
+        "wrong": ca.certificate("wrong", "somebody.else.example"),
+        "expired": ca.certificate("expired", "expired.sts.example", "expired.dane.example", days=-1),
+    }
+    web_names = [f"mta-sts.{d}.sts.example" for d in STS if d != "badweb"]
+    world.web = WebServer(WEB, ca.certificate("web", *web_names))
+    for name, (_, mode, hosts) in STS.items():
+        if mode:
+            world.web.pages[f"mta-sts.{name}.sts.example"] = (200, "text/plain", policy(mode, hosts))
+    enforced = policy("enforce", ["elsewhere.sts.example"])
+    world.web.pages["mta-sts.moved.sts.example"] = (301, "text/plain", enforced)
+    world.web.pages["mta-sts.html.sts.example"] = (200, "text/html", enforced)
+    world.web.pages["mta-sts.badweb.sts.example"] = (200, "text/plain", enforced)
+    world.start(world.web)
+
+    digests = {name: ca.key_digest(cert) for name, (cert, _) in pairs.items()}
+    from names import ZONES
+    ZONES["sts.example"] = sts_zone()
+    ZONES["dane.example"] = dane_zone(digests)
+    ZONES["unsigned.example"] = f"""
+wrong      IN A {HOSTS["wrong"]}
+wrong-mail IN MX 10 wrong
+_25._tcp.wrong IN TLSA 3 1 1 {digests["right"]}
+"""
+    start_names(world)
+    domains = [f"{d}.sts.example" for d in STS] + [f"{h}-mail.dane.example" for h in DANE] + \
+        ["wrong-mail.unsigned.example"]
+    master = []
+    for host in ("wrong", "expired", "plain"):
+        cert, key = pairs.get(host, pairs["right"])
+        more = " -o smtpd_tls_security_level=none" if host == "plain" else ""
+        master.append(f"{HOSTS[host]}:25 inet n - n - - smtpd -o smtpd_tls_cert_file={cert} "
+                      f"-o smtpd_tls_key_file={key}{more}\n")
+    world.postfix(settings={"virtual_mailbox_domains": " ".join(domains),
+                            "smtpd_tls_cert_file": pairs["right"][0],
+                            "smtpd_tls_key_file": pairs["right"][1]}, master="".join(master))
+    world.appliance(retry="1s 1s 2s", trusted="true", private="true",
+                    more=f"tls: {{ca_file: {ca.file}}}\n")
+
+
+def start_names(world):
+    from names import Names
+    world.dns = Names(world.out / "names")
+    world.dns.signed = ["dane.example"]
+    world.start(world.dns)
+
+
+def submit(world, domain, subject):
+    with world.home.submission(ANN) as s:
+        s.sendmail(ANN, [f"pat@{domain}"], message(ANN, f"pat@{domain}", subject))
+
+
+def delivered(world, domain):
+    submit(world, domain, f"to {domain}")
+    return check.until(lambda: world.peer.find(f"Subject: to {domain}"), f"{domain} reached", 20)
+
+
+def refused(world, domain, reason, words):
+    """It waits, for this reason, and nothing of it arrived anywhere."""
+    submit(world, domain, f"to {domain}")
+
+    def waiting():
+        items = world.home.json("queue", "list")["items"]
+        return [i for i in items if i["to"] == f"pat@{domain}" and i.get("attempts", 0) >= 1
+                and reason in str(i)]
+    row = check.until(waiting, f"{domain} waits with {reason}", 20)
+    if row:
+        check.contains(str(row[0]), words, f"{domain}: in plain words")
+    check.equal(world.peer.find(f"Subject: to {domain}"), [], f"{domain} got nothing")
+    world.home.run("queue", "delete", row[0]["id"]) if row else None
+
+
+def story(world, *parts):
+    """A line of the log with all of these."""
+    return [x for x in world.home.log().splitlines() if all(p in x for p in parts)]
+
+
+def test_enforced_and_right(world):
+    for domain in ("good.sts.example", "star.sts.example"):
+        delivered(world, domain)
+        check.true(story(world, "delivery.tls.policy", "policy=mta-sts", f"domain={domain}"),
+                   f"{domain}: the policy is told")
+
+
+def test_enforced_and_wrong(world):
+    refused(world, "wrong.sts.example", "tls_cert", "ostname mismatch")
+    refused(world, "expired.sts.example", "tls_cert", "expired")
+    refused(world, "plain.sts.example", "tls_required", "offers no encryption")
+    refused(world, "other.sts.example", "tls_required", "does not name this host")
+    check.true(story(world, "delivery.tls.refused", "domain=wrong.sts.example"), "told")
+    check.equal(story(world, "delivery.tls.failed", "wrong.sts.example"), [], "never tried in plain")
+
+
+def test_testing_delivers_and_tells(world):
+    delivered(world, "testing.sts.example")
+    check.true(story(world, "delivery.tls.test", "ostname mismatch"), "what it would have refused")
+    delivered(world, "testother.sts.example")
+    check.true(story(world, "delivery.tls.test", "does not name it"), "and a host without a name")
+
+
+def test_mode_none_demands_nothing(world):
+    delivered(world, "none.sts.example")
+
+
+def test_what_is_no_policy_demands_nothing(world):
+    for domain, words in (("moved", "status 301"), ("html", "not text/plain"),
+                          ("badweb", "certificate is not right")):
+        delivered(world, f"{domain}.sts.example")
+        check.true(story(world, "tls.policy.failed", f"domain={domain}.sts.example", words),
+                   f"{domain}: {words}")
+    check.true(all(path == "/.well-known/mta-sts.txt" for _, path in world.web.asked),
+               "no redirect is followed")
+
+
+def test_a_policy_outlives_restarts_and_its_server(world):
+    world.web.stop()
+    world.running.remove(world.web)
+    world.home.stop()
+    world.home.start()
+    refused(world, "wrong.sts.example", "tls_cert", "ostname mismatch")
+    # Neither its record's end nor its server's is the policy's.
+    zone = sts_zone().replace('_mta-sts.wrong IN TXT "v=STSv1; id=1"\n', "")
+    world.dns.change("sts.example", zone.replace('good IN TXT "v=STSv1; id=1"', 'good IN TXT "v=STSv1; id=2"'))
+    refused(world, "wrong.sts.example", "tls_cert", "ostname mismatch")
+    delivered(world, "good.sts.example")
+    check.true(story(world, "tls.policy.failed", "domain=good.sts.example", "the old one stays"), "told")
+
+
+def test_dane(world):
+    delivered(world, "right-mail.dane.example")
+    check.true(story(world, "delivery.tls.policy", "policy=dane", "right-mail.dane.example"), "told")
+    refused(world, "wrong-mail.dane.example", "tls_cert", "TLSA")
+    refused(world, "plain-mail.dane.example", "tls_required", "offers no encryption")
+    # Usage 3: neither the time nor the issuer counts (RFC 7672 3.1.1).
+    delivered(world, "expired-mail.dane.example")
+
+
+def test_unsigned_records_demand_nothing(world):
+    delivered(world, "wrong-mail.unsigned.example")
+
+
+def test_private_addresses_are_refused(world):
+    world.home.write_config(private="false")
+    world.home.stop()
+    world.home.start()
+    zone = sts_zone() + 'inside IN MX 10 wrong\n_mta-sts.inside IN TXT "v=STSv1; id=1"\n' \
+                        f'mta-sts.inside IN A {WEB}\n'
+    world.dns.change("sts.example", zone)
+    submit(world, "inside.sts.example", "inside")
+    check.until(lambda: story(world, "tls.policy.failed", "domain=inside.sts.example",
+                              "not of the Internet"), "refused after resolution", 20)
