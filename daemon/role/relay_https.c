@@ -176,8 +176,8 @@ try_next(struct relay_https *h)
 		finish(h, ERR_CONNECT, h->fault);
 		return;
 	}
-	h->stream = stream_connect(h->relay->loop, &h->addrs[h->next++], NULL, CONNECT_MS,
-	                           &ops, &h->limits, h);
+	h->stream = stream_connect(h->relay->loop, &h->addrs[h->next++], CONNECT_MS, &ops,
+	                           &h->limits, h);
 }
 
 static void
