@@ -225,7 +225,8 @@ enum err
 reader_sts(struct reader *r, struct str domain, struct arena *a, struct sts_row *out)
 {
 	return reader_get(r,
-	                  "SELECT policy_id, body, fetched_ms, expires_ms FROM sts_policy"
-	                  " WHERE domain = $1",
-	                  VALUES(V_S(domain)), &sts_form, a, out);
+	                  QUERY("SELECT policy_id, body, fetched_ms, expires_ms FROM"
+	                        " sts_policy WHERE domain = $1",
+	                        VALUES(V_S(domain))),
+	                  &sts_form, a, out);
 }
