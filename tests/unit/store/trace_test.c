@@ -216,6 +216,16 @@ hear(void *arg, const struct change *c)
 		h->last = *c;
 }
 
+/* News come from another thread: waits for them, not for a time. */
+static void
+turn_until(struct rig *r, const unsigned *count, unsigned want)
+{
+	int64_t until_ms = clock_mono_ms() + 5000;
+
+	while (*count < want && clock_mono_ms() < until_ms)
+		rig_turn(r, 10);
+}
+
 static void
 test_feed(void)
 {
@@ -234,7 +244,8 @@ test_feed(void)
 	feeds[3] = feed_open(r.client, FEED_EVENTS, 0, hear, &all);
 	rig_turn(&r, 30);
 	CHECK_ERR_EQ(rig_deliver(&r, id, text, &answer), OK, "deliver");
-	rig_turn(&r, 30);
+	turn_until(&r, &ann.mailboxes, 1);
+	turn_until(&r, &all.events, 2);
 	CHECK_U64_EQ(ann.mailboxes, 1, "told once");
 	CHECK_U64_EQ(ann.last.uidnext, 2, "what it is now");
 	CHECK_U64_EQ(ann.last.exists, 1, "one message");
@@ -245,15 +256,15 @@ test_feed(void)
 	                                                       .value = STR("1") },
 	                             NULL),
 	             OK, "setting");
-	rig_turn(&r, 30);
+	turn_until(&r, &all.settings, 1);
 	CHECK_U64_EQ(all.settings, 1, "told");
 	feed_close(&feeds[1]);
 	rig_stop_store(&r);
 	rig_start_store(&r);
-	rig_turn(&r, 100);
+	turn_until(&r, &ann.resets, 1);
 	CHECK_U64_EQ(ann.resets, 1, "look again");
 	CHECK_ERR_EQ(rig_deliver(&r, id, text, &answer), OK, "deliver");
-	rig_turn(&r, 30);
+	turn_until(&r, &ann.mailboxes, 2);
 	CHECK_U64_EQ(ann.mailboxes, 2, "subscribed again");
 	for (size_t i = 0; i < ARRAY_LEN(feeds); i++)
 		feed_close(&feeds[i]);
