@@ -243,7 +243,8 @@ patience_ms(const struct loop *l)
 {
 	int64_t in;
 
-	if (l->deferred_count || is_uv_due(l))
+	/* A deferred call may have stopped the loop, or have been the last that it had. */
+	if (l->is_stopping || !has_anything(l) || l->deferred_count || is_uv_due(l))
 		return 0;
 	if (!l->timer_count)
 		return -1;

@@ -247,6 +247,40 @@ on_pipe(void *arg, unsigned events)
 }
 
 static void
+stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void
+do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* A loop that waited once more would wait for ever: nothing comes any more, or it comes
+   much later than the stop. */
+static void
+test_stops_in_a_deferred_call(void)
+{
+	struct loop *loop = loop_new();
+	struct timer late;
+	int64_t began = clock_mono_ms();
+
+	loop_defer(loop, stop, loop);
+	loop_run(loop);
+	loop_defer(loop, do_nothing, NULL);
+	loop_run(loop);
+	timer_init(&late, loop, do_nothing, NULL);
+	timer_set(&late, 60000);
+	loop_defer(loop, stop, loop);
+	loop_run(loop);
+	CHECK_TRUE(clock_mono_ms() - began < 30000, "did not wait");
+	timer_stop(&late);
+	loop_free(&loop);
+}
+
+static void
 test_watch(void)
 {
 	struct world w;
@@ -316,7 +350,8 @@ test_signal(void)
 	world_fini(&w);
 }
 
-SUITE(io_loop, { "timers fire in their order", test_timers_fire_in_their_order },
+SUITE(io_loop, { "stops in a deferred call", test_stops_in_a_deferred_call },
+      { "timers fire in their order", test_timers_fire_in_their_order },
       { "a timer is not early", test_a_timer_is_not_early },
       { "a timer sets itself again", test_a_timer_sets_itself_again },
       { "many timers", test_many_timers }, { "defer", test_defer },
