@@ -1,6 +1,7 @@
 #include "policy/dmarc_priv.h"
 
 #include "base/panic.h"
+#include "ext/psl.h"
 
 /* The way through: who is it from, which record applies, which identifiers passed and
    belong to the same organisation, and if none does, what the record asks for. */
@@ -149,14 +150,53 @@ is_below(struct str name, struct str top)
 	                             name.p[name.n - top.n - 1] == '.');
 }
 
-/* Is the authenticated domain the author's, or of the same organisation? 4.4, 4.10.2 */
+/* The author's organisation has drawn its border itself, by psd=. */
+static bool
+has_border(const struct dmarc_walk *walk)
+{
+	const struct dmarc_stop *last = &walk->stops[walk->count - 1];
+
+	return last->has_record && last->record.psd != 'u';
+}
+
+static bool
+is_registered_together(struct str a, struct str b)
+{
+	struct str registered = psl_registered_domain(a);
+
+	return registered.n && str_eq(registered, psl_registered_domain(b));
+}
+
+/* Is a name of the author's organisation? RFC 9989 4.10.2, by the records of both. Where
+   the name has none, nobody has said where its organisation begins: then the public
+   suffix list says it of both, as it did before there was a tree to walk. */
+static enum alignment
+compare(const struct check *c, struct str name)
+{
+	bool is_together = !has_border(&c->walk) && is_registered_together(name, c->from);
+	struct dmarc_walk walk;
+	struct str org;
+
+	if (!is_together && !is_below(name, c->org))
+		return ALIGN_NO;
+	if (dmarc_walk(name, c->lookups, &walk) == POLICY_NEED)
+		return ALIGN_NEED;
+	org = dmarc_walk_org(&walk);
+	for (size_t i = 0; i < walk.count && walk.stops[i].domain.n >= org.n; i++)
+		if (walk.stops[i].is_temp)
+			return ALIGN_TEMP;
+	if (org.n)
+		return str_eq(org, c->org) ? ALIGN_YES : ALIGN_NO;
+	return is_together ? ALIGN_YES : ALIGN_NO;
+}
+
+/* Is the authenticated domain the author's, or of the same organisation? 4.4 */
 static enum alignment
 align(const struct check *c, struct str domain, bool is_strict)
 {
 	char bytes[DMARC_DOMAIN_MAX * 2];
 	struct strbuf b = strbuf_on(bytes);
-	struct str name, org;
-	bool is_temp;
+	struct str name;
 
 	for (size_t i = 0; i < domain.n; i++)
 		strbuf_byte(&b, byte_lower(domain.p[i]));
@@ -167,14 +207,7 @@ align(const struct check *c, struct str domain, bool is_strict)
 		return ALIGN_NO;
 	if (str_eq(name, c->from))
 		return ALIGN_YES;
-	/* Only a name below the author's organisation can have the same. */
-	if (is_strict || !is_below(name, c->org))
-		return ALIGN_NO;
-	if (dmarc_walk_org_or_listed(name, c->lookups, &org, &is_temp) == POLICY_NEED)
-		return ALIGN_NEED;
-	if (is_temp)
-		return ALIGN_TEMP;
-	return str_eq(org, c->org) ? ALIGN_YES : ALIGN_NO;
+	return is_strict ? ALIGN_NO : compare(c, name);
 }
 
 /* What all identifiers come to. */

@@ -1,5 +1,6 @@
 #include "policy/dmarc_priv.h"
 
+#include "ext/idn.h"
 #include "mail/address.h"
 #include "mail/address_list.h"
 
@@ -34,6 +35,19 @@ count_at_signs(struct str value)
 	return count;
 }
 
+/* A name that the name service can have: of letters, digits, hyphens, and underscores,
+   which hosts may not have and mail domains do. */
+static bool
+is_name(struct str domain)
+{
+	char bytes[DMARC_DOMAIN_MAX];
+	struct strbuf b = strbuf_on(bytes);
+
+	for (size_t i = 0; i < domain.n; i++)
+		strbuf_byte(&b, domain.p[i] == '_' ? 'u' : domain.p[i]);
+	return !b.overflow && domain_check(strbuf_str(&b), false);
+}
+
 static void
 add_domain(struct dmarc_from *from, struct str domain)
 {
@@ -41,7 +55,7 @@ add_domain(struct dmarc_from *from, struct str domain)
 
 	if (domain.n && domain.p[domain.n - 1] == '.')
 		domain.n--;
-	if (domain_normalize(domain, &b) != OK || str_starts(domain, STR("[")))
+	if (idn_to_ascii(domain, &b) != OK || !is_name(strbuf_str(&b)))
 		return;
 	from->domains[from->count++] = strbuf_str(&b);
 }

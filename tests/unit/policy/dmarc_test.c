@@ -284,6 +284,8 @@ static const struct from_row {
 	{ " \"bank@bank.example\" <ann@example.org>", "example.org", NULL },
 	{ "\r\n\tAnn\r\n\t<ann@example.org>", "example.org", NULL },
 	{ " <ann@example.org.>", "example.org", NULL },
+	{ " ann@mail_1.Example.org", "mail_1.example.org", NULL },
+	{ " ann@a..example.org", NULL, "From has an address without a domain name" },
 	{ " ann@\xe9\xa3\x9f\xe7\x8b\xae.com.cn", "xn--85x722f.com.cn", NULL },
 	{ " a@example.org, b@example.net", "example.org", "From has several addresses" },
 	{ " a@example.org, b@example.org", "example.org", "From has several addresses" },
@@ -320,6 +322,31 @@ static const struct message {
 	const char *what, *from, *spf, *dkim, *says;
 	struct zone_row zone[5];
 } messages[] = {
+	/* Nobody says anything above the author: the public suffix list does. */
+	{ "the registered domain, without a record",
+	  "foo@my.example.com",
+	  "pass example.com",
+	  NULL,
+	  "pass reject my.example.com spf",
+	  { { "_dmarc.my.example.com", "v=DMARC1; p=reject" } } },
+	{ "the same, below a border",
+	  "foo@my.example.com",
+	  "pass example.com",
+	  NULL,
+	  "fail reject my.example.com",
+	  { { "_dmarc.my.example.com", "v=DMARC1; p=reject; psd=n" } } },
+	{ "the same, strict",
+	  "foo@my.example.com",
+	  "pass example.com",
+	  NULL,
+	  "fail reject my.example.com",
+	  { { "_dmarc.my.example.com", "v=DMARC1; p=reject; aspf=s" } } },
+	{ "registered by another below the same suffix",
+	  "foo@my.example.com",
+	  "pass example.net",
+	  NULL,
+	  "fail reject my.example.com",
+	  { { "_dmarc.my.example.com", "v=DMARC1; p=reject" } } },
 /* RFC 9989 B.1.1 and B.1.2 */
 #define SAMPLE                                                                           \
 	{                                                                                \
