@@ -71,8 +71,6 @@ check  opendkim             opendkim                    opendkim
 check  python3-dkim         python3-dkimpy              -
 check  python3-nacl         python3-pynacl              -
 check  libopendmarc2        libopendmarc                -
-check  opendkim             opendkim                    -
-check  python3-dkim         python3-dkimpy              -
 check  python3-dnspython    python3-dns                 -
 check  ldnsutils            ldns-utils                  ldns-signzone
 check  postfix              postfix                     -
