@@ -124,9 +124,10 @@ run: ## an instance of our own below build/run, with mail accounts; Ctrl-C ends 
 	@$(MAKE) --no-print-directory all
 	@packaging/run-local.sh
 
+# The "+" hands the suites' builds the job server; without it each would compile on one core.
 .PHONY: test
 test: ## unit and dialogue tests and the quick lints: under a minute
-	@tests/summary.sh unit dialogue lint-quick
+	+@tests/summary.sh unit dialogue lint-quick
 
 # What make check runs, in this order: what fails fast comes first. It is to stay under 15
 # minutes on two cores; what takes longer is added by make check-all.
@@ -136,12 +137,12 @@ SUITES_LONG := lint system-san crash-long differential-long fuzz
 .PHONY: check
 check: ## everything that must hold before a change lands; ends with "N passed, N failed"
 	@packaging/install-deps.sh
-	@tests/summary.sh $(SUITES)
+	+@tests/summary.sh $(SUITES)
 
 .PHONY: check-all
 check-all: ## check, deeper lints, and the long crash and fuzz runs
 	@packaging/install-deps.sh
-	@LINT_DEEP=1 FUZZ_SECONDS=60 tests/summary.sh $(SUITES) $(SUITES_LONG)
+	+@LINT_DEEP=1 FUZZ_SECONDS=60 tests/summary.sh $(SUITES) $(SUITES_LONG)
 
 .PHONY: unit
 unit: $(B)/unit-tests ## unit tests; SAN=1: with ASan and UBSan
