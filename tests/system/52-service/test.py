@@ -79,7 +79,7 @@ def test_systemd_is_told(world):
     home = world.home
     check.true(check.until(lambda: systemd.has("READY=1"), "READY"), "READY=1")
     ready = next(m for m in systemd.heard if "READY=1" in m)
-    check.true(any(re.fullmatch(r"STATUS=7 of 7 processes running", s) for s in ready),
+    check.true(any(re.fullmatch(r"STATUS=8 of 8 processes running", s) for s in ready),
                f"with all processes: {ready}")
     since = len(systemd.heard)
     begin = time.monotonic()
@@ -90,9 +90,9 @@ def test_systemd_is_told(world):
 
     since = len(systemd.heard)
     os.kill(home.workers()["imap"][0], signal.SIGKILL)
-    check.until(lambda: any(s.startswith("STATUS=6 of 7") for m in systemd.heard[since:]
+    check.until(lambda: any(s.startswith("STATUS=7 of 8") for m in systemd.heard[since:]
                             for s in m), "STATUS says that one is missing")
-    check.until(lambda: any(s.startswith("STATUS=7 of 7") for m in systemd.heard[since:]
+    check.until(lambda: any(s.startswith("STATUS=8 of 8") for m in systemd.heard[since:]
                             for s in m), "and that it is back")
 
     since = len(systemd.heard)
