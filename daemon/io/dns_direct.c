@@ -72,9 +72,12 @@ finish(struct dns_direct *q, const struct dns_answer *answer)
 {
 	dns_direct_fn *fn = q->fn;
 	void *arg = q->arg;
+	struct strbuf message = q->stream; /* the answer may point into it */
 
+	q->stream = strbuf_heap(0);
 	query_free(q);
 	fn(arg, answer);
+	strbuf_release(&message);
 }
 
 static void

@@ -19,6 +19,7 @@ enum manner {
 	CUT,      /* TC over UDP, right over TCP */
 	OTHER_ID, /* somebody else's datagram, then the right one */
 	REFUSED,
+	TLSA, /* authoritative, bytes that are told as they stand in the message */
 };
 
 struct rig {
@@ -30,15 +31,24 @@ struct rig {
 	unsigned answers, asked;
 	enum dns_status status;
 	size_t count;
+	char text[16]; /* of the first record */
+	size_t text_n;
 	bool recursion;
 	struct timer tick;
 };
+
+/* What a TLSA record says behind its three numbers. */
+static const unsigned char association[] = { 0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4 };
 
 static size_t
 make_answer(const struct rig *r, unsigned char *m, size_t n, bool is_tcp)
 {
 	static const unsigned char record[] = { 0xc0, 12, 0, 1, 0,   1, 0, 0,
 		                                0,    60, 0, 4, 192, 0, 2, 7 };
+	static const unsigned char tlsa[] = { 0xc0, 12, 0, DNS_TLSA,
+		                              0,    1,  0, 0,
+		                              0,    60, 0, 3 + sizeof(association),
+		                              3,    1,  1 };
 
 	m[2] = (unsigned char)(0x80 | (r->manner == LAME ? 0 : 4));
 	m[3] = r->manner == REFUSED ? 5 : 0;
@@ -49,6 +59,11 @@ make_answer(const struct rig *r, unsigned char *m, size_t n, bool is_tcp)
 	if (r->manner == REFUSED)
 		return n;
 	m[7] = 1;
+	if (r->manner == TLSA) {
+		memcpy(m + n, tlsa, sizeof(tlsa));
+		memcpy(m + n + sizeof(tlsa), association, sizeof(association));
+		return n + sizeof(tlsa) + sizeof(association);
+	}
 	memcpy(m + n, record, sizeof(record));
 	return n + sizeof(record);
 }
@@ -159,6 +174,11 @@ on_answer(void *arg, const struct dns_answer *a)
 	r->answers++;
 	r->status = a->status;
 	r->count = a->count;
+	for (size_t i = 0; i < a->count && i < 1; i++) {
+		r->text_n = a->records[i].text.n;
+		if (r->text_n && r->text_n <= sizeof(r->text))
+			memcpy(r->text, a->records[i].text.p, r->text_n);
+	}
 }
 
 static void
@@ -215,4 +235,23 @@ test_cancel(void)
 	close_rig(&r);
 }
 
-SUITE(io_dns_direct, { "manners of servers", test_manners }, { "cancel", test_cancel });
+/* What an answer points to is there while it is told. */
+static void
+test_bytes(void)
+{
+	struct rig r;
+
+	open_rig(&r, TLSA);
+	(void)dns_direct_ask(r.loop, &r.addr, STR("_25._tcp.a.example"), DNS_TLSA, 400,
+	                     on_answer, &r);
+	for (int t = 0; t < TURNS_MAX && !r.answers; t++)
+		(void)loop_turn(r.loop);
+	CHECK_U64_EQ(r.count, 1, "a record");
+	CHECK_STR_EQ(str_make(r.text, r.text_n),
+	             str_make((const char *)association, sizeof(association)),
+	             "its bytes");
+	close_rig(&r);
+}
+
+SUITE(io_dns_direct, { "bytes of a record", test_bytes },
+      { "manners of servers", test_manners }, { "cancel", test_cancel });
