@@ -293,6 +293,8 @@ loop_run(struct loop *l)
 	l->is_stopping = false;
 	while (!l->is_stopping && loop_turn(l))
 		;
+	/* Turns of one's own, to see the last things end, wait again. */
+	l->is_stopping = false;
 }
 
 void

@@ -280,6 +280,28 @@ test_stops_in_a_deferred_call(void)
 	loop_free(&loop);
 }
 
+/* Who lets the loop turn after it has stopped, until a thread is done, must not turn as
+   fast as it can. */
+static void
+test_turns_after_the_end(void)
+{
+	struct loop *loop = loop_new();
+	struct timer late;
+	unsigned turns = 0;
+
+	loop_defer(loop, stop, loop);
+	loop_run(loop);
+	timer_init(&late, loop, do_nothing, NULL);
+	timer_set(&late, 100);
+	while (timer_is_set(&late) && turns < 1000) {
+		(void)loop_turn(loop);
+		turns++;
+	}
+	CHECK_TRUE(turns < 10, "waits");
+	timer_stop(&late);
+	loop_free(&loop);
+}
+
 static void
 test_watch(void)
 {
@@ -350,7 +372,8 @@ test_signal(void)
 	world_fini(&w);
 }
 
-SUITE(io_loop, { "stops in a deferred call", test_stops_in_a_deferred_call },
+SUITE(io_loop, { "turns after the end", test_turns_after_the_end },
+      { "stops in a deferred call", test_stops_in_a_deferred_call },
       { "timers fire in their order", test_timers_fire_in_their_order },
       { "a timer is not early", test_a_timer_is_not_early },
       { "a timer sets itself again", test_a_timer_sets_itself_again },
