@@ -116,6 +116,11 @@ tools_verify_auth(struct api_request *r)
 	                    : fields_read(r, specs, F_COUNT, f)))
 		return;
 	message = r->is_message ? http_exchange_body(r->x) : f[F_MESSAGE].s;
+	if (!message.n) {
+		api_fault(r, STR(""), "missing", "the message, as the body");
+		api_problem(r, PROBLEM_INVALID, NULL);
+		return;
+	}
 	if (!addr_parse_ip(f[F_IP].s, &request.ip)) {
 		api_fault(r, r->is_message ? STR("?ip") : STR("/ip"), "bad_value",
 		          "an address like 192.0.2.1 or 2001:db8::1");

@@ -17,8 +17,13 @@ import check
 from appliance import insecure_tls
 from world import message
 
+MTA_STS = "/.well-known/mta-sts.txt"
 ANN, PEER = "ann@home.example", "pat@peer.example"
 BASE = "/api/v1"
+JUDGED = """
+@       IN TXT "v=spf1 ip4:127.0.0.20 -all"
+_dmarc  IN TXT "v=DMARC1; p=reject"
+"""
 MANY = "limits: {api_requests: 100000}\n"  # these tests ask more than a program should
 
 
@@ -147,8 +152,10 @@ def test_every_reading_operation_answers(world):
         if method != "GET" or path == f"{BASE}/events" or "{id}" in path:
             continue
         full = filled(path) + ("?address=" + ANN if path.endswith("/resolve") else "")
-        if path == f"{BASE}/aliases/{{address}}" or path == f"{BASE}/session":
-            continue
+        if path.startswith(("/mail/", "/.well-known/autoconfig/")):
+            full += "?emailaddress=" + ANN
+        if path in (f"{BASE}/aliases/{{address}}", f"{BASE}/session", MTA_STS):
+            continue  # nothing is there yet
         a = call(world, "GET", full)
         check.equal(a.status, 200, full)
         check.equal(a.headers["X-Content-Type-Options"], "nosniff", f"nosniff {full}")
@@ -719,6 +726,104 @@ def test_a_message_has_a_story(world):
     check.equal(call(world, "GET", f"{BASE}/traces/mtr_0000000000000000").status, 404, "unknown")
     shown = world.home.run("trace", "show", trace["id"]).stdout
     check.contains(shown, "Stored for ann@home.example in INBOX", "by the command line")
+
+
+VERIFY = f"{BASE}/tools/verify-auth"
+VERIFICATIONS_MAX = 8  # at one time, as api/tools.c has it
+
+
+def given(sender=PEER, ip="127.0.0.66", mail=None, **more):
+    mail = message(sender, ANN, "asked about") if mail is None else mail
+    return {"ip": ip, "mail_from": sender, "helo": "mx.peer.example", "message": mail, **more}
+
+
+def asked(world, query, mail, **options):
+    return call(world, "POST", f"{VERIFY}?{urllib.parse.urlencode(query)}", raw=mail,
+                headers={"Content-Type": "message/rfc822"}, **options)
+
+
+def test_who_sent_it_as_a_question(world):
+    world.dns.change("judged.example", JUDGED)
+    sender = "pat@judged.example"
+    for ip, spf, dmarc, disposition in (("127.0.0.20", "pass", "pass", "none"),
+                                        ("::ffff:127.0.0.20", "pass", "pass", "none"),
+                                        ("127.0.0.66", "fail", "fail", "reject")):
+        body = given(sender, ip)
+        a = call(world, "POST", VERIFY, body)
+        check.equal(a.status, 200, f"JSON from {ip}: {a.body}")
+        found = a.json
+        check.equal((found["spf"]["result"], found["dmarc"]["result"], found["disposition"]),
+                    (spf, dmarc, disposition), f"verdict on {ip}")
+        check.contains(found["field"], "mail.home.example;", "who says so")
+        check.contains(found["field"], f"spf={spf}", "the field")
+        check.true(all(found[k]["reason"] for k in ("spf", "dmarc", "arc", "iprev", "spf_helo")),
+                   f"every verdict has its reason: {found}")
+        query = {"ip": ip, "mail_from": sender, "helo": body["helo"]}
+        for mail in (body["message"], body["message"].replace("\n", "\r\n")):
+            b = asked(world, query, mail.encode())
+            check.equal((b.status, b.json), (200, found), f"message/rfc822 from {ip}")
+    found = call(world, "POST", VERIFY, given(sender, "127.0.0.20", mail_from="")).json
+    check.equal(found["spf"], None, "the null sender has no MAIL FROM")
+    mail = message(sender, ANN, "not kept")
+    check.equal(call(world, "POST", VERIFY, given(sender, mail=mail)).status, 200, "asked")
+    check.equal(world.home.find(ANN, "Subject: not kept"), [], "nothing is stored")
+    check.equal(call(world, "GET", f"{BASE}/traces?q=subject:%22not+kept%22").json["items"], [],
+                "nor traced")
+
+
+def test_bad_questions_who_sent_it(world):
+    for ip in ("", "x", "1.2.3", "192.0.2.256", "192.0.2.1:25", "[192.0.2.1]", "fe80::1%lo",
+               "192.0.2.1/24", " 192.0.2.1", "1" * 46, 7, None):
+        a = call(world, "POST", VERIFY, given(ip=ip))
+        check.equal((a.status, a.json["errors"][0]["pointer"]), (422, "/ip"), f"ip {ip!r}")
+        a = asked(world, {"ip": ip or ""}, b"From: <pat@peer.example>\r\n\r\n")
+        check.equal((a.status, a.json["errors"][0]["pointer"]), (422, "?ip"), f"?ip={ip!r}")
+    for body, pointer in (({"ip": "127.0.0.20"}, "/message"), ({"message": "x"}, "/ip"),
+                          (given(mail=""), "/message"), (given(mail=7), "/message"),
+                          (given(helo="h" * 513), "/helo"), (given(mail_from=[]), "/mail_from"),
+                          (given(more=1), "/more")):
+        a = call(world, "POST", VERIFY, body)
+        check.equal((a.status, a.json["errors"][0]["pointer"]), (422, pointer), str(body)[:80])
+    check.equal(asked(world, {}, b"x").status, 422, "no ?ip")
+    check.equal(asked(world, {"ip": "127.0.0.20"}, b"").status, 422, "no message")
+    check.equal(asked(world, {"ip": "127.0.0.20", "x": "1"}, b"x").status, 422, "an unknown ?x")
+    check.equal(call(world, "POST", VERIFY, raw=b"{").status, 400, "not JSON")
+    check.equal(call(world, "POST", VERIFY, raw=b"x", headers={"Content-Type": "text/plain"}).status,
+                415, "neither of the two")
+    check.equal(asked(world, {"ip": "127.0.0.20"}, b"\x00\r\n" * 99).status, 200,
+                "NUL is odd, but a message")
+    for mail in ("no header at all", "From: \n\n", "From:" * 2000, ":\n" * 1000, "\n" * 5000):
+        a = call(world, "POST", VERIFY, given(mail=mail))
+        check.equal(a.status, 200, f"an odd message is no odd question: {mail[:20]!r}")
+        check.true(a.json["dmarc"]["result"] != "pass", f"{mail[:20]!r}")
+    head = (f"POST {VERIFY}?ip=127.0.0.20 HTTP/1.1\r\nHost: mail.home.example\r\n"
+            f"Authorization: Bearer {world.token}\r\nContent-Type: message/rfc822\r\n"
+            "Content-Length: 99999999999\r\n\r\n")
+    check.equal(statuses(talk(world, head.encode(), tls=True)), [413], "too large")
+    no = call(world, "POST", f"{BASE}/tokens", {"name": "no traces", "scopes": ["domains:read"]}).json
+    for token, status in ((False, 401), (no["token"], 403)):
+        check.equal(call(world, "POST", VERIFY, given(), token=token).status, status, "JSON")
+        check.equal(asked(world, {"ip": "127.0.0.20"}, b"x", token=token).status, status,
+                    "message/rfc822")
+
+
+def test_who_sent_it_only_so_often_at_one_time(world):
+    """A name server that is silent holds the questions; what is over the limit is told so."""
+    server = world.dns.unbound.child
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(VERIFICATIONS_MAX + 1) as pool:
+            asking = [pool.submit(call, world, "POST", VERIFY, given(f"pat@quiet{n}.example"))
+                      for n in range(VERIFICATIONS_MAX + 1)]
+            refused = next(concurrent.futures.as_completed(asking)).result()
+            check.equal((refused.status, refused.json["code"]), (429, "quota_exceeded"), "one too many")
+            check.equal(call(world, "GET", f"{BASE}/domains").status, 200, "the rest goes on")
+            os.kill(server.pid, signal.SIGCONT)
+            check.equal(sorted(a.result().status for a in asking), [200] * VERIFICATIONS_MAX + [429],
+                        "the others are answered")
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    check.equal(call(world, "POST", VERIFY, given()).status, 200, "and again")
 
 
 def test_the_command_line(world):
