@@ -177,22 +177,34 @@ on_stray_line(struct smtp_head *h)
 	return e == OK ? pass(h, strbuf_str(&h->name)) : e;
 }
 
+static const struct known *
+find_known(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(knowns); i++) {
+		if (str_eq_icase(name, knowns[i].name))
+			return &knowns[i];
+	}
+	return NULL;
+}
+
+static enum fate
+fate_of(const struct smtp_head *h, const struct known *known)
+{
+	if (known && (!known->is_submission_only || h->conf.is_submission))
+		return known->fate;
+	return FATE_KEEP;
+}
+
 static enum err
 on_field(struct smtp_head *h)
 {
 	struct str name = str_trim(str_first(strbuf_str(&h->name), h->name.n - 1));
-	const struct known *known = NULL;
-	enum fate fate = FATE_KEEP;
+	const struct known *known = find_known(name);
+	enum fate fate = fate_of(h, known);
 
 	h->capture = NULL;
-	for (size_t i = 0; i < ARRAY_LEN(knowns) && !known; i++) {
-		if (str_eq_icase(name, knowns[i].name))
-			known = &knowns[i];
-	}
 	if (!known)
 		return decide(h, FATE_KEEP);
-	if (!known->is_submission_only || h->conf.is_submission)
-		fate = known->fate;
 	if (known->count) {
 		unsigned *count = (unsigned *)(void *)((char *)h + known->count);
 
@@ -213,15 +225,21 @@ on_field(struct smtp_head *h)
 }
 
 /* Longer than any name we know; but spaces may stand behind a name, and nobody who means
-   well writes so many of them behind this one. */
+   well writes so many of them behind one of these. */
 static enum err
 on_long_name(struct smtp_head *h)
 {
-	bool is_forged = auth_results_is_name(strbuf_str(&h->name));
+	const struct known *known = find_known(str_trim(strbuf_str(&h->name)));
+	enum fate fate = fate_of(h, known);
 
 	h->capture = NULL;
-	h->forged += is_forged;
-	return decide(h, is_forged ? FATE_DROP : FATE_KEEP);
+	if (known && known->capture == AT(from))
+		return ERR_MESSAGE_SYNTAX;
+	if (fate == FATE_BY_OWNER) {
+		h->forged++;
+		fate = FATE_DROP;
+	}
+	return decide(h, fate);
 }
 
 /* One more byte of a line whose fate is open. */
@@ -298,6 +316,9 @@ smtp_head_finish(struct smtp_head *h)
 	/* Content ends in CRLF, so no part of a line is held back, but a field may be. */
 	enum err e = h->where == AT_HELD ? judge_held(h, true) : OK;
 
+	/* Whom it names behind what is kept in mind, nobody here has seen. */
+	if (h->from.n == h->from.max)
+		return ERR_MESSAGE_SYNTAX;
 	if (e != OK || h->where == IN_BODY)
 		return e;
 	return complete(h);

@@ -29,9 +29,11 @@ struct smtp_head_conf {
 /* conf's strings are borrowed. */
 struct smtp_head *smtp_head_new(struct arena *a, const struct smtp_head_conf *conf,
                                 smtp_data_sink *sink, void *sink_arg);
-/* A smtp_data_sink: what stays goes on to the sink. */
+/* A smtp_data_sink: what stays goes on to the sink. ERR_MESSAGE_SYNTAX: a From field that
+   hides behind more spaces than a name is long. */
 enum err smtp_head_write(void *head, struct str bytes);
-/* The content is over; it may have been header only. */
+/* The content is over; it may have been header only. ERR_MESSAGE_SYNTAX: a From field of
+   more than 4 KB, for what stands in its end could not be checked. */
 MUSTUSE enum err smtp_head_finish(struct smtp_head *h);
 
 struct str smtp_head_from(const struct smtp_head *h);

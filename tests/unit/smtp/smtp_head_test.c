@@ -12,6 +12,8 @@ take(void *arg, struct str bytes)
 
 #define D "Date: D\r\n"
 #define M "Message-ID: <M>\r\n"
+#define SPACES                                                                           \
+	"                                                                              "
 
 static const struct {
 	const char *what, *in, *out, *from;
@@ -61,6 +63,9 @@ static const struct {
 	{ "with more spaces behind its name than a name is long",
 	  "Authentication-Results                                                        "
 	  "    : mx.example; spf=pass\r\n dkim=pass\r\nA: b\r\n\r\n",
+	  "A: b\r\n\r\n", "", false },
+	{ "Bcc with as many", "Bcc" SPACES ": x\r\n" D M "\r\n", D M "\r\n", "", true },
+	{ "Return-Path with as many", "Return-Path" SPACES ": x\r\nA: b\r\n\r\n",
 	  "A: b\r\n\r\n", "", false },
 	{ "of ARC it is another thing",
 	  "ARC-Authentication-Results: mx.example;x=y\r\n\r\n",
@@ -124,4 +129,45 @@ test_loop(void)
 	arena_free(&a);
 }
 
-SUITE(smtp_head, { "rows", test_rows }, { "loop", test_loop });
+/* Nobody may hide whom From names: not behind spaces, not behind a long comment. */
+static void
+test_hidden_from(void)
+{
+	static const struct {
+		const char *what, *begin, *fill, *end;
+		size_t count;
+		enum err error;
+	} hidden[] = {
+		{ "a few spaces", "From", " ", ": <a@b>\r\n\r\n", 70, OK },
+		{ "many spaces", "From", " ", ": <a@b>\r\n\r\n", 90, ERR_MESSAGE_SYNTAX },
+		{ "a comment", "From: (", "long ", ") <a@b>\r\n\r\n", 800, OK },
+		{ "a long comment", "From: (", "long ", ") <a@b>\r\n\r\n", 830,
+		  ERR_MESSAGE_SYNTAX },
+		{ "folds", "From: (", "x\r\n ", ") <a@b>\r\n\r\n", 1100,
+		  ERR_MESSAGE_SYNTAX },
+		{ "another field", "Fromage: (", "long ", ") <a@b>\r\n\r\n", 900, OK },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hidden) * 2; i++) {
+		struct smtp_head_conf conf = { .is_submission = i % 2,
+			                       .received_max = 10 };
+		struct arena *a = arena_new(256 * 1024);
+		struct strbuf in = strbuf_arena(a, 32 * 1024),
+			      out = strbuf_arena(a, 32 * 1024);
+		struct smtp_head *h = smtp_head_new(a, &conf, take, &out);
+		enum err e;
+
+		strbuf_add(&in, str_from(hidden[i / 2].begin));
+		for (size_t k = 0; k < hidden[i / 2].count; k++)
+			strbuf_add(&in, str_from(hidden[i / 2].fill));
+		strbuf_add(&in, str_from(hidden[i / 2].end));
+		e = smtp_head_write(h, strbuf_str(&in));
+		if (e == OK)
+			e = smtp_head_finish(h);
+		CHECK_ERR_EQ(e, hidden[i / 2].error, hidden[i / 2].what);
+		arena_free(&a);
+	}
+}
+
+SUITE(smtp_head, { "hidden From", test_hidden_from }, { "rows", test_rows },
+      { "loop", test_loop });
