@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "mail/header.h"
+#include "policy/auth_results.h"
 #include "policy/dkim_hash.h"
 #include "policy/dkim_signature.h"
 #include "policy/dkim_text.h"
@@ -9,7 +10,7 @@
 
 enum {
 	NUMBER_ROOM = 24,
-	RESULTS_MAX = 8192, /* bytes of what is told */
+	RESULTS_MAX = AUTH_RESULTS_MAX + 4096, /* bytes of what is told */
 	FIELD_ROOM = 2 * DKIM_TEXT_MAX,
 };
 
@@ -205,7 +206,7 @@ arc_seal(struct arena *a, const struct arc_seal *seal, const struct arc_verdict 
 struct str
 arc_results_of(struct str header, struct str authserv_id, struct arena *a)
 {
-	struct strbuf all = strbuf_arena(a, RESULTS_MAX / 2);
+	struct strbuf all = strbuf_arena(a, AUTH_RESULTS_MAX);
 	struct str rest = header;
 	struct header_field field;
 
@@ -226,4 +227,35 @@ arc_results_of(struct str header, struct str authserv_id, struct arena *a)
 		strbuf_add(&all, results);
 	}
 	return strbuf_str(&all);
+}
+
+enum err
+arc_verdict_of(struct str header, struct str results, struct arena *a,
+               struct arc_verdict *verdict_out)
+{
+	struct str value = arena_printf(a, "x; %.*s", STR_ARG(results));
+	const struct auth_result *arc;
+	struct auth_results all;
+	struct arc_chain chain;
+	enum err e;
+
+	*verdict_out = (struct arc_verdict){ 0 };
+	if (!results.n)
+		return ERR_NOT_FOUND;
+	e = auth_results_parse(value, a, &all);
+	if (e != OK)
+		return e == ERR_LIMIT ? e : ERR_MESSAGE_SYNTAX;
+	arc = auth_results_find(&all, STR("arc"), 0);
+	if (!arc)
+		return ERR_NOT_FOUND;
+	arc_chain_gather(header, &chain);
+	verdict_out->count = chain.count;
+	if (str_eq_icase(arc->result, STR("none")))
+		return OK;
+	if (!str_eq_icase(arc->result, STR("pass")))
+		return ERR_CONFLICT;
+	if (!chain.count || chain.problem)
+		return ERR_MESSAGE_SYNTAX;
+	verdict_out->result = ARC_PASS;
+	return OK;
 }

@@ -251,6 +251,48 @@ test_results(void)
 	arena_free(&a);
 }
 
+/* What a message that came in says of its chain, and the set that is put on top of it. */
+static void
+test_verdict_of(void)
+{
+	static const struct {
+		const char *what, *results;
+		size_t sets;
+		enum err e;
+		enum arc_result result;
+	} rows[] = {
+		{ "no chain", "spf=pass;\r\n\tarc=none smtp.remote-ip=192.0.2.1", 0, OK,
+		  ARC_NONE },
+		{ "a whole one", "arc=pass (it is) header.oldest-pass=0;\r\n\tdmarc=pass",
+		  2, OK, ARC_PASS },
+		{ "in capitals", "ARC=Pass", 1, OK, ARC_PASS },
+		{ "an ended one", "arc=none", 2, OK, ARC_NONE },
+		{ "a broken one", "arc=fail (changed)", 2, ERR_CONFLICT, ARC_NONE },
+		{ "an unknown word", "arc=perhaps", 2, ERR_CONFLICT, ARC_NONE },
+		{ "none was found", "", 1, ERR_NOT_FOUND, ARC_NONE },
+		{ "no word of it", "spf=pass (arc=pass)", 1, ERR_NOT_FOUND, ARC_NONE },
+		{ "whole without sets", "arc=pass", 0, ERR_MESSAGE_SYNTAX, ARC_NONE },
+		{ "rubbish", "arc=", 1, ERR_MESSAGE_SYNTAX, ARC_NONE },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct arc_verdict v;
+		struct str header, body;
+		struct rig r;
+
+		rig_init(&r);
+		rig_split(chain(&r, rows[i].sets), &header, &body);
+		CHECK_ERR_EQ(
+			arc_verdict_of(header, str_from(rows[i].results), r.arena, &v),
+			rows[i].e, rows[i].what);
+		CHECK_U64_EQ(v.result, rows[i].result, rows[i].what);
+		if (rows[i].e == OK)
+			CHECK_U64_EQ(v.count, rows[i].sets, rows[i].what);
+		rig_fini(&r);
+	}
+}
+
 SUITE(policy_arc, { "whole", test_whole }, { "oldest pass", test_oldest_pass },
       { "broken", test_broken }, { "ended", test_ended }, { "limits", test_limits },
-      { "DNS", test_dns }, { "results", test_results });
+      { "DNS", test_dns }, { "results", test_results },
+      { "verdict of results", test_verdict_of });
