@@ -69,6 +69,7 @@ check  nsd                  nsd                         -
 check  unbound              unbound                     -
 check  opendkim             opendkim                    opendkim
 check  python3-dkim         python3-dkimpy              -
+check  python3-authres      python3-authres             -
 check  python3-nacl         python3-pynacl              -
 check  libopendmarc2        libopendmarc                -
 check  python3-dnspython    python3-dns                 -

@@ -9,6 +9,7 @@
  *   relay_conn.c    one connection: which job, when, and when it ends
  *   relay_talk.c    its dialogue, on a stream
  *   relay_sign.c    DKIM signatures in front of it, with the keys of our domains
+ *   relay_seal.c    the ARC seal in front of what an alias sends on
  *   relay_domains.c our domains need keys: makes them, retires them
  *   relay_dns.c     what the name service says of our domains
  *   relay_message.c a job as a message for the dialogue, and its results
@@ -69,7 +70,9 @@ struct relay_job;
 struct relay_conn;
 struct relay_dsn;
 struct relay_domains;
+struct dkim_signing_key; /* policy/dkim_sign.h */
 struct relay_looks;
+struct relay_seal;
 struct relay_signer;
 struct relay_signing;
 struct relay_sts;
@@ -234,7 +237,7 @@ struct relay_conn {
 	size_t *rcpt_rows;              /* their rows */
 	struct body *body;
 	struct str rest;    /* of the body, still to be sent */
-	struct strbuf lead; /* signatures, sent before it; heap */
+	struct strbuf lead; /* signatures or a seal, sent before it; heap */
 	size_t lead_sent;
 	struct relay_signer *signer; /* they are being made */
 };
@@ -371,6 +374,23 @@ void relay_signing_free(struct relay *r);
 MUSTUSE bool relay_sign_begin(struct relay_conn *c);
 MUSTUSE bool relay_sign_step(struct relay_conn *c);
 void relay_sign_cancel(struct relay_conn *c);
+/* An active key of the domain or its nearest parent, RSA where there is one; false: there
+   is none. Good until the loop goes on. */
+MUSTUSE bool relay_sign_key(struct relay *r, struct str domain, struct arena *a,
+                            struct dkim_signing_key *key_out);
+
+/* --- relay_seal.c ------------------------------------------------------------------- */
+
+/* Begins to seal a message that an alias sends on: header with clean line ends, borrowed
+   as is the arena until the end. NULL: it is not sealed, and why was told. */
+struct relay_seal *relay_seal_begin(struct relay *r, const struct queue_item *item,
+                                    struct str header, struct arena *a);
+void relay_seal_body(struct relay_seal *s, struct str bytes);
+/* The body is complete: appends the set and tells, or tells why not and says false. */
+MUSTUSE bool relay_seal_end(struct relay_seal *s, struct relay *r,
+                            const struct queue_item *item, struct strbuf *out);
+void relay_seal_free(struct relay_seal **s);
+void relay_tell_unsealed(const struct queue_item *item, const char *why);
 
 /* --- relay_domains.c ---------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
  * the signature is aligned (RFC 9989 4.4.1). A login may write any From; so its envelope
  * sender, which was checked when it came in, must belong to the same family, or the
  * sender's own domain signs. Mail that only passes through is not signed: it is not ours.
+ * Where an alias sends it on, it is sealed instead (relay_seal.c).
  *
  * Keys are read when the feed says that they have changed; a private half is parsed when
  * it is used first. A long text is hashed in slices, so that others get their turn. What
@@ -24,9 +25,9 @@
 enum {
 	KEYS_BUDGET = 64 << 20,
 	KEYS_MESSAGE_MAX = 4, /* that sign one message */
-	SIGN_BUDGET = 1 << 20,
-	HEADER_MAX = 256 * 1024, /* a longer one is not signed */
-	FIELDS_MAX = 16 * 1024,
+	SIGN_BUDGET = 2 << 20,
+	HEADER_MAX = 256 * 1024, /* a longer one is neither signed nor sealed */
+	FIELDS_MAX = 64 * 1024,
 	SLICE_BYTES = 2 << 20,
 	PIECE_BYTES = 64 * 1024,
 	FROM_MAX = 4,
@@ -56,7 +57,8 @@ struct relay_keys {
 /* The fields of one message, for its other destinations. */
 struct kept {
 	uint64_t message_id, generation;
-	int64_t at_ms; /* monotonic */
+	struct strbuf sealer; /* the domain that sealed it; empty: it is signed */
+	int64_t at_ms;        /* monotonic */
 	struct strbuf fields;
 };
 
@@ -72,10 +74,12 @@ struct told {
 	int64_t at_ms;
 };
 
-/* A message that is being signed. */
+/* A message that is being signed or sealed. */
 struct relay_signer {
 	struct arena *arena;
-	struct dkim_signer *signer;
+	struct dkim_signer *signer; /* NULL: it is sealed */
+	struct relay_seal *seal;    /* NULL: it is signed */
+	struct str header;          /* as it is stored */
 	struct dkim_signing_key keys[KEYS_MESSAGE_MAX];
 	size_t count;
 	uint64_t generation;
@@ -335,7 +339,35 @@ choose_keys(struct relay *r, const struct queue_item *item, struct str header,
 	}
 }
 
+bool
+relay_sign_key(struct relay *r, struct str domain, struct arena *a,
+               struct dkim_signing_key *key_out)
+{
+	struct sign_key *found = NULL;
+
+	for (struct sign_key *k = find_keys(r->signing->keys, domain); k; k = k->next) {
+		if (!k->key && !k->is_broken)
+			load_key(r, k);
+		if (k->key && (!found || crypto_key_kind(k->key) == CRYPTO_RSA))
+			found = k;
+	}
+	if (found)
+		*key_out = (struct dkim_signing_key){ arena_str(a, found->domain),
+			                              arena_str(a, found->selector),
+			                              found->key };
+	return found != NULL;
+}
+
 /* --- the text ----------------------------------------------------------------------- */
+
+static void
+take(struct relay_signer *g, struct str bytes)
+{
+	if (g->seal)
+		relay_seal_body(g->seal, bytes);
+	else
+		dkim_signer_body(g->signer, bytes);
+}
 
 /* Hands a piece on with CRLF for every line end, as smtp_client_body.h will send it. */
 static void
@@ -348,7 +380,7 @@ feed(struct relay_signer *g, struct str piece)
 
 		if (g->has_cr) {
 			g->has_cr = false;
-			dkim_signer_body(g->signer, STR("\r\n"));
+			take(g, STR("\r\n"));
 			from = c == '\n' ? i + 1 : i;
 			if (c == '\n')
 				continue;
@@ -359,16 +391,15 @@ feed(struct relay_signer *g, struct str piece)
 		}
 		if (c != '\r' && c != '\n')
 			continue;
-		dkim_signer_body(g->signer,
-		                 str_first(str_from_offset(piece, from), i - from));
+		take(g, str_first(str_from_offset(piece, from), i - from));
 		if (c == '\r')
 			g->has_cr = true;
 		else
-			dkim_signer_body(g->signer, STR("\r\n"));
+			take(g, STR("\r\n"));
 		from = i + 1;
 	}
 	if (!g->has_cr)
-		dkim_signer_body(g->signer, str_from_offset(piece, from));
+		take(g, str_from_offset(piece, from));
 }
 
 /* The header with CRLF for every line end, without the empty line. */
@@ -398,31 +429,41 @@ clean_header(struct str header, struct arena *a)
 /* --- kept signatures ---------------------------------------------------------------- */
 
 static bool
-find_kept(struct relay *r, uint64_t message_id, struct strbuf *out)
+find_kept(struct relay *r, uint64_t message_id, struct str sealer, struct strbuf *out)
 {
 	const struct kept *k = &r->signing->kept[message_id % KEPT];
 
 	if (k->message_id != message_id ||
 	    k->generation != r->signing->keys->generation ||
-	    relay_mono(r) - k->at_ms > KEPT_MS)
+	    !str_eq(strbuf_str(&k->sealer), sealer) || relay_mono(r) - k->at_ms > KEPT_MS)
 		return false;
 	strbuf_add(out, strbuf_str(&k->fields));
 	return true;
 }
 
 static void
-keep(struct relay *r, uint64_t message_id, uint64_t generation, struct str fields)
+keep(struct relay *r, uint64_t message_id, uint64_t generation, struct str sealer,
+     struct str fields)
 {
 	struct kept *k = &r->signing->kept[message_id % KEPT];
 
 	k->message_id = message_id;
 	k->generation = generation;
 	k->at_ms = relay_mono(r);
+	strbuf_clear(&k->sealer);
+	strbuf_add(&k->sealer, sealer);
 	strbuf_clear(&k->fields);
 	strbuf_add(&k->fields, fields);
 }
 
 /* --- signing ------------------------------------------------------------------------ */
+
+/* Who seals it; empty: it is signed, or leaves as it is. */
+static struct str
+sealer_of(const struct queue_item *item)
+{
+	return item->message_flags & MESSAGE_OURS ? str_from(NULL) : item->forward_domain;
+}
 
 void
 relay_sign_cancel(struct relay_conn *c)
@@ -434,8 +475,31 @@ relay_sign_cancel(struct relay_conn *c)
 	c->signer = NULL;
 	loop_defer_cancel(c->dest->relay->loop, relay_conn_signing, c);
 	dkim_signer_free(&g->signer);
+	relay_seal_free(&g->seal);
 	arena_free(&g->arena);
 	mem_free(g);
+}
+
+static bool
+sign(struct relay *r, const struct queue_item *item, struct relay_signer *g,
+     struct strbuf *out)
+{
+	enum err e;
+
+	if (g->generation != r->signing->keys->generation) {
+		/* Keys were retired while the text was hashed; theirs are gone. */
+		g->count = 0;
+		choose_keys(r, item, g->header, g);
+		if (!g->count)
+			return false;
+	}
+	e = dkim_signer_end(g->signer, g->keys, g->count, clock_unix_ms(),
+	                    conf_dkim_keep_ms(r->role->conf) / 1000, out);
+	if (e == OK && out->overflow)
+		e = ERR_LIMIT;
+	if (e != OK)
+		tell_unsigned(r, item, g->keys[0].domain, err_get(e)->text);
+	return e == OK;
 }
 
 static void
@@ -445,17 +509,14 @@ finish(struct relay_conn *c)
 	const struct queue_item *item = &c->job->rows[0].item;
 	struct relay_signer *g = c->signer;
 	struct strbuf fields = strbuf_heap(FIELDS_MAX);
-	enum err e;
 
 	if (g->has_cr)
-		dkim_signer_body(g->signer, STR("\r\n"));
-	e = dkim_signer_end(g->signer, g->keys, g->count, clock_unix_ms(),
-	                    conf_dkim_keep_ms(r->role->conf) / 1000, &fields);
-	if (e == OK && !fields.overflow) {
+		take(g, STR("\r\n"));
+	if (g->seal ? relay_seal_end(g->seal, r, item, &fields)
+	            : sign(r, item, g, &fields)) {
 		strbuf_add(&c->lead, strbuf_str(&fields));
-		keep(r, item->message_id, g->generation, strbuf_str(&fields));
-	} else {
-		tell_unsigned(r, item, g->keys[0].domain, err_get(e)->text);
+		keep(r, item->message_id, r->signing->keys->generation, sealer_of(item),
+		     strbuf_str(&fields));
 	}
 	strbuf_release(&fields);
 	relay_sign_cancel(c);
@@ -480,34 +541,69 @@ relay_sign_step(struct relay_conn *c)
 	return true;
 }
 
+static void
+tell_too_long(struct relay *r, const struct queue_item *item)
+{
+	static const char why[] = "its header is longer than 256 KiB";
+	struct arena *a;
+	struct str sender;
+
+	if (sealer_of(item).n) {
+		relay_tell_unsealed(item, why);
+		return;
+	}
+	a = arena_new(PATH_BYTES);
+	sender = sender_domain(item->sender, a);
+	tell_unsigned(r, item, sender.n ? sender : r->role->conf->hostname, why);
+	arena_free(&a);
+}
+
+/* Begins to sign or seal; false: it leaves as it is. */
+static bool
+begin(struct relay *r, const struct queue_item *item, struct relay_signer *g)
+{
+	struct str clean = clean_header(g->header, g->arena);
+
+	if (sealer_of(item).n) {
+		g->seal = relay_seal_begin(r, item, clean, g->arena);
+		return g->seal != NULL;
+	}
+	choose_keys(r, item, g->header, g);
+	if (!g->count)
+		return false;
+	g->signer = dkim_signer_new(g->arena);
+	dkim_signer_header(g->signer, clean);
+	return true;
+}
+
 bool
 relay_sign_begin(struct relay_conn *c)
 {
 	struct relay *r = c->dest->relay;
 	const struct queue_item *item = &c->job->rows[0].item;
 	size_t header_bytes = header_size(c->rest);
-	struct str header = str_first(c->rest, header_bytes);
 	struct relay_signer *g;
 
 	if (!c->lead.max)
 		c->lead = strbuf_heap(FIELDS_MAX);
 	strbuf_clear(&c->lead);
-	if (!(item->message_flags & MESSAGE_OURS) || header_bytes > HEADER_MAX ||
-	    find_kept(r, item->message_id, &c->lead))
+	if ((!(item->message_flags & MESSAGE_OURS) && !item->forward_domain.n) ||
+	    find_kept(r, item->message_id, sealer_of(item), &c->lead))
 		return true;
+	if (header_bytes > HEADER_MAX) {
+		tell_too_long(r, item);
+		return true;
+	}
 	g = mem_alloc(sizeof(*g));
 	g->arena = arena_new(SIGN_BUDGET + 4 * header_bytes);
 	g->generation = r->signing->keys->generation;
-	c->signer = g;
-	choose_keys(r, item, header, g);
-	if (!g->count) {
-		relay_sign_cancel(c);
-		return true;
-	}
-	g->signer = dkim_signer_new(g->arena);
-	dkim_signer_header(g->signer, clean_header(header, g->arena));
+	g->header = str_first(c->rest, header_bytes);
 	g->rest = str_from_offset(c->rest, header_bytes);
-	return relay_sign_step(c);
+	c->signer = g;
+	if (begin(r, item, g))
+		return relay_sign_step(c);
+	relay_sign_cancel(c);
+	return true;
 }
 
 /* --- the whole ---------------------------------------------------------------------- */
@@ -519,8 +615,10 @@ relay_signing_new(struct relay *r)
 
 	s->keys = keys_new(0);
 	s->told = map_new();
-	for (size_t i = 0; i < KEPT; i++)
+	for (size_t i = 0; i < KEPT; i++) {
 		s->kept[i].fields = strbuf_heap(FIELDS_MAX);
+		s->kept[i].sealer = strbuf_heap(ADDRESS_KEY_MAX);
+	}
 	r->signing = s;
 }
 
@@ -549,8 +647,10 @@ relay_signing_free(struct relay *r)
 	keys_free(&s->keys);
 	map_each(s->told, free_told, NULL);
 	map_free(&s->told);
-	for (size_t i = 0; i < KEPT; i++)
+	for (size_t i = 0; i < KEPT; i++) {
 		strbuf_release(&s->kept[i].fields);
+		strbuf_release(&s->kept[i].sealer);
+	}
 	r->signing = NULL;
 	mem_free(s);
 }

@@ -1,5 +1,11 @@
-"""What an alias sends on to another server: senders rewritten, notifications led back."""
+"""What an alias sends on to another server: senders rewritten, notifications led back, what
+was found when it came in sealed. Seals are judged by python3-dkim."""
+import base64
+import http.client
+import json
 import re
+import subprocess
+import urllib.parse
 
 import check
 from world import message
@@ -7,11 +13,29 @@ from world import message
 ANN, KIM, PAT = "ann@home.example", "kim@peer.example", "pat@peer.example"
 
 
+def serve_strangers_key(world):
+    subprocess.run(["openssl", "genrsa", "-traditional", "-out", world.out / "stranger.pem", "2048"],
+                   check=True, capture_output=True)
+    key = subprocess.run(["openssl", "rsa", "-in", world.out / "stranger.pem", "-pubout", "-outform", "DER"],
+                         check=True, capture_output=True).stdout
+    record = "v=DKIM1; p=" + base64.b64encode(key).decode()
+    parts = " ".join(f'"{record[i:i + 200]}"' for i in range(0, len(record), 200))
+    world.dns.change("peer.example", f"{world.dns.zones['peer.example']}k._domainkey IN TXT {parts}\n")
+
+
 def setup(world):
     world.names()
+    serve_strangers_key(world)
     world.postfix()
     world.appliance()
     world.home.run("alias", "add", "away@home.example", PAT)
+    world.token = world.home.json("token", "create", "tests")["token"]
+
+
+def api(world, path):
+    c = http.client.HTTPConnection(world.home.address, 8080, timeout=30)
+    c.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {world.token}"})
+    return json.loads(c.getresponse().read())
 
 
 def envelope_sender(raw):
@@ -74,3 +98,116 @@ def test_our_own_notification_goes_to_the_true_sender(world):
     def told():
         return [m for m in world.peer.messages() if b"multipart/report" in m and b"cannot arrive" in m]
     check.until(told, "the true sender is told", 20)
+
+
+# The distribution's module belongs to the distribution's Python.
+STRANGER = """
+import sys, dkim
+how, folder = sys.argv[1:]
+key = open(folder + "/stranger.pem", "rb").read()
+mail = sys.stdin.buffer.read()
+mail = dkim.sign(mail, b"k", b"peer.example", key) + mail
+if how == "sealed":
+    mail = (b"Authentication-Results: mx.peer.example; dkim=pass header.d=peer.example\\r\\n" + mail)
+    mail = b"".join(dkim.arc_sign(mail, b"k", b"peer.example", key, b"mx.peer.example")) + mail
+sys.stdout.buffer.write(mail)
+"""
+VERIFY = """
+import json, sys, dkim, dns.resolver
+resolver = dns.resolver.Resolver(configure=False)
+resolver.nameservers = ["127.0.0.53"]
+def txt(name, timeout=5):
+    name = name.decode() if isinstance(name, bytes) else name
+    return b"".join(resolver.resolve(name, "TXT")[0].strings)
+cv, sets, reason = dkim.arc_verify(sys.stdin.buffer.read(), dnsfunc=txt)
+print(json.dumps([cv.decode() if cv else None, len(sets), reason]))
+"""
+
+
+def other_python(text, mail, *args):
+    run = subprocess.run(["/usr/bin/python3", "-c", text, *args], input=mail, capture_output=True, timeout=60)
+    check.equal(run.returncode, 0, run.stderr.decode()[-500:])
+    return run.stdout
+
+
+def strangers_mail(world, subject, how="signed", more=""):
+    text = message(KIM, "away@home.example", subject, more=more).replace("\n", "\r\n").encode()
+    return other_python(STRANGER, text, how, str(world.out))
+
+
+def sent_on(world, subject, mail):
+    with world.home.smtp() as s:
+        s.sendmail(KIM, ["away@home.example"], mail)
+    found = check.until(lambda: world.peer.find(f"Subject: {subject}\n"), f"{subject} sent on", 20)
+    return found[0] if found else b""
+
+
+def sets_of(mail):
+    return [mail.lower().count(b"\n" + name) for name in
+            (b"arc-seal:", b"arc-message-signature:", b"arc-authentication-results:")]
+
+
+def verified(mail):
+    return json.loads(other_python(VERIFY, mail.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")))
+
+
+def told(world, subject, words):
+    """Does the page of that message say so?"""
+    query = urllib.parse.quote(f'subject:"{subject}"')
+
+    def story():
+        return [e for t in api(world, f"/traces?q={query}")["items"]
+                for e in api(world, f"/traces/{t['id']}/events")["items"] if words in e["text"]]
+    check.until(story, f"{subject}: {words}", 20)
+
+
+def publish_keys(world):
+    """They go to work then."""
+    rows = "".join(f'{k["record"]["relative"]} IN TXT {k["record"]["master"]}\n'
+                   for k in api(world, "/domains/home.example/dkim-keys")["items"])
+    world.dns.change("home.example", world.dns.zones["home.example"] + rows)
+    world.home.run("domain", "dns", "home.example", "--check")
+    check.until(lambda: all(k["state"] == "active" for k in api(world, "/domains/home.example/dkim-keys")["items"]),
+                "our keys are at work", 20)
+
+
+def test_without_a_key_that_people_can_look_up_nothing_is_sealed(world):
+    mail = sent_on(world, "no key yet", strangers_mail(world, "no key yet"))
+    check.equal(sets_of(mail), [0, 0, 0], "no set")
+    told(world, "no key yet", "the domain has no active key")
+
+
+def test_what_a_stranger_signed_is_sealed(world):
+    publish_keys(world)
+    mail = sent_on(world, "one seal", strangers_mail(world, "one seal"))
+    check.equal(sets_of(mail), [1, 1, 1], "one set")
+    check.equal(verified(mail)[:2], ["pass", 1], "good for python3-dkim")
+    results = re.search(rb"(?is)^ARC-Authentication-Results: i=1; mail\.home\.example;.*?(?=^\S)", mail, re.M)
+    check.contains(results.group(0) if results else b"", b"dkim=pass", "what was found goes with it")
+    told(world, "one seal", "Sealed for home.example")
+
+
+def test_a_chain_grows(world):
+    mail = sent_on(world, "two seals", strangers_mail(world, "two seals", "sealed"))
+    check.equal(sets_of(mail), [2, 2, 2], "a second set")
+    check.equal(verified(mail)[:2], ["pass", 2], "the chain is whole for python3-dkim")
+
+
+def test_a_broken_chain_is_left_alone(world):
+    mail = strangers_mail(world, "broken seal", "sealed").replace(b"Hello", b"Hallo")
+    check.equal(sets_of(sent_on(world, "broken seal", mail)), [1, 1, 1], "no second set")
+
+
+def test_mail_of_ours_is_signed_not_sealed(world):
+    with world.home.submission(ANN) as s:
+        s.sendmail(ANN, ["away@home.example"], message(ANN, "away@home.example", "ours goes on"))
+    found = check.until(lambda: world.peer.find("Subject: ours goes on\n"), "sent on", 20)
+    check.equal(sets_of(found[0]), [0, 0, 0], "no set")
+    check.contains(found[0].lower(), b"dkim-signature:", "signed")
+
+
+def test_a_header_that_is_too_long_is_told(world):
+    more = "".join(f"X-Filler-{n}: {'x' * 900}\n" for n in range(330))
+    mail = sent_on(world, "long header", strangers_mail(world, "long header", more=more))
+    check.equal(sets_of(mail), [0, 0, 0], "no set")
+    told(world, "long header", "256 KiB")
