@@ -221,7 +221,7 @@ const STATE_WORDS: Record<DkimKey["state"], string> = {
 const ACTIONS: Record<string, string> = {
   publish: "Publish",
   active: "Activate",
-  retiring: "Stop signing with it",
+  retiring: "Stop signing with",
   revoked: "Revoke",
 };
 
@@ -265,7 +265,7 @@ export function KeysTab({ path }: { path: string }) {
             </div>
             {k.servers_total > 0 && (
               <p>
-                {k.servers_ok} of {plural(k.servers_total, "name server")} have it.
+                {k.servers_ok} of {plural(k.servers_total, "name server")} {k.servers_ok === 1 ? "has" : "have"} it.
                 {k.state === "publish" && k.servers_ok < k.servers_total && " It cannot be activated before all have it."}
                 {k.state === "retiring" && k.keep_until && (
                   <>

@@ -13,7 +13,9 @@ const STAY_MS = 10000;
 
 export function toast(text: string, undo?: () => void): void {
   const id = next++;
-  messages.value = [...messages.value.slice(-2), { id, text, undo }];
+  // The same word again takes the place of the first; what can be undone stays.
+  const others = messages.value.filter((m) => m.undo || m.text !== text);
+  messages.value = [...others.slice(-2), { id, text, undo }];
   setTimeout(() => drop(id), undo ? STAY_MS : STAY_MS / 2);
 }
 
