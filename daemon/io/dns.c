@@ -291,6 +291,11 @@ flights_start(struct dns *d)
 	while (!list_is_empty(&d->lined_up) && d->in_flight < d->conf.in_flight_max) {
 		struct flight *f = CONTAINER_OF(d->lined_up.next, struct flight, line);
 
+		/* Its askers have gone, and others wait for the place. */
+		if (list_is_empty(&f->waiting)) {
+			flight_free(f);
+			continue;
+		}
 		list_remove(&f->line);
 		list_add_last(&d->out, &f->line);
 		f->is_out = true;
@@ -441,7 +446,7 @@ dns_cancel(struct dns_query **qp)
 		return;
 	*qp = NULL;
 	CHECK(q->magic == QUERY_MAGIC);
-	/* The flight goes on: its answer is good for the cache. */
+	/* A flight that is out goes on: its answer is good for the cache. */
 	loop_defer_cancel(q->dns->loop, on_asked, q);
 	query_free(q);
 }

@@ -294,6 +294,41 @@ test_cancel_and_free(void)
 	CHECK_U64_EQ(f.answers, 9, "no more");
 }
 
+/* What stands in line, and nobody waits for any more, does not keep others waiting. */
+static void
+test_forgotten_in_line(void)
+{
+	struct fixture f;
+	struct dns_query *q[5];
+	int64_t began;
+	unsigned asked;
+
+	init(&f, NULL, 400);
+	f.responder.manner = SILENT;
+	(void)dns_ask(f.dns, STR("x.example"), DNS_A, on_answer, &f);
+	(void)dns_ask(f.dns, STR("y.example"), DNS_A, on_answer, &f);
+	(void)dns_ask(f.dns, STR("z.example"), DNS_A, on_answer, &f);
+	for (began = clock_mono_ms(); clock_mono_ms() - began < 250;)
+		(void)loop_turn(f.loop);
+	for (size_t i = 0; i < ARRAY_LEN(q); i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "n%zu.example", i);
+		q[i] = dns_ask(f.dns, str_from(name), DNS_A, on_answer, &f);
+	}
+	(void)loop_turn(f.loop);
+	(void)dns_ask(f.dns, STR("last.example"), DNS_A, on_answer, &f);
+	for (size_t i = 0; i < ARRAY_LEN(q); i++)
+		dns_cancel(&q[i]);
+	wait_for(&f, 3);
+	asked = f.responder.asked;
+	f.responder.manner = RIGHT;
+	wait_for(&f, 4);
+	CHECK_U64_EQ(f.status, DNS_OK, "the one that is waited for");
+	CHECK_U64_EQ(f.responder.asked - asked, 1, "only that one is asked for");
+	fini(&f);
+}
+
 static void
 test_bad_names(void)
 {
@@ -624,7 +659,8 @@ test_a_real_server(void)
 
 SUITE(io_dns, { "bad manners", test_bad_manners },
       { "cache and coalescing", test_cache_and_coalescing },
-      { "cancel and free", test_cancel_and_free }, { "bad names", test_bad_names },
+      { "cancel and free", test_cancel_and_free },
+      { "forgotten in line", test_forgotten_in_line }, { "bad names", test_bad_names },
       { "other case is not believed", test_other_case_is_not_believed },
       { "remote", test_remote }, { "remote comes back", test_remote_comes_back },
       { "remote is bounded", test_remote_is_bounded }, { "keys", test_keys },
