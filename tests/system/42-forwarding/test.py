@@ -11,6 +11,7 @@ import check
 from world import message
 
 ANN, KIM, PAT = "ann@home.example", "kim@peer.example", "pat@peer.example"
+SIZE_MAX = 500000
 
 
 def serve_strangers_key(world):
@@ -26,7 +27,7 @@ def serve_strangers_key(world):
 def setup(world):
     world.names()
     serve_strangers_key(world)
-    world.postfix()
+    world.postfix(settings={"message_size_limit": str(SIZE_MAX)})
     world.appliance()
     world.home.run("alias", "add", "away@home.example", PAT)
     world.token = world.home.json("token", "create", "tests")["token"]
@@ -158,7 +159,7 @@ def told(world, subject, words):
     def story():
         return [e for t in api(world, f"/traces?q={query}")["items"]
                 for e in api(world, f"/traces/{t['id']}/events")["items"] if words in e["text"]]
-    check.until(story, f"{subject}: {words}", 20)
+    return check.until(story, f"{subject}: {words}", 20)
 
 
 def publish_keys(world):
@@ -211,3 +212,18 @@ def test_a_header_that_is_too_long_is_told(world):
     mail = sent_on(world, "long header", strangers_mail(world, "long header", more=more))
     check.equal(sets_of(mail), [0, 0, 0], "no set")
     told(world, "long header", "256 KiB")
+
+
+def test_the_size_that_is_told_counts_the_seal(world):
+    """A text that fits by itself, but not with its seal, is not sent in vain (RFC 1870 5)."""
+    small = strangers_mail(world, "size of it")
+    sent = sent_on(world, "size of it", small)
+    sent = sent[sent.index(b"ARC-Seal:"):].replace(b"\n", b"\r\n")
+    seal = sent.index(b"Received:")
+    check.true(seal > 1000, f"a seal of {seal} bytes")
+    lines = b"x" * 98 + b"\r\n"
+    over = small.replace(b"size of it", b"size over") + lines * ((SIZE_MAX - len(sent) + seal // 2) // 100)
+    with world.home.smtp() as s:
+        s.sendmail(KIM, ["away@home.example"], over)
+    texts = [e["text"] for e in told(world, "size over", "it is too large for them") or []]
+    check.true(texts and not any("552" in text for text in texts), f"our own words, no reply to its text: {texts}")
