@@ -121,7 +121,7 @@ struct api {
 	struct trace_reader *traces;
 	struct dns *dns;        /* may be NULL */
 	size_t verifications;   /* that run */
-	struct tls_server *tls; /* for its certificate's end; may be NULL */
+	struct tls_server *tls; /* for what its certificate says; may be NULL */
 	struct api_assets *assets;
 	struct plans *plans;
 	struct rates *rates;

@@ -58,7 +58,8 @@ read_view(struct api_request *r, struct view *v)
 	if (e == OK) {
 		count = domain_records_ips(v->zone.facts, ips, RECORDS_IPS_MAX);
 		e = domain_records_conf(r->api->reader, r->api->conf, v->domain.id,
-		                        v->domain.name, ips, count, r->arena, &v->conf);
+		                        v->domain.name, ips, count, r->api->tls, r->arena,
+		                        &v->conf);
 	}
 	if (e == OK) {
 		v->records = records_make(&v->conf, r->arena);

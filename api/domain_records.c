@@ -129,8 +129,10 @@ port_of(const struct conf *conf, enum conf_protocol protocol)
 enum err
 domain_records_conf(struct reader *r, const struct conf *conf, uint64_t domain_id,
                     struct str domain, const struct addr *ips, size_t ip_count,
-                    struct arena *a, struct records_conf *out)
+                    const struct tls_server *tls, struct arena *a,
+                    struct records_conf *out)
 {
+	struct tls_certificate certificate = { 0 };
 	struct keys keys = { a, ARENA_ARRAY(a, struct records_key, RECORDS_KEYS_MAX), 0 };
 	struct addr *own = ARENA_ARRAY(a, struct addr, ip_count + 1);
 	struct domain_policies p;
@@ -142,6 +144,8 @@ domain_records_conf(struct reader *r, const struct conf *conf, uint64_t domain_i
 		return e;
 	for (size_t i = 0; i < ip_count; i++)
 		own[i] = ips[i];
+	if (tls)
+		(void)tls_server_certificate(tls, a, &certificate);
 	*out = (struct records_conf){
 		.domain = domain,
 		.hostname = conf->hostname,
@@ -156,6 +160,9 @@ domain_records_conf(struct reader *r, const struct conf *conf, uint64_t domain_i
 		.sts_id = p.sts_id,
 		.tls_rua = p.tls_rua,
 		.has_https = conf->listen[CONF_HTTPS].n > 0,
+		.spki_sha256 = certificate.spki_sha256,
+		.names = certificate.names,
+		.name_count = certificate.name_count,
 	};
 	out->ports[RECORDS_SUBMISSIONS] = port_of(conf, CONF_SUBMISSIONS);
 	out->ports[RECORDS_SUBMISSION] = port_of(conf, CONF_SUBMISSION);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "conf/conf.h"
 #include "ext/json.h"
+#include "io/tls.h"
 #include "policy/records.h"
 #include "store/reader.h"
 
@@ -27,11 +28,13 @@ MUSTUSE enum err domain_policies_read(struct reader *r, uint64_t domain_id,
                                       struct str domain, struct arena *a,
                                       struct domain_policies *out);
 
-/* ips: of the host, as the name service says. Everything lives in the arena. */
+/* ips: of the host, as the name service says. tls: whose certificate is shown; NULL: not
+   known. Everything lives in the arena. */
 MUSTUSE enum err domain_records_conf(struct reader *r, const struct conf *conf,
                                      uint64_t domain_id, struct str domain,
                                      const struct addr *ips, size_t ip_count,
-                                     struct arena *a, struct records_conf *out);
+                                     const struct tls_server *tls, struct arena *a,
+                                     struct records_conf *out);
 
 /* What the last look found of the host: the addresses in facts (struct dns_zone). */
 size_t domain_records_ips(struct str facts, struct addr *out, size_t max);

@@ -241,6 +241,49 @@ tls_server_expires_ms(const struct tls_server *t)
 	return t->expires_ms;
 }
 
+/* Only names that can stand in DNS; RFC 9525 6.3 knows no other place for them. */
+static void
+take_names(const X509 *leaf, struct arena *a, struct tls_certificate *out)
+{
+	struct str *names = ARENA_ARRAY(a, struct str, TLS_NAMES_MAX);
+	GENERAL_NAMES *list = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	int n = list ? sk_GENERAL_NAME_num(list) : 0;
+
+	for (int i = 0; i < n && out->name_count < TLS_NAMES_MAX; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(list, i);
+		struct str s;
+
+		if (name->type != GEN_DNS)
+			continue;
+		s = str_make(ASN1_STRING_get0_data(name->d.dNSName),
+		             (size_t)ASN1_STRING_length(name->d.dNSName));
+		if (s.n && s.n < NAME_BYTES && str_find(s, '\0') == SIZE_MAX)
+			names[out->name_count++] = arena_str(a, s);
+	}
+	GENERAL_NAMES_free(list);
+	ERR_clear_error();
+	out->names = names;
+}
+
+bool
+tls_server_certificate(const struct tls_server *t, struct arena *a,
+                       struct tls_certificate *out)
+{
+	const X509 *leaf = t->count ? SSL_CTX_get0_certificate(t->contexts[0]) : NULL;
+	uint8_t *der = NULL, hash[32];
+	int n = leaf ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der) : 0;
+	bool ok =
+		n > 0 && EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1;
+
+	OPENSSL_free(der);
+	*out = (struct tls_certificate){ 0 };
+	if (!ok)
+		return false;
+	out->spki_sha256 = arena_str(a, str_make(hash, sizeof(hash)));
+	take_names(leaf, a, out);
+	return true;
+}
+
 static enum err
 read_file(struct str path, struct strbuf *out, struct diag *diag)
 {

@@ -8,6 +8,7 @@
 #ifndef IO_TLS_H
 #define IO_TLS_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
@@ -16,6 +17,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum {
+	TLS_NAMES_MAX = 100,
+};
 
 /* What a listener speaks, in the words of ALPN. */
 enum tls_alpn {
@@ -54,6 +59,17 @@ MUSTUSE enum err tls_server_load(struct tls_server *t, const struct tls_pair *pa
 bool tls_server_is_ready(const struct tls_server *t);
 /* Unix ms at which the first pair ends; 0: none loaded. */
 int64_t tls_server_expires_ms(const struct tls_server *t);
+
+/* What the first pair's certificate says; plain value. */
+struct tls_certificate {
+	struct str spki_sha256;  /* of its public key, 32 bytes (RFC 6698 2.1) */
+	const struct str *names; /* its DNS names, as they stand there; stars too */
+	size_t name_count;       /* the first TLS_NAMES_MAX */
+};
+
+/* False: none is loaded. What *out points to is in the arena. */
+bool tls_server_certificate(const struct tls_server *t, struct arena *a,
+                            struct tls_certificate *out);
 
 /* Makes a self-signed pair (P-256, 10 years) for hostname at the two paths, key 0600,
    written whole or not at all; existing files are left alone and used: OK, made_out

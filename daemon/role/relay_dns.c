@@ -481,7 +481,7 @@ make_records(struct look *l)
 		}
 	}
 	if (domain_records_conf(r->reader, r->role->conf, l->domain_id, l->domain, l->ips,
-	                        l->ip_count, l->arena, &l->conf) != OK) {
+	                        l->ip_count, r->role->tls, l->arena, &l->conf) != OK) {
 		look_free(l);
 		return;
 	}

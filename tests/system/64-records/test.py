@@ -1,7 +1,9 @@
 """The records page follows edits of a real zone, without a reload; command line and REST say
 the same."""
+import hashlib
 import http.client
 import os
+import ssl
 import subprocess
 
 import check
@@ -11,6 +13,11 @@ ZONE = """
 @      IN MX 10 mail
 mail   IN A 127.0.0.10
 """
+# A signed one. The resolver does not check here, it only tells that there is a DS record.
+DELEGATION = """
+home     IN NS ns.home
+ns.home  IN A 127.0.0.54
+home     IN DS 4711 13 2 """ + 64 * "a" + "\n"
 
 
 def setup(world):
@@ -65,6 +72,37 @@ def test_the_zone_file_makes_all_well(world):
     check.equal(bad, {}, "every record of the zone")
     check.until(lambda: {k["state"] for k in world.home.json(
         "domain", "dkim", "list", "home.example")["items"]} == {"active"}, "keys sign", 10)
+
+
+def own_key_sha256(world):
+    """Of the key in the certificate that this server shows, as openssl finds it."""
+    pem = ssl.get_server_certificate((world.home.address, 443))
+    for args in (["x509", "-noout", "-pubkey"], ["pkey", "-pubin", "-outform", "DER"]):
+        pem = subprocess.run(["openssl", *args], input=pem if isinstance(pem, bytes) else pem.encode(),
+                             check=True, capture_output=True).stdout
+    return hashlib.sha256(pem).hexdigest()
+
+
+def test_what_this_server_shows_as_its_certificate(world):
+    ours, former = f"3 1 1 {own_key_sha256(world)}", "3 1 1 " + 64 * "a"
+    row = "_25._tcp.mail TLSA {}\n"
+    world.dns.change("home.example", ZONE)
+    found = records(world)["tlsa"]
+    check.equal(found["expected"], [ours], "the record to publish")
+    check.equal((found["state"], found["cause"]), ("optional", "zone_unsigned"), "without DNSSEC")
+    world.dns.zones["example"] = DELEGATION
+    for texts, state, cause in (((former,), "differs", "tlsa_stale"), ((ours,), "ok", ""),
+                                ((former, ours), "ok", "tlsa_old_too")):
+        world.dns.change("home.example", ZONE + "".join(row.format(t) for t in texts))
+        found = records(world)["tlsa"]
+        check.equal((found["state"], found["cause"]), (state, cause), f"TLSA {texts}")
+    del world.dns.zones["example"]
+    hosts = "mta-sts A 127.0.0.10\n"
+    world.dns.change("home.example", ZONE + hosts)
+    found = records(world)
+    named = {k: v["cause"] for k, v in found.items() if v["name"].startswith("mta-sts.")}
+    check.true("certificate_name" in named.values(), f"a name it does not cover: {named}")
+    check.true(found["host_a"]["cause"] != "certificate_name", "its own it does")
 
 
 def fetch(world, method, path, host, body=None, kind="text/xml"):

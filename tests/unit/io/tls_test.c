@@ -321,6 +321,47 @@ test_a_bad_pair_changes_nothing(void)
 	files_fini(&f);
 }
 
+/* A client that is given the hash as a TLSA record must accept that key and no other. */
+static void
+test_what_the_certificate_says(void)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct tls_server *t = tls_server_new();
+	struct tls_certificate first, second;
+	struct files f = { 0 };
+	struct diag diag = { 0 };
+	struct dns_tlsa record = { .usage = 3, .selector = 1, .matching = 1 };
+	struct tls_client client = { .name = STR("one.example.org"),
+		                     .check = TLS_CHECK_DANE,
+		                     .tlsa = &record,
+		                     .tlsa_count = 1 };
+	struct session s;
+
+	files_init(&f);
+	CHECK_TRUE(!tls_server_certificate(t, a, &first), "none is loaded");
+	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[0], 1, &diag), OK, "one");
+	CHECK_TRUE(tls_server_certificate(t, a, &first), "is there");
+	CHECK_U64_EQ(first.name_count, 2, "its names");
+	CHECK_STR_EQ(first.names[0], STR("one.example.org"), "the host's");
+	CHECK_STR_EQ(first.names[1], STR("localhost"), "and what tests call it");
+	CHECK_U64_EQ(first.spki_sha256.n, 32, "SHA-256");
+	record.data = first.spki_sha256;
+	session_with(&s, t, &client);
+	CHECK_TRUE(s.b.secured == 1, "the client finds that key");
+	session_fini(&s);
+	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[1], 1, &diag), OK, "another");
+	CHECK_TRUE(tls_server_certificate(t, a, &second), "is there");
+	CHECK_STR_EQ(second.names[0], STR("two.example.org"), "its name");
+	CHECK_TRUE(!str_eq(first.spki_sha256, second.spki_sha256), "its key");
+	CHECK_STR_EQ(first.names[0], STR("one.example.org"), "what was read stays");
+	session_with(&s, t, &client);
+	CHECK_TRUE(s.b.why == STREAM_TLS_VERIFY, "and no other");
+	session_fini(&s);
+	tls_server_free(&t);
+	arena_free(&a);
+	files_fini(&f);
+}
+
 static void
 test_self_signed_is_made_once(void)
 {
@@ -342,4 +383,5 @@ test_self_signed_is_made_once(void)
 SUITE(io_tls, { "is replaced while in use", test_is_replaced_while_in_use },
       { "TLSA records", test_tlsa_records },
       { "a bad pair changes nothing", test_a_bad_pair_changes_nothing },
+      { "what the certificate says", test_what_the_certificate_says },
       { "self-signed is made once", test_self_signed_is_made_once });
