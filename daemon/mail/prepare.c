@@ -5,6 +5,7 @@
 #include "mail/date.h"
 #include "mail/encoded.h"
 #include "mail/envelope.h"
+#include "mail/header.h"
 #include "mail/part_table.h"
 #include "mail/preview.h"
 #include "mail/subject.h"
@@ -111,6 +112,18 @@ first_address(const struct address_list *list, struct arena *a)
 	return STR("");
 }
 
+/* RFC 8689 3: the field has one legal value and stands there once; anything else takes no
+   protection away. */
+static bool
+is_tls_optional(struct str header)
+{
+	struct str name = STR("TLS-Required");
+	struct header_field field;
+
+	return header_count(header, name, 2) == 1 && header_find(header, name, &field) &&
+	       str_eq_icase(str_trim(field.value), STR("No"));
+}
+
 /* What a person would call an attachment: said so, or neither text nor a picture that
    belongs to the text, nor a signature. */
 static bool
@@ -192,6 +205,7 @@ mail_prepare(struct str message, struct arena *a, struct prepared *prepared_out)
 	for (uint32_t i = 0; i < tree.count && !p.has_attachment; i++)
 		p.has_attachment = is_attachment(&tree, &tree.parts[i]);
 	p.has_8bit_header = has_8bit(str_first(message, p.header_bytes));
+	p.is_tls_optional = is_tls_optional(str_first(message, p.header_bytes));
 	p.has_8bit = p.has_8bit_header || has_8bit(message);
 	*prepared_out = p;
 }

@@ -64,6 +64,7 @@ struct prepared {
 	bool has_8bit; /* the message has bytes over 0x7f: needs 8BITMIME to be relayed */
 	bool has_8bit_header; /* … in its header: needs SMTPUTF8 */
 	bool is_ambiguous;    /* see struct mime_tree */
+	bool is_tls_optional; /* TLS-Required: No (RFC 8689 3) */
 };
 
 /* message: all its bytes in one piece (a mapped file will do), CRLF line ends. */

@@ -61,6 +61,7 @@ decide_dane(const struct secure_facts *f, struct secure_verdict *v)
 		   take the demand away. */
 		v->policy = "dane";
 		v->level = SECURE_NEVER;
+		v->is_passing = true;
 		v->reason = "the TLSA records of the host could not be looked up";
 		return true;
 	}
@@ -94,6 +95,28 @@ decide_sts(const struct secure_facts *f, struct secure_verdict *v)
 	return true;
 }
 
+/* RFC 8689 4.2.1: that this is the host of the domain must be vouched for by DNSSEC or by
+   MTA-STS, and the host must prove its name. */
+static void
+decide_required(const struct secure_facts *f, struct secure_verdict *v)
+{
+	bool is_named = f->sts && f->sts->mode != MTA_STS_MODE_NONE &&
+	                mta_sts_has_mx(f->sts, f->host);
+
+	if (v->level == SECURE_NEVER)
+		return;
+	if (!f->is_mx_authentic && !f->is_own_name && !is_named) {
+		v->level = SECURE_NEVER;
+		v->policy = "requiretls";
+		v->reason = "the sender demands encryption to a proven host, and neither "
+			    "DNSSEC nor MTA-STS vouches for this one";
+	} else if (v->level < SECURE_NAME) {
+		v->level = SECURE_NAME;
+		v->policy = "requiretls";
+		v->reason = "the sender demands it";
+	}
+}
+
 void
 secure_decide(const struct secure_facts *f, struct secure_verdict *v)
 {
@@ -106,13 +129,8 @@ secure_decide(const struct secure_facts *f, struct secure_verdict *v)
 	}
 	if (!decide_dane(f, v))
 		(void)decide_sts(f, v);
-	/* RFC 8689 4.2.1: the host must be who it should be, by one of both or by the
-	   certificate alone. */
-	if (f->is_required && v->level < SECURE_NAME) {
-		v->level = SECURE_NAME;
-		v->policy = "requiretls";
-		v->reason = "the sender demands it";
-	}
+	if (f->is_required)
+		decide_required(f, v);
 }
 
 const char *

@@ -29,6 +29,7 @@ enum secure_level {
 struct secure_facts {
 	struct str host;
 	bool is_mx_authentic;             /* the names of the hosts are signed */
+	bool is_own_name;                 /* the host is the domain itself */
 	bool is_host_authentic;           /* its addresses are */
 	const struct dns_answer *tlsa;    /* of _25._tcp.HOST; NULL: not asked for */
 	const struct mta_sts_policy *sts; /* NULL: none */
@@ -40,6 +41,7 @@ struct secure_verdict {
 	enum secure_level level;
 	const char *policy; /* "dane", "mta-sts", "requiretls", "none" */
 	const char *reason; /* in plain words; of SECURE_NEVER: why */
+	bool is_passing;    /* of SECURE_NEVER: another time it may be different */
 	struct dns_tlsa tlsa[SECURE_TLSA_MAX]; /* SECURE_DANE */
 	size_t tlsa_count;
 };

@@ -98,6 +98,17 @@ relay_conn_leave(struct relay_conn *c)
 	CHECK(next == SMTP_CLIENT_NEXT_READ);
 }
 
+/* RFC 8689 4.2.1: what no host can meet goes back at once, with one of two codes. A host
+   that may be there another time is waited for. */
+static void
+judge_required(const struct relay_conn *c, struct relay_finding *f)
+{
+	if (c->is_passing || c->path.dns == ERR_DNS_TEMP)
+		return;
+	f->attempt = ATTEMPT_PERM;
+	f->enhanced = f->cause == ERR_NEED_REQUIRETLS ? STR("5.7.30") : STR("5.7.10");
+}
+
 void
 relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent)
 {
@@ -112,6 +123,8 @@ relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent)
 			.cause = cause,
 			.is_connecting = true,
 		};
+	else if (c->demand == MESSAGE_TLS_REQUIRED)
+		judge_required(c, &f);
 	relay_job_fail(job, &f);
 	/* With other connections at work it is alive: it only takes no more. */
 	if (f.attempt == ATTEMPT_TEMP && d->conns.next == &c->link &&
@@ -179,10 +192,17 @@ begin_job(struct relay_conn *c)
 		relay_path_start(c);
 }
 
+/* How a connection was secured is good for jobs with the same demand only. */
+static bool
+fits(const struct relay_conn *c, const struct relay_job *job)
+{
+	return c->demand == relay_job_demand(job);
+}
+
 static void
 bind(struct relay_conn *c, struct relay_job *job)
 {
-	CHECK(!c->job);
+	CHECK(!c->job && fits(c, job));
 	c->job = job;
 	job->conn = c;
 	c->is_sent = false;
@@ -202,12 +222,14 @@ void
 relay_conn_go_on(struct relay_conn *c)
 {
 	struct relay *r = relay_of(c);
+	const struct relay_job *first = relay_job_first(c->dest);
 	struct relay_job *job;
 
 	if (c->job)
 		(void)relay_conn_unbind(c);
 	if (r->is_stopping || !smtp_client_room(c->client) ||
-	    c->messages >= (uint64_t)relay_limits(r)->delivery_messages_connection) {
+	    c->messages >= (uint64_t)relay_limits(r)->delivery_messages_connection ||
+	    (first && !fits(c, first))) {
 		relay_conn_leave(c);
 		return;
 	}
@@ -222,13 +244,13 @@ relay_conn_go_on(struct relay_conn *c)
 }
 
 struct relay_conn *
-relay_conn_idle(const struct relay_dest *d)
+relay_conn_idle(const struct relay_dest *d, const struct relay_job *job)
 {
 	LIST_EACH(&d->conns, l)
 	{
 		struct relay_conn *c = CONTAINER_OF(l, struct relay_conn, link);
 
-		if (c->state == RELAY_IDLE)
+		if (c->state == RELAY_IDLE && (!job || fits(c, job)))
 			return c;
 	}
 	return NULL;
@@ -240,7 +262,7 @@ relay_conn_make_room(struct relay *r)
 	LIST_EACH(&r->dest_list, l)
 	{
 		const struct relay_dest *d = CONTAINER_OF(l, struct relay_dest, link);
-		struct relay_conn *c = relay_conn_idle(d);
+		struct relay_conn *c = relay_conn_idle(d, NULL);
 
 		if (c) {
 			conn_free(c);
@@ -277,6 +299,7 @@ relay_conn_open(struct relay_dest *d, struct relay_job *job)
 	c->arena = arena_new(CONN_BUDGET);
 	c->secure_arena = arena_new(SECURE_BUDGET);
 	c->session_id = id_new("ses_");
+	c->demand = relay_job_demand(job);
 	c->client_conf = (struct smtp_client_conf){
 		.helo = arena_str(c->arena, r->role->conf->hostname),
 		.rcpt_max = (size_t)l->delivery_rcpt_transaction,

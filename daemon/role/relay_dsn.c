@@ -206,6 +206,9 @@ on_stored(void *arg, enum err e, const struct new_body *body)
 		return;
 	}
 	dsn->op.body = *body;
+	/* What held for the message holds for the news of it (RFC 8689 5). */
+	dsn->op.body.head.flags |= job->rows[0].item.message_flags &
+	                           (MESSAGE_TLS_REQUIRED | MESSAGE_TLS_OPTIONAL);
 	dsn->is_ready = true;
 	for (size_t i = 0; i < job->count; i++) {
 		if (job->rows[i].decision.tell != TELL_NOBODY)
@@ -252,7 +255,8 @@ format(struct relay_dsn *dsn, struct str original, struct strbuf *out)
 			continue;
 		rcpts[report.rcpt_count++] = rcpt_of(&job->rows[i], dsn->arena);
 		/* The whole message only goes back with a failure (RFC 3461 6.2). */
-		if (job->rows[i].decision.tell == TELL_FAILED && item->ret == RET_FULL)
+		if (job->rows[i].decision.tell == TELL_FAILED && item->ret == RET_FULL &&
+		    !(item->message_flags & MESSAGE_TLS_REQUIRED)) /* RFC 8689 5 */
 			report.want_full = true;
 	}
 	report.rcpts = rcpts;

@@ -17,6 +17,7 @@ static const struct {
 	{ ERR_PROTOCOL, "it does not speak SMTP properly" },
 	{ ERR_CONNECT, "no connection" },
 	{ ERR_LOOP, "the domain's mail servers lead back to us" },
+	{ ERR_NEED_REQUIRETLS, "it does not promise to pass the demand on" },
 	{ ERR_TOO_LARGE, "it takes no message of this size" },
 	{ ERR_NEED_SMTPUTF8,
 	  "an address or the header needs SMTPUTF8, which it does not offer" },

@@ -124,6 +124,16 @@ relay_job_free(struct relay_job **jobp)
 	arena_free(&arena);
 }
 
+uint32_t
+relay_job_demand(const struct relay_job *job)
+{
+	uint32_t flags = job->rows[0].item.message_flags;
+
+	/* RFC 8689 3: the parameter outweighs the field. */
+	return flags & MESSAGE_TLS_REQUIRED ? MESSAGE_TLS_REQUIRED
+	                                    : flags & MESSAGE_TLS_OPTIONAL;
+}
+
 /* All changes of a destination's line go through these three. */
 static void
 line_add(struct relay_job *job, bool is_first)
@@ -150,6 +160,14 @@ line_take(struct relay_dest *d, struct link *l)
 	if (list_is_empty(&d->jobs))
 		list_remove(&d->waiting);
 	return job;
+}
+
+const struct relay_job *
+relay_job_first(const struct relay_dest *d)
+{
+	return list_is_empty(&d->jobs)
+	               ? NULL
+	               : CONTAINER_OF(d->jobs.next, struct relay_job, link);
 }
 
 struct relay_job *
@@ -293,14 +311,19 @@ dispatch(struct relay_dest *d)
 	size_t max = (size_t)relay_limits(r)->delivery_connections;
 
 	while (!list_is_empty(&d->jobs) && !r->is_stopping) {
-		struct relay_conn *idle = relay_conn_idle(d);
+		struct relay_conn *idle = relay_conn_idle(d, relay_job_first(d));
 
 		if (idle) {
 			relay_conn_take(idle, relay_job_next(d));
 			continue;
 		}
-		if (!queue_destination_may_open(&d->d, relay_mono(r)))
+		if (!queue_destination_may_open(&d->d, relay_mono(r))) {
+			/* One that serves other demands makes room. */
+			idle = relay_conn_idle(d, NULL);
+			if (idle)
+				relay_conn_leave(idle);
 			return;
+		}
 		if (r->conns >= max && !relay_conn_make_room(r))
 			return;
 		relay_conn_open(d, relay_job_next(d));

@@ -75,6 +75,7 @@ enum err
 relay_message_open(struct relay_conn *c)
 {
 	const struct queue_item *item = &c->job->rows[0].item;
+	bool is_required = item->message_flags & MESSAGE_TLS_REQUIRED;
 	enum err e = open_body(c);
 
 	if (e != OK)
@@ -83,10 +84,13 @@ relay_message_open(struct relay_conn *c)
 	c->message = (struct smtp_client_message){
 		.from = relay_forward_sender(c->dest->relay, item, c->job->arena),
 		.envid = item->envid,
-		.ret = item->ret == RET_FULL   ? STR("FULL")
+		/* RFC 8689 5: nor does the text come back in plain. */
+		.ret = is_required             ? STR("HDRS")
+		       : item->ret == RET_FULL ? STR("FULL")
 		       : item->ret == RET_HDRS ? STR("HDRS")
 		                               : (struct str){ 0 },
 		.size = c->rest.n,
+		.is_tls_required = is_required,
 		.is_8bit = item->message_flags & MESSAGE_8BIT,
 		.is_utf8 = (item->message_flags & MESSAGE_8BIT_HEADER) ||
 		           !ascii_check(item->sender),

@@ -205,6 +205,10 @@ relay_path_start(struct relay_conn *c)
 			p->dns = ERR_LOOP;
 		}
 		relay_secure_none(c);
+		if (p->addr_count && c->secure.level == SECURE_NEVER) {
+			relay_secure_refuse(c, name);
+			p->addr_count = 0;
+		}
 		if (p->addr_count)
 			relay_path_next(c);
 		else

@@ -228,6 +228,8 @@ struct relay_conn {
 	int64_t job_until_ms; /* monotonic: no job takes longer */
 	uint64_t messages;    /* done over this connection */
 	bool is_plain;        /* TLS was tried at this address and failed */
+	uint32_t demand;      /* relay_job_demand() of all its jobs */
+	bool is_passing;      /* an address failed for what may be over another time */
 
 	struct relay_job *job;
 	uint64_t store_call;
@@ -265,6 +267,10 @@ struct relay_job *relay_job_new(struct relay *r, struct relay_dest *d, size_t ma
 /* A row for this item, copied into the job's arena. */
 struct relay_row *relay_job_add(struct relay_job *job, const struct queue_item *from);
 void relay_job_free(struct relay_job **job);
+/* What its sender says of encryption: MESSAGE_TLS_REQUIRED, MESSAGE_TLS_OPTIONAL or 0. */
+uint32_t relay_job_demand(const struct relay_job *job);
+/* The job that relay_job_next would give, which stays; or NULL. */
+const struct relay_job *relay_job_first(const struct relay_dest *d);
 /* Opens connections and gives out jobs as far as the destinations allow, soon: never
    inside this call. */
 void relay_dispatch_soon(struct relay *r);
@@ -316,8 +322,11 @@ void relay_sts_free(struct relay_dest *d);
 
 /* Decides how `host` must be reached; relay_path_secured follows, later or at once. */
 void relay_secure_host(struct relay_conn *c, struct str host);
-/* Nothing is demanded: an address was given instead of a name. */
+/* There is no name to prove: an address was given. Nothing is demanded then, or it cannot
+   be met. */
 void relay_secure_none(struct relay_conn *c);
+/* c->secure is SECURE_NEVER for this host: told, and remembered. */
+void relay_secure_refuse(struct relay_conn *c, struct str host);
 /* Must the connection be encrypted? */
 bool relay_secure_is_demanded(const struct relay_conn *c);
 /* What io/tls.h is asked to check. */
@@ -327,8 +336,9 @@ struct tls_client relay_secure_client(const struct relay_conn *c);
 
 /* A new connection for a job of its destination. */
 void relay_conn_open(struct relay_dest *d, struct relay_job *job);
-/* An idle connection of the destination that can take a job, or NULL. */
-struct relay_conn *relay_conn_idle(const struct relay_dest *d);
+/* An idle connection of the destination that can take the job, or NULL. job NULL: any. */
+struct relay_conn *relay_conn_idle(const struct relay_dest *d,
+                                   const struct relay_job *job);
 /* Gives an idle one a job. */
 void relay_conn_take(struct relay_conn *c, struct relay_job *job);
 /* Ends an idle connection of any destination to make room; false: there is none. */

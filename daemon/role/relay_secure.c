@@ -27,10 +27,26 @@ facts_of(const struct relay_conn *c)
 		.host = p->route.hosts[p->host].name,
 		.sts = relay_sts_policy(c->dest),
 		.is_mx_authentic = p->is_mx_authentic,
+		.is_own_name = str_eq_icase(p->route.hosts[p->host].name,
+		                            relay_dest_name(c->dest)),
+		.is_required = c->demand == MESSAGE_TLS_REQUIRED,
+		.is_plain_fine = c->demand == MESSAGE_TLS_OPTIONAL,
 		/* RFC 7672 2.2.2: of both families, where it has both. */
 		.is_host_authentic = (!p->v4_count || p->is_v4_authentic) &&
 		                     (!p->v6_count || p->is_v6_authentic),
 	};
+}
+
+void
+relay_secure_refuse(struct relay_conn *c, struct str host)
+{
+	struct str words = str_from(c->secure.reason);
+
+	c->host = host;
+	c->addr = (struct addr){ 0 };
+	relay_tell_tls_refused(c, host, words);
+	relay_conn_remember(c, ERR_TLS_UNAVAILABLE, words);
+	c->is_passing = c->is_passing || c->secure.is_passing;
 }
 
 static void
@@ -43,14 +59,8 @@ decide(struct relay_conn *c, const struct dns_answer *tlsa)
 	keep_records(c);
 	if (c->secure.level != SECURE_TRY)
 		relay_tell_secure(c, facts.host);
-	if (c->secure.level == SECURE_NEVER) {
-		struct str words = str_from(c->secure.reason);
-
-		c->host = facts.host;
-		c->addr = (struct addr){ 0 };
-		relay_tell_tls_refused(c, facts.host, words);
-		relay_conn_remember(c, ERR_TLS_UNAVAILABLE, words);
-	}
+	if (c->secure.level == SECURE_NEVER)
+		relay_secure_refuse(c, facts.host);
 	relay_path_secured(c);
 }
 
@@ -87,6 +97,12 @@ relay_secure_none(struct relay_conn *c)
 	c->secure = (struct secure_verdict){ .level = SECURE_TRY,
 		                             .policy = "none",
 		                             .reason = "nothing is demanded" };
+	if (c->demand != MESSAGE_TLS_REQUIRED)
+		return;
+	c->secure.level = SECURE_NEVER;
+	c->secure.policy = "requiretls";
+	c->secure.reason = "the sender demands encryption to a proven host, and an "
+			   "address has no name to prove";
 }
 
 bool

@@ -43,6 +43,9 @@ set_deadline(struct relay_conn *c)
 static void
 remember(struct relay_conn *c, const struct relay_finding *f)
 {
+	if (f->cause != ERR_TLS && f->cause != ERR_TLS_UNAVAILABLE &&
+	    f->cause != ERR_NEED_REQUIRETLS)
+		c->is_passing = true;
 	if (c->best.attempt != ATTEMPT_OK && c->best.code && !f->code)
 		return;
 	c->best = *f;
@@ -106,6 +109,11 @@ broke(struct relay_conn *c, enum err cause, struct str detail)
 
 	if (c->client)
 		smtp_client_closed(c->client, cause);
+	if (job && c->state == RELAY_LEAVING) { /* this host, for another one */
+		relay_conn_hang_up(c);
+		relay_path_next(c);
+		return;
+	}
 	if (!job || c->state == RELAY_WRITING) {
 		/* Its result is under way and needs no connection. */
 		if (job)
@@ -238,6 +246,18 @@ relay_conn_signing(void *conn)
 		loop_defer(relay_of(c)->loop, relay_conn_signing, c);
 }
 
+/* RFC 8689 4.2.1: proven to be the right host, but it does not promise to pass the demand
+   on. Goodbye; the next one may. */
+static void
+without_requiretls(struct relay_conn *c)
+{
+	struct str words = STR("the server does not offer REQUIRETLS");
+
+	relay_tell_tls_refused(c, c->host, words);
+	relay_conn_remember(c, ERR_NEED_REQUIRETLS, words);
+	relay_conn_leave(c);
+}
+
 static void
 on_ready(struct relay_conn *c)
 {
@@ -245,7 +265,13 @@ on_ready(struct relay_conn *c)
 		finish_job(c);
 		return;
 	}
+	if (c->demand == MESSAGE_TLS_REQUIRED && c->job && !c->messages &&
+	    !c->store_call && !c->signer && !smtp_client_has_requiretls(c->client)) {
+		without_requiretls(c);
+		return;
+	}
 	c->best = (struct relay_finding){ 0 };
+	c->is_passing = false;
 	if (c->state == RELAY_IDLE || c->store_call || c->signer)
 		return;
 	if (!c->job) {

@@ -534,6 +534,12 @@ smtp_client_input(struct smtp_client *c, struct str in, struct strbuf *out)
 	return c->state == SMTP_CLIENT_CLOSED ? SMTP_CLIENT_NEXT_CLOSE : next;
 }
 
+bool
+smtp_client_has_requiretls(const struct smtp_client *c)
+{
+	return c->is_secured && (c->ext.offers & SMTP_OFFER_REQUIRETLS);
+}
+
 /* Why this message cannot go to this server at all, or OK. Text with 8-bit bytes is not
    converted for a 7-bit server but returned (RFC 6152 3 leaves the choice): a conversion
    would break signatures, and servers without 8BITMIME have all but died out. */
@@ -542,6 +548,8 @@ check_message(const struct smtp_client *c, const struct smtp_client_message *m)
 {
 	if (!smtp_client_path_check(m->from))
 		return ERR_SENDER_ADDRESS;
+	if (m->is_tls_required && !smtp_client_has_requiretls(c))
+		return ERR_NEED_REQUIRETLS;
 	if (c->ext.size_max && m->size > c->ext.size_max)
 		return ERR_TOO_LARGE;
 	if (m->is_utf8 && !(c->ext.offers & SMTP_OFFER_SMTPUTF8))

@@ -14,7 +14,8 @@
  * Owns: its arenas; result texts live until the next smtp_client_send. Borrows: conf
  * and its strings for its life, the message until its results are there.
  * Follows: RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING), 3207
- * (STARTTLS), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8), 9422 (LIMITS).
+ * (STARTTLS), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8), 8689
+ * (REQUIRETLS), 9422 (LIMITS).
  */
 #ifndef SMTP_SMTP_CLIENT_H
 #define SMTP_SMTP_CLIENT_H
@@ -80,6 +81,7 @@ enum smtp_client_offer {
 	SMTP_OFFER_STARTTLS = 1 << 5,
 	SMTP_OFFER_ENHANCED = 1 << 6,
 	SMTP_OFFER_LIMITS = 1 << 7,
+	SMTP_OFFER_REQUIRETLS = 1 << 8, /* counts under TLS only */
 };
 
 enum smtp_client_outcome {
@@ -116,12 +118,13 @@ struct smtp_client_rcpt {
 };
 
 struct smtp_client_message {
-	struct str from;  /* without <>; empty: the null sender */
-	struct str envid; /* xtext, as it came; empty: none */
-	struct str ret;   /* "FULL", "HDRS" or empty */
-	uint64_t size;    /* of the text, in bytes with CRLF */
-	bool is_8bit;     /* the text has bytes over 0x7f */
-	bool is_utf8;     /* its header has, or an address */
+	struct str from;      /* without <>; empty: the null sender */
+	struct str envid;     /* xtext, as it came; empty: none */
+	struct str ret;       /* "FULL", "HDRS" or empty */
+	uint64_t size;        /* of the text, in bytes with CRLF */
+	bool is_8bit;         /* the text has bytes over 0x7f */
+	bool is_utf8;         /* its header has, or an address */
+	bool is_tls_required; /* REQUIRETLS: never in plain, nor to who does not offer it */
 	struct smtp_client_rcpt *rcpts;
 	size_t rcpt_count;
 };
@@ -161,6 +164,8 @@ uint64_t smtp_client_steps(const struct smtp_client *c);
 
 bool smtp_client_is_secured(const struct smtp_client *c);
 unsigned smtp_client_offers(const struct smtp_client *c);
+/* Does it offer REQUIRETLS, and does it do so under TLS? (RFC 8689 2) */
+bool smtp_client_has_requiretls(const struct smtp_client *c);
 /* What the server calls itself in its reply to EHLO; may be empty. */
 struct str smtp_client_peer_name(const struct smtp_client *c);
 /* How the dialogue failed; outcome is SMTP_CLIENT_OPEN while it has not. */

@@ -47,6 +47,7 @@ static const struct offer {
 	{ STR_INIT("STARTTLS"), SMTP_OFFER_STARTTLS, NULL },
 	{ STR_INIT("ENHANCEDSTATUSCODES"), SMTP_OFFER_ENHANCED, NULL },
 	{ STR_INIT("LIMITS"), SMTP_OFFER_LIMITS, on_limits },
+	{ STR_INIT("REQUIRETLS"), SMTP_OFFER_REQUIRETLS, NULL },
 };
 
 void
@@ -133,6 +134,8 @@ smtp_client_format_mail(const struct smtp_client *c, struct strbuf *out)
 		strbuf_lit(out, " BODY=8BITMIME");
 	if (m->is_utf8 && (c->ext.offers & SMTP_OFFER_SMTPUTF8))
 		strbuf_lit(out, " SMTPUTF8");
+	if (m->is_tls_required) /* or it would not be sent: RFC 8689 4.2.1 */
+		strbuf_lit(out, " REQUIRETLS");
 	if (c->ext.offers & SMTP_OFFER_DSN) {
 		add_param(out, "RET", m->ret);
 		add_param(out, "ENVID", m->envid);

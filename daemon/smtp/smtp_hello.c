@@ -61,6 +61,13 @@ offers_starttls(const struct smtp_session *s)
 	return s->conf->has_tls && s->tls.n == 0;
 }
 
+/* RFC 8689 2: not before the session is encrypted. */
+static bool
+offers_requiretls(const struct smtp_session *s)
+{
+	return s->tls.n > 0;
+}
+
 static bool
 offers_xclient(const struct smtp_session *s)
 {
@@ -96,6 +103,7 @@ static const struct {
 	{ STR_INIT("DSN"), NULL, NULL },
 	{ STR_INIT("LIMITS"), NULL, format_limits },
 	{ STR_INIT("STARTTLS"), offers_starttls, NULL },
+	{ STR_INIT("REQUIRETLS"), offers_requiretls, NULL },
 	{ STR_INIT("AUTH PLAIN LOGIN"), smtp_auth_is_offered, NULL },
 	{ STR_INIT("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"),
 	  offers_xclient, NULL },

@@ -42,6 +42,8 @@ mail_answered(struct smtp_session *s, const struct smtp_answer *answer,
 	event_str(&e, "from", mail->from_text);
 	if (mail->size_declared)
 		event_i64(&e, "size", (int64_t)mail->size_declared);
+	if (mail->is_tls_required)
+		event_str(&e, "demand", STR("requiretls"));
 	smtp_tell(s, &e);
 	return smtp_reply_good(s, out, 250, "2.1.0", "Sender ok");
 }
@@ -63,6 +65,9 @@ parse_mail(struct smtp_session *s, struct str args)
 		return e == ERR_ADDRESS ? ERR_SENDER_ADDRESS : e;
 	tx->mail.from_text = smtp_address_text(tx->arena, &tx->mail.from);
 	e = smtp_params_parse_mail(args, tx->arena, &tx->mail);
+	/* Offered under TLS only, and what came in plain is no secret any more. */
+	if (e == OK && tx->mail.is_tls_required && !s->tls.n)
+		e = ERR_NEED_TLS;
 	if (e == OK && tx->mail.size_declared > s->conf->message_size_max)
 		e = ERR_TOO_LARGE;
 	return e;

@@ -130,6 +130,14 @@ param_smtputf8(struct str value, struct target *to)
 	return value.p ? ERR_SYNTAX : OK;
 }
 
+/* REQUIRETLS. That the session is encrypted is the session's to know.     RFC 8689 2 */
+static enum err
+param_requiretls(struct str value, struct target *to)
+{
+	to->mail->is_tls_required = true;
+	return value.p ? ERR_SYNTAX : OK;
+}
+
 /* AUTH=<> or AUTH=xtext of a mailbox. We trust nobody's word about a third party, so it
    is checked and forgotten, which means AUTH=<> (RFC 4954 5). */
 static enum err
@@ -235,6 +243,7 @@ static const struct param params_known[] = {
 	{ STR_INIT("SIZE"),     true,  true,  param_size },
 	{ STR_INIT("BODY"),     true,  true,  param_body },
 	{ STR_INIT("SMTPUTF8"), true,  false, param_smtputf8 },
+	{ STR_INIT("REQUIRETLS"), true, false, param_requiretls },
 	{ STR_INIT("AUTH"),     true,  true,  param_auth },
 	{ STR_INIT("RET"),      true,  true,  param_ret },
 	{ STR_INIT("ENVID"),    true,  true,  param_envid },

@@ -1,9 +1,9 @@
 /* smtp_params.h - the parameters of MAIL and RCPT, and the coding they share.
  *
- * Follows: RFC 5321 4.1.2 (esmtp-param), 1870 (SIZE), 6152 (BODY), 6531 (SMTPUTF8), 4954
- * (AUTH), 3461 (RET, ENVID, NOTIFY, ORCPT, xtext). One table says which parameter belongs
- * to which command and who reads its value; a parameter that comes twice is refused, and
- * so is one that nobody here offered.
+ * Follows: RFC 5321 4.1.2 (esmtp-param), 1870 (SIZE), 6152 (BODY), 6531 (SMTPUTF8), 8689
+ * (REQUIRETLS), 4954 (AUTH), 3461 (RET, ENVID, NOTIFY, ORCPT, xtext). One table says
+ * which parameter belongs to which command and who reads its value; a parameter that
+ * comes twice is refused, and so is one that nobody here offered.
  */
 #ifndef SMTP_SMTP_PARAMS_H
 #define SMTP_SMTP_PARAMS_H

@@ -296,6 +296,9 @@ body_done(void *arg, enum err e, const struct new_body *body)
 		.rcpts = ARENA_ARRAY(a, struct accept_rcpt, c->target_count),
 		.rcpts_count = c->target_count,
 	};
+	/* It stays with the message, whichever alias sends it on. */
+	if (mail->is_tls_required)
+		op.body.head.flags |= MESSAGE_TLS_REQUIRED;
 	fill_rcpts(c, op.rcpts);
 	smtp_events_tell(&c->events);
 	c->call = store_accept(c->server->parts.store, &op, accept_done, c);

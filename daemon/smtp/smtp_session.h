@@ -89,6 +89,7 @@ struct smtp_mail {
 	struct str from_text;   /* local@domain; empty: <> */
 	uint64_t size_declared; /* SIZE=; 0: not given */
 	bool is_8bit, is_utf8;
+	bool is_tls_required; /* REQUIRETLS (RFC 8689 2) */
 	enum smtp_ret ret;
 	struct str envid; /* still xtext; or empty */
 	struct smtp_rcpt *rcpts;

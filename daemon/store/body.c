@@ -224,7 +224,8 @@ prepare(struct body_writer *w)
 		.flags = (p.has_attachment ? MESSAGE_ATTACHMENT : 0U) |
 		         (p.has_8bit ? MESSAGE_8BIT : 0U) |
 		         (p.has_8bit_header ? MESSAGE_8BIT_HEADER : 0U) |
-		         (p.is_ambiguous ? MESSAGE_AMBIGUOUS : 0U),
+		         (p.is_ambiguous ? MESSAGE_AMBIGUOUS : 0U) |
+		         (p.is_tls_optional ? MESSAGE_TLS_OPTIONAL : 0U),
 	};
 }
 

@@ -53,6 +53,9 @@ enum message_flag {
 	MESSAGE_8BIT_HEADER = 4, /* needs SMTPUTF8 */
 	MESSAGE_AMBIGUOUS = 8,   /* its MIME structure can be read in two ways */
 	MESSAGE_OURS = 16,       /* from a login or made here: our domains vouch for it */
+	/* What its sender says of the way on (RFC 8689); the first outweighs. */
+	MESSAGE_TLS_REQUIRED = 32, /* came with REQUIRETLS */
+	MESSAGE_TLS_OPTIONAL = 64, /* TLS-Required: No */
 };
 
 /* One stored message. */

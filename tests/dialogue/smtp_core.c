@@ -142,8 +142,9 @@ log_message(struct world *w, const struct smtp_mail *mail)
 	for (const struct smtp_rcpt *r = mail->rcpts; r; r = r->next)
 		strbuf_printf(w->log, " rcpt=<%.*s> notify=%u orcpt=%.*s",
 		              STR_ARG(r->text), r->notify, STR_ARG(r->orcpt));
-	strbuf_printf(w->log, " ret=%d envid=%.*s header_from=%.*s\n", (int)mail->ret,
-	              STR_ARG(mail->envid), STR_ARG(mail->header_from));
+	strbuf_printf(w->log, " ret=%d envid=%.*s%s header_from=%.*s\n", (int)mail->ret,
+	              STR_ARG(mail->envid), mail->is_tls_required ? " tls=required" : "",
+	              STR_ARG(mail->header_from));
 	log_lines(w, mail->return_path);
 	log_lines(w, strbuf_str(&w->body));
 	strbuf_lit(w->log, "| end\n");

@@ -191,6 +191,53 @@ def test_unsigned_records_demand_nothing(world):
     delivered(world, "wrong-mail.unsigned.example")
 
 
+SECRET = "The text that stays here."
+
+
+def demanding(world, domain, head="", options=("REQUIRETLS", "RET=FULL")):
+    subject = f"demanding {domain} {len(head)}"
+    text = message(ANN, f"pat@{domain}", subject, f"{SECRET}\n")
+    with world.home.submission(ANN) as s:
+        s.ehlo_or_helo_if_needed()
+        check.true(s.has_extn("requiretls"), "offered under TLS")
+        s.sendmail(ANN, [f"pat@{domain}"], head + text, mail_options=list(options))
+    return subject
+
+
+def sent_back(world, domain, status, words, head=""):
+    """At once, with this code; the news of it carries the header alone."""
+    subject = demanding(world, domain, head)
+
+    def news():
+        return [m.decode() for _, m in world.home.inbox(ANN) if f"Subject: {subject}".encode() in m]
+    found = check.until(news, f"{domain}: sent back", 20)
+    if found:
+        check.contains(found[0], f"Status: {status}", f"{domain}: its code")
+        check.contains(found[0], words, f"{domain}: in plain words")
+        check.true(SECRET not in found[0], f"{domain}: without the text")
+    check.equal(world.peer.find(f"Subject: {subject}"), [], f"{domain} got nothing")
+
+
+def test_requiretls(world):
+    """Postfix 3.7 does not know it, so nothing may go there, however well it proves itself."""
+    sent_back(world, "good.sts.example", "5.7.30", "does not offer REQUIRETLS")
+    sent_back(world, "right-mail.dane.example", "5.7.30", "does not offer REQUIRETLS")
+    sent_back(world, "plain.sts.example", "5.7.10", "offers no encryption")
+    sent_back(world, "wrong.sts.example", "5.7.10", "ostname mismatch")
+    sent_back(world, "none.sts.example", "5.7.10", "neither DNSSEC nor MTA-STS")
+    sent_back(world, "plain.sts.example", "5.7.10", "offers no encryption", "TLS-Required: No\n")
+    check.true(story(world, "delivery.tls.refused", "domain=none.sts.example", "policy=requiretls"), "told")
+    # Its next message may: nothing is held against the host.
+    subject = demanding(world, "good.sts.example", "", ())
+    check.until(lambda: world.peer.find(f"Subject: {subject}"), "reached without the demand", 20)
+
+
+def test_plain_is_fine_for_the_sender(world):
+    for domain in ("plain.sts.example", "wrong.sts.example", "wrong-mail.dane.example"):
+        subject = demanding(world, domain, "TLS-Required: No\n", ())
+        check.until(lambda: world.peer.find(f"Subject: {subject}"), f"{domain} reached", 20)
+
+
 def test_private_addresses_are_refused(world):
     world.home.write_config(private="false")
     world.home.stop()

@@ -144,5 +144,39 @@ test_small_arena(void)
 	strbuf_release(&m);
 }
 
+/* RFC 8689 3 */
+static void
+test_tls_required(void)
+{
+	static const struct {
+		const char *header;
+		bool is_optional;
+	} fields[] = {
+		{ "TLS-Required: No\r\n", true },
+		{ "tls-required:no\r\n", true },
+		{ "TLS-Required: \r\n NO \r\n", true },
+		{ "TLS-Required: Yes\r\n", false },
+		{ "TLS-Required:\r\n", false },
+		{ "TLS-Required: No way\r\n", false },
+		{ "TLS-Required: No\r\nTLS-Required: No\r\n", false },
+		{ "X-TLS-Required: No\r\n", false },
+		{ "Subject: x\r\n\r\nTLS-Required: No\r\n", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		struct arena *a = arena_new(PREPARE_ARENA_BYTES);
+		struct strbuf message = strbuf_heap(1000);
+		struct prepared p;
+
+		strbuf_add(&message, str_from(fields[i].header));
+		strbuf_lit(&message, "\r\nHello\r\n");
+		mail_prepare(strbuf_str(&message), a, &p);
+		CHECK_TRUE(p.is_tls_optional == fields[i].is_optional, fields[i].header);
+		strbuf_release(&message);
+		arena_free(&a);
+	}
+}
+
 SUITE(mail_prepare, { "index", test_index }, { "previews", test_previews },
-      { "subjects", test_subjects }, { "small_arena", test_small_arena });
+      { "subjects", test_subjects }, { "small_arena", test_small_arena },
+      { "TLS-Required", test_tls_required });

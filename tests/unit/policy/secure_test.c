@@ -103,7 +103,22 @@ static const struct {
 	{ "testing, another host", "x.example", false, false, NULL, &testing, false, false,
 	  "testing", "mta-sts" },
 	{ "mode none", "x.example", false, false, NULL, &off, false, false, "may", "none" },
-	{ "REQUIRETLS", "mx.example", false, false, NULL, NULL, true, false, "verify", "requiretls" },
+	{ "REQUIRETLS, nobody vouches", "mx.example", false, false, NULL, NULL, true, false,
+	  "never", "requiretls" },
+	{ "REQUIRETLS, mode none", "mx.example", false, false, NULL, &off, true, false, "never", "requiretls" },
+	{ "REQUIRETLS, signed hosts", "mx.example", true, false, NULL, NULL, true, false,
+	  "verify", "requiretls" },
+	{ "REQUIRETLS, the domain itself", "own.example", false, false, NULL, NULL, true, false,
+	  "verify", "requiretls" },
+	{ "REQUIRETLS, enforce", "mx.example", false, false, NULL, &enforce, true, false,
+	  "verify", "mta-sts" },
+	{ "REQUIRETLS, testing, another host", "x.example", false, false, NULL, &testing, true, false,
+	  "never", "requiretls" },
+	{ "REQUIRETLS, no TLSA that can be used", "mx.example", true, true, &signed_bad, NULL, true, false,
+	  "verify", "requiretls" },
+	{ "REQUIRETLS, TLSA that fails", "mx.example", true, true, &temp, NULL, true, false, "never", "dane" },
+	{ "REQUIRETLS before TLS-Required: No", "mx.example", true, true, &none, NULL, true, true,
+	  "verify", "requiretls" },
 	{ "REQUIRETLS, testing", "mx.example", false, false, NULL, &testing, true, false,
 	  "verify", "requiretls" },
 	{ "REQUIRETLS, DANE", "mx.example", true, true, &signed_good, NULL, true, false, "dane", "dane" },
@@ -119,6 +134,8 @@ test_decide(void)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct secure_facts f = { .host = str_from(cases[i].host),
 			                  .is_mx_authentic = cases[i].mx,
+			                  .is_own_name = str_starts(
+						  str_from(cases[i].host), STR("own.")),
 			                  .is_host_authentic = cases[i].addresses,
 			                  .tlsa = cases[i].tlsa,
 			                  .sts = cases[i].sts,
@@ -131,6 +148,7 @@ test_decide(void)
 		CHECK_CSTR_EQ(v.policy, cases[i].policy, cases[i].what);
 		CHECK_U64_EQ(v.tlsa_count, v.level == SECURE_DANE ? 3 : 0, cases[i].what);
 		CHECK_TRUE(v.reason && v.reason[0], cases[i].what);
+		CHECK_TRUE(v.is_passing == (cases[i].tlsa == &temp), cases[i].what);
 	}
 }
 

@@ -29,6 +29,7 @@ static const struct {
 	{ STAGE_MESSAGE, 550, "5.7.0", "Eicar virus found", "virus" },
 	{ STAGE_MESSAGE, 554, "5.4.6", "hop count", "loop" },
 	{ STAGE_SENDER, 530, "5.7.0", "Must issue a STARTTLS command first", "tls_required" },
+	{ STAGE_SENDER, 550, "5.7.30", "the next host does not offer it", "tls_required" },
 	{ STAGE_RCPT, 556, "5.1.10", "no mail", "null_mx" },
 	{ STAGE_MESSAGE, 451, "", "local error", "remote_temp" },
 	{ STAGE_MESSAGE, 451, "4.7.1", "try later", "remote_temp" },

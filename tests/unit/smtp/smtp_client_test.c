@@ -26,6 +26,7 @@ enum {
 	M_BIG = 4,
 	M_DSN = 8,
 	M_TWICE = 16, /* the same message a second time */
+	M_TLS = 32,   /* REQUIRETLS */
 };
 
 #define TRY  SMTP_CLIENT_TLS_TRY
@@ -66,6 +67,16 @@ static const struct dialogue dialogues[] = {
 	  "EHLO me|STARTTLS|MAIL FROM:<f@me>|RCPT TO:<a@b>|DATA|Hi|..dot|.|QUIT|", "OK 250 yes" },
 	{ "STARTTLS needed and refused", MUST, 0, "a@b", "220 s|~250-s|250 STARTTLS|~454 4.7.0 no|", "EHLO me|STARTTLS|", "dialogue TEMP 454 4.7.0 no" },
 	{ "STARTTLS needed and not offered", MUST, 0, "a@b", "220 s|~250 s|", "EHLO me|", "dialogue TEMP TLS_UNAVAILABLE" },
+	{ "REQUIRETLS", MUST, M_TLS, "a@b", "220 s|~250-s|250 STARTTLS|~220 go|~250-s|250 REQUIRETLS|~250 ok|~250 ok|~354 go|~250 yes|~221 bye|",
+	  "EHLO me|STARTTLS|<TLS>EHLO me|MAIL FROM:<f@me> REQUIRETLS|RCPT TO:<a@b>|DATA|Hi|..dot|.|QUIT|", "OK 250 yes" },
+	{ "REQUIRETLS offered, and no demand", MUST, 0, "a@b", "220 s|~250-s|250 STARTTLS|~220 go|~250-s|250 REQUIRETLS|~550 no|~221 bye|",
+	  "EHLO me|STARTTLS|<TLS>EHLO me|MAIL FROM:<f@me>|QUIT|", "PERM 550 no" },
+	{ "REQUIRETLS not offered", MUST, M_TLS, "a@b", "220 s|~250-s|250 STARTTLS|~220 go|~250 s|~221 bye|",
+	  "EHLO me|STARTTLS|<TLS>EHLO me|QUIT|", "PERM NEED_REQUIRETLS 5.7.30" },
+	{ "REQUIRETLS offered in plain, and not under TLS", MUST, M_TLS, "a@b", "220 s|~250-s|250-REQUIRETLS|250 STARTTLS|~220 go|~250 s|~221 bye|",
+	  "EHLO me|STARTTLS|<TLS>EHLO me|QUIT|", "PERM NEED_REQUIRETLS 5.7.30" },
+	{ "REQUIRETLS offered in plain only", TRY, M_TLS, "a@b", "220 s|~250-s|250 REQUIRETLS|~221 bye|",
+	  "EHLO me|QUIT|", "PERM NEED_REQUIRETLS 5.7.30" },
 	{ "TLS not wanted", SMTP_CLIENT_TLS_NEVER, 0, "a@b", "220 s|~250-s|250 STARTTLS|~550 no|~221 bye|", "EHLO me|MAIL FROM:<f@me>|QUIT|", "PERM 550 no" },
 	{ "parameters that are offered", TRY, M_8BIT | M_UTF8 | M_DSN, "a@b", "220 s|~250-s|250-SIZE 1000|250-8BITMIME|250-SMTPUTF8|250 DSN|~550 no|~221 bye|",
 	  "EHLO me|MAIL FROM:<f@me> SIZE=11 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=id1|QUIT|", "PERM 550 no" },
@@ -192,6 +203,7 @@ set_message(struct runner *r, struct strbuf *names)
 		.from = STR("f@me"),
 		.size = d->message & M_BIG ? 1001 : 11,
 		.is_8bit = d->message & M_8BIT,
+		.is_tls_required = d->message & M_TLS,
 		.is_utf8 = d->message & M_UTF8,
 		.rcpts = r->rcpts,
 	};

@@ -24,6 +24,10 @@ test_mail(void)
 		{ " BODY=BINARYMIME", ERR_PARAMETER },
 		{ " BODY", ERR_SYNTAX },
 		{ " SMTPUTF8=", ERR_SYNTAX },
+		{ " requiretls", OK },
+		{ " REQUIRETLS=", ERR_SYNTAX },
+		{ " REQUIRETLS=yes", ERR_SYNTAX },
+		{ " REQUIRETLS REQUIRETLS", ERR_SYNTAX },
 		{ " AUTH=ann@example.org", OK },
 		{ " AUTH=ann+2Bx@example.org", OK },
 		{ " AUTH=ann+2bx@example.org", ERR_SYNTAX },
@@ -70,6 +74,7 @@ test_rcpt(void)
 		{ " ORCPT=;a@b", ERR_SYNTAX, 0 },
 		{ " ORCPT=rfc 822;a", ERR_SYNTAX, 0 },
 		{ " SIZE=1", ERR_PARAMETER, 0 },
+		{ " REQUIRETLS", ERR_PARAMETER, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
