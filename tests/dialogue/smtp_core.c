@@ -3,8 +3,10 @@
  * Ours is example.org with ann, bob (disabled), full (over quota) and list (an alias);
  * ann's password is "secret". @service submission, @relay yes, @plain yes, @proxy yes,
  * @tls no, @size N, @rcpt_max N, @errors N, @unknown N, @open WORD, @accept WORD, @write
- * WORD (an error of err.def) set it up.
+ * WORD (an error of err.def) set it up. @dmarc reject (quarantine, none): example.com
+ * asks for that, and nothing proves the message to be its.
  */
+#include "smtp/smtp_judge.h"
 #include "smtp/smtp_session.h"
 #include "tests/dialogue/dialogue.h"
 
@@ -27,6 +29,8 @@ struct world {
 	enum question asked;
 	struct smtp_answer answer;
 	enum err on_open, on_accept, on_write;
+	struct arena *arena;
+	struct auth_verdict verdict;
 	struct strbuf body;
 	struct strbuf *log;
 	unsigned traces;
@@ -150,6 +154,22 @@ log_message(struct world *w, const struct smtp_mail *mail)
 	strbuf_lit(w->log, "| end\n");
 }
 
+/* What the connection does with a verdict, for one domain that honours all policies. */
+static void
+judge(struct world *w, const struct smtp_mail *mail)
+{
+	struct smtp_judge_conf conf = { 0 };
+	struct auth_request request = { 0 };
+	struct smtp_judgement j;
+
+	smtp_judge(&conf, &request, &w->verdict, mail->from_fields, w->arena, &j);
+	w->answer.err = j.error;
+	if (j.error == OK &&
+	    smtp_judge_for(j.wanted, INCOMING_HONOUR) == DMARC_POLICY_REJECT)
+		w->answer.err = ERR_DMARC;
+	w->answer.text = j.words;
+}
+
 static void
 ask_accept(void *arg, const struct smtp_mail *mail)
 {
@@ -157,7 +177,9 @@ ask_accept(void *arg, const struct smtp_mail *mail)
 
 	w->asked = ACCEPT;
 	w->answer = (struct smtp_answer){ .err = w->on_accept };
-	if (w->on_accept == OK)
+	if (w->service == SMTP_MX && w->on_accept == OK)
+		judge(w, mail);
+	if (w->answer.err == OK)
 		log_message(w, mail);
 }
 
@@ -223,6 +245,7 @@ world_open(struct strbuf *log)
 	};
 	w->peer = (struct smtp_peer){ .ip = STR("203.0.113.9"), .port = 4711 };
 	w->body = strbuf_heap(1 << 20);
+	w->arena = arena_new(1 << 20);
 	w->log = log;
 	return w;
 }
@@ -235,6 +258,19 @@ find_error(struct str word)
 			return (enum err)e;
 	}
 	return ERR_INTERNAL;
+}
+
+static void
+fail_dmarc(struct world *w, struct str policy)
+{
+	struct dmarc_verdict *d = &w->verdict.dmarc;
+
+	d->result = DMARC_FAIL;
+	d->policy = str_eq(policy, STR("reject"))       ? DMARC_POLICY_REJECT
+	            : str_eq(policy, STR("quarantine")) ? DMARC_POLICY_QUARANTINE
+	                                                : DMARC_POLICY_NONE;
+	d->policy_domain = STR("example.com");
+	d->reason = STR("nothing is aligned");
 }
 
 static bool
@@ -269,6 +305,8 @@ world_set(void *core, struct str key, struct str value)
 		w->on_open = find_error(value);
 	else if (str_eq(key, STR("accept")))
 		w->on_accept = find_error(value);
+	else if (str_eq(key, STR("dmarc")))
+		fail_dmarc(w, value);
 	else if (str_eq(key, STR("write")))
 		w->on_write = find_error(value);
 	else
@@ -348,6 +386,7 @@ world_close(void *core)
 
 	smtp_session_free(&w->session);
 	strbuf_release(&w->body);
+	arena_free(&w->arena);
 	free(w);
 }
 
