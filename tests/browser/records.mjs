@@ -1,71 +1,21 @@
 // node records.mjs: URL, NAME, PASSWORD, DOMAIN, SHOTS in the environment. What is to be done to
 // the zone is asked for on standard output, a line "ASK what", and answered by a line on standard
 // input. Prints a line for each step and "N passed, N failed".
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { driver } from "./driver.mjs";
 
-const require = createRequire(new URL("../../webui/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const { URL: BASE, NAME, PASSWORD, DOMAIN, SHOTS } = process.env;
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-let passed = 0;
-let failed = 0;
-const complaints = [];
-
-async function step(name, fn) {
-  try {
-    await fn();
-    if (complaints.length) throw new Error(complaints.splice(0).join("\n"));
-    passed++;
-    console.log(`ok   ${name}`);
-  } catch (error) {
-    failed++;
-    complaints.length = 0;
-    console.log(`FAIL ${name}\n     ${String(error.stack ?? error).replaceAll("\n", "\n     ")}`);
-    await page.screenshot({ path: `${SHOTS}/records-failed-${failed}.png`, fullPage: true }).catch(() => {});
-  }
-}
-
-function must(held, what) {
-  if (!held) throw new Error(what);
-}
+const { page, step, must, axe, finish } = await driver({
+  shots: `${SHOTS}/records-failed`,
+  timeout: 20000,
+});
 
 /** Has the zone changed, and waits until it is. */
 async function ask(what) {
   console.log(`ASK ${what}`);
   await answers.next();
-}
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage"],
-});
-const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 860 } });
-const page = await context.newPage();
-page.setDefaultTimeout(20000);
-page.on("console", (m) => {
-  if (m.type() === "error" && !/status of 4(0[1349]|22)/.test(m.text())) complaints.push(m.text());
-});
-page.on("pageerror", (e) => complaints.push(`page error ${e}`));
-
-async function axe(where) {
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("Page.setBypassCSP", { enabled: true });
-  await cdp.send("Runtime.evaluate", { expression: axeSource });
-  const { result } = await cdp.send("Runtime.evaluate", {
-    expression: `axe.run({resultTypes:["violations"]}).then(r => JSON.stringify(r.violations
-      .filter(v => v.impact === "serious" || v.impact === "critical")
-      .map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html).join(" | "))))`,
-    awaitPromise: true,
-  });
-  await cdp.detach();
-  const found = JSON.parse(result.value);
-  must(found.length === 0, `axe on ${where}: ${found.join("\n")}`);
 }
 
 /** Three themes, and the width of a small phone. */
@@ -161,6 +111,4 @@ await step("a step up the ladder makes the record differ", async () => {
   await page.getByText("ok → differs").first().waitFor();
 });
 
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await finish();

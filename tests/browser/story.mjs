@@ -1,52 +1,15 @@
 // node story.mjs: URL, NAME, PASSWORD, SHOTS, and the helper commands in the environment; see
 // README.md. Prints a line for each step and "N passed, N failed".
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-
-const require = createRequire(new URL("../../webui/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+import { driver } from "./driver.mjs";
 
 const { URL: BASE, NAME, PASSWORD, SHOTS, SEND_IN, SUBMIT } = process.env;
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const ANN = "kim@shop.example";
 
-let passed = 0;
-let failed = 0;
-const complaints = [];
-
-async function step(name, fn) {
-  try {
-    await fn();
-    if (complaints.length) throw new Error(complaints.splice(0).join("\n"));
-    passed++;
-    console.log(`ok   ${name}`);
-  } catch (error) {
-    failed++;
-    complaints.length = 0;
-    console.log(`FAIL ${name}\n     ${String(error.stack ?? error).replaceAll("\n", "\n     ")}`);
-    await page.screenshot({ path: `${SHOTS}/failed-${failed}.png` }).catch(() => {});
-  }
-}
-
-function must(held, what) {
-  if (!held) throw new Error(what);
-}
-
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage"],
+const { page, context, complaints, step, must, axe, finish } = await driver({
+  shots: `${SHOTS}/failed`,
+  timeout: 30000, // on a busy machine
 });
-const context = await browser.newContext({
-  ignoreHTTPSErrors: true,
-  viewport: { width: 1280, height: 860 },
-  bypassCSP: false,
-});
-const page = await context.newPage();
-page.setDefaultTimeout(30000); // on a busy machine
 
 let requests = [];
 page.on("request", (r) => {
@@ -54,27 +17,6 @@ page.on("request", (r) => {
   if (!r.url().startsWith(BASE) && !r.url().startsWith("data:"))
     complaints.push(`request to ${r.url()}`);
 });
-page.on("console", (m) => {
-  // A refused sign-in is a 401 that the page handles; the browser logs it all the same.
-  if (m.type() === "error" && !/status of 4(0[1349]|22)/.test(m.text())) complaints.push(m.text());
-});
-page.on("pageerror", (e) => complaints.push(`page error ${e}`));
-
-/** Serious findings of axe on what is shown now. The driver's own script needs no CSP. */
-async function axe(where) {
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("Page.setBypassCSP", { enabled: true });
-  await cdp.send("Runtime.evaluate", { expression: axeSource });
-  const { result } = await cdp.send("Runtime.evaluate", {
-    expression: `axe.run({resultTypes:["violations"]}).then(r => JSON.stringify(r.violations
-      .filter(v => v.impact === "serious" || v.impact === "critical")
-      .map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html).join(" | "))))`,
-    awaitPromise: true,
-  });
-  await cdp.detach();
-  const found = JSON.parse(result.value);
-  must(found.length === 0, `axe on ${where}: ${found.join("\n")}`);
-}
 
 async function theme(word) {
   await page.getByLabel("Theme").selectOption(word);
@@ -272,6 +214,4 @@ await step("signing out ends the session on the server", async () => {
   must(answer.status() === 401, `the old cookie gives ${answer.status()}`);
 });
 
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await finish();
