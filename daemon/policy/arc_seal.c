@@ -9,7 +9,6 @@
 #include "policy/tag_list.h"
 
 enum {
-	NUMBER_ROOM = 24,
 	RESULTS_MAX = AUTH_RESULTS_MAX + 4096, /* bytes of what is told */
 	FIELD_ROOM = 2 * DKIM_TEXT_MAX,
 };
@@ -49,16 +48,6 @@ void
 arc_sealer_body(struct arc_sealer *s, struct str bytes)
 {
 	dkim_hashes_add(s->hashes, bytes);
-}
-
-static void
-number_tag(struct dkim_text *t, const char *name, int64_t value)
-{
-	char room[NUMBER_ROOM];
-	struct strbuf number = strbuf_on(room);
-
-	strbuf_i64(&number, value);
-	dkim_text_tag(t, name, strbuf_str(&number));
 }
 
 static enum err
@@ -105,9 +94,9 @@ put_message(struct arc_sealer *s)
 	dkim_text_tag(&t, "c", STR("relaxed/relaxed"));
 	dkim_text_tag(&t, "d", s->seal->domain);
 	dkim_text_list(&t, "h", own.names);
-	number_tag(&t, "i", s->instance);
+	dkim_text_number(&t, "i", s->instance);
 	dkim_text_tag(&t, "s", s->seal->selector);
-	number_tag(&t, "t", s->seal->now_ms / 1000);
+	dkim_text_number(&t, "t", s->seal->now_ms / 1000);
 	own.raw = strbuf_str(&t.b);
 	digest = dkim_signature_hash(&own, fields);
 	return dkim_text_end(&t, s->seal->key, &digest, false, &s->message);
@@ -130,9 +119,9 @@ put_seal(struct arc_sealer *s, const struct arc_verdict *verdict)
 	dkim_text_signature(&t);
 	dkim_text_tag(&t, "cv", word);
 	dkim_text_tag(&t, "d", s->seal->domain);
-	number_tag(&t, "i", s->instance);
+	dkim_text_number(&t, "i", s->instance);
 	dkim_text_tag(&t, "s", s->seal->selector);
-	number_tag(&t, "t", s->seal->now_ms / 1000);
+	dkim_text_number(&t, "t", s->seal->now_ms / 1000);
 	own = (struct arc_fields){ strbuf_str(&s->results), strbuf_str(&s->message),
 		                   strbuf_str(&t.b) };
 	arc_chain_gather(s->header, &chain);

@@ -5,10 +5,6 @@
 #include "policy/dkim_signature.h"
 #include "policy/dkim_text.h"
 
-enum {
-	NUMBER_ROOM = 24,
-};
-
 struct dkim_signer {
 	struct arena *arena;
 	struct dkim_fields *fields;
@@ -39,16 +35,6 @@ dkim_signer_body(struct dkim_signer *s, struct str bytes)
 	dkim_hashes_add(s->hashes, bytes);
 }
 
-static void
-time_tag(struct dkim_text *t, const char *name, int64_t time_s)
-{
-	char room[NUMBER_ROOM];
-	struct strbuf number = strbuf_on(room);
-
-	strbuf_i64(&number, time_s);
-	dkim_text_tag(t, name, strbuf_str(&number));
-}
-
 struct times {
 	int64_t now_s, expires_s;
 };
@@ -70,9 +56,9 @@ sign(struct dkim_signer *s, const struct dkim_signing_key *key, struct times tim
 	dkim_text_tag(&t, "c", STR("relaxed/relaxed"));
 	dkim_text_tag(&t, "d", key->domain);
 	dkim_text_tag(&t, "s", key->selector);
-	time_tag(&t, "t", times.now_s);
+	dkim_text_number(&t, "t", times.now_s);
 	if (times.expires_s)
-		time_tag(&t, "x", times.now_s + times.expires_s);
+		dkim_text_number(&t, "x", times.now_s + times.expires_s);
 	dkim_text_list(&t, "h", names);
 	dkim_text_tag(&t, "bh", strbuf_str(&body_hash));
 	dkim_text_signature(&t);

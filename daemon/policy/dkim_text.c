@@ -56,6 +56,16 @@ dkim_text_tag(struct dkim_text *t, const char *name, struct str value)
 }
 
 void
+dkim_text_number(struct dkim_text *t, const char *name, int64_t value)
+{
+	char room[24];
+	struct strbuf number = strbuf_on(room);
+
+	strbuf_i64(&number, value);
+	dkim_text_tag(t, name, strbuf_str(&number));
+}
+
+void
 dkim_text_list(struct dkim_text *t, const char *name, struct str list)
 {
 	struct str one;

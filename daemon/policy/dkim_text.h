@@ -25,6 +25,8 @@ struct dkim_text {
 void dkim_text_begin(struct dkim_text *t, struct arena *a, struct str name);
 /* "; name=value", folded before it where the line is full. */
 void dkim_text_tag(struct dkim_text *t, const char *name, struct str value);
+/* The same with a number. */
+void dkim_text_number(struct dkim_text *t, const char *name, int64_t value);
 /* The same for a list separated by ":", which may be folded inside. */
 void dkim_text_list(struct dkim_text *t, const char *name, struct str list);
 /* "; b=", whose value comes at the end. */

@@ -347,45 +347,52 @@ records_judge_dmarc(const struct records_conf *c, const struct record_row *row,
 
 /* --- MTA-STS and TLS reports -------------------------------------------------------- */
 
-void
-records_judge_sts(const struct records_conf *c, const struct record_row *row,
-                  const struct dns_answer *a, struct record_finding *f)
+/* Exactly one record of that version, and in it a tag with a value: false, and said why. */
+static bool
+find_only(const struct dns_answer *a, struct str version, const char *tag,
+          struct str *value_out, struct record_finding *f)
 {
-	struct str found[2], id;
-	size_t n = pick(a, STR("v=STSv1"), found, 2);
+	struct str found[2];
+	size_t n = pick(a, version, found, 2);
 
-	(void)row;
 	for (size_t i = 0; i < a->count; i++)
 		records_keep(f, a->records[i].text);
 	if (!a->count)
 		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
 	else if (n > 1)
 		records_say(f, RECORD_CONFLICT, CAUSE_STS_TWO_RECORDS);
-	else if (!n || !find_tag(found[0], "id", &id) || !id.n)
+	else if (!n || !find_tag(found[0], tag, value_out) || !value_out->n)
 		records_say(f, RECORD_DIFFERS, CAUSE_STS_SYNTAX);
-	else if (!str_eq(id, c->sts_id))
-		records_say(f, RECORD_DIFFERS, CAUSE_STS_STALE);
 	else
+		return true;
+	return false;
+}
+
+void
+records_judge_sts(const struct records_conf *c, const struct record_row *row,
+                  const struct dns_answer *a, struct record_finding *f)
+{
+	struct str id;
+
+	(void)row;
+	if (!find_only(a, STR("v=STSv1"), "id", &id, f))
+		return;
+	if (str_eq(id, c->sts_id))
 		records_say(f, RECORD_OK, CAUSE_NONE);
+	else
+		records_say(f, RECORD_DIFFERS, CAUSE_STS_STALE);
 }
 
 void
 records_judge_tls_reports(const struct records_conf *c, const struct record_row *row,
                           const struct dns_answer *a, struct record_finding *f)
 {
-	struct str found[2], rua;
-	size_t n = pick(a, STR("v=TLSRPTv1"), found, 2);
+	struct str rua;
 
 	(void)row;
-	for (size_t i = 0; i < a->count; i++)
-		records_keep(f, a->records[i].text);
-	if (!a->count)
-		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
-	else if (n > 1)
-		records_say(f, RECORD_CONFLICT, CAUSE_STS_TWO_RECORDS);
-	else if (!n || !find_tag(found[0], "rua", &rua) || !rua.n)
-		records_say(f, RECORD_DIFFERS, CAUSE_STS_SYNTAX);
-	else if (c->tls_rua.n && str_find_icase(rua, c->tls_rua) == SIZE_MAX)
+	if (!find_only(a, STR("v=TLSRPTv1"), "rua", &rua, f))
+		return;
+	if (c->tls_rua.n && str_find_icase(rua, c->tls_rua) == SIZE_MAX)
 		records_say(f, RECORD_DIFFERS, CAUSE_OTHER_VALUE);
 	else
 		records_say(f, RECORD_OK, CAUSE_NONE);
