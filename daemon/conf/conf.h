@@ -64,6 +64,7 @@ struct conf {
 	struct conf_addrs dns_servers; /* none: /etc/resolv.conf */
 	bool dns_trusted;              /* believe the AD bit */
 	int64_t delivery_port;
+	struct conf_addrs delivery_source; /* none: the system chooses */
 	bool delivery_private_targets;
 	struct conf_numbers delivery_retry_ms; /* pauses; the last one repeats */
 	int64_t delivery_lifetime_ms;

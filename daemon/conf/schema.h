@@ -25,6 +25,7 @@ enum conf_type {
 	CONF_TYPE_durations,
 	CONF_TYPE_addresses,
 	CONF_TYPE_networks,
+	CONF_TYPE_ips, /* addresses without a port */
 	CONF_TYPE_level,
 	CONF_TYPE_COUNT
 };

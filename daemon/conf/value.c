@@ -239,6 +239,10 @@ read_element(struct reading *r, const struct yaml_node *node, struct str text, v
 		if (!addr_parse(text, (struct addr *)at + i))
 			return wrong(r, node, "ADDRESS:PORT like 0.0.0.0:25 or [::]:25");
 		return OK;
+	case CONF_TYPE_ips:
+		if (!addr_parse_ip(text, (struct addr *)at + i))
+			return wrong(r, node, "an address like 192.0.2.1 or 2001:db8::1");
+		return OK;
 	case CONF_TYPE_networks:
 		if (!net_parse(text, (struct net *)at + i))
 			return wrong(r, node,
@@ -254,6 +258,7 @@ read_list(struct reading *r, const struct yaml_node *node, void *field)
 {
 	static const size_t sizes[CONF_TYPE_COUNT] = {
 		[CONF_TYPE_addresses] = sizeof(struct addr),
+		[CONF_TYPE_ips] = sizeof(struct addr),
 		[CONF_TYPE_networks] = sizeof(struct net),
 		[CONF_TYPE_durations] = sizeof(int64_t),
 	};
@@ -310,7 +315,7 @@ conf_value_read(const struct conf_row *row, const struct yaml_node *node, struct
 {
 	struct reading r = { row, a, diag };
 	void *field = (char *)c + row->offset;
-	bool is_list = row->type == CONF_TYPE_addresses ||
+	bool is_list = row->type == CONF_TYPE_addresses || row->type == CONF_TYPE_ips ||
 	               row->type == CONF_TYPE_networks ||
 	               row->type == CONF_TYPE_durations || row->type == CONF_TYPE_domains;
 
@@ -329,6 +334,7 @@ conf_value_read(const struct conf_row *row, const struct yaml_node *node, struct
 			return wrong(&r, node, "debug, info, warn or error");
 		return OK;
 	case CONF_TYPE_addresses:
+	case CONF_TYPE_ips:
 	case CONF_TYPE_networks:
 	case CONF_TYPE_durations:
 		return read_list(&r, node, field);
@@ -366,6 +372,8 @@ format_list(const struct conf_row *row, const void *field, struct strbuf *out)
 			strbuf_byte(out, ' ');
 		if (row->type == CONF_TYPE_addresses) {
 			addr_format(out, &((const struct conf_addrs *)field)->p[i]);
+		} else if (row->type == CONF_TYPE_ips) {
+			addr_format_ip(out, &((const struct conf_addrs *)field)->p[i]);
 		} else if (row->type == CONF_TYPE_networks) {
 			const struct net *net = &((const struct conf_nets *)field)->p[i];
 
@@ -394,6 +402,7 @@ conf_value_format(const struct conf_row *row, const struct conf *c, struct strbu
 		strbuf_add(out, str_from(levels[*(const enum event_level *)field]));
 		break;
 	case CONF_TYPE_addresses:
+	case CONF_TYPE_ips:
 	case CONF_TYPE_networks:
 	case CONF_TYPE_durations:
 		format_list(row, field, out);

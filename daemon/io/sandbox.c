@@ -170,6 +170,13 @@ fill_ruleset(int ruleset, int abi, const struct sandbox *s)
 		if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) != 0)
 			return false;
 	}
+	if (abi >= ABI_NET && s->want_source) {
+		/* Port 0: whichever is free, so none of a service. */
+		struct net_port_attr rule = { NET_BIND_TCP, 0 };
+
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) != 0)
+			return false;
+	}
 	return true;
 }
 

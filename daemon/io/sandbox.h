@@ -34,6 +34,7 @@ struct sandbox {
 	                          (Landlock 4, Linux 6.7); without: none. No ports with
 	                          want_inet: any */
 	size_t ports_count;
+	bool want_source; /* may choose which of our addresses it connects from */
 };
 
 /* Becomes user (and its group, no supplementary groups); nothing to do when we are not

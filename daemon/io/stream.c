@@ -440,20 +440,37 @@ stream_new(struct loop *l, int fd, const struct stream_ops *ops,
 	return s;
 }
 
-/* An unconnected socket towards `to`, or -1 and errno. */
-static int
-dial(const struct addr *to)
+/* Without a port: connect() chooses it, which spares ports where there are many targets. */
+static bool
+bind_to(int fd, const struct addr *from)
 {
 	const int on = 1;
+	struct addr a = *from;
 	struct sockaddr_storage sa;
-	socklen_t n = socket_from_addr(to, &sa);
+	socklen_t n;
+
+	a.port = 0;
+	n = socket_from_addr(&a, &sa);
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, (struct sockaddr *)&sa, n) == 0;
+}
+
+/* An unconnected socket towards the target, or -1 and errno. */
+static int
+dial(const struct stream_target *target)
+{
+	const int on = 1;
+	bool is_bound = target->from.family != ADDR_NONE;
+	struct sockaddr_storage sa;
+	socklen_t n = socket_from_addr(&target->to, &sa);
 	int saved;
 	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (struct sockaddr *)&sa, n) == 0 || errno == EINPROGRESS)
+	if ((!is_bound || bind_to(fd, &target->from)) &&
+	    (connect(fd, (struct sockaddr *)&sa, n) == 0 || errno == EINPROGRESS))
 		return fd;
 	saved = errno;
 	(void)close(fd);
@@ -462,11 +479,11 @@ dial(const struct addr *to)
 }
 
 struct stream *
-stream_connect(struct loop *l, const struct addr *to, int64_t timeout_ms,
+stream_connect(struct loop *l, const struct stream_target *target,
                const struct stream_ops *ops, const struct stream_limits *limits,
                void *arg)
 {
-	int fd = dial(to);
+	int fd = dial(target);
 	int error = errno;
 	struct stream *s = make(l, fd, ops, limits, arg);
 
@@ -475,7 +492,7 @@ stream_connect(struct loop *l, const struct addr *to, int64_t timeout_ms,
 		stream_finish(s, STREAM_CONNECT, strerrordesc_np(error));
 		return s;
 	}
-	timer_set(&s->guard, timeout_ms);
+	timer_set(&s->guard, target->timeout_ms);
 	arm(s, WATCH_WRITE);
 	return s;
 }

@@ -75,9 +75,15 @@ extern const struct stream_limits stream_limits_default;
    and outlive the stream. */
 struct stream *stream_new(struct loop *l, int fd, const struct stream_ops *ops,
                           const struct stream_limits *limits, void *arg);
-/* A stream that first connects to `to`, within timeout_ms: then ops->connected, else
+/* Where a connection goes. */
+struct stream_target {
+	struct addr to;
+	struct addr from; /* an address of ours, of the same family; ADDR_NONE: any */
+	int64_t timeout_ms;
+};
+/* A stream that first connects, in time: then ops->connected, else
    closed(STREAM_CONNECT). */
-struct stream *stream_connect(struct loop *l, const struct addr *to, int64_t timeout_ms,
+struct stream *stream_connect(struct loop *l, const struct stream_target *target,
                               const struct stream_ops *ops,
                               const struct stream_limits *limits, void *arg);
 /* Ends it at once, without a callback and without sending what waits. */

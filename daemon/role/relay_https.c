@@ -172,12 +172,14 @@ static const struct stream_ops ops = {
 static void
 try_next(struct relay_https *h)
 {
+	struct stream_target target = { .timeout_ms = CONNECT_MS };
+
 	if (h->next == h->count) {
 		finish(h, ERR_CONNECT, h->fault);
 		return;
 	}
-	h->stream = stream_connect(h->relay->loop, &h->addrs[h->next++], CONNECT_MS, &ops,
-	                           &h->limits, h);
+	target.to = h->addrs[h->next++];
+	h->stream = stream_connect(h->relay->loop, &target, &ops, &h->limits, h);
 }
 
 static void

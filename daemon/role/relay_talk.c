@@ -437,11 +437,26 @@ static const struct stream_ops stream_ops = {
 	.closed = on_closed,
 };
 
+/* The address of ours that we connect from, or ADDR_NONE. */
+static struct addr
+source_for(const struct relay *r, const struct addr *to)
+{
+	const struct conf_addrs *own = &r->role->conf->delivery_source;
+
+	for (size_t i = 0; i < own->n; i++) {
+		if (own->p[i].family == to->family)
+			return own->p[i];
+	}
+	return (struct addr){ 0 };
+}
+
 void
 relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 {
 	struct relay *r = relay_of(c);
 	int64_t now = relay_mono(r);
+	struct stream_target target = { *addr, source_for(r, addr),
+		                        relay_limits(r)->delivery_connect_timeout };
 
 	CHECK(!c->stream && !c->client);
 	c->state = RELAY_DIALING;
@@ -455,7 +470,5 @@ relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 		c->client_conf.tls =
 			c->is_plain ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_TRY;
 	relay_tell_dial(c);
-	c->stream =
-		stream_connect(r->loop, addr, relay_limits(r)->delivery_connect_timeout,
-	                       &stream_ops, &c->limits, c);
+	c->stream = stream_connect(r->loop, &target, &stream_ops, &c->limits, c);
 }

@@ -393,6 +393,7 @@ role_ready(struct role *r)
 	s.paths_count = sandbox_paths(p, &text, paths);
 	s.ports = ports;
 	s.ports_count = sandbox_ports(p->row->inet, p->conf, ports);
+	s.want_source = p->row->inet == INET_ALL && p->conf->delivery_source.n;
 	e = sandbox_drop_user(p->conf->user.p, &diag);
 	/* Changing the user forgets this promise of the kernel. */
 	if (e == OK && !sandbox_die_with_parent(p->parent_pid))

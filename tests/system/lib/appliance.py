@@ -29,7 +29,7 @@ listen:
   http: ["{address}:8080"]
   https: ["{address}:443"]
 dns: {{servers: ["127.0.0.53:53"], trusted: {trusted}}}
-delivery: {{port: 25, retry: "{retry}", lifetime: {lifetime}, private_targets: {private}}}
+delivery: {{port: 25, retry: "{retry}", lifetime: {lifetime}, private_targets: {private}{source}}}
 plaintext_auth: {plaintext}
 relay_networks: {relay}
 proxies: {proxies}
@@ -50,13 +50,13 @@ class Appliance:
     def __init__(self, folder, address="127.0.0.10", hostname="mail.home.example",
                  domain="home.example", retry="2s 4s 8s", lifetime="5d", plaintext="[]",
                  relay="[]", proxies="[]", level="debug", more="", trusted="false",
-                 private="false", env=None, log=None,
+                 private="false", source="", env=None, log=None,
                  binary=BINARY):
         self.folder = pathlib.Path(folder)
         self.address, self.hostname, self.domain = address, hostname, domain
         self.values = dict(retry=retry, lifetime=lifetime, plaintext=plaintext, relay=relay,
                            proxies=proxies, level=level, more=more, trusted=trusted,
-                           private=private)
+                           private=private, source=source and f', source: ["{source}"]')
         self.env = dict(os.environ, **(env or {}))
         self.binary = pathlib.Path(binary)
         self.log_file = pathlib.Path(log or self.folder / "serve.log")

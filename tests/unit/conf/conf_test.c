@@ -40,6 +40,9 @@ static const struct {
 	{ "one address twice",
 	  "hostname: a.b\nlisten:\n  smtp: [\"1.2.3.4:25\"]\n  imap: [\"1.2.3.4:25\"]\n",
 	  "4:3 listen: this address is there twice|" },
+	{ "a source with a port",
+	  "hostname: a.b\ndelivery: {source: [\"192.0.2.1:25\"]}\n",
+	  "2:21 delivery.source: must be an address like 192.0.2.1 or 2001:db8::1|" },
 	{ "a network with host bits", "hostname: a.b\nproxies: [\"10.0.0.1/8\"]\n",
 	  "2:11 proxies: must be a network like 10.0.0.0/8 or ::1/128, host bits 0|" },
 	{ "a time without unit", "hostname: a.b\ndelivery: {lifetime: 5}\n",
@@ -99,7 +102,8 @@ test_values(void)
 	struct conf *c = parse("hostname: mail.example.org\n"
 	                       "data_dir: /d\n"
 	                       "listen:\n  smtp: [\"0.0.0.0:25\", \"[::]:25\"]\n"
-	                       "delivery: {port: 2525, retry: \"5m 1h\", lifetime: 2d}\n"
+	                       "delivery: {port: 2525, retry: \"5m 1h\", lifetime: 2d, "
+	                       "source: [\"192.0.2.1\", \"2001:db8::1\"]}\n"
 	                       "proxies: [\"127.0.0.0/8\", \"::1\"]\n"
 	                       "processes: {smtp: 3}\n"
 	                       "log: {level: debug}\n"
@@ -123,6 +127,8 @@ test_values(void)
 	CHECK_TRUE(addr_parse_ip(STR("::2"), &a) &&
 	                   !nets_have(c->proxies.p, c->proxies.n, &a),
 	           "not a proxy");
+	CHECK_U64_EQ(c->delivery_source.n, 2, "sources");
+	CHECK_U64_EQ(c->delivery_source.p[1].family, ADDR_V6, "the second");
 	CHECK_I64_EQ(c->processes_smtp, 3, "processes");
 	CHECK_TRUE(c->processes_imap >= 1, "worked out");
 	CHECK_U64_EQ(c->log_level, LEVEL_DEBUG, "level");

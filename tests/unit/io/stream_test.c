@@ -566,6 +566,7 @@ test_connects(void)
 {
 	struct loop *l = loop_new();
 	struct side s;
+	struct stream_target target = { .timeout_ms = 1000 };
 	struct addr to;
 	int fd, closed_fd;
 	struct diag diag;
@@ -573,8 +574,8 @@ test_connects(void)
 	side_init(&s);
 	CHECK_TRUE(addr_parse(STR("127.0.0.1:0"), &to), "address");
 	CHECK_ERR_EQ(socket_listen(&to, &fd, &diag), OK, "listens");
-	to = socket_local(fd);
-	s.stream = stream_connect(l, &to, 1000, &ops, NULL, &s);
+	target.to = socket_local(fd);
+	s.stream = stream_connect(l, &target, &ops, NULL, &s);
 	for (int i = 0; i < TURNS_MAX && !s.connected; i++)
 		(void)loop_turn(l);
 	CHECK_U64_EQ(s.connected, 1, "connected");
@@ -582,13 +583,51 @@ test_connects(void)
 	/* A port that was just in use and is closed now. */
 	CHECK_TRUE(addr_parse(STR("127.0.0.1:0"), &to), "address");
 	CHECK_ERR_EQ(socket_listen(&to, &closed_fd, &diag), OK, "listens");
-	to = socket_local(closed_fd);
+	target.to = socket_local(closed_fd);
 	(void)close(closed_fd);
-	s.stream = stream_connect(l, &to, 1000, &ops, NULL, &s);
+	s.stream = stream_connect(l, &target, &ops, NULL, &s);
 	for (int i = 0; i < TURNS_MAX && !s.closed; i++)
 		(void)loop_turn(l);
 	CHECK_U64_EQ(s.why, STREAM_CONNECT, "refused");
 	stream_free(&s.stream);
+	(void)close(fd);
+	loop_free(&l);
+}
+
+static void
+test_connects_from(void)
+{
+	static const struct {
+		const char *from;
+		bool is_ours;
+	} cases[] = { { "127.0.0.2", true }, { "192.0.2.1", false } };
+	struct loop *l = loop_new();
+	struct stream_target target = { .timeout_ms = 1000 };
+	struct addr to, peer;
+	int fd;
+	struct diag diag;
+
+	CHECK_TRUE(addr_parse(STR("127.0.0.1:0"), &to), "address");
+	CHECK_ERR_EQ(socket_listen(&to, &fd, &diag), OK, "listens");
+	target.to = socket_local(fd);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct side s;
+
+		side_init(&s);
+		CHECK_TRUE(addr_parse_ip(str_from(cases[i].from), &target.from), "from");
+		s.stream = stream_connect(l, &target, &ops, NULL, &s);
+		for (int n = 0; n < TURNS_MAX && !s.connected && !s.closed; n++)
+			(void)loop_turn(l);
+		CHECK_U64_EQ(s.connected, cases[i].is_ours, cases[i].from);
+		if (s.connected) {
+			int client = accept(fd, NULL, NULL);
+
+			peer = socket_peer(client);
+			CHECK_TRUE(addr_eq_ip(&peer, &target.from), cases[i].from);
+			(void)close(client);
+		}
+		stream_free(&s.stream);
+	}
 	(void)close(fd);
 	loop_free(&l);
 }
@@ -609,4 +648,5 @@ SUITE(io_stream, { "talks", test_talks },
       { "TLS wants the right name", test_tls_wants_the_right_name },
       { "TLS refuses plain text", test_tls_refuses_plain_text },
       { "TLS handshake has a deadline", test_tls_handshake_has_a_deadline },
-      { "connects", test_connects });
+      { "connects", test_connects },
+      { "connects from an address of ours", test_connects_from });
