@@ -411,7 +411,7 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	answer->highestmodseq = m->modseq;
 	if (e == OK)
 		tx_mailbox_event(tx, EV_EXPUNGED, acc, m, NULL,
-		                 (struct tx_uids){ answer->uids, answer->uids_count });
+		                 tx_uids_of(answer->uids, answer->uids_count));
 	return e == OK ? expunged_trim(tx, m) : e;
 }
 
@@ -540,8 +540,7 @@ op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answe
 		e = transfer_row(tx, &t, &rows.p[i], &answer->to_uids[i]);
 	}
 	if (e == OK && op->is_move)
-		tx_mailbox_event(
-			tx, EV_MOVED, t.acc, t.to, t.from,
-			(struct tx_uids){ answer->to_uids, answer->to_uids_count });
+		tx_mailbox_event(tx, EV_MOVED, t.acc, t.to, t.from,
+		                 tx_uids_of(answer->to_uids, answer->to_uids_count));
 	return e == OK && op->is_move ? expunged_trim(tx, t.from) : e;
 }

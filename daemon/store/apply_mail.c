@@ -362,6 +362,6 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 	}
 	if (e == OK)
 		tx_mailbox_event(tx, EV_APPENDED, acc, m, NULL,
-		                 (struct tx_uids){ answer->uids, answer->uids_count });
+		                 tx_uids_of(answer->uids, answer->uids_count));
 	return e;
 }

@@ -1,10 +1,6 @@
 /* Mailboxes themselves: create, remove, rename, subscribe. */
 #include "store/tx.h"
 
-enum {
-	ENTRIES_SLICE = 10 * 1000,
-};
-
 static enum err
 check_room(struct tx *tx, uint64_t account_id)
 {
@@ -47,35 +43,8 @@ op_mailbox_create_apply(struct tx *tx, const struct op_mailbox_create *op,
 	return OK;
 }
 
-/* Drops the messages of up to ENTRIES_SLICE entries; the entries themselves go with one
-   statement at the end. */
-static enum err
-drop_messages(struct tx *tx, uint64_t mailbox_id)
-{
-	uint64_t *ids = ARENA_ARRAY(tx->arena, uint64_t, ENTRIES_SLICE);
-	uint32_t after = 0;
-	size_t n;
-	enum err e;
-
-	do {
-		struct stmt *s =
-			db_query(tx->db,
-		                 "SELECT uid, message_id FROM entry"
-		                 " WHERE mailbox_id = $1 AND uid > $2"
-		                 " ORDER BY uid LIMIT $3",
-		                 VALUES(V_I(mailbox_id), V_I(after), V_I(ENTRIES_SLICE)));
-
-		for (n = 0; n < ENTRIES_SLICE && db_next(s); n++) {
-			after = db_u32(s, 0);
-			ids[n] = db_u64(s, 1);
-		}
-		e = db_done(tx->db, &s);
-		for (size_t i = 0; i < n && e == OK; i++)
-			e = tx_message_drop(tx, ids[i], 1);
-	} while (e == OK && n == ENTRIES_SLICE);
-	return e;
-}
-
+/* Nobody's from now on, whatever its size; op_mailbox_purge_apply takes apart what is in
+   it. The account has its room back at once. */
 enum err
 tx_mailbox_drop(struct tx *tx, struct tx_mailbox *m)
 {
@@ -83,18 +52,14 @@ tx_mailbox_drop(struct tx *tx, struct tx_mailbox *m)
 	enum err e = tx_account(tx, m->account_id, &acc);
 
 	if (e == OK)
-		e = drop_messages(tx, m->id);
-	if (e == OK)
-		e = tx_run(tx, "DELETE FROM entry WHERE mailbox_id = $1",
+		e = tx_run(tx,
+		           "UPDATE mailbox SET account_id = 0, name = CAST(id AS TEXT)"
+		           " WHERE id = $1",
 		           VALUES(V_I(m->id)));
-	if (e == OK)
-		e = tx_run(tx, "DELETE FROM expunged WHERE mailbox_id = $1",
-		           VALUES(V_I(m->id)));
-	if (e == OK)
-		e = tx_run(tx, "DELETE FROM keyword WHERE mailbox_id = $1",
-		           VALUES(V_I(m->id)));
-	if (e == OK)
-		e = tx_run(tx, "DELETE FROM mailbox WHERE id = $1", VALUES(V_I(m->id)));
+	if (e != OK)
+		return e;
+	tx_mailbox_event(tx, EV_EXPUNGED, acc, m, NULL,
+	                 (struct tx_uids){ 1, m->uidnext - 1, m->count });
 	acc->used_bytes -= m->size_bytes;
 	acc->message_count -= m->count;
 	acc->is_dirty = true;

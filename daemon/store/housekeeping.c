@@ -23,6 +23,7 @@ enum {
 	COMPACT_MS = 5 * 60 * 1000,
 	GRACE_MS = 60 * 60 * 1000, /* before a segment's records move, or it goes */
 	RETRY_MS = 5000,
+	PURGE_TURNS = 16, /* between two looks at the journal */
 	NICE = 5,
 };
 
@@ -227,14 +228,51 @@ look_after_segments(struct housekeeping *h, int64_t now_ms)
 }
 
 static enum err
-work_once(struct housekeeping *h, int64_t days)
+move_all(struct housekeeping *h)
 {
-	int64_t now_ms = clock_unix_ms();
 	bool more = true;
-	enum err e = open_all(h);
+	enum err e = OK;
 
 	while (e == OK && more)
 		e = move_some(h, &more);
+	return e;
+}
+
+/* Takes apart the mailboxes that were removed: turn by turn, so that whoever waits for
+   the committer comes between. */
+static enum err
+purge_mailboxes(struct housekeeping *h)
+{
+	enum err e = OK;
+
+	for (unsigned turn = 1; e == OK; turn++) {
+		struct op_mailbox_purge op;
+		struct stmt *s;
+		void *answer;
+
+		e = db_one(h->db, "SELECT id FROM mailbox WHERE account_id = 0 LIMIT 1",
+		           NO_VALUES, &s);
+		if (e != OK)
+			break;
+		op.mailbox_id = db_u64(s, 0);
+		db_end(&s);
+		e = ask(h, OP_mailbox_purge, &op, &answer);
+		if (e == OK && turn % PURGE_TURNS == 0)
+			e = move_all(h);
+	}
+	return e == ERR_NOT_FOUND || e == ERR_SHUTDOWN ? OK : e;
+}
+
+static enum err
+work_once(struct housekeeping *h, int64_t days)
+{
+	int64_t now_ms = clock_unix_ms();
+	enum err e = open_all(h);
+
+	if (e == OK)
+		e = move_all(h);
+	if (e == OK)
+		e = purge_mailboxes(h);
 	if (e != OK)
 		return e;
 	count_things(h, now_ms);

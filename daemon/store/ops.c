@@ -131,6 +131,7 @@ LAYOUT(answer_expunge, A(answer_expunge, uids, u32_layout), M(answer_expunge, hi
 LAYOUT(op_mailbox_create, M(op_mailbox_create, account_id), M(op_mailbox_create, name),
 	M(op_mailbox_create, special_use));
 LAYOUT(answer_mailbox, M(answer_mailbox, mailbox_id), M(answer_mailbox, uidvalidity));
+LAYOUT(op_mailbox_purge, M(op_mailbox_purge, mailbox_id));
 LAYOUT(op_mailbox_remove, M(op_mailbox_remove, account_id), M(op_mailbox_remove, name));
 LAYOUT(op_mailbox_rename, M(op_mailbox_rename, account_id), M(op_mailbox_rename, from),
 	M(op_mailbox_rename, to));

@@ -201,10 +201,16 @@ struct answer_mailbox {
 	uint64_t mailbox_id;
 	uint32_t uidvalidity;
 };
-/* ERR_NOT_FOUND; ERR_INVALID for INBOX. Children stay. Its messages go. */
+/* ERR_NOT_FOUND; ERR_INVALID for INBOX. Children stay. Its messages go: nobody sees them
+   or pays for them any more, their rows are removed by turns of mailbox_purge. */
 struct op_mailbox_remove {
 	uint64_t account_id;
 	struct str name;
+};
+/* Of the store itself: takes apart STORE_TURN_ROWS entries of a removed mailbox, and the
+   mailbox when none is left. ERR_NOT_FOUND: it is gone, or somebody's. */
+struct op_mailbox_purge {
+	uint64_t mailbox_id;
 };
 /* Renames it and all below it. INBOX: its messages move into the new mailbox and INBOX
    stays (RFC 3501 6.3.5). ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID. */

@@ -330,9 +330,9 @@ tx_mailbox_event(struct tx *tx, enum event_id id, const struct tx_account *acc,
 
 	if (!uids.n)
 		return;
-	strbuf_printf(&range, "%u", uids.p[0]);
+	strbuf_printf(&range, "%u", uids.first);
 	if (uids.n > 1)
-		strbuf_printf(&range, ":%u", uids.p[uids.n - 1]);
+		strbuf_printf(&range, ":%u", uids.last);
 	event_init(&e, id, str_from(NULL), str_from(NULL));
 	event_str(&e, "account", acc->address);
 	if (from)

@@ -125,11 +125,17 @@ MUSTUSE enum err tx_segment(struct tx *tx, uint64_t id, struct tx_segment **out)
 MUSTUSE enum err tx_id(struct tx *tx, uint64_t *id_out);
 MUSTUSE enum err tx_uidvalidity(struct tx *tx, uint32_t *out);
 
-/* UIDs that an operation touched, ascending. */
+/* UIDs that an operation touched. */
 struct tx_uids {
-	const uint32_t *p;
-	size_t n;
+	uint32_t first, last;
+	size_t n; /* so many of those in between */
 };
+/* p: ascending. */
+static inline struct tx_uids
+tx_uids_of(const uint32_t *p, size_t n)
+{
+	return (struct tx_uids){ n ? p[0] : 0, n ? p[n - 1] : 0, n };
+}
 
 /* --- writing --------------------------------------------------------------------------
  */
@@ -140,8 +146,8 @@ MUSTUSE enum err tx_run(struct tx *tx, const char *sql, const struct value *valu
 /* Adds an event that the store tells itself. */
 void tx_event(struct tx *tx, const struct event *e);
 /* One of the events of a mailbox, told once an operation: who, where, which (the first
-   UID, or first and last) and how many. m, from: the mailbox, and whence (NULL:
-   nowhere). */
+   UID, or first and last) and how many (none: it is not told). m, from: the mailbox, and
+   whence (NULL: nowhere). */
 void tx_mailbox_event(struct tx *tx, enum event_id id, const struct tx_account *acc,
                       const struct tx_mailbox *m, const struct tx_mailbox *from,
                       struct tx_uids uids);
@@ -192,7 +198,8 @@ MUSTUSE enum err tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m,
 MUSTUSE enum err tx_quota_check(const struct tx_account *acc, uint64_t size);
 /* ERR_DISK_FULL where a message of this size may not be taken any more. */
 MUSTUSE enum err tx_disk_check(const struct tx *tx, uint64_t size);
-/* Removes one mailbox with all its entries. */
+/* Removes one mailbox with all its entries; they are taken apart later, in turns
+   (apply_leftover.c). */
 MUSTUSE enum err tx_mailbox_drop(struct tx *tx, struct tx_mailbox *m);
 /* Removes an account with all that is its own. */
 MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);

@@ -170,6 +170,72 @@ test_expunge(void)
 	rig_close(&r);
 }
 
+static bool
+is_message(struct rig *r, uint64_t id)
+{
+	struct message m;
+
+	return reader_message(r->reader, id, 0, r->arena, &m) == OK;
+}
+
+static uint64_t
+message_of(struct rig *r, const struct box *box, uint32_t uid)
+{
+	struct entry_span span = { .mailbox_id = box->id, .first = uid, .last = uid };
+	struct entry entry = { 0 };
+	size_t n;
+
+	CHECK_ERR_EQ(reader_entries(r->reader, &span, &entry, 1, &n), OK, "entry");
+	return entry.message_id;
+}
+
+/* A large mailbox is gone at once, and its name free; what was in it goes in turns, the
+   death of the store between two of them notwithstanding. */
+static void
+test_remove(void)
+{
+	struct rig r;
+	struct box box;
+	struct op_mailbox_rename rename = { .from = STR("INBOX"), .to = STR("big") };
+	struct op_mailbox_remove op = { .name = STR("big") };
+	struct op_mailbox_create again = { .name = STR("big") };
+	struct answer_none none;
+	struct answer_mailbox made;
+	struct mailbox_info info;
+	struct account account;
+	uint64_t first, last;
+
+	rig_open(&r);
+	box = fill(&r);
+	rename.account_id = op.account_id = again.account_id = box.account_id;
+	CHECK_ERR_EQ(rig_mailbox_rename(&r, &rename, &none), OK, "rename");
+	CHECK_ERR_EQ(reader_mailbox(r.reader, box.account_id, STR("big"), r.arena, &info),
+	             OK, "big");
+	box.id = info.id;
+	first = message_of(&r, &box, 1);
+	last = message_of(&r, &box, COUNT);
+	CHECK_TRUE(is_message(&r, first) && is_message(&r, last), "they are there");
+	restart(&r);
+	CHECK_ERR_EQ(rig_mailbox_remove(&r, &op, &none), OK, "remove");
+	CHECK_ERR_EQ(rig_mailbox_remove(&r, &op, &none), ERR_NOT_FOUND, "it is gone");
+	CHECK_TRUE(written_max(&r) < 100, "by a few rows");
+	CHECK_ERR_EQ(reader_account_by_id(r.reader, box.account_id, r.arena, &account),
+	             OK, "account");
+	CHECK_U64_EQ(account.used_bytes, 0, "its room is free");
+	CHECK_U64_EQ(account.message_count, 0, "nothing counts");
+	CHECK_ERR_EQ(rig_mailbox_create(&r, &again, &made), OK, "its name as well");
+	restart(&r);
+	for (int i = 0; i < 1000 && (is_message(&r, first) || is_message(&r, last)); i++)
+		rig_turn(&r, 10);
+	CHECK_TRUE(!is_message(&r, first) && !is_message(&r, last), "all went");
+	CHECK_U64_EQ(message_of(&r, &box, COUNT), 0, "entries too");
+	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
+	CHECK_ERR_EQ(reader_mailbox(r.reader, box.account_id, STR("big"), r.arena, &info),
+	             OK, "the new one");
+	CHECK_U64_EQ(info.id, made.mailbox_id, "is left alone");
+	rig_close(&r);
+}
+
 static void
 counted(void *arg, enum err e, const struct answer_flags *answer)
 {
@@ -207,4 +273,4 @@ test_crowd(void)
 }
 
 SUITE(store_turns, { "flags", test_flags }, { "expunge", test_expunge },
-      { "crowd", test_crowd });
+      { "remove", test_remove }, { "crowd", test_crowd });
