@@ -10,7 +10,9 @@
 #include "smtp/smtp_judge.h"
 
 enum {
-	LIST_MAX = 480, /* of all signatures, in one field of an event */
+	LIST_MAX = 480,   /* of all signatures, in one field of an event */
+	RECORD_MAX = 160, /* of what a report says of a record */
+	FO_MAX = 16,      /* of its fo tag */
 	JUNK_RESERVE = 4 * 1024,
 };
 
@@ -131,6 +133,30 @@ add_signatures(struct event *e, const struct auth_verdict *v)
 	event_str(e, "signatures", strbuf_str(&b));
 }
 
+/* What the domain published, as its report tells it, and who wants that report; see
+   store/report_count.c. Nothing where nobody does, or where the message will come again
+   and count then. */
+static void
+add_record(struct event *e, const struct dmarc_verdict *d, enum err refused)
+{
+	const struct dmarc_record *r = &d->record;
+	char bytes[RECORD_MAX];
+	struct strbuf b = strbuf_on(bytes);
+	enum dmarc_policy sp = r->has_sp ? r->sp : r->p;
+
+	if (!r->rua.n || !d->policy_domain.n || (refused && err_is_temporary(refused)))
+		return;
+	strbuf_printf(&b, "p=%s sp=%s np=%s adkim=%c aspf=%c t=%c",
+	              dmarc_policy_word(r->p), dmarc_policy_word(sp),
+	              dmarc_policy_word(r->has_np ? r->np : sp),
+	              r->is_strict_dkim ? 's' : 'r', r->is_strict_spf ? 's' : 'r',
+	              r->is_testing ? 'y' : 'n');
+	if (r->fo.n)
+		strbuf_printf(&b, " fo=%.*s", STR_ARG(str_first(r->fo, FO_MAX)));
+	event_str(e, "record", strbuf_str(&b));
+	event_str(e, "rua", r->rua);
+}
+
 static void
 tell_dmarc(struct smtp_conn *c, const struct auth_verdict *v,
            const struct smtp_judgement *j, const char *disposition)
@@ -157,6 +183,7 @@ tell_dmarc(struct smtp_conn *c, const struct auth_verdict *v,
 	event_str(&e, "disposition", str_from(disposition));
 	event_str(&e, "override", str_from(j->override));
 	event_str(&e, "ip", smtp_session_peer(c->session)->ip);
+	add_record(&e, d, j->error);
 	event_str(&e, "reason", d->reason);
 	smtp_events_add(&c->events, &e);
 }

@@ -140,8 +140,11 @@ enum err
 op_journal_trim_apply(struct tx *tx, const struct op_journal_trim *op,
                       struct answer_none *answer)
 {
+	enum err e =
+		tx_run(tx, "DELETE FROM journal WHERE id <= $1", VALUES(V_I(op->up_to)));
+
 	(void)answer;
-	return tx_run(tx, "DELETE FROM journal WHERE id <= $1", VALUES(V_I(op->up_to)));
+	return e == OK ? tx_count_reports(tx, op->counts, op->counts_count) : e;
 }
 
 enum err

@@ -6,6 +6,8 @@
 #include "base/panic.h"
 #include "base/strbuf.h"
 #include "store/db.h"
+#include "store/events.h"
+#include "store/report_count.h"
 #include "store/trace_log.h"
 
 #include <pthread.h>
@@ -60,8 +62,9 @@ struct housekeeping {
 	/* of the thread */
 	struct db *db;
 	struct trace_log *log;
+	struct report_counts *counts; /* of the rows from trimmed to last */
 	struct compact *compact;
-	uint64_t last; /* journal row */
+	uint64_t last, trimmed; /* journal rows: taken, and gone from there */
 	int64_t expired_ms, counted_ms, compacted_ms;
 };
 
@@ -123,6 +126,34 @@ ask(void *arg, enum op op, const void *args, void **answer_out)
 
 /* --- the delivery log --------------------------------------------------------------- */
 
+static void
+count_for_reports(struct housekeeping *h, struct str events)
+{
+	int64_t now_ms = clock_unix_ms();
+	struct trace_event event;
+
+	while (events_next(&events, &event))
+		report_counts_add(h->counts, &event, now_ms);
+}
+
+/* The rows are safe where they belong now. Where this does not come through, the files
+   know what they have, and the next row's trim takes these as well. */
+static enum err
+trim(struct housekeeping *h)
+{
+	struct op_journal_trim op = { .up_to = h->last };
+	void *answer;
+	enum err e;
+
+	op.counts = report_counts_list(h->counts, &op.counts_count);
+	e = ask(h, OP_journal_trim, &op, &answer);
+	if (e == OK) {
+		h->trimmed = h->last;
+		report_counts_clear(h->counts);
+	}
+	return e == ERR_SHUTDOWN ? OK : e;
+}
+
 /* Moves some journal rows into the delivery log. True: there may be more. */
 static enum err
 move_some(struct housekeeping *h, bool *more_out)
@@ -133,7 +164,6 @@ move_some(struct housekeeping *h, bool *more_out)
 	                          VALUES(V_I(h->last), V_I(ROWS_MAX)));
 	uint64_t last = h->last;
 	size_t rows = 0, bytes = 0;
-	void *answer;
 	enum err e = OK, done;
 
 	while (e == OK && bytes < BYTES_MAX && db_next(s)) {
@@ -143,19 +173,24 @@ move_some(struct housekeeping *h, bool *more_out)
 		bytes += events.n;
 		rows++;
 		e = trace_log_take(h->log, last, events);
+		if (e == OK)
+			count_for_reports(h, events);
 	}
 	done = db_done(h->db, &s);
 	e = e == OK ? done : e;
 	done = trace_log_commit(h->log);
 	e = e == OK ? done : e;
 	*more_out = e == OK && (rows == ROWS_MAX || bytes >= BYTES_MAX);
-	if (e != OK || !rows)
+	if (e != OK) {
+		/* They come again, and count once. */
+		report_counts_clear(h->counts);
+		h->last = h->trimmed;
 		return e;
+	}
+	if (!rows)
+		return OK;
 	h->last = last;
-	/* The rows are safe where they belong now. Where this does not come through, the
-	   files know what they have, and the next row's trim takes these as well. */
-	e = ask(h, OP_journal_trim, &(struct op_journal_trim){ last }, &answer);
-	return e == ERR_SHUTDOWN ? OK : e;
+	return trim(h);
 }
 
 static enum err
@@ -338,6 +373,7 @@ housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
 	h->trace_days = trace_days;
 	h->arena = arena_new(16 * 1024);
 	h->data_dir = arena_str(h->arena, data_dir);
+	h->counts = report_counts_new();
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -363,6 +399,7 @@ housekeeping_free(struct housekeeping **housekeeping)
 	(void)pthread_join(h->thread, NULL);
 	loop_wake_free(&h->wake);
 	trace_log_close(&h->log);
+	report_counts_free(&h->counts);
 	compact_free(&h->compact);
 	db_close(&h->db);
 	(void)pthread_mutex_destroy(&h->lock);

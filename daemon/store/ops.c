@@ -239,7 +239,11 @@ LAYOUT(answer_stats, M(answer_stats, started_ms), M(answer_stats, operations),
 LAYOUT(answer_none, M(answer_none, unused));
 LAYOUT(op_login_noted, M(op_login_noted, kind), M(op_login_noted, id),
 	M(op_login_noted, at_ms));
-LAYOUT(op_journal_trim, M(op_journal_trim, up_to));
+LAYOUT(report_count, M(report_count, kind), M(report_count, day), M(report_count, domain),
+	M(report_count, policy), M(report_count, rua), M(report_count, body),
+	M(report_count, count));
+LAYOUT(op_journal_trim, M(op_journal_trim, up_to),
+	A(op_journal_trim, counts, report_count_layout));
 LAYOUT(op_segment_state, M(op_segment_state, segment), M(op_segment_state, from),
 	M(op_segment_state, to));
 LAYOUT(op_segment_moved, M(op_segment_moved, from), M(op_segment_moved, to),

@@ -518,9 +518,22 @@ struct op_login_noted {
 	uint64_t id;
 	int64_t at_ms;
 };
-/* Journal rows up to this one are in the delivery log, on disk. */
+/* Some messages, or sessions, that were alike (store/report_count.h). */
+struct report_count {
+	uint32_t kind; /* enum seen_kind */
+	int64_t day;   /* since 1970 */
+	struct str domain;
+	struct str policy, rua; /* of the domain, as of last; may be empty */
+	struct str body;        /* what they have in common, logfmt */
+	uint64_t count;
+	int64_t at_ms; /* of the last one; does not travel */
+};
+/* Journal rows up to this one are in the delivery log, on disk, and this is what they
+   count for reports. */
 struct op_journal_trim {
 	uint64_t up_to;
+	struct report_count *counts;
+	size_t counts_count;
 };
 /* A segment goes from one enum segment_state to another; ERR_CONFLICT: it was in none of
    the states from (bits 1 << state). */

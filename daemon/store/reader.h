@@ -226,6 +226,20 @@ struct sts_row {
 MUSTUSE enum err reader_sts(struct reader *r, struct str domain, struct arena *a,
                             struct sts_row *out);
 
+/* --- what reports are made of ------------------------------------------------------- */
+
+/* What was seen of the next domain, in the order of kind, day and domain, behind `after`
+   (all zero at first), on days before that one. A domain that is empty stands for the
+   whole day: its left_out is what found no domain to count for. ERR_NOT_FOUND: no more. */
+MUSTUSE enum err reader_seen_next(struct reader *r, int64_t before_day,
+                                  const struct seen_domain *after, struct arena *a,
+                                  struct seen_domain *out);
+typedef bool reader_seen_row_fn(void *arg, const struct seen_row *row);
+MUSTUSE enum err reader_seen_rows(struct reader *r, const struct seen_domain *domain,
+                                  reader_seen_row_fn *fn, void *arg);
+/* When the oldest events came that are not counted yet; 0: there are none. */
+MUSTUSE enum err reader_journal_oldest(struct reader *r, int64_t *at_ms_out);
+
 /* --- the queue ---------------------------------------------------------------------- */
 
 struct queue_query {

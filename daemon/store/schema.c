@@ -105,6 +105,15 @@ static const char index_7[] =
 	" fetched_ms $INT, expires_ms $INT, UNIQUE (domain));"
 	"CREATE INDEX sts_policy_expires ON sts_policy (expires_ms);";
 
+/* What was seen of others, a day at a time, until its report is made. The row without a
+   domain counts all of a day. */
+static const char index_8[] =
+	"CREATE TABLE seen_domain (kind BIGINT, day BIGINT, domain TEXT, policy $TEXT,"
+	" rua $TEXT, rows_kept $INT, messages $INT, left_out $INT,"
+	" PRIMARY KEY (kind, day, domain)) $CLUSTERED;"
+	"CREATE TABLE seen_row (kind BIGINT, day BIGINT, domain TEXT, body TEXT,"
+	" messages $INT, PRIMARY KEY (kind, day, domain, body)) $CLUSTERED;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -129,7 +138,7 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
 static const char *const index_steps[] = { index_1, index_2, index_3, index_4,
-	                                   index_5, index_6, index_7 };
+	                                   index_5, index_6, index_7, index_8 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

@@ -20,6 +20,7 @@
 enum {
 	CONN_MAGIC = 0x53746370,
 	OWN_EVENTS_MAX = 1 << 20,
+	OWN_OP_MAX = 8 << 20, /* the largest has what was counted for reports */
 	OWN_EVENTS_MS = 100,
 	TROUBLE_MS = 1000,
 	REFUSED_MS = 1000,
@@ -186,7 +187,7 @@ void
 store_server_give_own(void *server, enum op op, const void *args)
 {
 	struct store_server *s = server;
-	struct strbuf b = strbuf_heap(4 << 20);
+	struct strbuf b = strbuf_heap(OWN_OP_MAX);
 
 	op_pack(op, args, &b);
 	s->seq++;
@@ -517,6 +518,9 @@ limits_of(const struct conf *conf)
 		.queue_max = (uint64_t)l->queue_messages,
 		.disk_reserve_bytes = (uint64_t)l->disk_reserve,
 		.dkim_keep_ms = conf_dkim_keep_ms(conf),
+		.seen_domains_max = (uint64_t)l->report_domains,
+		.seen_rows_max = (uint64_t)l->report_rows,
+		.seen_rows_domain_max = (uint64_t)l->report_rows_domain,
 	};
 }
 

@@ -71,6 +71,7 @@ struct tx_limits {
 	uint64_t queue_max;
 	uint64_t disk_reserve_bytes;
 	int64_t dkim_keep_ms; /* a retired key stays in the name service this long */
+	uint64_t seen_domains_max, seen_rows_max, seen_rows_domain_max; /* of a day */
 };
 
 struct segments;
@@ -207,6 +208,10 @@ MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
 MUSTUSE enum err tx_domain_names_drop(struct tx *tx, uint64_t domain_id);
 /* The file of a private key goes after the commit. */
 void tx_drop_key_file(struct tx *tx, struct str file);
+/* Adds what was seen to the sums that reports are made of; rows of one domain stand side
+   by side. What is over a limit is only counted. */
+MUSTUSE enum err tx_count_reports(struct tx *tx, const struct report_count *counts,
+                                  size_t count);
 /* The id of a domain by its normalised name. */
 MUSTUSE enum err tx_domain_id(struct tx *tx, struct str name, uint64_t *id_out);
 

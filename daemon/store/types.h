@@ -367,6 +367,28 @@ struct queue_item {
 	uint64_t version;
 };
 
+/* --- what reports are made of ------------------------------------------------------- */
+
+enum seen_kind {
+	SEEN_DMARC = 1, /* messages in the name of a domain (RFC 9990) */
+	SEEN_TLS = 2,   /* sessions with the servers of a domain (RFC 8460) */
+};
+
+/* What was seen of a domain on one day. */
+struct seen_domain {
+	uint32_t kind; /* enum seen_kind */
+	int64_t day;   /* since 1970, UTC */
+	struct str domain;
+	struct str policy, rua; /* SEEN_DMARC: of its record, as of last */
+	uint64_t count;         /* messages or sessions, with those left out */
+	uint64_t row_count;
+	uint64_t left_out; /* that no row was to be had for */
+};
+struct seen_row {
+	struct str body; /* logfmt, see store/report_count.c */
+	uint64_t count;
+};
+
 /* How a destination stands in the queue. */
 struct queue_domain {
 	struct str domain;
