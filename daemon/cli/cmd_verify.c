@@ -110,8 +110,9 @@ verify_init(struct verify *v, struct call *c)
 	struct dns_conf conf = {
 		.timeout_ms = 10 * 1000,
 		.cache_max = 1024,
-		.ttl_max_s = 60,
-		.negative_max_s = 60,
+		.cache_max_bytes = 1 << 20,
+		.ttl_max_ms = 60 * 1000,
+		.negative_max_ms = 60 * 1000,
 		.in_flight_max = 100,
 	};
 	struct str value;

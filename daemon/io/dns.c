@@ -1,6 +1,7 @@
 /* What is out for the same question and type is one `flight` that all askers wait for;
- * how it travels is the transport's business (dns_priv.h). The cache keeps messages as
- * they came and reads them again at each hit: that is small, and a microsecond.
+ * how it travels is the transport's business (dns_priv.h). The cache (dns_cache.h) keeps
+ * messages as they came and they are read again at each hit: that is small, and a
+ * microsecond.
  */
 #include "io/dns.h"
 
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "conf/conf.h"
+#include "io/dns_cache.h"
 #include "io/dns_priv.h"
 
 #include <string.h>
@@ -28,17 +30,9 @@ struct dns_query {
 	dns_fn *fn;
 	dns_raw_fn *raw_fn; /* instead of fn */
 	void *arg;
+	bool is_fresh; /* past the cache */
 	size_t key_n;
 	char key[DNS_KEY_MAX];
-};
-
-struct cached {
-	struct link link;
-	size_t key_n;
-	char key[DNS_KEY_MAX];
-	int64_t until_ms; /* monotonic */
-	bool is_authentic;
-	struct strbuf query, message;
 };
 
 static void flights_start(struct dns *d);
@@ -107,55 +101,6 @@ key_type(const char *key)
 	return (enum dns_type)((uint8_t)key[0] << 8 | (uint8_t)key[1]);
 }
 
-/* ── the cache ── */
-
-static void
-cached_free(struct dns *d, struct cached *c)
-{
-	(void)map_remove(d->cache, str_make(c->key, c->key_n));
-	list_remove(&c->link);
-	strbuf_release(&c->query);
-	strbuf_release(&c->message);
-	mem_free(c);
-}
-
-static void
-cache_empty(struct dns *d)
-{
-	while (!list_is_empty(&d->recent))
-		cached_free(d, CONTAINER_OF(d->recent.next, struct cached, link));
-}
-
-static void
-cache_put(struct dns *d, const struct flight *f, bool is_negative)
-{
-	int64_t ttl_s = f->ttl_s;
-	struct cached *c;
-
-	if (is_negative && ttl_s > d->conf.negative_max_s)
-		ttl_s = d->conf.negative_max_s;
-	if (ttl_s > d->conf.ttl_max_s)
-		ttl_s = d->conf.ttl_max_s;
-	if (ttl_s <= 0 || !d->conf.cache_max)
-		return;
-	c = map_find(d->cache, str_make(f->key, f->key_n));
-	if (c)
-		cached_free(d, c);
-	while (map_count(d->cache) >= d->conf.cache_max)
-		cached_free(d, CONTAINER_OF(d->recent.prev, struct cached, link));
-	c = mem_alloc(sizeof(*c));
-	memcpy(c->key, f->key, f->key_n);
-	c->key_n = f->key_n;
-	c->until_ms = loop_now_ms(d->loop) + ttl_s * 1000;
-	c->is_authentic = f->is_authentic;
-	c->query = strbuf_heap(DNS_MESSAGE_MAX);
-	c->message = strbuf_heap(DNS_MESSAGE_MAX);
-	strbuf_add(&c->query, strbuf_str(&f->query));
-	strbuf_add(&c->message, strbuf_str(&f->message));
-	(void)map_set(d->cache, str_make(c->key, c->key_n), c);
-	list_add_first(&d->recent, &c->link);
-}
-
 /* ── answers ── */
 
 static void
@@ -167,19 +112,17 @@ query_free(struct dns_query *q)
 	mem_free(q);
 }
 
-/* query, message: what the answer was read from. */
+/* raw: what the answer was read from. */
 static void
-answer_query(struct dns_query *q, const struct dns_answer *a, struct str query,
-             struct str message)
+answer_query(struct dns_query *q, const struct dns_answer *a, const struct dns_raw *raw)
 {
-	struct dns_raw raw = { a->status, a->authentic, a->ttl_s, query, message };
 	dns_raw_fn *raw_fn = q->raw_fn;
 	dns_fn *fn = q->fn;
 	void *arg = q->arg;
 
 	query_free(q);
 	if (raw_fn)
-		raw_fn(arg, &raw);
+		raw_fn(arg, raw);
 	else
 		fn(arg, a);
 }
@@ -211,7 +154,7 @@ flight_free(struct flight *f)
 
 /* Gives the answer to all that wait. They may ask again, or cancel one another. */
 static void
-flight_answer(struct flight *f, const struct dns_answer *a)
+flight_answer(struct flight *f, const struct dns_answer *a, const struct dns_raw *raw)
 {
 	struct link waiting;
 
@@ -225,8 +168,29 @@ flight_answer(struct flight *f, const struct dns_answer *a)
 		list_add_last(&waiting, l);
 	}
 	while (!list_is_empty(&waiting))
-		answer_query(CONTAINER_OF(waiting.next, struct dns_query, place), a,
-		             strbuf_str(&f->query), strbuf_str(&f->message));
+		answer_query(CONTAINER_OF(waiting.next, struct dns_query, place), a, raw);
+}
+
+/* A failure, and for how long it stands: where we asked ourselves that is for us to say.
+   What never left the line says nothing about the name. */
+static void
+keep_failure(struct flight *f, struct dns_raw *raw)
+{
+	struct dns *d = f->dns;
+	struct str key = str_make(f->key, f->key_n);
+	int64_t now_ms = loop_now_ms(d->loop);
+
+	raw->ttl_ms = f->failed_ms;
+	if (f->failed_ms)
+		dns_cache_put(d->cache, key, now_ms, raw);
+	else if (f->is_out && d->transport->is_last)
+		raw->ttl_ms = dns_cache_fail(d->cache, key, now_ms);
+}
+
+static uint32_t
+seconds(int64_t ms)
+{
+	return (uint32_t)((ms + 999) / 1000);
 }
 
 /* The answer is here, or the time is over. */
@@ -238,6 +202,7 @@ on_over(void *arg)
 	struct arena *a = arena_new(PARSE_BYTES);
 	struct dns_parsed parsed = { .answer = { .status = DNS_TEMP } };
 	struct dns_answer *answer = &parsed.answer;
+	struct dns_raw raw;
 	enum err e = OK;
 
 	if (f->message.n)
@@ -247,18 +212,31 @@ on_over(void *arg)
 		parsed = (struct dns_parsed){ .answer = { .status = DNS_TEMP } };
 	if (f->message.n && d->transport->again(f, e, &parsed))
 		goto out;
-	if (answer->ttl_s < f->ttl_s)
-		f->ttl_s = answer->ttl_s;
+	dns_flight_ttl(f, answer);
 	f->is_authentic = f->is_authentic && answer->authentic && d->conf.trust_ad;
-	answer->ttl_s = f->ttl_s;
 	answer->authentic = f->is_authentic;
-	if (answer->status != DNS_TEMP)
-		cache_put(d, f, answer->status != DNS_OK);
-	flight_answer(f, answer);
+	raw = (struct dns_raw){ answer->status, answer->authentic, f->ttl_ms,
+		                strbuf_str(&f->query), strbuf_str(&f->message) };
+	if (answer->status == DNS_TEMP)
+		keep_failure(f, &raw);
+	else
+		dns_cache_put(d->cache, str_make(f->key, f->key_n), loop_now_ms(d->loop),
+		              &raw);
+	answer->ttl_s = seconds(raw.ttl_ms);
+	flight_answer(f, answer, &raw);
 	flight_free(f);
 	flights_start(d);
 out:
 	arena_free(&a);
+}
+
+void
+dns_flight_ttl(struct flight *f, const struct dns_answer *answer)
+{
+	int64_t ttl_ms = (int64_t)answer->ttl_s * 1000;
+
+	if (ttl_ms < f->ttl_ms)
+		f->ttl_ms = ttl_ms;
 }
 
 void
@@ -281,6 +259,9 @@ on_limit(void *arg)
 {
 	struct flight *f = CAST(flight, FLIGHT_MAGIC, arg);
 
+	/* It leaves the line without having been asked. */
+	if (!f->is_out)
+		list_remove(&f->line);
 	strbuf_clear(&f->message);
 	dns_flight_over(f);
 }
@@ -313,7 +294,7 @@ flight_new(struct dns *d, struct str key)
 	f->dns = d;
 	memcpy(f->key, key.p, key.n);
 	f->key_n = key.n;
-	f->ttl_s = INT32_MAX;
+	f->ttl_ms = DNS_TTL_MAX_MS;
 	f->is_authentic = true;
 	f->wire = strbuf_heap(DNS_NAME_MAX + 1);
 	f->query = strbuf_heap(DNS_MESSAGE_MAX);
@@ -335,51 +316,45 @@ static bool
 answer_from_cache(struct dns_query *q)
 {
 	struct dns *d = q->dns;
-	struct cached *c = map_find(d->cache, str_make(q->key, q->key_n));
-	struct dns_parsed parsed;
+	struct dns_parsed parsed = { .answer = { .status = DNS_TEMP } };
+	struct dns_raw raw;
 	struct arena *a;
-	int64_t left_ms;
-	bool ok;
+	enum err e = OK;
 
-	if (!c)
+	if (!dns_cache_find(d->cache, str_make(q->key, q->key_n), loop_now_ms(d->loop),
+	                    &raw))
 		return false;
-	left_ms = c->until_ms - loop_now_ms(d->loop);
-	if (left_ms <= 0) {
-		cached_free(d, c);
-		return false;
-	}
-	list_remove(&c->link);
-	list_add_first(&d->recent, &c->link);
 	a = arena_new(PARSE_BYTES);
-	ok = dns_message_parse(strbuf_str(&c->message), strbuf_str(&c->query), a,
-	                       &parsed) == OK;
-	if (ok) {
+	if (raw.status != DNS_TEMP) {
 		/* The callback may empty the cache: names and data must not be in it. */
-		struct str copy = arena_str(a, strbuf_str(&c->message));
-		struct str query = arena_str(a, strbuf_str(&c->query));
-
-		ok = dns_message_parse(copy, query, a, &parsed) == OK;
-		parsed.answer.ttl_s = (uint32_t)((left_ms + 999) / 1000);
-		parsed.answer.authentic = c->is_authentic && d->conf.trust_ad;
-		answer_query(q, &parsed.answer, query, copy);
+		raw.message = arena_str(a, raw.message);
+		raw.query = arena_str(a, raw.query);
+		e = dns_message_parse(raw.message, raw.query, a, &parsed);
+	}
+	if (e == OK) {
+		raw.is_authentic = raw.is_authentic && d->conf.trust_ad;
+		parsed.answer.ttl_s = seconds(raw.ttl_ms);
+		parsed.answer.authentic = raw.is_authentic;
+		answer_query(q, &parsed.answer, &raw);
 	}
 	arena_free(&a);
-	return ok;
+	return e == OK;
 }
 
 static void
 on_asked(void *arg)
 {
 	static const struct dns_answer bad_name = { .status = DNS_BAD_NAME };
+	static const struct dns_raw no_name = { .status = DNS_BAD_NAME };
 	struct dns_query *q = CAST(dns_query, QUERY_MAGIC, arg);
 	struct dns *d = q->dns;
 	struct flight *f;
 
 	if (!q->key_n) {
-		answer_query(q, &bad_name, STR(""), STR(""));
+		answer_query(q, &bad_name, &no_name);
 		return;
 	}
-	if (answer_from_cache(q))
+	if (!q->is_fresh && answer_from_cache(q))
 		return;
 	f = map_find(d->flights, str_make(q->key, q->key_n));
 	if (!f)
@@ -438,6 +413,12 @@ dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg)
 }
 
 void
+dns_query_fresh(struct dns_query *q)
+{
+	q->is_fresh = true;
+}
+
+void
 dns_cancel(struct dns_query **qp)
 {
 	struct dns_query *q = *qp;
@@ -453,11 +434,25 @@ dns_cancel(struct dns_query **qp)
 
 /* ── the resolver ── */
 
+static struct dns_cache_conf
+cache_conf(const struct dns_conf *conf)
+{
+	return (struct dns_cache_conf){
+		.count_max = conf->cache_max,
+		.bytes_max = conf->cache_max_bytes,
+		.ttl_max_ms = conf->ttl_max_ms,
+		.negative_max_ms = conf->negative_max_ms,
+		.failure_ms = conf->failure_ms,
+		.failure_max_ms = conf->failure_max_ms,
+	};
+}
+
 void
 dns_set_conf(struct dns *d, const struct dns_conf *conf)
 {
 	size_t n = conf->servers_count < DNS_SERVERS_MAX ? conf->servers_count
 	                                                 : DNS_SERVERS_MAX;
+	struct dns_cache_conf cache;
 
 	d->conf = *conf;
 	if (n)
@@ -466,7 +461,8 @@ dns_set_conf(struct dns *d, const struct dns_conf *conf)
 		n = dns_system_servers(d->servers);
 	d->conf.servers = d->servers;
 	d->conf.servers_count = n;
-	cache_empty(d);
+	cache = cache_conf(&d->conf);
+	dns_cache_set_conf(d->cache, &cache);
 }
 
 struct dns_conf
@@ -480,8 +476,11 @@ dns_conf_from(const struct conf *conf)
 		.trust_ad = conf->dns_trusted,
 		.timeout_ms = l->dns_timeout,
 		.cache_max = (size_t)l->dns_cache,
-		.ttl_max_s = l->dns_ttl_max / 1000,
-		.negative_max_s = l->dns_negative_max / 1000,
+		.cache_max_bytes = (size_t)l->dns_cache_bytes,
+		.ttl_max_ms = l->dns_ttl_max,
+		.negative_max_ms = l->dns_negative_max,
+		.failure_ms = l->dns_failure,
+		.failure_max_ms = l->dns_failure_max,
 		.in_flight_max = (size_t)l->dns_in_flight,
 	};
 }
@@ -490,6 +489,7 @@ struct dns *
 dns_new_by(struct loop *l, const struct dns_conf *conf,
            const struct dns_transport *transport, void *way)
 {
+	struct dns_cache_conf cache = cache_conf(conf);
 	struct dns *d = mem_alloc(sizeof(*d));
 
 	d->magic = DNS_MAGIC;
@@ -497,8 +497,7 @@ dns_new_by(struct loop *l, const struct dns_conf *conf,
 	d->transport = transport;
 	d->way = way;
 	d->flights = map_new();
-	d->cache = map_new();
-	list_init(&d->recent);
+	d->cache = dns_cache_new(&cache);
 	list_init(&d->lined_up);
 	list_init(&d->out);
 	list_init(&d->queries);
@@ -530,9 +529,8 @@ dns_free(struct dns **dp)
 	}
 	map_each(d->flights, free_flight, NULL);
 	d->transport->end(d);
-	cache_empty(d);
+	dns_cache_free(&d->cache);
 	map_free(&d->flights);
-	map_free(&d->cache);
 	d->magic = 0;
 	mem_free(d);
 }

@@ -3,8 +3,9 @@
  * One resolver per loop. Answers always come later, never inside dns_query. Equal
  * questions that are out at the same time become one. Each question has its own port
  * and id and its own time limit; a broken or silent server gives DNS_TEMP, never a wait
- * without end. Positive and negative answers are cached by their TTL (RFC 2308), bounded
- * in time and number. CNAMEs are followed inside the answer (RFC 1034 3.6.2).
+ * without end. Positive and negative answers are cached by their TTL (RFC 2308), and
+ * failures for a while (RFC 9520), bounded in time, number and bytes (dns_cache.h).
+ * CNAMEs are followed inside the answer (RFC 1034 3.6.2).
  * c-ares stays inside dns_ares.c; answers are parsed by dns_message.c.
  */
 #ifndef IO_DNS_H
@@ -26,12 +27,15 @@ typedef void dns_fn(void *arg, const struct dns_answer *a);
 struct dns_conf {
 	const struct addr *servers; /* 0 of them: those of /etc/resolv.conf */
 	size_t servers_count;
-	bool trust_ad;          /* the way to these servers is safe: believe AD */
-	int64_t timeout_ms;     /* one question in all, retries included */
-	size_t cache_max;       /* answers kept */
-	int64_t ttl_max_s;      /* kept no longer than this … */
-	int64_t negative_max_s; /* … and negative ones than this */
-	size_t in_flight_max;   /* more wait in line */
+	bool trust_ad;           /* the way to these servers is safe: believe AD */
+	int64_t timeout_ms;      /* one question in all, retries included */
+	size_t cache_max;        /* answers kept … */
+	size_t cache_max_bytes;  /* … and what they may take */
+	int64_t ttl_max_ms;      /* kept no longer than this … */
+	int64_t negative_max_ms; /* … and negative ones than this */
+	int64_t failure_ms;      /* a failure is kept this long, then twice as long … */
+	int64_t failure_max_ms;  /* … and no longer than this */
+	size_t in_flight_max;    /* more wait in line */
 };
 
 /* What the configuration says; borrows its servers. */
@@ -54,6 +58,8 @@ struct dns_query *dns_ask(struct dns *d, struct str name, enum dns_type type, dn
                           void *arg);
 /* The name for the PTR question about an address (in-addr.arpa, ip6.arpa). */
 struct dns_query *dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg);
+/* Right after asking: past the cache, for whoever wants to see what a server says now. */
+void dns_query_fresh(struct dns_query *q);
 /* No callback any more; *q becomes NULL. Harmless on NULL. */
 void dns_cancel(struct dns_query **q);
 

@@ -229,8 +229,7 @@ transport_again(struct flight *f, enum err e, const struct dns_parsed *parsed)
 	}
 	if (!parsed->is_open)
 		return false;
-	if (answer->ttl_s < f->ttl_s)
-		f->ttl_s = answer->ttl_s;
+	dns_flight_ttl(f, answer);
 	f->is_authentic = f->is_authentic && answer->authentic;
 	strbuf_clear(&f->wire);
 	return dns_name_parse(answer->name, &f->wire) && start_again(w);
@@ -260,6 +259,7 @@ transport_end(struct dns *d)
 }
 
 static const struct dns_transport transport = {
+	.is_last = true,
 	.send = transport_send,
 	.again = transport_again,
 	.drop = transport_drop,

@@ -45,7 +45,7 @@ dns_answer_pack(const struct dns_raw *raw, struct strbuf *out)
 {
 	pack_u8(out, (uint8_t)raw->status);
 	pack_u8(out, raw->is_authentic);
-	pack_u32(out, raw->ttl_s);
+	pack_i64(out, raw->ttl_ms);
 	pack_str(out, raw->query);
 	pack_str(out, raw->message);
 }
@@ -60,10 +60,11 @@ dns_answer_unpack(struct str bytes, struct dns_raw *raw)
 	*raw = (struct dns_raw){
 		.status = (enum dns_status)status,
 		.is_authentic = is_authentic == 1,
-		.ttl_s = unpack_u32(&u),
+		.ttl_ms = unpack_i64(&u),
 	};
 	raw->query = unpack_str(&u);
 	raw->message = unpack_str(&u);
 	return unpack_done(&u) && status <= DNS_BAD_NAME && is_authentic <= 1 &&
+	       raw->ttl_ms >= 0 && raw->ttl_ms <= DNS_TTL_MAX_MS &&
 	       raw->query.n <= DNS_MESSAGE_MAX && raw->message.n <= DNS_MESSAGE_MAX;
 }

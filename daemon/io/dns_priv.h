@@ -17,10 +17,14 @@ enum {
 	DNS_MESSAGE_MAX = 64 << 10,
 };
 
+#define DNS_TTL_MAX_MS ((int64_t)INT32_MAX * 1000) /* RFC 2181 8 */
+
 struct flight;
 struct map;
+struct dns_cache;
 
 struct dns_transport {
+	bool is_last; /* asks the servers itself: nobody else counts their failures */
 	/* Sends the question of f->wire; what comes back goes to f->query and f->message,
 	   and then dns_flight_over. */
 	void (*send)(struct flight *f);
@@ -40,9 +44,8 @@ struct dns {
 	void *way;            /* the transport's own */
 	struct dns_conf conf; /* servers point to `servers` */
 	struct addr servers[DNS_SERVERS_MAX];
-	struct map *flights;  /* by key */
-	struct map *cache;    /* by key */
-	struct link recent;   /* cached: the freshest first */
+	struct map *flights; /* by key */
+	struct dns_cache *cache;
 	struct link lined_up; /* flights that have not started */
 	struct link out;      /* flights that have */
 	struct link queries;
@@ -59,8 +62,9 @@ struct flight {
 	char key[DNS_KEY_MAX];
 	bool is_out, is_over;
 	struct timer limit;
-	void *way;      /* the transport's own; NULL at first */
-	uint32_t ttl_s; /* the least of the messages so far */
+	void *way;         /* the transport's own; NULL at first */
+	int64_t ttl_ms;    /* the least of the messages so far */
+	int64_t failed_ms; /* for how long a failure stands, where somebody said so */
 	bool is_authentic;
 	struct strbuf wire;    /* the name asked for now */
 	struct strbuf query;   /* what was sent last */
@@ -71,7 +75,7 @@ struct flight {
 struct dns_raw {
 	enum dns_status status;
 	bool is_authentic;
-	uint32_t ttl_s;
+	int64_t ttl_ms;
 	struct str query, message; /* empty where there is no answer */
 };
 typedef void dns_raw_fn(void *arg, const struct dns_raw *raw);
@@ -81,6 +85,8 @@ struct dns *dns_new_by(struct loop *l, const struct dns_conf *conf,
                        const struct dns_transport *transport, void *way);
 /* f has its answer, or will get none; the rest happens later. */
 void dns_flight_over(struct flight *f);
+/* One of the messages that make the answer: it is good no longer than any of them. */
+void dns_flight_ttl(struct flight *f, const struct dns_answer *answer);
 enum dns_type dns_flight_type(const struct flight *f);
 /* As dns_ask; the key must be one that dns_key_check lets pass. */
 struct dns_query *dns_ask_raw(struct dns *d, struct str key, dns_raw_fn *fn, void *arg);

@@ -151,9 +151,11 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
 	/* One whose time was over, or that was answered before a restart. */
 	if (!f || f->is_over)
 		return;
-	f->ttl_s = raw.ttl_s;
 	f->is_authentic = raw.is_authentic;
-	if (raw.status != DNS_TEMP) {
+	if (raw.status == DNS_TEMP) {
+		f->failed_ms = raw.ttl_ms;
+	} else {
+		f->ttl_ms = raw.ttl_ms;
 		strbuf_add(&f->query, raw.query);
 		strbuf_add(&f->message, raw.message);
 	}

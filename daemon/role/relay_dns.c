@@ -177,11 +177,14 @@ ask(struct look *l, struct records_question q, unsigned server, struct lookup *l
 	k->lookup = lookup;
 	list_add_last(&l->asks, &k->link);
 	l->out++;
-	if (q.is_resolver)
+	if (q.is_resolver) {
 		k->query = dns_ask(r->dns, q.name, q.type, on_resolved, k);
-	else
+		/* Somebody has just changed it, and wants to know. */
+		dns_query_fresh(k->query);
+	} else {
 		k->direct = dns_direct_ask(r->loop, &l->servers[server], q.name, q.type,
 		                           ANSWER_MS, on_direct, k);
+	}
 	return k;
 }
 

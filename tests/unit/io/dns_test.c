@@ -105,8 +105,11 @@ init(struct fixture *f, const struct addr *server, int64_t timeout_ms)
 		.trust_ad = true,
 		.timeout_ms = timeout_ms,
 		.cache_max = 4,
-		.ttl_max_s = 3600,
-		.negative_max_s = 60,
+		.cache_max_bytes = 64 << 10,
+		.ttl_max_ms = 3600 * 1000,
+		.negative_max_ms = 60 * 1000,
+		.failure_ms = 300,
+		.failure_max_ms = 600,
 		.in_flight_max = 3,
 	};
 
@@ -149,8 +152,11 @@ init_remote(struct fixture *f, const struct addr *server, int64_t timeout_ms)
 	struct dns_conf conf = { .trust_ad = true,
 		                 .timeout_ms = timeout_ms,
 		                 .cache_max = 4,
-		                 .ttl_max_s = 3600,
-		                 .negative_max_s = 60,
+		                 .cache_max_bytes = 64 << 10,
+		                 .ttl_max_ms = 3600 * 1000,
+		                 .negative_max_ms = 60 * 1000,
+		                 .failure_ms = 1000,
+		                 .failure_max_ms = 1000,
 		                 .in_flight_max = 10 };
 
 	init(f, server, timeout_ms);
@@ -270,6 +276,84 @@ test_cache_and_coalescing(void)
 }
 
 static void
+wait_ms(struct fixture *f, int64_t ms)
+{
+	int64_t began = clock_mono_ms();
+
+	while (clock_mono_ms() - began < ms)
+		(void)loop_turn(f->loop);
+}
+
+/* What could not be resolved is not asked for again at once (RFC 9520 3.2), whether the
+   server is broken or silent. */
+static void
+test_failures_are_kept(void)
+{
+	static const enum manner bad[] = { SERVFAIL, SILENT, GARBAGE };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct fixture f;
+		unsigned asked;
+
+		init(&f, NULL, 150);
+		f.responder.manner = bad[i];
+		ask(&f, "a.example", DNS_A);
+		CHECK_U64_EQ(f.status, DNS_TEMP, "failed");
+		asked = f.responder.asked;
+		CHECK_TRUE(asked > 0, "asked");
+		f.responder.manner = RIGHT;
+		ask(&f, "A.example.", DNS_A);
+		CHECK_U64_EQ(f.status, DNS_TEMP, "still failed");
+		ask(&f, "a.example", DNS_AAAA);
+		CHECK_U64_EQ(f.responder.asked, asked + 1, "only another type is asked");
+		wait_ms(&f, 320);
+		ask(&f, "a.example", DNS_A);
+		CHECK_U64_EQ(f.status, DNS_OK, "after its time it is asked again");
+		fini(&f);
+	}
+}
+
+static void
+test_fresh(void)
+{
+	struct fixture f;
+	unsigned asked;
+
+	init(&f, NULL, 150);
+	f.responder.manner = SERVFAIL;
+	ask(&f, "a.example", DNS_A);
+	f.responder.manner = RIGHT;
+	asked = f.responder.asked;
+	dns_query_fresh(dns_ask(f.dns, STR("a.example"), DNS_A, on_answer, &f));
+	wait_for(&f, 2);
+	CHECK_U64_EQ(f.status, DNS_OK, "what it says now");
+	CHECK_U64_EQ(f.responder.asked, asked + 1, "it was asked");
+	ask(&f, "a.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_OK, "and that is kept");
+	CHECK_U64_EQ(f.responder.asked, asked + 1, "for the next");
+	fini(&f);
+}
+
+/* What only waited in line is no failure of its name. */
+static void
+test_line_is_no_failure(void)
+{
+	struct fixture f;
+
+	init(&f, NULL, 150);
+	f.responder.manner = SILENT;
+	(void)dns_ask(f.dns, STR("x.example"), DNS_A, on_answer, &f);
+	(void)dns_ask(f.dns, STR("y.example"), DNS_A, on_answer, &f);
+	(void)dns_ask(f.dns, STR("z.example"), DNS_A, on_answer, &f);
+	(void)dns_ask(f.dns, STR("w.example"), DNS_A, on_answer, &f);
+	wait_for(&f, 4);
+	f.responder.manner = RIGHT;
+	ask(&f, "w.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_OK, "it was never asked");
+	fini(&f);
+}
+
+static void
 test_cancel_and_free(void)
 {
 	struct fixture f;
@@ -384,6 +468,16 @@ test_remote(void)
 	f.responder.manner = SERVFAIL;
 	ask(&f, "b.example", DNS_A);
 	CHECK_U64_EQ(f.status, DNS_TEMP, "no answer");
+	asked = f.responder.asked;
+	dns_share_free(&f.share);
+	ask(&f, "b.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_TEMP, "nor again");
+	CHECK_U64_EQ(f.responder.asked, asked, "as is known here");
+	share(&f);
+	wait_ms(&f, 350);
+	f.responder.manner = RIGHT;
+	ask(&f, "b.example", DNS_A);
+	CHECK_U64_EQ(f.status, DNS_OK, "for no longer than over there");
 	fini(&f);
 }
 
@@ -475,7 +569,7 @@ test_answer_frames(void)
 	dns_answer_pack(&raw, &b);
 	if (CHECK_TRUE(dns_answer_unpack(strbuf_str(&b), &again), "whole")) {
 		CHECK_U64_EQ(again.status, DNS_OK, "status");
-		CHECK_TRUE(again.is_authentic && again.ttl_s == 77, "the rest");
+		CHECK_TRUE(again.is_authentic && again.ttl_ms == 77, "the rest");
 		CHECK_STR_EQ(again.query, STR("question"), "query");
 		CHECK_STR_EQ(again.message, STR("message"), "message");
 	}
@@ -483,6 +577,10 @@ test_answer_frames(void)
 		CHECK_TRUE(!dns_answer_unpack(str_make(b.p, n), &again), "cut off");
 	b.p[0] = 9;
 	CHECK_TRUE(!dns_answer_unpack(strbuf_str(&b), &again), "no status");
+	strbuf_clear(&b);
+	raw.ttl_ms = -1;
+	dns_answer_pack(&raw, &b);
+	CHECK_TRUE(!dns_answer_unpack(strbuf_str(&b), &again), "no time");
 }
 
 /* ── a real server ── */
@@ -659,6 +757,8 @@ test_a_real_server(void)
 
 SUITE(io_dns, { "bad manners", test_bad_manners },
       { "cache and coalescing", test_cache_and_coalescing },
+      { "failures are kept", test_failures_are_kept }, { "fresh", test_fresh },
+      { "a line is no failure", test_line_is_no_failure },
       { "cancel and free", test_cancel_and_free },
       { "forgotten in line", test_forgotten_in_line }, { "bad names", test_bad_names },
       { "other case is not believed", test_other_case_is_not_believed },
