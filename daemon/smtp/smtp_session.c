@@ -229,17 +229,27 @@ smtp_ask(struct smtp_session *s, smtp_resume_fn *resume)
 	return SMTP_WAIT;
 }
 
+/* That a page of ours is damaged is no fault of this message: told for good, it would
+   go back to its writer; told for now, it comes again when the page is mended. */
+static enum err
+for_now(enum err e)
+{
+	return e == ERR_CORRUPT ? ERR_IO : e;
+}
+
 enum smtp_next
 smtp_session_resume(struct smtp_session *s, const struct smtp_answer *answer,
                     struct strbuf *out)
 {
 	smtp_resume_fn *resume = s->resume;
+	struct smtp_answer own = *answer;
 
 	CHECK(resume);
+	own.err = for_now(answer->err);
 	s->resume = NULL;
 	s->progress++;
 	s->unread = answer->unread;
-	return resume(s, answer, out);
+	return resume(s, &own, out);
 }
 
 /* Says no to a command, by what the table knows; OK where it may start. */

@@ -80,7 +80,7 @@ ask_rcpt(void *arg, const struct smtp_rcpt *rcpt)
 	} known[] = {
 		{ "ann", OK },         { "postmaster", OK },
 		{ "list", OK },        { "bob", ERR_ACCOUNT_OFF },
-		{ "full", ERR_QUOTA },
+		{ "full", ERR_QUOTA }, { "page", ERR_CORRUPT },
 	};
 	struct world *w = arg;
 	bool may_relay = smtp_session_peer(w->session)->may_relay ||
