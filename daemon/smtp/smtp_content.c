@@ -105,8 +105,7 @@ refuse_content(struct smtp_session *s, enum err e, struct str words, struct strb
 	event_str(&event, "reason", str_from(err_get(e)->word));
 	event_str(&event, "reply", words.n ? words : str_from(err_get(e)->text));
 	smtp_tell(s, &event);
-	smtp_session_reset(s);
-	return smtp_reply_words(s, out, e, words);
+	return smtp_reply_reset(s, out, e, words);
 }
 
 static enum smtp_next

@@ -22,8 +22,7 @@ refuse_mail(struct smtp_session *s, struct str from, enum err e, struct str word
             struct strbuf *out)
 {
 	smtp_tell_refused(s, EV_MAIL_REJECTED, e, "from", from);
-	smtp_session_reset(s);
-	return smtp_reply_words(s, out, e, words);
+	return smtp_reply_reset(s, out, e, words);
 }
 
 static enum smtp_next

@@ -153,6 +153,18 @@ smtp_reply_words(struct smtp_session *s, struct strbuf *out, enum err e, struct 
 }
 
 enum smtp_next
+smtp_reply_reset(struct smtp_session *s, struct strbuf *out, enum err e, struct str words)
+{
+	enum smtp_next next = smtp_reply_words(s, out, e, words);
+
+	if (next == SMTP_CLOSE)
+		smtp_transaction_end(s);
+	else
+		smtp_session_reset(s);
+	return next;
+}
+
+enum smtp_next
 smtp_reply(struct smtp_session *s, struct strbuf *out, enum err e)
 {
 	return smtp_reply_words(s, out, e, (struct str){ NULL, 0 });

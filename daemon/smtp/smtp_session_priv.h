@@ -89,6 +89,10 @@ struct smtp_session {
 enum smtp_next smtp_reply(struct smtp_session *s, struct strbuf *out, enum err e);
 enum smtp_next smtp_reply_words(struct smtp_session *s, struct strbuf *out, enum err e,
                                 struct str words);
+/* smtp_reply_words() to what ends the transaction, after which it is gone: the words may
+   lie in it. */
+enum smtp_next smtp_reply_reset(struct smtp_session *s, struct strbuf *out, enum err e,
+                                struct str words);
 /* A good reply: code 2xx or 3xx, the enhanced code where the dialogue has them. */
 enum smtp_next smtp_reply_good(struct smtp_session *s, struct strbuf *out, int code,
                                const char *enhanced, const char *format, ...)

@@ -30,6 +30,8 @@ struct world {
 	struct smtp_answer answer;
 	enum err on_open, on_accept, on_write;
 	struct arena *arena;
+	struct strbuf
+		words; /* of the answer; gone with the transaction, as in a connection */
 	struct auth_verdict verdict;
 	struct strbuf body;
 	struct strbuf *log;
@@ -167,7 +169,9 @@ judge(struct world *w, const struct smtp_mail *mail)
 	if (j.error == OK &&
 	    smtp_judge_for(j.wanted, INCOMING_HONOUR) == DMARC_POLICY_REJECT)
 		w->answer.err = ERR_DMARC;
-	w->answer.text = j.words;
+	strbuf_clear(&w->words);
+	strbuf_add(&w->words, j.words);
+	w->answer.text = strbuf_str(&w->words);
 }
 
 static void
@@ -190,6 +194,8 @@ forget(void *arg)
 
 	strbuf_lit(w->log, "forgotten\n");
 	strbuf_clear(&w->body);
+	if (w->words.n)
+		memset(w->words.p, 'x', w->words.n);
 }
 
 static void
@@ -246,6 +252,7 @@ world_open(struct strbuf *log)
 	w->peer = (struct smtp_peer){ .ip = STR("203.0.113.9"), .port = 4711 };
 	w->body = strbuf_heap(1 << 20);
 	w->arena = arena_new(1 << 20);
+	w->words = strbuf_heap(1 << 10);
 	w->log = log;
 	return w;
 }
@@ -385,6 +392,7 @@ world_close(void *core)
 	struct world *w = core;
 
 	smtp_session_free(&w->session);
+	strbuf_release(&w->words);
 	strbuf_release(&w->body);
 	arena_free(&w->arena);
 	free(w);
