@@ -18,6 +18,7 @@ import tempfile
 import check
 from world import message
 
+NOT_SANITIZED = "sanitizers cannot live in the sandbox that is tried here"
 ANN, PEER = "ann@home.example", "pat@peer.example"
 WORKERS = ("smtp", "imap", "queue", "dns", "web")
 CONNECTING = ("queue", "dns")  # those that may make network sockets

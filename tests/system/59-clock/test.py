@@ -5,6 +5,7 @@ import re
 import time
 
 import check
+from appliance import SANITIZER
 from world import message
 
 ANN, PEER = "ann@home.example", "pat@peer.example"
@@ -18,7 +19,7 @@ def setup(world):
     world.clock = world.out / "home/data/blobs/clock"
     # Monotonic time stays: a clock that is set moves the other one only.
     world.appliance(retry="3s 6s 6s", lifetime="5d", plaintext='["127.0.0.0/8"]',
-                    env={"LD_PRELOAD": str(LIBRARY[0]), "FAKETIME_NO_CACHE": "1",
+                    env={"LD_PRELOAD": " ".join([*SANITIZER, str(LIBRARY[0])]), "FAKETIME_NO_CACHE": "1",
                          "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                          "FAKETIME_TIMESTAMP_FILE": str(world.clock)})
 

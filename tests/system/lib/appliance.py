@@ -3,6 +3,7 @@ import imaplib
 import json
 import os
 import pathlib
+import re
 import secrets
 import signal
 import smtplib
@@ -14,6 +15,10 @@ from process import Process, wait_for_port
 
 ROOT = pathlib.Path(os.environ.get("MAILSTEAD_ROOT", "."))
 BINARY = pathlib.Path(os.environ.get("MAILSTEAD_BINARY", ROOT / "build" / "mailstead"))
+# The sanitizer's library, where the binary was built with it: it must be loaded first.
+SANITIZER = re.findall(r"/\S*libasan\S*", subprocess.run(["ldd", BINARY], text=True,
+                                                         stdout=subprocess.PIPE).stdout)
+SANITIZED = bool(SANITIZER)
 
 CONFIG = """hostname: {hostname}
 data_dir: {folder}/data

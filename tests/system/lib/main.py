@@ -7,6 +7,7 @@ import time
 import traceback
 
 import check
+from appliance import SANITIZED
 from world import World
 
 
@@ -19,6 +20,9 @@ def load(folder):
 
 def main():
     module = load(sys.argv[1])
+    if SANITIZED and hasattr(module, "NOT_SANITIZED"):
+        print(f"left out: {module.NOT_SANITIZED}\n0 passed, 0 failed")
+        return 0
     tests = [f for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
     tests.sort(key=lambda f: inspect.getsourcelines(f)[1])
     passed = failed = 0
