@@ -95,11 +95,15 @@ check_query(struct api_request *r)
 				          "must be true or false");
 		}
 	}
-	if (is_bad)
+	if (is_bad) {
 		api_problem(r, PROBLEM_MALFORMED, "the query cannot be decoded");
-	else if (r->errors_count)
+		return false; /* and the request is gone */
+	}
+	if (r->errors_count) {
 		api_problem(r, PROBLEM_INVALID, NULL);
-	return !is_bad && !r->errors_count;
+		return false;
+	}
+	return true;
 }
 
 static bool
