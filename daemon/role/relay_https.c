@@ -156,9 +156,10 @@ on_closed(void *arg, enum stream_end why, const char *detail)
 			finish(h, ERR_CLOSED, "the connection broke");
 		return;
 	}
-	stream_free(&h->stream);
+	/* The words are the stream's. */
 	keep_fault(h, why == STREAM_TLS_VERIFY ? "its certificate is not right: " : "",
 	           words);
+	stream_free(&h->stream);
 	try_next(h);
 }
 
