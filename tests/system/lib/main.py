@@ -2,6 +2,7 @@
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import time
 import traceback
@@ -16,6 +17,18 @@ def load(folder):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def broken_promises(folder):
+    """What no test may provoke: the reports of sanitizers, and checks of our own that failed."""
+    found = 0
+    for log in sorted(folder.rglob("*.log")):
+        text = log.read_text(errors="replace")
+        for sign in re.finditer(r"(?m)^panic .*|.*(?:ERROR: AddressSanitizer|runtime error:).*",
+                                text):
+            found += 1
+            print(f"{log}:\n{text[sign.start():sign.start() + 1500]}")
+    return found
 
 
 def main():
@@ -41,6 +54,9 @@ def main():
             passed, failed = passed + good, failed + (not good)
             print(f"{'ok  ' if good else 'FAIL'} {test.__name__} {time.monotonic() - begin:.2f} s",
                   flush=True)
+    if broken_promises(world.out):
+        print("FAIL the appliance broke a promise to itself")
+        failed += 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
