@@ -61,7 +61,10 @@ static const struct cli_command commands[] = {
 	{ "trace show",       "ID",                            "",                       "what happened to one message, step by step", 1, 1, cmd_trace_show },
 	{ "trace",            "[QUERY]",                       "",                       "find messages and refusals, like: to:x@y.tld verdict:deferred", 0, CALL_ARGS_MAX, cmd_trace },
 	{ "health",           "",                              "",                       "the checks; status 1 where one fails", 0, 0, cmd_health },
-	{ "settings",         "",                              "",                       "the configuration, and what is set", 0, 0, cmd_settings },
+	{ "settings set",     "KEY VALUE…",                    "",                       "change a setting that does not stand in the configuration file; it holds at once", 2, CALL_ARGS_MAX, cmd_settings_set },
+	{ "settings reset",   "KEY…",                          "",                       "back to the default", 1, CALL_ARGS_MAX, cmd_settings_reset },
+	{ "settings show",    "KEY",                           "",                       "one setting, and what it means", 1, 1, cmd_settings_show },
+	{ "settings",         "",                              "",                       "the configuration, what is set, and where", 0, 0, cmd_settings },
 };
 /* These ask the name service themselves, and need neither appliance nor configuration. */
 static const struct cli_command local_commands[] = {

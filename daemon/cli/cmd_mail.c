@@ -210,11 +210,49 @@ int
 cmd_settings(struct call *c)
 {
 	static const struct column columns[] = {
-		{ "key", "KEY" },
-		{ "value", "VALUE" },
-		{ "default", "DEFAULT" },
-		{ "apply", "APPLIES WITH" },
+		{ "key", "KEY" },           { "value", "VALUE" },
+		{ "default", "DEFAULT" },   { "source", "FROM" },
+		{ "changed_by", "SET BY" },
 	};
 
 	return call_table(c, STR("/settings"), columns, ARRAY_LEN(columns));
+}
+
+int
+cmd_settings_show(struct call *c)
+{
+	return call_show(c, "GET", call_path(c, "/settings/", c->args[0], ""), STR(""));
+}
+
+/* All words behind the key are the value: a list reads like in the file. */
+int
+cmd_settings_set(struct call *c)
+{
+	struct strbuf value = strbuf_arena(c->arena, BODY_MAX),
+		      b = strbuf_arena(c->arena, 2 * BODY_MAX);
+	struct json_out j = json_out_on(&b);
+
+	for (size_t i = 1; i < c->args_count; i++) {
+		if (i > 1)
+			strbuf_byte(&value, ' ');
+		strbuf_add(&value, c->args[i]);
+	}
+	json_open_object(&j, NULL);
+	json_str(&j, "value", strbuf_str(&value));
+	json_close_object(&j);
+	return call_do(c, "PATCH", call_path(c, "/settings/", c->args[0], ""),
+	               strbuf_str(&b), "set", c->args[0]);
+}
+
+int
+cmd_settings_reset(struct call *c)
+{
+	struct strbuf b = strbuf_arena(c->arena, BODY_MAX);
+	struct json_out j = json_out_on(&b);
+
+	json_open_object(&j, NULL);
+	for (size_t i = 0; i < c->args_count; i++)
+		json_out_null(&j, arena_cstr(c->arena, c->args[i]));
+	json_close_object(&j);
+	return call_do(c, "PATCH", STR("/settings"), strbuf_str(&b), "reset", c->args[0]);
 }

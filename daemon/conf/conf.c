@@ -21,7 +21,10 @@ enum {
 struct owned {
 	struct conf conf; /* first: what conf_free gets */
 	struct arena *arena;
-	bool seen[]; /* one for each row */
+	struct origin {
+		enum conf_source source;
+		int line; /* in the file */
+	} origins[];      /* one for each row */
 };
 
 struct loading {
@@ -105,7 +108,8 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 		if (row && n->is_null)
 			continue; /* "key:" with nothing behind is the same as no key */
 		if (row) {
-			l->owned->seen[row_index(row)] = true;
+			l->owned->origins[row_index(row)] =
+				(struct origin){ CONF_SOURCE_FILE, n->key_line };
 			if (conf_value_read(row, n, &l->owned->conf, a, &d) != OK)
 				on_yaml_error(l, &d);
 		} else if (!prefix.n && conf_row_is_group(path)) {
@@ -120,6 +124,29 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 }
 
 static void
+lay_over(struct loading *l, const struct conf_settings *over)
+{
+	struct owned *o = l->owned;
+
+	for (size_t i = 0; i < over->n; i++) {
+		struct str value = over->p[i].value;
+		const struct conf_row *row = conf_row_find(over->p[i].key);
+		struct yaml_node node = { .kind = YAML_SCALAR, .text = value };
+		struct origin *origin = row ? &o->origins[row_index(row)] : NULL;
+		struct diag d = { 0 };
+
+		if (!row || !row->is_setting || origin->source != CONF_SOURCE_DEFAULT)
+			continue;
+		if (conf_value_read(row, &node, &o->conf, o->arena, &d) == OK) {
+			origin->source = CONF_SOURCE_SETTING;
+			continue;
+		}
+		d.line = d.column = 0;
+		l->on_error(l->arg, &d);
+	}
+}
+
+static void
 fill_defaults(struct loading *l)
 {
 	struct conf *c = &l->owned->conf;
@@ -129,7 +156,7 @@ fill_defaults(struct loading *l)
 	                                                    : cores;
 
 	for (size_t i = 0; i < conf_row_count(); i++) {
-		if (!l->owned->seen[i])
+		if (l->owned->origins[i].source == CONF_SOURCE_DEFAULT)
 			conf_value_default(conf_row_at(i), c, l->owned->arena);
 	}
 	if (!c->processes_smtp)
@@ -201,13 +228,13 @@ static void
 check_whole(struct loading *l, const struct yaml_node *root)
 {
 	const struct conf *c = &l->owned->conf;
+	int line;
 
-	if (!c->hostname.n && !l->owned->seen[row_index(conf_row_find(STR("hostname")))])
+	if (!c->hostname.n &&
+	    conf_source(c, conf_row_find(STR("hostname")), &line) == CONF_SOURCE_DEFAULT)
 		tell(l, 1, 1, STR("hostname"), "must be set");
 	if (!c->tls_certificate.n != !c->tls_key.n)
 		tell_at(l, root, "tls", NULL, "certificate and key go together");
-	if (!c->delivery_retry_ms.n)
-		tell_at(l, root, "delivery", "retry", "retry needs at least one pause");
 	check_listen(l, root);
 }
 
@@ -215,8 +242,27 @@ enum err
 conf_parse(struct str text, const char *path, conf_error_fn *on_error, void *arg,
            struct conf **conf_out)
 {
+	static const struct conf_settings none = { NULL, 0 };
+
+	return conf_parse_over(text, path, &none, on_error, arg, conf_out);
+}
+
+enum conf_source
+conf_source(const struct conf *c, const struct conf_row *row, int *line_out)
+{
+	const struct owned *o = (const struct owned *)c;
+	const struct origin *origin = &o->origins[row_index(row)];
+
+	*line_out = origin->line;
+	return origin->source;
+}
+
+enum err
+conf_parse_over(struct str text, const char *path, const struct conf_settings *over,
+                conf_error_fn *on_error, void *arg, struct conf **conf_out)
+{
 	struct owned *o =
-		mem_alloc(size_add(sizeof(*o), conf_row_count() * sizeof(bool)));
+		mem_alloc(size_add(sizeof(*o), conf_row_count() * sizeof(struct origin)));
 	struct loading l = { .owned = o, .on_error = on_error, .arg = arg };
 	struct yaml_node *root;
 	enum err e;
@@ -230,6 +276,7 @@ conf_parse(struct str text, const char *path, conf_error_fn *on_error, void *arg
 		else if (root && !root->is_null)
 			tell(&l, root->line, root->column, STR("file"),
 			     "must be a map of keys");
+		lay_over(&l, over);
 		/* A file that broke off half-way has no use for "must be set". */
 		fill_defaults(&l);
 		if (l.result == OK)

@@ -77,6 +77,17 @@ struct conf {
 	struct conf_limits limits;
 };
 
+struct conf_row;
+
+/* What was set in the dashboard: a key, and its value as it would stand in the file. */
+struct conf_setting {
+	struct str key, value;
+};
+struct conf_settings {
+	const struct conf_setting *p;
+	size_t n;
+};
+
 /* Each error found; diag->line and column are set. */
 typedef void conf_error_fn(void *arg, const struct diag *diag);
 
@@ -87,7 +98,25 @@ MUSTUSE enum err conf_load(const char *path, conf_error_fn *on_error, void *arg,
 /* The same from bytes; path is only kept. */
 MUSTUSE enum err conf_parse(struct str text, const char *path, conf_error_fn *on_error,
                             void *arg, struct conf **conf_out);
+/* The same with what was set in the dashboard laid over it. The file has the last word: a
+   key that stands in it is not touched. A setting that does not fit (an older version's)
+   is told to on_error with line 0, and the default holds: it must not keep a process from
+   coming back. */
+MUSTUSE enum err conf_parse_over(struct str text, const char *path,
+                                 const struct conf_settings *over,
+                                 conf_error_fn *on_error, void *arg,
+                                 struct conf **conf_out);
 void conf_free(struct conf **c);
+
+/* Where a value comes from. */
+enum conf_source {
+	CONF_SOURCE_DEFAULT,
+	CONF_SOURCE_FILE,
+	CONF_SOURCE_SETTING,
+};
+/* line_out: where it stands in the file; else 0. */
+enum conf_source conf_source(const struct conf *c, const struct conf_row *row,
+                             int *line_out);
 
 /* True when going from a to b needs a restart of the service; *key_out: the first such
    key, for the log. */

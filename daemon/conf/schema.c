@@ -3,6 +3,7 @@
 enum {
 	WHEN_reload,
 	WHEN_restart,
+	WHEN_live,
 };
 
 static const struct conf_row rows[] = {
@@ -15,6 +16,7 @@ static const struct conf_row rows[] = {
 	  .max = max_,                                                                   \
 	  .def = STR_INIT(def_),                                                         \
 	  .needs_restart = WHEN_##when_ == WHEN_restart,                                 \
+	  .is_setting = WHEN_##when_ == WHEN_live,                                       \
 	  .help = help_ },
 #include "conf/keys.def"
 #undef KEY
@@ -48,6 +50,7 @@ static const struct conf_row limit_rows[] = {
 	  .def_number = def_,                                                            \
 	  .is_limit = true,                                                              \
 	  .needs_restart = WHEN_##when_ == WHEN_restart,                                 \
+	  .is_setting = WHEN_##when_ == WHEN_live,                                       \
 	  .help = help_ },
 #include "conf/limits.def"
 #undef LIMIT
@@ -102,8 +105,20 @@ conf_row_is_group(struct str path)
 	return false;
 }
 
-static void
-format_default(const struct conf_row *row, struct strbuf *out)
+const char *
+conf_type_word(enum conf_type type)
+{
+	return type_words[type];
+}
+
+const char *
+conf_unit_word(enum conf_unit unit)
+{
+	return unit_words[unit];
+}
+
+void
+conf_default_format(const struct conf_row *row, struct strbuf *out)
 {
 	if (row->is_limit)
 		conf_number_format(row->def_number, row->unit, out);
@@ -148,7 +163,7 @@ json_row(const struct conf_row *row, const struct conf *c, struct strbuf *out)
 		strbuf_i64(out, row->max);
 	}
 	strbuf_byte(out, ',');
-	format_default(row, &text);
+	conf_default_format(row, &text);
 	json_text(out, "default", strbuf_str(&text));
 	strbuf_byte(out, ',');
 	json_text(out, "apply", row->needs_restart ? STR("restart") : STR("reload"));
@@ -201,7 +216,7 @@ man_row(const struct conf_row *row, struct strbuf *out)
 	strbuf_byte(out, '\n');
 	man_text(out, str_from(row->help));
 	strbuf_byte(out, '\n');
-	format_default(row, &text);
+	conf_default_format(row, &text);
 	if (text.n) {
 		strbuf_lit(out, "Default: ");
 		man_text(out, strbuf_str(&text));
@@ -216,6 +231,9 @@ man_row(const struct conf_row *row, struct strbuf *out)
 	}
 	strbuf_add(out, row->needs_restart ? STR("Takes effect at a restart.\n")
 	                                   : STR("Takes effect at a reload.\n"));
+	if (row->is_setting)
+		strbuf_lit(out, "Where it does not stand in the file, it may be set in "
+		                "the dashboard, and takes effect at once.\n");
 	strbuf_release(&text);
 }
 

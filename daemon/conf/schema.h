@@ -49,6 +49,7 @@ struct conf_row {
 	int64_t def_number;
 	bool is_limit;
 	bool needs_restart;
+	bool is_setting; /* may be set in the dashboard */
 	const char *help;
 };
 
@@ -62,6 +63,10 @@ bool conf_row_is_group(struct str path);
    has the place and the words. */
 MUSTUSE enum err conf_value_read(const struct conf_row *row, const struct yaml_node *node,
                                  struct conf *c, struct arena *a, struct diag *diag);
+/* Judges a text as a value of the row; out gets it as it would stand in the file. On
+   ERR_CONFIG diag has the words. */
+MUSTUSE enum err conf_value_judge(const struct conf_row *row, struct str text,
+                                  struct strbuf *out, struct diag *diag);
 /* Puts the default in place. */
 void conf_value_default(const struct conf_row *row, struct conf *c, struct arena *a);
 /* As it would stand in the file. */
@@ -69,6 +74,9 @@ void conf_value_format(const struct conf_row *row, const struct conf *c,
                        struct strbuf *out);
 bool conf_value_eq(const struct conf_row *row, const struct conf *a,
                    const struct conf *b);
+void conf_default_format(const struct conf_row *row, struct strbuf *out);
+const char *conf_type_word(enum conf_type type);
+const char *conf_unit_word(enum conf_unit unit); /* "" for none */
 /* A number in its unit, short: "50M", "5m". */
 void conf_number_format(int64_t n, enum conf_unit unit, struct strbuf *out);
 MUSTUSE bool conf_number_parse(struct str s, enum conf_unit unit, int64_t *n_out);

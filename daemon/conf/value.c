@@ -10,6 +10,7 @@ enum {
 	HOSTNAME_MAX = 253,
 	LABEL_MAX = 63,
 	USER_MAX = 32,
+	JUDGE_BYTES = 1 << 20,
 };
 
 /* ── numbers with units ── */
@@ -271,6 +272,8 @@ read_list(struct reading *r, const struct yaml_node *node, void *field)
 		n++;
 	if (n > LIST_MAX)
 		return wrong(r, node, "a list of at most 1024");
+	if (!n && r->row->type == CONF_TYPE_durations)
+		return wrong(r, node, "at least one pause");
 	at = arena_alloc(r->arena, size_mul(n + 1, sizes[r->row->type]));
 	e = elements_of(node);
 	for (size_t i = 0; next_element(&e, &text); i++) {
@@ -343,6 +346,21 @@ conf_value_read(const struct conf_row *row, const struct yaml_node *node, struct
 	default:
 		return read_text(&r, node, field);
 	}
+}
+
+enum err
+conf_value_judge(const struct conf_row *row, struct str text, struct strbuf *out,
+                 struct diag *diag)
+{
+	const struct yaml_node node = { .kind = YAML_SCALAR, .text = text };
+	struct arena *a = arena_new(JUDGE_BYTES);
+	struct conf c = { 0 };
+	enum err e = conf_value_read(row, &node, &c, a, diag);
+
+	if (e == OK)
+		conf_value_format(row, &c, out);
+	arena_free(&a);
+	return e;
 }
 
 void

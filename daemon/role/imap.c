@@ -10,6 +10,7 @@
 #include "io/listener.h"
 #include "pop3/pop3_server.h"
 #include "role/role.h"
+#include "role/settings.h"
 #include "store/body.h"
 #include "store/client.h"
 #include "store/reader.h"
@@ -35,6 +36,7 @@ struct imap_role {
 	struct limiter *limiter;
 	struct imap_server *imap;
 	struct pop3_server *pop3;
+	struct role_settings *settings;
 	unsigned stopping;   /* servers that still have sessions */
 	struct net *proxies; /* a copy: the configuration may be replaced */
 	struct arena *arena;
@@ -201,6 +203,7 @@ static void
 close_all(struct imap_role *me)
 {
 	close_doors(me);
+	role_settings_close(&me->settings);
 	imap_server_free(&me->imap);
 	pop3_server_free(&me->pop3);
 	event_set_sink(NULL, NULL);
@@ -224,6 +227,7 @@ role_imap_main(struct role *r)
 	role_on_reload(r, on_reload, me);
 	e = role_ready(r);
 	if (e == OK) {
+		me->settings = role_settings_open(r, me->store, me->reader);
 		for (size_t i = 0; i < role_listener_count(r); i++)
 			open_door(me, role_listener(r, i));
 		loop_run(r->loop);

@@ -7,6 +7,7 @@
 #include "base/panic.h"
 #include "io/socket.h"
 #include "role/relay_priv.h"
+#include "role/settings.h"
 
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -367,6 +368,7 @@ relay_close(struct relay *r)
 	relay_signing_free(r);
 	if (r->feed)
 		feed_close(&r->feed);
+	role_settings_close(&r->settings);
 	dns_free(&r->dns);
 	event_set_sink(NULL, NULL);
 	bodies_free(&r->bodies);
@@ -400,6 +402,7 @@ role_queue_main(struct role *role)
 	role_on_stop(role, on_stop, &r);
 	role_on_reload(role, on_reload, &r);
 	if (role_ready(role) == OK) {
+		r.settings = role_settings_open(role, r.store, r.reader);
 		r.feed = feed_open(r.store, FEED_QUEUE, 0, on_change, &r);
 		relay_signing_start(&r);
 		relay_domains_start(&r);

@@ -87,6 +87,7 @@ struct relay {
 	struct bodies *bodies;
 	struct dns *dns;
 	struct feed *feed;
+	struct role_settings *settings;
 	struct queue_clock clock;
 	struct relay_signing *signing;
 	struct relay_domains *domains;

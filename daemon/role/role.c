@@ -24,6 +24,7 @@ enum {
 	PORTS_MAX = 16,
 	TRIM_BYTES = 4 << 20,
 	TRIM_MS = 5000,
+	SETTINGS_BYTES = 64 << 20,
 	EXIT_BAD_START = 3,
 };
 
@@ -32,6 +33,9 @@ struct role_priv {
 	struct role role;
 	const struct role_row *row;
 	struct conf *conf;
+	struct strbuf conf_text; /* of the file, heap */
+	struct arena *over_arena;
+	struct conf_settings over; /* in it; laid over the file */
 	struct ipc_peer *control;
 	struct loop_signal *on_term;
 	struct timer trim;
@@ -127,18 +131,78 @@ on_conf_error(void *arg, const struct diag *diag)
 	         STR_ARG(path), diag->line, diag->column, diag->text);
 }
 
+static bool
+parse_conf(const struct role_priv *p, struct str text, struct str path,
+           struct conf **conf_out)
+{
+	char path_text[4096];
+	struct strbuf b = strbuf_on(path_text);
+
+	strbuf_add(&b, path);
+	return conf_parse_over(text, strbuf_cstr(&b), &p->over, on_conf_error, &path,
+	                       conf_out) == OK;
+}
+
+static void
+use_conf(struct role_priv *p, struct conf *fresh)
+{
+	struct conf *old = p->conf;
+
+	p->conf = fresh;
+	p->role.conf = fresh;
+	event_set_log(fresh->log_level, p->title);
+	if (p->reload_fn && old)
+		p->reload_fn(p->reload_arg);
+	conf_free(&old);
+}
+
+static bool
+are_kept(const struct role_priv *p, const struct conf_settings *over)
+{
+	bool is_eq = p->over.n == over->n;
+
+	for (size_t i = 0; is_eq && i < over->n; i++)
+		is_eq = str_eq(p->over.p[i].key, over->p[i].key) &&
+		        str_eq(p->over.p[i].value, over->p[i].value);
+	return is_eq;
+}
+
+static void
+keep_settings(struct role_priv *p, const struct conf_settings *over)
+{
+	struct arena *a = arena_new(SETTINGS_BYTES);
+	struct conf_setting *copy = ARENA_ARRAY(a, struct conf_setting, over->n + 1);
+
+	for (size_t i = 0; i < over->n; i++)
+		copy[i] = (struct conf_setting){ arena_str(a, over->p[i].key),
+			                         arena_str(a, over->p[i].value) };
+	p->over = (struct conf_settings){ copy, over->n };
+	arena_free(&p->over_arena);
+	p->over_arena = a;
+}
+
+void
+role_set_settings(struct role *r, const struct conf_settings *over)
+{
+	struct role_priv *p = r->priv;
+	struct conf *fresh = NULL;
+
+	if (are_kept(p, over))
+		return;
+	keep_settings(p, over);
+	/* The text was parsed before; a setting that does not fit is left out. */
+	if (parse_conf(p, strbuf_str(&p->conf_text), p->conf->path, &fresh))
+		use_conf(p, fresh);
+}
+
 /* Takes what s says into use; false leaves all as it was. */
 static bool
 take_conf(struct role_priv *p, const struct role_start *s)
 {
-	struct str path = s->conf_path;
-	struct conf *fresh = NULL, *old = p->conf;
-	char path_text[4096];
-	struct strbuf b = strbuf_on(path_text);
+	struct conf *fresh = NULL;
 	struct diag diag = { 0 };
 
-	strbuf_add(&b, path);
-	if (conf_parse(s->conf_text, strbuf_cstr(&b), on_conf_error, &path, &fresh) != OK)
+	if (!parse_conf(p, s->conf_text, s->conf_path, &fresh))
 		return false;
 	if (p->row->has_tls && s->certificate_pem.n) {
 		struct tls_pair pair = {
@@ -156,12 +220,9 @@ take_conf(struct role_priv *p, const struct role_start *s)
 			return false;
 		}
 	}
-	p->conf = fresh;
-	p->role.conf = fresh;
-	event_set_log(fresh->log_level, p->title);
-	if (p->reload_fn && old)
-		p->reload_fn(p->reload_arg);
-	conf_free(&old);
+	strbuf_clear(&p->conf_text);
+	strbuf_add(&p->conf_text, s->conf_text);
+	use_conf(p, fresh);
 	return true;
 }
 
@@ -314,6 +375,8 @@ run(struct role_priv *p)
 	tls_server_free(&p->role.tls);
 	loop_free(&p->role.loop);
 	conf_free(&p->conf);
+	strbuf_release(&p->conf_text);
+	arena_free(&p->over_arena);
 	return status;
 }
 
@@ -326,6 +389,7 @@ role_main(int argc, char **argv)
 	p->magic = PRIV_MAGIC;
 	p->role.priv = p;
 	p->unix_fd = -1;
+	p->conf_text = strbuf_heap(IPC_FRAME_MAX);
 	if (parse_arguments(p, argc, argv))
 		status = run(p);
 	else

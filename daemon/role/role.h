@@ -61,6 +61,11 @@ bool role_is_stopping(const struct role *r);
 /* r->conf and the certificates are new. */
 void role_on_reload(struct role *r, loop_fn *fn, void *arg);
 
+/* What is set in the dashboard, laid over the file from now on, reloads included. Copied;
+   where it differs from what was, r->conf is new and on_reload has been called when it
+   returns. role/settings.h reads and follows it. */
+void role_set_settings(struct role *r, const struct conf_settings *over);
+
 /* The first row only: which process has which role, told before that process begins, and
    role empty when it is gone. Set it before the loop runs. */
 typedef void role_peer_fn(void *arg, int pid, struct str role);

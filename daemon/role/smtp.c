@@ -8,6 +8,7 @@
 #include "io/limiter.h"
 #include "io/listener.h"
 #include "role/role.h"
+#include "role/settings.h"
 #include "smtp/smtp_conn.h"
 #include "store/body.h"
 #include "store/client.h"
@@ -37,6 +38,7 @@ struct smtp_role {
 	struct limiter *limiter;
 	struct dns *dns;
 	struct smtp_server *server;
+	struct role_settings *settings;
 	struct arena *proxies; /* what the doors know of them: the configuration may be
 	                          replaced */
 	struct door doors[LISTENERS_MAX];
@@ -209,6 +211,7 @@ static void
 close_all(struct smtp_role *me)
 {
 	close_doors(me);
+	role_settings_close(&me->settings);
 	smtp_server_free(&me->server);
 	event_set_sink(NULL, NULL);
 	dns_free(&me->dns);
@@ -232,6 +235,7 @@ role_smtp_main(struct role *r)
 	role_on_reload(r, on_reload, me);
 	e = role_ready(r);
 	if (e == OK) {
+		me->settings = role_settings_open(r, me->store, me->reader);
 		for (size_t i = 0; i < role_listener_count(r); i++)
 			open_door(me, role_listener(r, i));
 		set_proxies(me);

@@ -6,6 +6,7 @@
 #include "role/role.h"
 
 #include "base/event.h"
+#include "role/settings.h"
 #include "store/crash.h"
 #include "store/rights.h"
 #include "store/server.h"
@@ -43,6 +44,17 @@ reload(void *arg)
 	store_server_reload(me->server, me->role->conf);
 }
 
+/* Seldom: no connection to the index is kept for it. */
+static void
+read_settings(void *arg)
+{
+	struct store_role *me = arg;
+	struct reader *reader = reader_open(me->role->conf);
+
+	role_settings_read(me->role, reader);
+	reader_close(&reader);
+}
+
 static void
 take_peer(void *arg, int pid, struct str role)
 {
@@ -71,6 +83,8 @@ role_store_main(struct role *r)
 	role_on_stop(r, stop, &me);
 	role_on_reload(r, reload, &me);
 	role_on_peer(r, take_peer, &me);
+	store_server_on_settings(me.server, read_settings, &me);
+	read_settings(&me);
 	loop_run(r->loop);
 	store_server_free(&me.server);
 	return 0;

@@ -12,6 +12,7 @@
 #include "io/limiter.h"
 #include "io/listener.h"
 #include "role/role.h"
+#include "role/settings.h"
 #include "store/client.h"
 
 #include <unistd.h>
@@ -39,6 +40,7 @@ struct web {
 	struct api_assets *assets;
 	struct dns *dns;
 	struct limiter *limiter;
+	struct role_settings *settings;
 	struct stream_limits limits;
 	struct http_conn_conf conns_conf, local_conf;
 	struct listener_conf doors_conf;
@@ -184,6 +186,8 @@ on_reload(void *arg)
 
 	dns_set_conf(w->dns, &conf);
 	api_set_conf(w->api, w->role->conf);
+	limiter_set(w->limiter, (size_t)w->role->conf->limits.web_connections,
+	            (size_t)w->role->conf->limits.web_connections_ip);
 	set_limits(w);
 }
 
@@ -235,6 +239,7 @@ open_doors(struct web *w)
 static void
 close_all(struct web *w)
 {
+	role_settings_close(&w->settings);
 	for (size_t i = 0; i < w->doors_count; i++)
 		listener_free(&w->doors[i].listener);
 	LIST_EACH(&w->conns, l)
@@ -279,8 +284,10 @@ role_web_main(struct role *r)
 	role_on_stop(r, on_stop, w);
 	role_on_reload(r, on_reload, w);
 	is_ready = role_ready(r) == OK;
-	if (is_ready)
+	if (is_ready) {
+		w->settings = role_settings_open(r, w->store, w->api->reader);
 		loop_run(r->loop);
+	}
 	close_all(w);
 	return is_ready ? 0 : 1;
 }

@@ -310,42 +310,100 @@ op_session_remove_apply(struct tx *tx, const struct op_session_remove *op,
 /* --- settings
  * ------------------------------------------------------------------------------- */
 
-enum err
-op_setting_set_apply(struct tx *tx, const struct op_setting_set *op,
-                     struct answer_id *answer)
+struct found_setting {
+	uint64_t version; /* 0: never set */
+	struct str value;
+};
+
+static enum err
+find_setting(struct tx *tx, struct str key, struct found_setting *f)
 {
-	struct str was = { NULL, 0 };
 	struct stmt *s;
+	enum err e = db_one(tx->db, "SELECT version, value FROM setting WHERE name = $1",
+	                    VALUES(V_S(key)), &s);
+
+	*f = (struct found_setting){ 0 };
+	if (e == ERR_NOT_FOUND)
+		return OK;
+	if (e != OK)
+		return e;
+	f->version = db_u64(s, 0);
+	f->value = arena_str(tx->arena, db_str(s, 1));
+	db_end(&s);
+	return OK;
+}
+
+static enum err
+settings_version(struct tx *tx, uint64_t *version_out)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db, "SELECT coalesce(max(version), 0) FROM setting",
+	                    NO_VALUES, &s);
+
+	if (e != OK)
+		return e;
+	*version_out = db_u64(s, 0);
+	db_end(&s);
+	return OK;
+}
+
+/* Nothing is written before all is judged. */
+static enum err
+settings_check(struct tx *tx, const struct op_settings_put *op, uint64_t all)
+{
+	struct found_setting first;
 	enum err e;
 
-	if (!op->key.n || op->key.n > NAME_MAX_BYTES || op->value.n > VALUE_MAX_BYTES)
+	if (!op->items_count)
 		return ERR_INVALID;
-	e = db_one(tx->db, "SELECT version, value FROM setting WHERE name = $1",
-	           VALUES(V_S(op->key)), &s);
-	if (e == OK) {
-		answer->version = db_u64(s, 0);
-		was = arena_str(tx->arena, db_str(s, 1));
+	for (size_t i = 0; i < op->items_count; i++) {
+		const struct setting_new *n = &op->items[i];
+
+		if (!is_name(n->key) || n->value.n > VALUE_MAX_BYTES)
+			return ERR_INVALID;
 	}
-	db_end(&s);
-	if (e != OK && e != ERR_NOT_FOUND)
+	if (!op->if_version)
+		return OK;
+	if (!op->of_one)
+		return op->if_version == all + 1 ? OK : ERR_ETAG;
+	e = find_setting(tx, op->items[0].key, &first);
+	return e != OK || op->if_version == first.version + 1 ? e : ERR_ETAG;
+}
+
+static enum err
+setting_put(struct tx *tx, const struct actor *actor, const struct setting_new *n,
+            uint64_t version)
+{
+	struct found_setting was;
+	enum err e = find_setting(tx, n->key, &was);
+
+	if (e != OK || str_eq(was.value, n->value))
 		return e;
-	if (op->if_version && answer->version != op->if_version)
-		return ERR_ETAG;
-	answer->version++;
-	tx_changed_setting(tx, "setting", op->key);
-	if (op->value.n)
-		e = tx_run(
-			tx,
-			"INSERT INTO setting (name, value, changed_ms, changed_by,"
-			" version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name)"
-			" DO UPDATE SET value = excluded.value,"
-			" changed_ms = excluded.changed_ms,"
-			" changed_by = excluded.changed_by, version = excluded.version",
-			VALUES(V_S(op->key), V_S(op->value), V_I(tx->now_ms),
-		               V_S(op->actor.name), V_I(answer->version)));
-	else
-		e = tx_run(tx, "DELETE FROM setting WHERE name = $1",
-		           VALUES(V_S(op->key)));
-	return e == OK ? tx_audit(tx, &op->actor, "setting.set", op->key, was, op->value)
+	tx_changed_setting(tx, "setting", n->key);
+	e = tx_run(tx,
+	           "INSERT INTO setting (name, value, changed_ms, changed_by, version)"
+	           " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET"
+	           " value = excluded.value, changed_ms = excluded.changed_ms,"
+	           " changed_by = excluded.changed_by, version = excluded.version",
+	           VALUES(V_S(n->key), V_S(n->value), V_I(tx->now_ms), V_S(actor->name),
+	                  V_I(version)));
+	return e == OK ? tx_audit(tx, actor, n->value.n ? "setting.set" : "setting.reset",
+	                          n->key, was.value, n->value)
 	               : e;
+}
+
+enum err
+op_settings_put_apply(struct tx *tx, const struct op_settings_put *op,
+                      struct answer_id *answer)
+{
+	uint64_t all;
+	enum err e = settings_version(tx, &all);
+
+	if (e == OK)
+		e = settings_check(tx, op, all);
+	for (size_t i = 0; i < op->items_count && e == OK; i++)
+		e = setting_put(tx, &op->actor, &op->items[i], all + 1);
+	if (e == OK)
+		e = settings_version(tx, &answer->version);
+	return e;
 }

@@ -219,8 +219,10 @@ LAYOUT(op_session_touch, M(op_session_touch, id), M(op_session_touch, used_ms),
 	M(op_session_touch, expires_ms), M(op_session_touch, step_up_ms));
 LAYOUT(op_session_remove, S(op_session_remove, actor, actor_layout),
 	M(op_session_remove, id));
-LAYOUT(op_setting_set, S(op_setting_set, actor, actor_layout), M(op_setting_set, key),
-	M(op_setting_set, value), M(op_setting_set, if_version));
+LAYOUT(setting_new, M(setting_new, key), M(setting_new, value));
+LAYOUT(op_settings_put, S(op_settings_put, actor, actor_layout),
+	A(op_settings_put, items, setting_new_layout), M(op_settings_put, of_one),
+	M(op_settings_put, if_version));
 LAYOUT(answer_id, M(answer_id, id), M(answer_id, version));
 
 LAYOUT(op_events, M(op_events, events), M(op_events, count));

@@ -457,10 +457,19 @@ struct op_session_remove {
 	struct actor actor;
 	uint64_t id;
 };
-/* value: JSON, judged by the caller; empty: back to the default (the row goes). */
-struct op_setting_set {
-	struct actor actor;
+/* value: as it would stand in the configuration file, judged by the caller; empty: back
+   to the default (the row stays, for who did it and when). */
+struct setting_new {
 	struct str key, value;
+};
+/* All or none. There is one version for all settings, and each has the one that its last
+   change brought, 0 before the first. if_version: one more than the version of all, or
+   with `of_one` than that of the first key; 0: any. What is as it was changes nothing. */
+struct op_settings_put {
+	struct actor actor;
+	const struct setting_new *items;
+	size_t items_count;
+	bool of_one;
 	uint64_t if_version;
 };
 struct answer_id {

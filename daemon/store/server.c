@@ -285,6 +285,19 @@ log_own(struct str packed)
 	}
 }
 
+static bool
+has_setting(struct str changes)
+{
+	struct change change;
+
+	while (change_next(&changes, &change)) {
+		if (change.kind == CHANGE_SETTINGS &&
+		    str_skip(&change.key, STR("setting:")))
+			return true;
+	}
+	return false;
+}
+
 static void
 commit_news(void *arg, const struct commit_news *news)
 {
@@ -303,6 +316,15 @@ commit_news(void *arg, const struct commit_news *news)
 	}
 	if (news->events.n)
 		housekeeping_wake(s->housekeeping);
+	if (s->settings_fn && has_setting(news->changes))
+		s->settings_fn(s->settings_arg);
+}
+
+void
+store_server_on_settings(struct store_server *s, loop_fn *fn, void *arg)
+{
+	s->settings_fn = fn;
+	s->settings_arg = arg;
 }
 
 /* --- what the loop answers itself --------------------------------------------- */

@@ -24,6 +24,8 @@ MUSTUSE enum err store_server_new(struct loop *loop, const struct conf *conf, in
    is gone. Peers that were not told of are not spoken with. */
 void store_server_peer(struct store_server *s, int pid, struct str role, unsigned rights);
 void store_server_reload(struct store_server *s, const struct conf *conf);
+/* fn is called after each commit that changed a setting. */
+void store_server_on_settings(struct store_server *s, loop_fn *fn, void *arg);
 /* Takes nothing new, finishes what was begun, sends the answers, then calls done. */
 void store_server_stop(struct store_server *s, loop_fn *done, void *arg);
 /* Looks after segment files now instead of in some minutes, and leaves none alone for

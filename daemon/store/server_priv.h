@@ -47,8 +47,8 @@ struct store_server {
 	bool is_stopping, is_full_told;
 	int64_t trouble_ms;  /* when the last error was told */
 	int64_t stranger_ms; /* ... and the last peer that nobody knows */
-	loop_fn *stopped;
-	void *stopped_arg;
+	loop_fn *stopped, *settings_fn;
+	void *stopped_arg, *settings_arg;
 };
 
 /* A reference less; the last one frees it. */

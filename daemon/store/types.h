@@ -279,7 +279,8 @@ struct web_session {
 };
 
 struct setting {
-	struct str key, value; /* value: JSON */
+	struct str key;
+	struct str value; /* as in the configuration file; empty: the default */
 	int64_t changed_ms;
 	struct str changed_by;
 	uint64_t version;

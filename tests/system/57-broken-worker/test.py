@@ -32,7 +32,7 @@ POSTGRES, SUBMISSION = 5432, 587
 AF_UNIX, SOCK_STREAM, MSG_WAITALL = 1, 1, 0x100
 # What no such process has any business with, by its name in ops.def.
 NOT_ITS_BUSINESS = {"smtp": ("account_password", "queue_claim", "expunge", "segment_drop"),
-                    "imap": ("account_password", "accept", "setting_set", "session_create"),
+                    "imap": ("account_password", "accept", "settings_put", "session_create"),
                     "queue": ("account_password", "auth", "append", "token_create"),
                     "dns": ("account_password", "auth", "accept", "segment_seal"),
                     "web": ("append", "queue_claim", "accept", "segment_moved")}

@@ -534,6 +534,97 @@ def rate(answer):
     return int(re.search(r"r=(\d+)", answer.headers["RateLimit"]).group(1))
 
 
+def settings_of(world):
+    a = call(world, "GET", f"{BASE}/settings")
+    check.equal(a.status, 200, "settings")
+    return {item["key"]: item for item in a.json["items"]}, a.headers["ETag"]
+
+
+def size_told(world):
+    with world.home.smtp() as s:
+        s.ehlo()
+        return int(s.esmtp_features["size"])
+
+
+def test_settings_are_changed_as_a_whole(world):
+    path, good = f"{BASE}/settings", {"limits.message_size": "1M", "incoming.refuse_spf_fail": True,
+                                      "incoming.trusted_networks": ["10.0.0.0/8", "2001:db8::/32"]}
+    before, tag = settings_of(world)
+    check.equal(before["limits.message_size"]["source"], "default", "nobody set it")
+    a = call(world, "PATCH", path, good)
+    check.equal((a.status, a.json["code"]), (428, "if_match_required"), "without If-Match")
+    match = {"If-Match": tag}
+    bad = call(world, "PATCH", path, dict(good, **{"limits.rcpt_max": 1, "no.such": 1, "hostname": "x.example",
+               "limits.api_requests": 10, "incoming.trusted_sealers": ["a b"], "limits.auth_tries": {}}),
+               headers=match)
+    check.equal(bad.status, 422, "wrong ones")
+    check.equal({e["pointer"]: e["code"] for e in bad.json["errors"]},
+                {"/limits.rcpt_max": "invalid", "/no.such": "unknown_field", "/hostname": "fixed",
+                 "/limits.api_requests": "fixed", "/incoming.trusted_sealers": "wrong_type",
+                 "/limits.auth_tries": "wrong_type"}, "each is named")
+    check.contains(json.dumps(bad.json), "between 100 and 100000", "with the range")
+    check.contains(json.dumps(bad.json), "has the last word", "and why the file's cannot be changed")
+    for body in ([], {}, 1):
+        check.true(call(world, "PATCH", path, body, headers=match).status in (400, 422), f"{body}")
+    dry = call(world, "PATCH", f"{path}?dry_run=true", good, headers=match)
+    check.equal((dry.status, dry.json["dry_run"]), (200, True), "dry run")
+    check.equal(settings_of(world), (before, tag), "nothing changed")
+    check.equal(size_told(world), 50 << 20, "and nothing runs differently")
+    a = call(world, "PATCH", path, good, headers=match)
+    check.equal(a.status, 200, f"changed: {a.body[:300]}")
+    now, after = settings_of(world)
+    check.equal(now, {i["key"]: i for i in a.json["items"]}, "the answer shows it already")
+    for key, value in (("limits.message_size", "1M"), ("incoming.refuse_spf_fail", "true"),
+                       ("incoming.trusted_networks", "10.0.0.0/8 2001:db8::/32")):
+        check.equal((now[key]["value"], now[key]["source"]), (value, "store"), key)
+        check.contains(now[key]["changed_by"], "token:", "who")
+        check.true(now[key]["changed_at"], "when")
+    check.until(lambda: size_told(world) == 1 << 20, "the smtp process goes by it at once")
+    check.equal(call(world, "PATCH", path, good, headers=match).status, 412, "somebody was faster")
+    check.until(lambda: re.search(r"admin\.change .*actor=token:\d+ action=setting\.set "
+                                   r"target=limits\.message_size", world.home.log()), "an event says who changed what")
+    check.equal(call(world, "PATCH", path, {k: None for k in good}, headers={"If-Match": after}).status, 200,
+                "null is the default")
+    check.equal(settings_of(world)[0]["limits.message_size"]["source"], "default", "again")
+    check.until(lambda: size_told(world) == 50 << 20, "at once, too")
+
+
+def test_one_setting_and_the_file(world):
+    home, path = world.home, f"{BASE}/settings/limits.message_size"
+    a = call(world, "GET", path)
+    check.equal(call(world, "GET", f"{BASE}/settings/no.such").status, 404, "no such")
+    check.equal(call(world, "PATCH", path, {"value": "2M"}).status, 428, "without If-Match")
+    for body in ({}, {"value": "2M", "more": 1}, {"value": "2Q"}, {"value": {}}):
+        check.equal(call(world, "PATCH", path, body, headers={"If-Match": a.headers["ETag"]}).status, 422, f"{body}")
+    # Another setting's change is none of this one.
+    home.run("settings", "set", "limits.auth_tries", "4")
+    b = call(world, "PATCH", path, {"value": 2 << 20}, headers={"If-Match": a.headers["ETag"]})
+    check.equal((b.status, b.json["value"]), (200, "2M"), "set")
+    check.equal(call(world, "PATCH", path, {"value": "3M"}, headers={"If-Match": a.headers["ETag"]}).status, 412,
+                "stale")
+    check.until(lambda: size_told(world) == 2 << 20, "at once")
+    # An appliance that comes back has it from its first connection on.
+    home.stop()
+    home.start()
+    check.equal(size_told(world), 2 << 20, "still set")
+    # What the file says counts, and what was set is there again without it.
+    home.write_config(more="limits: {api_requests: 100000, message_size: 7M}\n")
+    os.kill(home.process.child.pid, signal.SIGHUP)
+    check.until(lambda: size_told(world) == 7 << 20, "the file has the last word")
+    c = call(world, "GET", path)
+    check.equal((c.json["source"], c.json["editable"]), ("file", False), "said so")
+    check.contains(c.json["fixed_because"], "Line ", "with the line")
+    check.equal(call(world, "PATCH", path, {"value": "1M"}, headers={"If-Match": c.headers["ETag"]}).status, 422,
+                "not against the file")
+    home.write_config(more=MANY)
+    os.kill(home.process.child.pid, signal.SIGHUP)
+    check.until(lambda: size_told(world) == 2 << 20, "what was set")
+    check.equal(home.json("settings", "show", "limits.message_size")["changed_by"], b.json["changed_by"], "by whom")
+    check.true(home.run("settings", "set", "limits.message_size", "much", check=False).returncode != 0, "refused")
+    home.run("settings", "reset", "limits.message_size", "limits.auth_tries")
+    check.until(lambda: size_told(world) == 50 << 20, "the default")
+
+
 def test_a_token_has_its_minute(world):
     home = world.home
     a = call(world, "GET", f"{BASE}/me")

@@ -48,7 +48,7 @@ static const struct {
 	{ "a time without unit", "hostname: a.b\ndelivery: {lifetime: 5}\n",
 	  "2:22 delivery.lifetime: must be a time like 500ms, 30s, 5m, 1h or 5d|" },
 	{ "no pauses", "hostname: a.b\ndelivery: {retry: []}\n",
-	  "2:12 delivery: retry needs at least one pause|" },
+	  "2:19 delivery.retry: must be at least one pause|" },
 	{ "a path", "hostname: a.b\ndata_dir: here\n",
 	  "2:11 data_dir: must be an absolute path|" },
 	{ "half a pair", "hostname: a.b\ntls: {key: /k}\n",
@@ -139,6 +139,92 @@ test_values(void)
 	conf_free(&c);
 }
 
+/* What is set in the dashboard; the file has the last word. */
+static void
+test_settings_over_file(void)
+{
+	static const struct conf_setting over[] = {
+		{ STR_INIT("incoming.trusted_sealers"), STR_INIT("a.example b.example") },
+		{ STR_INIT("limits.rcpt_max"), STR_INIT("400") },
+		{ STR_INIT("limits.auth_tries"), STR_INIT("nonsense") },
+		{ STR_INIT("hostname"), STR_INIT("evil.example") },
+		{ STR_INIT("dns.servers"), STR_INIT("192.0.2.1:53") },
+		{ STR_INIT("no.such_key"), STR_INIT("1") },
+	};
+	static const struct {
+		const char *key;
+		enum conf_source source;
+		int line;
+	} sources[] = {
+		{ "hostname", CONF_SOURCE_FILE, 1 },
+		{ "limits.rcpt_max", CONF_SOURCE_FILE, 2 },
+		{ "incoming.trusted_sealers", CONF_SOURCE_SETTING, 0 },
+		{ "limits.auth_tries", CONF_SOURCE_DEFAULT, 0 },
+		{ "dns.servers", CONF_SOURCE_DEFAULT, 0 },
+	};
+	struct errors e = { .text = strbuf_heap(4096) };
+	struct conf *c = NULL;
+	int line;
+
+	CHECK_ERR_EQ(conf_parse_over(STR("hostname: a.b\nlimits: {rcpt_max: 300}\n"),
+	                             "test",
+	                             &(struct conf_settings){ over, ARRAY_LEN(over) },
+	                             on_error, &e, &c),
+	             OK, "old settings keep nobody from starting");
+	CHECK_STR_EQ(strbuf_str(&e.text),
+	             STR("0:0 limits.auth_tries: must be a whole number|"), "told");
+	CHECK_STR_EQ(c->hostname, STR("a.b"), "not for the dashboard");
+	CHECK_STR_EQ(c->incoming_sealers, STR("a.example b.example"), "set");
+	CHECK_I64_EQ(c->limits.rcpt_max, 300, "the file has the last word");
+	CHECK_I64_EQ(c->limits.auth_tries, 3, "the default");
+	CHECK_U64_EQ(c->dns_servers.n, 0, "not for the dashboard either");
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+		const struct conf_row *row = conf_row_find(str_from(sources[i].key));
+
+		CHECK_U64_EQ(conf_source(c, row, &line), sources[i].source,
+		             sources[i].key);
+		CHECK_I64_EQ(line, sources[i].line, sources[i].key);
+	}
+	conf_free(&c);
+	strbuf_release(&e.text);
+}
+
+static const struct {
+	const char *key, *text, *want; /* want: the canonical form, or what is wrong */
+	bool is_good;
+} judged[] = {
+	{ "incoming.trusted_sealers", "A.example,b.example", "a.example b.example",
+	  true },
+	{ "incoming.trusted_sealers", "", "", true },
+	{ "incoming.trusted_sealers", "a b", "must be a list of domains like example.org",
+	  false },
+	{ "incoming.refuse_spf_fail", "yes", "must be true or false", false },
+	{ "incoming.trusted_networks", "10.0.0.0/8 ::1", "10.0.0.0/8 ::1/128", true },
+	{ "delivery.retry", "60s 1h", "1m 1h", true },
+	{ "delivery.retry", "", "must be at least one pause", false },
+	{ "limits.message_size", "102400K", "100M", true },
+	{ "limits.message_size", "1", "must be between 64K and 2147483647", false },
+};
+
+static void
+test_judge(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(judged); i++) {
+		const struct conf_row *row = conf_row_find(str_from(judged[i].key));
+		struct strbuf out = strbuf_heap(4096);
+		struct diag d = { 0 };
+		enum err e = conf_value_judge(row, str_from(judged[i].text), &out, &d);
+
+		CHECK_ERR_EQ(e, judged[i].is_good ? OK : ERR_CONFIG, judged[i].text);
+		if (e == OK)
+			CHECK_STR_EQ(strbuf_str(&out), str_from(judged[i].want), "form");
+		else
+			CHECK_TRUE(str_ends(str_from(d.text), str_from(judged[i].want)),
+			           d.text);
+		strbuf_release(&out);
+	}
+}
+
 static void
 test_restart_or_reload(void)
 {
@@ -216,4 +302,5 @@ test_schema(void)
 
 SUITE(conf_conf, { "files", test_files }, { "values", test_values },
       { "restart or reload", test_restart_or_reload }, { "numbers", test_numbers },
+      { "settings over the file", test_settings_over_file }, { "judge", test_judge },
       { "schema", test_schema });

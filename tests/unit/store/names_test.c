@@ -198,11 +198,9 @@ test_access(void)
 	struct op_token_create token = { .name = STR("ci"),
 		                         .hash = { digest, 32 },
 		                         .scopes = STR("domains:read") };
-	struct op_setting_set setting = { .key = STR("a.b"), .value = STR("1") };
 	struct answer_id id;
 	struct token found_token;
 	struct web_session found_session;
-	struct setting found_setting;
 
 	rig_open(&r);
 	CHECK_ERR_EQ(rig_admin_create(&r, &admin, &id), OK, "owner");
@@ -233,17 +231,49 @@ test_access(void)
 	CHECK_ERR_EQ(reader_token(r.reader, token.hash, r.arena, &found_token), OK,
 	             "found");
 	CHECK_TRUE(found_token.revoked, "revoked");
-	CHECK_ERR_EQ(rig_setting_set(&r, &setting, &id), OK, "set");
-	setting.if_version = 5;
-	CHECK_ERR_EQ(rig_setting_set(&r, &setting, &id), ERR_ETAG, "stale");
-	CHECK_ERR_EQ(reader_setting(r.reader, STR("a.b"), r.arena, &found_setting), OK,
-	             "get");
-	CHECK_STR_EQ(found_setting.value, STR("1"), "value");
-	setting.if_version = 0;
-	setting.value = STR("");
-	CHECK_ERR_EQ(rig_setting_set(&r, &setting, &id), OK, "back to the default");
-	CHECK_ERR_EQ(reader_setting(r.reader, STR("a.b"), r.arena, &found_setting),
-	             ERR_NOT_FOUND, "gone");
+	rig_close(&r);
+}
+
+/* Puts two settings; expects this, and the value and version of "a.b" after it. */
+static void
+put_settings(struct rig *r, struct op_settings_put op, const char *a, const char *c,
+             enum err want, const char *value, uint64_t version)
+{
+	struct setting_new items[] = { { STR("a.b"), str_from(a) },
+		                       { STR("c"), str_from(c) } };
+	struct setting found = { 0 };
+	struct answer_id id;
+
+	op.actor = (struct actor){ .name = STR("admin:ann") };
+	op.items = items;
+	op.items_count = ARRAY_LEN(items);
+	CHECK_ERR_EQ(rig_settings_put(r, &op, &id), want, a);
+	CHECK_ERR_EQ(reader_setting(r->reader, STR("a.b"), r->arena, &found), OK, "get");
+	CHECK_STR_EQ(found.value, str_from(value), "value");
+	CHECK_U64_EQ(found.version, version, "version of one");
+	CHECK_STR_EQ(found.changed_by, STR("admin:ann"), "who");
+}
+
+static void
+test_settings(void)
+{
+	const struct op_settings_put any = { .if_version = 0 };
+	struct rig r;
+
+	rig_open(&r);
+	put_settings(&r, (struct op_settings_put){ .if_version = 1 }, "1", "", OK, "1",
+	             1);
+	put_settings(&r, (struct op_settings_put){ .if_version = 1 }, "2", "", ERR_ETAG,
+	             "1", 1);
+	put_settings(&r, any, "1", "x", OK, "1", 1);
+	put_settings(&r, (struct op_settings_put){ .if_version = 2 }, "2", "", ERR_ETAG,
+	             "1", 1);
+	/* Of the first alone: the other one's change does not count. */
+	put_settings(&r, (struct op_settings_put){ .if_version = 2, .of_one = true }, "2",
+	             "x", OK, "2", 3);
+	put_settings(&r, (struct op_settings_put){ .if_version = 4 }, "", "x", OK, "", 4);
+	put_settings(&r, (struct op_settings_put){ .if_version = 4 }, "3", "x", ERR_ETAG,
+	             "", 4);
 	rig_close(&r);
 }
 
@@ -307,4 +337,4 @@ test_login(void)
 
 SUITE(store_names, { "resolve", test_resolve }, { "send as", test_send_as },
       { "administration", test_administration }, { "access", test_access },
-      { "login", test_login });
+      { "settings", test_settings }, { "login", test_login });

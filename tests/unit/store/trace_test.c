@@ -233,6 +233,7 @@ test_feed(void)
 	struct heard ann = { .resets = 0 }, other = { .resets = 0 },
 		     all = { .resets = 0 };
 	struct feed *feeds[4];
+	const struct setting_new setting = { STR("a"), STR("1") };
 	struct answer_accept answer;
 	uint64_t id;
 
@@ -251,10 +252,10 @@ test_feed(void)
 	CHECK_U64_EQ(ann.last.exists, 1, "one message");
 	CHECK_U64_EQ(other.mailboxes, 0, "not to others");
 	CHECK_TRUE(all.events >= 2, "accepted and stored");
-	CHECK_ERR_EQ(rig_setting_set(&r,
-	                             &(struct op_setting_set){ .key = STR("a"),
-	                                                       .value = STR("1") },
-	                             NULL),
+	CHECK_ERR_EQ(rig_settings_put(&r,
+	                              &(struct op_settings_put){ .items = &setting,
+	                                                         .items_count = 1 },
+	                              NULL),
 	             OK, "setting");
 	turn_until(&r, &all.settings, 1);
 	CHECK_U64_EQ(all.settings, 1, "told");
