@@ -77,6 +77,8 @@ copyuid(struct imap_session *s, const struct imap_copied *c)
 {
 	struct strbuf code = strbuf_arena(s->arena, CODE_MAX);
 
+	if (!c->to)
+		return none;
 	strbuf_lit(&code, "COPYUID ");
 	strbuf_u64(&code, c->uidvalidity);
 	strbuf_byte(&code, ' ');
@@ -89,20 +91,23 @@ copyuid(struct imap_session *s, const struct imap_copied *c)
 IMAP_RESUME(imap_copied)
 {
 	const struct copy *copy = s->job;
-	struct str code;
+	struct str code = none;
 
+	if (copy->copied.n > 0)
+		code = copyuid(s, &copy->copied);
+	/* Before the EXPUNGEs that follow (RFC 6851 4.3); a move that failed may have
+	   moved some. */
+	if (copy->is_move && code.n > 0) {
+		strbuf_lit(out, "* OK [");
+		strbuf_add(out, code);
+		strbuf_lit(out, "] Moved\r\n");
+		code = none;
+	}
 	if (answer == ERR_NOT_FOUND)
 		return imap_no(s, STR("TRYCREATE"), STR("No such mailbox"));
 	if (answer != OK)
 		return imap_error(s, answer);
 	if (copy->copied.n == 0)
 		return imap_ok(s, STR("EXPUNGEISSUED"), STR("The messages are gone"));
-	code = copyuid(s, &copy->copied);
-	if (!copy->is_move || code.n == 0)
-		return imap_ok(s, code, none);
-	/* Before the EXPUNGEs that follow (RFC 6851 4.3). */
-	strbuf_lit(out, "* OK [");
-	strbuf_add(out, code);
-	strbuf_lit(out, "] Moved\r\n");
-	return imap_ok(s, none, none);
+	return imap_ok(s, code, none);
 }

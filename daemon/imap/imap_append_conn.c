@@ -1,7 +1,9 @@
 /* imap_append_conn.c - the messages of one APPEND, from the stream to the store.
  *
  * Each message has a body writer; finished ones are kept until the operation that makes
- * all of them appear is answered.
+ * all of them appear is answered. An APPEND of more messages than should be kept is
+ * several operations: what they have done is undone where the command fails
+ * (store/ops.h, "In turns").
  */
 #include "imap/imap_conn.h"
 
@@ -10,8 +12,10 @@
 #include "base/panic.h"
 
 enum {
-	MESSAGES_MAX = 1000,            /* of one APPEND */
-	ARENA_BUDGET = 4 * 1024 * 1024, /* flags and keywords of all of them */
+	TURN_MESSAGES = 500,            /* kept, before they go to the store */
+	TURN_BYTES = 4 * 1024 * 1024,   /* or so many bytes that the operation carries */
+	MESSAGES_MAX = 1000 * 1000,     /* of one APPEND */
+	ARENA_BUDGET = 4 * 1024 * 1024, /* flags and keywords of those that are kept */
 };
 
 struct writer {
@@ -26,12 +30,40 @@ struct writer {
 struct imap_writers {
 	struct arena *arena;
 	uint64_t mailbox_id;
-	struct str mailbox;
+	struct strbuf mailbox;
 	uint64_t room; /* what quota leaves; UINT64_MAX: no quota */
-	struct writer list[MESSAGES_MAX];
+	struct writer list[TURN_MESSAGES];
 	size_t n;
 	enum err error; /* of the last body_write */
+	/* of the turns before */
+	uint64_t work;      /* 0: there was none */
+	bool is_continued;  /* one was answered */
+	struct strbuf uids; /* uint32_t[] */
 };
+
+/* Those that are kept. */
+static void
+forget_messages(struct imap_writers *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		body_writer_free(&w->list[i].body);
+	memset(w->list, 0, w->n * sizeof(w->list[0]));
+	w->n = 0;
+	arena_rewind(w->arena);
+}
+
+static void
+writers_free(struct imap_conn *c)
+{
+	struct imap_writers *w = c->writers;
+
+	forget_messages(w);
+	arena_free(&w->arena);
+	strbuf_release(&w->uids);
+	strbuf_release(&w->mailbox);
+	mem_free(w);
+	c->writers = NULL;
+}
 
 void
 imap_append_abort(void *arg)
@@ -41,11 +73,85 @@ imap_append_abort(void *arg)
 
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->n; i++)
-		body_writer_free(&w->list[i].body);
-	arena_free(&w->arena);
-	mem_free(w);
-	c->writers = NULL;
+	if (w->work)
+		(void)imap_undo_new(c->server, w->work, NULL, NULL);
+	writers_free(c);
+}
+
+/* --- to the store */
+
+/* What the first n of them add to the operation. */
+static size_t
+carried(const struct imap_writers *w, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += w->list[i].stored->record.n;
+	return bytes;
+}
+
+typedef void answered_fn(void *arg, enum err e, const struct answer_append *answer);
+
+/* Those that are kept; is_more: others will follow. */
+static void
+ask_append(struct imap_conn *c, bool is_more, answered_fn *answered)
+{
+	const struct imap_writers *w = c->writers;
+	struct arena *scratch =
+		arena_new(TURN_MESSAGES * sizeof(struct append_message) + 64);
+	struct append_message *messages =
+		ARENA_ARRAY(scratch, struct append_message, w->n);
+	struct op_append op = { .account_id = c->account_id,
+		                .mailbox_id = w->mailbox_id,
+		                .messages = messages,
+		                .messages_count = w->n,
+		                .work = w->work,
+		                .is_continued = w->is_continued,
+		                .is_more = is_more };
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct writer *writer = &w->list[i];
+
+		CHECK(writer->stored);
+		messages[i].body = *writer->stored;
+		messages[i].flags = writer->flags;
+		messages[i].keywords = writer->keywords;
+		messages[i].keywords_count = writer->keywords_n;
+		messages[i].internal_date_ms = writer->date_ms;
+	}
+	c->q.call = store_append(c->server->parts.store, &op, answered, c);
+	arena_free(&scratch);
+}
+
+static void
+on_undone(struct imap_conn *c)
+{
+	c->q.undo = NULL;
+	imap_conn_answer(c, c->q.error);
+}
+
+/* The store took none of those that are kept: nor shall it have those before. */
+static void
+fail(struct imap_conn *c, enum err e)
+{
+	uint64_t work = c->writers->work;
+
+	writers_free(c);
+	c->q.error = e;
+	if (work)
+		c->q.undo = imap_undo_new(c->server, work, on_undone, c);
+	else
+		imap_conn_answer(c, e);
+}
+
+/* The store has them. */
+static void
+keep_uids(struct imap_writers *w, const struct answer_append *answer)
+{
+	strbuf_bytes(&w->uids, answer->uids, answer->uids_count * sizeof(uint32_t));
+	w->is_continued = true;
+	forget_messages(w);
 }
 
 /* --- begin */
@@ -87,7 +193,9 @@ begin_first(struct imap_conn *c, struct str mailbox)
 	if (e == OK) {
 		w = c->writers = mem_alloc(sizeof(*w));
 		w->arena = arena_new(ARENA_BUDGET);
-		w->mailbox = arena_str(w->arena, mailbox);
+		w->mailbox = strbuf_heap(mailbox.n);
+		strbuf_add(&w->mailbox, mailbox);
+		w->uids = strbuf_heap(MESSAGES_MAX * sizeof(uint32_t));
 		w->mailbox_id = info.id;
 		w->room = room;
 	}
@@ -131,7 +239,7 @@ begin(struct imap_conn *c, const struct imap_append *append)
 		return ERR_TOO_LARGE;
 	if (append->size > w->room)
 		return ERR_QUOTA;
-	if (w->n == MESSAGES_MAX)
+	if (w->uids.n >= MESSAGES_MAX * sizeof(uint32_t))
 		return ERR_LIMIT;
 	if (w->room != UINT64_MAX)
 		w->room -= append->size;
@@ -141,11 +249,35 @@ begin(struct imap_conn *c, const struct imap_append *append)
 	return keep_flags(w, writer, &append->flags) ? OK : ERR_LIMIT;
 }
 
+static void on_turn(void *arg, enum err e, const struct answer_append *answer);
+
 static void
 step_begin(void *arg)
 {
 	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
 
+	c->q.step = NULL;
+	if (w && (w->n == TURN_MESSAGES || carried(w, w->n) >= TURN_BYTES)) {
+		if (!w->work)
+			w->work = imap_work_new();
+		ask_append(c, true, on_turn);
+	} else {
+		imap_conn_answer(c, begin(c, c->q.append));
+	}
+}
+
+static void
+on_turn(void *arg, enum err e, const struct answer_append *answer)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	c->q.call = 0;
+	if (e != OK) {
+		fail(c, e);
+		return;
+	}
+	keep_uids(c->writers, answer);
 	imap_conn_answer(c, begin(c, c->q.append));
 }
 
@@ -178,17 +310,6 @@ on_finished(void *arg, enum err e, const struct new_body *body)
 	imap_conn_answer(c, e);
 }
 
-/* What the operation carries already. */
-static size_t
-carried(const struct imap_writers *w)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i + 1 < w->n; i++)
-		bytes += w->list[i].stored->record.n;
-	return bytes;
-}
-
 void
 imap_ask_append_end(void *arg)
 {
@@ -197,65 +318,50 @@ imap_ask_append_end(void *arg)
 	const struct writer *writer = &w->list[w->n - 1];
 	struct body_about about = {
 		.account = strbuf_str(&c->address),
-		.mailbox = w->mailbox,
+		.mailbox = strbuf_str(&w->mailbox),
 		.flags = writer->flags,
 		.at_ms = writer->date_ms ? writer->date_ms : clock_unix_ms(),
-		.carried = carried(w),
+		.carried = carried(w, w->n - 1),
 	};
 
 	(void)imap_conn_ask(c, NULL);
 	body_finish(writer->body, &about, on_finished, c);
 }
 
-/* --- all of them */
+/* --- the end */
 
 static void
 on_append(void *arg, enum err e, const struct answer_append *answer)
 {
 	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_writers *w = c->writers;
 	struct imap_copied *copied = c->q.copied;
 
-	c->q.call = 0;
-	if (e == OK) {
-		uint32_t *to = arena_try(c->q.arena, answer->uids_count * sizeof(*to));
+	uint32_t *to;
 
-		copied->uidvalidity = answer->uidvalidity;
-		copied->n = to ? answer->uids_count : 0;
-		copied->to = to;
-		if (copied->n > 0)
-			memcpy(to, answer->uids, copied->n * sizeof(*to));
+	c->q.call = 0;
+	if (e != OK) {
+		fail(c, e);
+		return;
 	}
-	imap_append_abort(c);
-	imap_conn_answer(c, e);
+	keep_uids(w, answer);
+	to = arena_try(c->q.arena, w->uids.n + 1);
+	copied->uidvalidity = answer->uidvalidity;
+	copied->n = to ? w->uids.n / sizeof(*to) : 0;
+	copied->to = to;
+	if (to)
+		memcpy(to, w->uids.p, w->uids.n);
+	writers_free(c);
+	imap_conn_answer(c, OK);
 }
 
 void
 imap_ask_append_commit(void *arg, struct arena *a, struct imap_copied *copied_out)
 {
 	struct imap_conn *c = imap_conn_of(arg);
-	struct imap_writers *w = c->writers;
 	struct imap_question *q = imap_conn_ask(c, NULL);
-	struct arena *scratch =
-		arena_new(MESSAGES_MAX * sizeof(struct append_message) + 64);
-	struct append_message *messages =
-		ARENA_ARRAY(scratch, struct append_message, w->n);
-	struct op_append op = { .account_id = c->account_id,
-		                .mailbox_id = w->mailbox_id,
-		                .messages = messages,
-		                .messages_count = w->n };
 
-	for (size_t i = 0; i < w->n; i++) {
-		const struct writer *writer = &w->list[i];
-
-		CHECK(writer->stored);
-		messages[i].body = *writer->stored;
-		messages[i].flags = writer->flags;
-		messages[i].keywords = writer->keywords;
-		messages[i].keywords_count = writer->keywords_n;
-		messages[i].internal_date_ms = writer->date_ms;
-	}
 	q->arena = a;
 	q->copied = copied_out;
-	q->call = store_append(c->server->parts.store, &op, on_append, c);
-	arena_free(&scratch);
+	ask_append(c, false, on_append);
 }

@@ -113,6 +113,10 @@ forget_question(struct imap_conn *c)
 		loop_defer_cancel(c->server->parts.loop, c->q.step, c);
 	if (c->q.call)
 		store_forget(c->server->parts.store, c->q.call);
+	if (c->q.undo)
+		imap_undo_forget(&c->q.undo);
+	else if (c->q.work)
+		(void)imap_undo_new(c->server, c->q.work, NULL, NULL);
 	c->q = (struct imap_question){ 0 };
 }
 
@@ -376,6 +380,7 @@ imap_server_new(const struct imap_server_parts *parts)
 	s->entries = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->entries));
 	s->uids = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->uids));
 	list_init(&s->conns);
+	list_init(&s->undos);
 	return s;
 }
 
@@ -394,6 +399,7 @@ imap_server_free(struct imap_server **s)
 	(*s)->stopped = NULL;
 	LIST_EACH(&(*s)->conns, l)
 	conn_free(CONTAINER_OF(l, struct imap_conn, link));
+	imap_undo_stop(*s);
 	settings_drop((*s)->settings);
 	map_free(&(*s)->accounts);
 	mem_free((*s)->entries);

@@ -38,6 +38,7 @@ struct imap_server {
 	struct imap_settings *settings;
 	struct link conns;
 	struct map *accounts; /* id -> connections, as a number in a pointer */
+	struct link undos;    /* struct imap_undo */
 	bool is_stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
@@ -67,6 +68,12 @@ struct imap_question {
 	size_t length;
 	const struct imap_append *append;
 	bool is_move, was_claimed;
+	/* COPY and MOVE, and RENAME of INBOX, which moves */
+	uint64_t from_id, to_id; /* mailboxes */
+	uint64_t work;           /* of a copy; 0: nothing is done yet */
+	struct uid_range all;    /* of INBOX */
+	struct strbuf from_uids, to_uids;
+	struct imap_undo *undo;
 	bool wants_room; /* the step waits until the output is drained */
 	/* STORE */
 	enum flags_mode mode;
@@ -153,6 +160,23 @@ void imap_ask_store(void *arg, const struct imap_flagging *what, struct arena *a
 void imap_ask_copy(void *arg, const struct imap_copying *what, struct arena *a,
                    struct imap_copied *copied_out);
 void imap_ask_expunge(void *arg, const struct uid_range *uids, size_t n);
+
+/* --- imap_undo.c */
+/* Takes out again what a COPY or APPEND has done in its first turns; done (NULL: nobody
+   waits) is called when it is out. On its own from then on: a connection that ends first
+   forgets. */
+typedef void imap_undone_fn(struct imap_conn *c);
+struct imap_undo *imap_undo_new(struct imap_server *s, uint64_t work,
+                                imap_undone_fn *done, struct imap_conn *c);
+/* A number for the work. */
+static inline uint64_t
+imap_work_new(void)
+{
+	return random_u64() | 1;
+}
+void imap_undo_forget(struct imap_undo **u);
+/* All of a server that ends. */
+void imap_undo_stop(struct imap_server *s);
 
 /* --- imap_append_conn.c */
 void imap_ask_append_begin(void *arg, const struct imap_append *append);

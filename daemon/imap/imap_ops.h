@@ -64,7 +64,7 @@ struct imap_row {
 };
 
 /* Where copied or appended messages went: from[i] became to[i]; from is not filled for
-   appended ones. In the arena of the question. */
+   appended ones. In the arena of the question. to NULL: too many to be told. */
 struct imap_copied {
 	uint32_t uidvalidity;
 	const uint32_t *from, *to;
@@ -149,7 +149,8 @@ struct imap_ops {
 	   modseq only). A large set is changed in turns, others come between them. */
 	void (*store)(void *arg, const struct imap_flagging *what, struct arena *a,
 	              struct imap_box *box_out);
-	/* ERR_NOT_FOUND: no such mailbox. All or nothing. */
+	/* ERR_NOT_FOUND: no such mailbox. A copy is made of all or of none. A move that
+	   fails may have moved some: copied_out has those. Large sets in turns. */
 	void (*copy)(void *arg, const struct imap_copying *what, struct arena *a,
 	             struct imap_copied *copied_out);
 	/* Removes what has \Deleted among these; a large set in turns. */

@@ -4,7 +4,8 @@
 #include "base/panic.h"
 
 enum {
-	OWN_MAX_BYTES = 64 * 1024, /* modseqs of one STORE: eight million messages */
+	OWN_MAX_BYTES = 64 * 1024,  /* modseqs of one STORE: eight million messages */
+	COPIED_MAX_BYTES = 8 << 20, /* of one side of a COPY: two million messages */
 };
 
 static struct store_client *
@@ -88,17 +89,6 @@ imap_ask_remove(void *arg, struct str name)
 }
 
 void
-imap_ask_rename(void *arg, struct str from, struct str to)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-	struct op_mailbox_rename op = { .account_id = c->account_id,
-		                        .from = from,
-		                        .to = to };
-
-	imap_conn_ask(c, NULL)->call = store_mailbox_rename(store_of(c), &op, on_none, c);
-}
-
-void
 imap_ask_subscribe(void *arg, struct str name, bool is_wanted)
 {
 	struct imap_conn *c = imap_conn_of(arg);
@@ -130,18 +120,6 @@ ranges_from(const struct uid_range *uids, size_t n, uint32_t first)
 		strbuf_bytes(&b, &r, sizeof(r));
 	}
 	return b;
-}
-
-/* The store takes ranges it may not change, in a type that says otherwise. */
-static struct uid_range *
-ranges_of(const struct uid_range *uids)
-{
-	union {
-		const struct uid_range *in;
-		struct uid_range *out;
-	} u = { .in = uids };
-
-	return u.out;
 }
 
 static void step_store(void *arg);
@@ -217,46 +195,85 @@ imap_ask_store(void *arg, const struct imap_flagging *what, struct arena *a,
 	q->own = strbuf_arena(a, OWN_MAX_BYTES);
 }
 
-static uint32_t *
-copy_uids(struct arena *a, const uint32_t *uids, size_t n)
-{
-	uint32_t *p = arena_try(a, n * sizeof(*p));
+/* --- copy and move: in turns, all of them one command */
 
-	if (p && n > 0)
-		memcpy(p, uids, n * sizeof(*p));
-	return p;
+static void step_copy(void *arg);
+
+static void
+end_copy(struct imap_conn *c, enum err e)
+{
+	struct imap_question *q = &c->q;
+	struct imap_copied *copied = q->copied;
+
+	/* What was moved is told even where not all could be. */
+	if (copied && (e == OK || q->is_move)) {
+		copied->n = q->to_uids.n / sizeof(uint32_t);
+		copied->from = (const uint32_t *)(const void *)q->from_uids.p;
+		copied->to = (const uint32_t *)(const void *)q->to_uids.p;
+		if (q->from_uids.overflow || q->to_uids.overflow)
+			copied->to = NULL;
+	}
+	q->work = 0;
+	imap_conn_answer(c, e);
+}
+
+static void
+on_undone(struct imap_conn *c)
+{
+	c->q.undo = NULL;
+	end_copy(c, c->q.error);
 }
 
 static void
 on_copy(void *arg, enum err e, const struct answer_copy *answer)
 {
 	struct imap_conn *c = answered(arg);
-	struct imap_copied *copied = c->q.copied;
+	struct imap_question *q = &c->q;
 
-	if (e == OK) {
-		size_t n = answer->to_uids_count;
-
-		copied->uidvalidity = answer->uidvalidity;
-		copied->from = copy_uids(c->q.arena, answer->from_uids, n);
-		copied->to = copy_uids(c->q.arena, answer->to_uids, n);
-		copied->n = n;
-		if (!copied->from || !copied->to)
-			e = ERR_LIMIT;
+	if (e == OK && q->copied) {
+		q->copied->uidvalidity = answer->uidvalidity;
+		strbuf_bytes(&q->from_uids, answer->from_uids,
+		             answer->from_uids_count * sizeof(uint32_t));
+		strbuf_bytes(&q->to_uids, answer->to_uids,
+		             answer->to_uids_count * sizeof(uint32_t));
 	}
-	imap_conn_answer(c, e);
+	if (e == OK && answer->next_uid) {
+		q->next_uid = answer->next_uid;
+		imap_conn_step(c, step_copy);
+	} else if (e != OK && q->work && q->next_uid) {
+		q->error = e;
+		q->undo = imap_undo_new(c->server, q->work, on_undone, c);
+	} else {
+		end_copy(c, e);
+	}
 }
 
-/* The destination is found by name, then the store is asked. */
 static void
 step_copy(void *arg)
 {
 	struct imap_conn *c = imap_conn_of(arg);
 	struct imap_question *q = &c->q;
+	struct strbuf left = ranges_from(q->uids, q->uids_n, q->next_uid);
 	struct op_copy op = { .account_id = c->account_id,
-		              .mailbox_id = c->box_id,
-		              .uids = ranges_of(q->uids),
-		              .uids_count = q->uids_n,
-		              .is_move = q->is_move };
+		              .mailbox_id = q->from_id,
+		              .to_mailbox_id = q->to_id,
+		              .uids = (struct uid_range *)(void *)left.p,
+		              .uids_count = left.n / sizeof(struct uid_range),
+		              .is_move = q->is_move,
+		              .work = q->work,
+		              .is_continued = q->work && q->next_uid };
+
+	q->step = NULL;
+	q->call = store_copy(store_of(c), &op, on_copy, c);
+	strbuf_release(&left);
+}
+
+/* The destination is found by name, then the store is asked. */
+static void
+step_copy_first(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = &c->q;
 	struct mailbox_info to;
 	enum err e = reader_mailbox(c->server->parts.reader, c->account_id, q->name,
 	                            q->arena, &to);
@@ -267,24 +284,65 @@ step_copy(void *arg)
 		imap_conn_answer(c, e);
 		return;
 	}
-	op.to_mailbox_id = to.id;
-	q->step = NULL;
-	q->call = store_copy(store_of(c), &op, on_copy, c);
+	q->to_id = to.id;
+	if (!q->is_move)
+		q->work = imap_work_new();
+	step_copy(c);
 }
 
 void
 imap_ask_copy(void *arg, const struct imap_copying *what, struct arena *a,
               struct imap_copied *copied_out)
 {
-	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_copy);
+	struct imap_conn *c = imap_conn_of(arg);
+	struct imap_question *q = imap_conn_ask(c, step_copy_first);
 
 	q->uids = what->uids;
 	q->uids_n = what->n;
 	q->name = what->name;
+	q->from_id = c->box_id;
 	q->is_move = what->is_move;
 	q->arena = a;
 	q->copied = copied_out;
+	q->from_uids = strbuf_arena(a, COPIED_MAX_BYTES);
+	q->to_uids = strbuf_arena(a, COPIED_MAX_BYTES);
 }
+
+/* --- rename */
+
+/* INBOX stays, and its messages move on, in turns. */
+static void
+on_rename(void *arg, enum err e, const struct answer_renamed *answer)
+{
+	struct imap_conn *c = answered(arg);
+	struct imap_question *q = &c->q;
+
+	if (e != OK || !answer->next_uid) {
+		imap_conn_answer(c, e);
+		return;
+	}
+	q->all = (struct uid_range){ answer->next_uid, answer->last_uid };
+	q->uids = &q->all;
+	q->uids_n = 1;
+	q->from_id = answer->from_mailbox_id;
+	q->to_id = answer->to_mailbox_id;
+	q->is_move = true;
+	imap_conn_step(c, step_copy);
+}
+
+void
+imap_ask_rename(void *arg, struct str from, struct str to)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct op_mailbox_rename op = { .account_id = c->account_id,
+		                        .from = from,
+		                        .to = to };
+
+	imap_conn_ask(c, NULL)->call =
+		store_mailbox_rename(store_of(c), &op, on_rename, c);
+}
+
+/* --- expunge */
 
 static void step_expunge(void *arg);
 

@@ -208,8 +208,8 @@ ranges_sort(struct tx *tx, struct wanted *w)
 	return OK;
 }
 
-/* All entries that are wanted, ascending, each once. *next_uid_out (NULL where max is no
-   matter): the first UID that may be one more; 0: there is none. */
+/* All entries that are wanted, ascending, each once. *next_uid_out: the first UID that
+   may be one more; 0: there is none. */
 static enum err
 rows_load(struct tx *tx, const struct tx_mailbox *m, struct wanted w, struct rows *rows,
           uint32_t *next_uid_out)
@@ -219,8 +219,6 @@ rows_load(struct tx *tx, const struct tx_mailbox *m, struct wanted w, struct row
 
 	for (size_t i = 0; i < w.count && e == OK && rows->n < w.max; i++)
 		e = range_load(tx, m, w.ranges[i], &w, rows);
-	if (!next_uid_out)
-		return e;
 	last = rows->n ? rows->p[rows->n - 1].uid : 0;
 	*next_uid_out = 0;
 	if (e == OK && rows->n == w.max && last < w.ranges[w.count - 1].last)
@@ -489,19 +487,57 @@ transfer_row(struct tx *tx, struct transfer *t, const struct entry *row,
 		uid_out);
 }
 
+/* The bytes of all that is wanted, in this turn and in those that follow. */
+static enum err
+sum_sizes(struct tx *tx, const struct op_copy *op, uint64_t *sum_out)
+{
+	struct wanted w = { .ranges = op->uids, .count = op->uids_count };
+	enum err e = ranges_sort(tx, &w);
+
+	for (size_t i = 0; i < w.count && e == OK; i++) {
+		struct stmt *s;
+
+		e = db_one(
+			tx->db,
+			"SELECT coalesce(sum(size), 0) FROM entry WHERE mailbox_id = $1"
+			" AND uid >= $2 AND uid <= $3",
+			VALUES(V_I(op->mailbox_id), V_I(w.ranges[i].first),
+		               V_I(w.ranges[i].last)),
+			&s);
+		if (e == OK)
+			*sum_out += db_u64(s, 0);
+		db_end(&s);
+	}
+	return e;
+}
+
+/* Is there room for the copies? The first turn asks for those of all turns, so that
+   hardly a copy has to be undone. */
+static enum err
+check_room(struct tx *tx, const struct op_copy *op, const struct tx_account *acc,
+           const struct rows *rows)
+{
+	uint64_t sum = 0;
+	enum err e = OK;
+
+	if (op->is_move || !acc->quota_bytes)
+		return OK;
+	if (!op->is_continued)
+		e = sum_sizes(tx, op, &sum);
+	for (size_t i = 0; i < rows->n && op->is_continued; i++)
+		sum += rows->p[i].size;
+	return e == OK ? tx_quota_check(acc, sum) : e;
+}
+
 static enum err
 transfer_begin(struct tx *tx, const struct op_copy *op, const struct rows *rows,
                struct transfer *t)
 {
-	uint64_t sum = 0, used = 0;
-	enum err e = OK;
+	uint64_t used = 0;
+	enum err e = check_room(tx, op, t->acc, rows);
 
-	for (size_t i = 0; i < rows->n; i++) {
-		sum += rows->p[i].size;
+	for (size_t i = 0; i < rows->n; i++)
 		used |= rows->p[i].flags;
-	}
-	if (!op->is_move)
-		e = tx_quota_check(t->acc, sum);
 	if (e == OK)
 		e = bit_map_make(tx, t->from, t->to, used, &t->map);
 	t->is_move = op->is_move;
@@ -510,23 +546,51 @@ transfer_begin(struct tx *tx, const struct op_copy *op, const struct rows *rows,
 	return e;
 }
 
+static enum err
+transfer_load(struct tx *tx, const struct op_copy *op, struct transfer *t,
+              struct rows *rows, uint32_t *next_uid_out)
+{
+	bool is_whole = !op->is_move && !op->work;
+	enum err e = tx_mailbox(tx, op->account_id, op->mailbox_id, &t->from);
+
+	if (e == OK)
+		e = tx_mailbox(tx, op->account_id, op->to_mailbox_id, &t->to);
+	if (e == OK)
+		e = tx_account(tx, op->account_id, &t->acc);
+	if (e == OK && op->is_continued)
+		e = tx_stage_check(tx, op->work);
+	if (e == OK)
+		e = rows_load(
+			tx, t->from,
+			(struct wanted){ .ranges = op->uids,
+		                         .count = op->uids_count,
+		                         .max = is_whole ? SIZE_MAX : STORE_TURN_ROWS },
+			rows, next_uid_out);
+	return e;
+}
+
+static enum err
+transfer_end(struct tx *tx, const struct op_copy *op, const struct transfer *t,
+             const struct answer_copy *answer)
+{
+	struct tx_uids uids = tx_uids_of(answer->to_uids, answer->to_uids_count);
+
+	if (op->is_move) {
+		tx_mailbox_event(tx, EV_MOVED, t->acc, t->to, t->from, uids);
+		return expunged_trim(tx, t->from);
+	}
+	if (answer->next_uid)
+		return tx_stage_note(tx, op->work, t->to, uids);
+	return op->is_continued ? tx_stage_end(tx, op->work) : OK;
+}
+
 enum err
 op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answer)
 {
 	struct rows rows = { NULL, 0, 0 };
 	struct transfer t = { 0 };
-	enum err e = tx_mailbox(tx, op->account_id, op->mailbox_id, &t.from);
+	enum err e = transfer_load(tx, op, &t, &rows, &answer->next_uid);
 
-	if (e == OK)
-		e = tx_mailbox(tx, op->account_id, op->to_mailbox_id, &t.to);
-	if (e == OK)
-		e = tx_account(tx, op->account_id, &t.acc);
-	if (e == OK)
-		e = rows_load(tx, t.from,
-		              (struct wanted){ .ranges = op->uids,
-		                               .count = op->uids_count,
-		                               .max = SIZE_MAX },
-		              &rows, NULL);
 	if (e == OK)
 		e = transfer_begin(tx, op, &rows, &t);
 	if (e != OK)
@@ -539,8 +603,5 @@ op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answe
 		answer->from_uids[i] = rows.p[i].uid;
 		e = transfer_row(tx, &t, &rows.p[i], &answer->to_uids[i]);
 	}
-	if (e == OK && op->is_move)
-		tx_mailbox_event(tx, EV_MOVED, t.acc, t.to, t.from,
-		                 tx_uids_of(answer->to_uids, answer->to_uids_count));
-	return e == OK && op->is_move ? expunged_trim(tx, t.from) : e;
+	return e == OK ? transfer_end(tx, op, &t, answer) : e;
 }

@@ -321,6 +321,18 @@ op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept 
 /* --- append
  * ------------------------------------------------------------------------------- */
 
+static enum err
+append_end(struct tx *tx, const struct op_append *op, const struct tx_account *acc,
+           const struct tx_mailbox *m, const struct answer_append *answer)
+{
+	struct tx_uids uids = tx_uids_of(answer->uids, answer->uids_count);
+
+	tx_mailbox_event(tx, EV_APPENDED, acc, m, NULL, uids);
+	if (op->is_more)
+		return tx_stage_note(tx, op->work, m, uids);
+	return op->is_continued ? tx_stage_end(tx, op->work) : OK;
+}
+
 enum err
 op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append *answer)
 {
@@ -331,6 +343,8 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 
 	if (e == OK)
 		e = tx_account(tx, op->account_id, &acc);
+	if (e == OK && op->is_continued)
+		e = tx_stage_check(tx, op->work);
 	for (size_t i = 0; i < op->messages_count; i++)
 		sum += op->messages[i].body.ref.size;
 	if (e == OK)
@@ -360,8 +374,5 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 			                                     a->body.ref.size, date_ms },
 			                 &answer->uids[i]);
 	}
-	if (e == OK)
-		tx_mailbox_event(tx, EV_APPENDED, acc, m, NULL,
-		                 tx_uids_of(answer->uids, answer->uids_count));
-	return e;
+	return e == OK ? append_end(tx, op, acc, m, answer) : e;
 }

@@ -128,13 +128,14 @@ children_load(struct tx *tx, const struct op_mailbox_rename *op, struct str from
 	return e;
 }
 
+/* The new mailbox, and the first turn of what moves there. */
 static enum err
-rename_inbox(struct tx *tx, const struct op_mailbox_rename *op, struct str to)
+rename_inbox(struct tx *tx, const struct op_mailbox_rename *op, struct str to,
+             struct answer_renamed *answer)
 {
-	static const struct uid_range all = { 1, UINT32_MAX };
 	struct op_copy move = { .account_id = op->account_id, .is_move = true };
 	struct answer_copy moved = { 0 };
-	struct uid_range range = all;
+	struct uid_range range = { .first = 1 };
 	struct tx_mailbox *inbox, *m;
 	enum err e = tx_mailbox_named(tx, op->account_id, STR("INBOX"), &inbox);
 
@@ -144,11 +145,14 @@ rename_inbox(struct tx *tx, const struct op_mailbox_rename *op, struct str to)
 		e = tx_mailbox_new(tx, op->account_id, to, USE_NONE, &m);
 	if (e != OK)
 		return e;
+	range.last = inbox->uidnext - 1;
 	move.mailbox_id = inbox->id;
 	move.to_mailbox_id = m->id;
 	move.uids = &range;
 	move.uids_count = 1;
-	return op_copy_apply(tx, &move, &moved);
+	e = op_copy_apply(tx, &move, &moved);
+	*answer = (struct answer_renamed){ inbox->id, m->id, moved.next_uid, range.last };
+	return e;
 }
 
 static enum err
@@ -162,14 +166,13 @@ set_name(struct tx *tx, struct tx_mailbox *m, struct str to)
 /* The mailbox itself may be missing where it is only the parent of others. */
 enum err
 op_mailbox_rename_apply(struct tx *tx, const struct op_mailbox_rename *op,
-                        struct answer_none *answer)
+                        struct answer_renamed *answer)
 {
 	struct str from = op->from, to = op->to;
 	struct tx_mailbox *m = NULL, *other;
 	struct renamed *list = NULL;
 	enum err e = tx_mailbox_name_check(tx, &from);
 
-	(void)answer;
 	if (e == OK)
 		e = tx_mailbox_name_check(tx, &to);
 	if (e != OK)
@@ -178,7 +181,7 @@ op_mailbox_rename_apply(struct tx *tx, const struct op_mailbox_rename *op,
 	if (e != ERR_NOT_FOUND)
 		return e == OK ? ERR_EXISTS : e;
 	if (str_eq(from, STR("INBOX")))
-		return rename_inbox(tx, op, to);
+		return rename_inbox(tx, op, to, answer);
 	if (str_starts(to, arena_printf(tx->arena, "%.*s/", STR_ARG(from))))
 		return ERR_INVALID;
 	e = tx_mailbox_named(tx, op->account_id, from, &m);

@@ -73,8 +73,8 @@ set_state(struct compact *c, uint64_t segment, uint32_t from, uint32_t to)
 
 /* --- segments without a writer ------------------------------------------------------ */
 
-static bool
-is_live(const struct compact_live *live, uint64_t epoch)
+bool
+compact_live_has(const struct compact_live *live, uint64_t epoch)
 {
 	for (size_t i = 0; i < live->count; i++) {
 		if (live->epochs[i] == epoch)
@@ -111,7 +111,7 @@ seal_orphans(struct compact *c, struct db *db, const struct compact_live *live,
 	while (db_next(s)) {
 		struct orphan *o = NULL;
 
-		if (!is_live(live, db_u64(s, 1)))
+		if (!compact_live_has(live, db_u64(s, 1)))
 			o = orphan_get(c, db_u64(s, 0), now_ms);
 		if (o)
 			o->is_seen = true;

@@ -31,6 +31,7 @@ struct compact_live {
 	uint64_t epochs[128];
 	size_t count;
 };
+bool compact_live_has(const struct compact_live *live, uint64_t epoch);
 /* One look, at most one segment moved. grace_ms: how long a segment is left alone after
    its state has changed. */
 MUSTUSE enum err compact_run(struct compact *c, struct db *db,

@@ -24,6 +24,7 @@ enum {
 	IDLE_MS = 60 * 1000,
 	COMPACT_MS = 5 * 60 * 1000,
 	GRACE_MS = 60 * 60 * 1000, /* before a segment's records move, or it goes */
+	CLIENTS_MS = 10 * 1000,    /* after the start clients come back */
 	RETRY_MS = 5000,
 	PURGE_TURNS = 16, /* between two looks at the journal */
 	NICE = 5,
@@ -65,7 +66,7 @@ struct housekeeping {
 	struct report_counts *counts; /* of the rows from trimmed to last */
 	struct compact *compact;
 	uint64_t last, trimmed; /* journal rows: taken, and gone from there */
-	int64_t expired_ms, counted_ms, compacted_ms;
+	int64_t expired_ms, counted_ms, compacted_ms, started_ms;
 };
 
 /* --- asking the committer, through the loop ----------------------------------------- */
@@ -298,6 +299,51 @@ purge_mailboxes(struct housekeeping *h)
 	return e == ERR_NOT_FOUND || e == ERR_SHUTDOWN ? OK : e;
 }
 
+/* A COPY or APPEND that has not ended and whose client is gone; ERR_NOT_FOUND. */
+static enum err
+abandoned(struct housekeeping *h, uint64_t *work_out)
+{
+	struct compact_live live;
+	struct stmt *s;
+	bool is_found = false;
+	enum err e;
+
+	(void)pthread_mutex_lock(&h->lock);
+	live = h->live;
+	(void)pthread_mutex_unlock(&h->lock);
+	s = db_query(h->db, "SELECT work, epoch FROM staged ORDER BY work, first",
+	             NO_VALUES);
+	while (!is_found && db_next(s)) {
+		*work_out = db_u64(s, 0);
+		is_found = !compact_live_has(&live, db_u64(s, 1));
+	}
+	e = db_done(h->db, &s);
+	return e == OK && !is_found ? ERR_NOT_FOUND : e;
+}
+
+static enum err
+undo_abandoned(struct housekeeping *h)
+{
+	int64_t grace_ms = CLIENTS_MS;
+	enum err e = OK;
+
+	(void)pthread_mutex_lock(&h->lock);
+	if (h->is_compact_due && h->grace_ms < grace_ms)
+		grace_ms = h->grace_ms;
+	(void)pthread_mutex_unlock(&h->lock);
+	if (clock_mono_ms() - h->started_ms < grace_ms)
+		return OK;
+	while (e == OK) {
+		struct op_staged_undo op;
+		void *answer;
+
+		e = abandoned(h, &op.work);
+		if (e == OK)
+			e = ask(h, OP_staged_undo, &op, &answer);
+	}
+	return e == ERR_NOT_FOUND || e == ERR_SHUTDOWN ? OK : e;
+}
+
 static enum err
 work_once(struct housekeeping *h, int64_t days)
 {
@@ -308,6 +354,8 @@ work_once(struct housekeeping *h, int64_t days)
 		e = move_all(h);
 	if (e == OK)
 		e = purge_mailboxes(h);
+	if (e == OK)
+		e = undo_abandoned(h);
 	if (e != OK)
 		return e;
 	count_things(h, now_ms);
@@ -371,6 +419,7 @@ housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
 	h->give = give;
 	h->arg = arg;
 	h->trace_days = trace_days;
+	h->started_ms = clock_mono_ms();
 	h->arena = arena_new(16 * 1024);
 	h->data_dir = arena_str(h->arena, data_dir);
 	h->counts = report_counts_new();

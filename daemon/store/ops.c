@@ -107,7 +107,8 @@ LAYOUT(answer_accept, M(answer_accept, message_id),
 LAYOUT(append_message, S(append_message, body, new_body_layout), M(append_message, flags),
 	A(append_message, keywords, str_layout), M(append_message, internal_date_ms));
 LAYOUT(op_append, M(op_append, account_id), M(op_append, mailbox_id),
-	A(op_append, messages, append_message_layout));
+	A(op_append, messages, append_message_layout), M(op_append, work),
+	M(op_append, is_continued), M(op_append, is_more));
 LAYOUT(answer_append, M(answer_append, uidvalidity), A(answer_append, uids, u32_layout));
 
 LAYOUT(op_flags, M(op_flags, account_id), M(op_flags, mailbox_id),
@@ -120,9 +121,13 @@ LAYOUT(answer_flags, A(answer_flags, rows, flags_row_layout),
 	M(answer_flags, has_new_keywords), M(answer_flags, next_uid));
 
 LAYOUT(op_copy, M(op_copy, account_id), M(op_copy, mailbox_id), M(op_copy, to_mailbox_id),
-	A(op_copy, uids, uid_range_layout), M(op_copy, is_move));
+	A(op_copy, uids, uid_range_layout), M(op_copy, is_move), M(op_copy, work),
+	M(op_copy, is_continued));
 LAYOUT(answer_copy, M(answer_copy, uidvalidity), A(answer_copy, from_uids, u32_layout),
-	A(answer_copy, to_uids, u32_layout));
+	A(answer_copy, to_uids, u32_layout), M(answer_copy, next_uid));
+LAYOUT(op_staged_undo, M(op_staged_undo, work));
+LAYOUT(answer_renamed, M(answer_renamed, from_mailbox_id), M(answer_renamed, to_mailbox_id),
+	M(answer_renamed, next_uid), M(answer_renamed, last_uid));
 LAYOUT(op_expunge, M(op_expunge, account_id), M(op_expunge, mailbox_id),
 	A(op_expunge, uids, uid_range_layout), M(op_expunge, all_flags));
 LAYOUT(answer_expunge, A(answer_expunge, uids, u32_layout), M(answer_expunge, highestmodseq),

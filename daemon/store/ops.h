@@ -108,11 +108,15 @@ struct append_message {
 	int64_t internal_date_ms; /* 0: now */
 };
 /* IMAP APPEND, several messages at once or none at all (RFC 3502). ERR_NOT_FOUND: no such
-   mailbox of this account; ERR_QUOTA. */
+   mailbox of this account; ERR_QUOTA. More messages than one operation should hold: see
+   "In turns" below. */
 struct op_append {
 	uint64_t account_id, mailbox_id;
 	struct append_message *messages;
 	size_t messages_count;
+	uint64_t work;
+	bool is_continued; /* not the first turn */
+	bool is_more;      /* not the last one */
 };
 struct answer_append {
 	uint32_t uidvalidity;
@@ -158,19 +162,35 @@ struct answer_flags {
 	uint32_t next_uid;     /* from here on nothing was done; 0: all is done */
 };
 
-/* COPY and MOVE, within one account, all or nothing. MOVE is one transaction: at no time
-   is a message in both or in neither. ERR_NOT_FOUND: the destination (the caller answers
-   TRYCREATE); ERR_QUOTA for a copy. */
+/* COPY and MOVE, within one account. ERR_NOT_FOUND: the destination (the caller answers
+   TRYCREATE); ERR_QUOTA for a copy. A copy without `work` is done whole. Else, and for a
+   MOVE, the answer comes after STORE_TURN_ROWS entries, and the caller asks again from
+   next_uid on. At no time is a moved message in both mailboxes or in neither, and those
+   of a turn move together (RFC 6851 3.3). */
 struct op_copy {
 	uint64_t account_id, mailbox_id, to_mailbox_id;
 	struct uid_range *uids;
 	size_t uids_count;
 	bool is_move;
+	uint64_t work;
+	bool is_continued; /* not the first turn of a copy */
 };
 struct answer_copy {
 	uint32_t uidvalidity;          /* of the destination */
 	uint32_t *from_uids, *to_uids; /* pairs, ascending; none: nothing matched */
 	size_t from_uids_count, to_uids_count;
+	uint32_t next_uid; /* as in answer_flags */
+};
+
+/* In turns. A COPY or APPEND of very many messages is several operations, so that nobody
+   else waits for all of them, and yet fails or succeeds as one (RFC 3501 6.3.11, 6.4.7).
+   `work` names it: a random number of the client's. What a turn has put into the mailbox
+   is noted (table staged) until the last turn has taken the notes away. Where a turn
+   fails, or its client gives up, staged_undo takes the messages out again, turn by turn;
+   it answers how many notes are left. When the client's process is gone the store does
+   that by itself. A turn whose work has been undone is refused: ERR_CONFLICT. */
+struct op_staged_undo {
+	uint64_t work;
 };
 
 /* Removes the messages in uids (none given: all) that have \Deleted; with all_flags
@@ -213,10 +233,15 @@ struct op_mailbox_purge {
 	uint64_t mailbox_id;
 };
 /* Renames it and all below it. INBOX: its messages move into the new mailbox and INBOX
-   stays (RFC 3501 6.3.5). ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID. */
+   stays (RFC 3501 6.3.5); where next_uid is given, the caller moves what is left of them
+   with op_copy. ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID. */
 struct op_mailbox_rename {
 	uint64_t account_id;
 	struct str from, to;
+};
+struct answer_renamed {
+	uint64_t from_mailbox_id, to_mailbox_id; /* of INBOX only */
+	uint32_t next_uid, last_uid;             /* 0: all is done */
 };
 /* A name may be subscribed that is no mailbox. */
 struct op_subscribe {

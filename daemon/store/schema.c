@@ -114,6 +114,11 @@ static const char index_8[] =
 	"CREATE TABLE seen_row (kind BIGINT, day BIGINT, domain TEXT, body TEXT,"
 	" messages $INT, PRIMARY KEY (kind, day, domain, body)) $CLUSTERED;";
 
+/* What a COPY or APPEND has put into a mailbox before it has ended. */
+static const char index_9[] =
+	"CREATE TABLE staged (work BIGINT, first BIGINT, last $INT, mailbox_id $INT,"
+	" account_id $INT, epoch $INT, PRIMARY KEY (work, first)) $CLUSTERED;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -137,8 +142,8 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2, index_3, index_4,
-	                                   index_5, index_6, index_7, index_8 };
+static const char *const index_steps[] = { index_1, index_2, index_3, index_4, index_5,
+	                                   index_6, index_7, index_8, index_9 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

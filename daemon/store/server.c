@@ -72,12 +72,15 @@ tell_live(struct store_server *s)
 static void
 conn_closed(void *arg, struct ipc_peer *p, const char *why)
 {
+	struct store_server *s = arg;
 	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
 
 	(void)why;
 	c->peer = NULL;
 	conn_drop(c);
-	tell_live(arg);
+	tell_live(s);
+	/* What it has left half done is undone. */
+	housekeeping_wake(s->housekeeping);
 }
 
 void

@@ -1,8 +1,10 @@
 """One client's huge command is not another's waiting: STORE and EXPUNGE of a large
 mailbox, and SEARCH and FETCH of a huge message, while others write and ask. Counted in
 what the others got done meanwhile, not in seconds."""
+import os
 import poplib
 import re
+import signal
 import threading
 
 import check
@@ -11,6 +13,7 @@ from wire import Wire
 ANN, BOB = "ann@home.example", "bob@home.example"
 COUNT = 20000  # messages
 TURNS = 20     # of the committer that they take (STORE_TURN_ROWS)
+MANY = 2000    # messages in one APPEND: more than one operation of the store takes
 HUGE_MIB = 40
 
 
@@ -106,6 +109,88 @@ def test_large_sets(world):
     lines = ann.ask_imap(b"STORE 1:* +FLAGS.SILENT (\\Seen)")
     check.equal(sum(b"FETCH" in line for line in lines), 0, ".SILENT is silent over all turns")
     check.equal(status(ann, b"big", b"UNSEEN"), 0, "all are seen")
+
+
+def count(client, mailbox):
+    return status(client, mailbox, b"MESSAGES")
+
+
+def uids(line, word):
+    """How many UIDs the sets of COPYUID or APPENDUID hold, and whether they ascend."""
+    sets = re.search(word + rb" \d+ ([0-9:, ]+)\]", line).group(1).split()
+    result = []
+    for one in sets:
+        flat = [int(n) for part in one.split(b",") for n in (part.split(b":") * 2)[:2]]
+        check.equal(flat, sorted(flat), "ascending")
+        result.append(sum(b - a + 1 for a, b in zip(flat[::2], flat[1::2])))
+    return result
+
+
+def test_copies(world):
+    """COPY, MOVE, RENAME of INBOX and DELETE of a large mailbox, one APPEND of very many."""
+    home = world.home
+    ann = Client(home, ANN)
+    text = b"Subject: one of many\r\n\r\nx\r\n"
+    for name in (b"all", b"copy", b"moved"):
+        ann.ask_imap(b"CREATE " + name)
+    lines = append(ann, b"all", [text] * MANY)
+    check.equal(uids(lines[-1], b"APPENDUID"), [MANY], "each has its UID")
+    for _ in range(COUNT // MANY - 1):
+        append(ann, b"all", [text] * MANY)
+    check.equal(count(ann, b"all"), COUNT, "all are there")
+    ann.ask_imap(b"SELECT all")
+    with Others(home, 2, b"APPEND INBOX {%d+}\r\n%s" % (len(text), text)) as others:
+        lines, done = others.during(lambda: ann.ask_imap(b"COPY 1:* copy"))
+        check.true(min(done) >= TURNS // 2, f"others write during COPY: {done}")
+        check.equal(uids(lines[-1], b"COPYUID"), [COUNT, COUNT], "pairs")
+        lines, done = others.during(lambda: ann.ask_imap(b"UID MOVE 1:* moved"))
+        check.true(min(done) >= TURNS // 2, f"others write during MOVE: {done}")
+        check.equal(uids(lines[0], b"COPYUID"), [COUNT, COUNT], "pairs")
+        check.equal(sum(line.endswith(b"EXPUNGE") for line in lines), COUNT, "told of each")
+        check.equal([count(ann, name) for name in (b"all", b"copy", b"moved")],
+                    [0, COUNT, COUNT], "where they are")
+        _, done = others.during(lambda: (ann.ask_imap(b"DELETE moved"), ann.ask_imap(b"CREATE moved")))
+        check.equal(count(ann, b"moved"), 0, "a new one of this name")
+        _, done = others.during(lambda: ann.ask_imap(b"UNSELECT"))
+        ann.ask_imap(b"SELECT copy")
+        ann.ask_imap(b"MOVE 1:* INBOX")
+        _, done = others.during(lambda: ann.ask_imap(b"RENAME INBOX old"))
+        check.true(min(done) >= TURNS // 4, f"others write during RENAME of INBOX: {done}")
+    check.true(count(ann, b"old") >= COUNT, "what was in INBOX")
+    check.equal(count(ann, b"INBOX"), 0, "and INBOX is empty")
+
+
+def test_copies_undone(world):
+    """What cannot be finished leaves the mailbox as it was."""
+    home = world.home
+    ann = Client(home, ANN)
+    text = b"Subject: one of many\r\n\r\nx\r\n"
+    there = count(ann, b"copy")
+    head = b"".join(b" {%d+}\r\n%s" % (len(text), text) for _ in range(MANY))
+    ann.send(b"w APPEND copy" + head + b" (\\Wrong) {1+}\r\nx\r\n")
+    check.contains(ann.tagged(b"w", 120)[-1], b"w BAD", "a wrong flag")
+    check.until(lambda: count(ann, b"copy") == there, "none of those before it")
+    # Somebody who goes away in the middle of an APPEND, and one who does of a COPY.
+    gone = Client(home, ANN)
+    gone.send(b"x APPEND copy" + head)
+    check.until(lambda: count(ann, b"copy") > there, "the first turns are there")
+    gone.close()
+    check.until(lambda: count(ann, b"copy") == there, "and taken back")
+    gone = Client(home, ANN)
+    gone.ask_imap(b"SELECT old")
+    gone.send(b"x COPY 1:* copy\r\n")
+    check.until(lambda: count(ann, b"copy") > there, "the first turns are there")
+    gone.close()
+    check.until(lambda: count(ann, b"copy") in (there, there + count(ann, b"old")),
+                "all or none")
+    # The process that copies is killed: the store takes back what it did.
+    gone = Client(home, ANN)
+    gone.send(b"x APPEND copy" + head)
+    before = count(ann, b"copy")
+    check.until(lambda: count(ann, b"copy") > before, "the first turns are there")
+    for pid in home.workers()["imap"]:
+        os.kill(pid, signal.SIGKILL)
+    check.until(lambda: count(Client(home, ANN), b"copy") == before, "taken back", 60)
 
 
 def test_huge_message(world):

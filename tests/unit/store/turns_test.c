@@ -197,6 +197,7 @@ test_remove(void)
 	struct rig r;
 	struct box box;
 	struct op_mailbox_rename rename = { .from = STR("INBOX"), .to = STR("big") };
+	struct answer_renamed renamed;
 	struct op_mailbox_remove op = { .name = STR("big") };
 	struct op_mailbox_create again = { .name = STR("big") };
 	struct answer_none none;
@@ -208,7 +209,21 @@ test_remove(void)
 	rig_open(&r);
 	box = fill(&r);
 	rename.account_id = op.account_id = again.account_id = box.account_id;
-	CHECK_ERR_EQ(rig_mailbox_rename(&r, &rename, &none), OK, "rename");
+	CHECK_ERR_EQ(rig_mailbox_rename(&r, &rename, &renamed), OK, "rename");
+	CHECK_U64_EQ(renamed.last_uid, COUNT, "all shall move");
+	do {
+		struct uid_range left = { renamed.next_uid, renamed.last_uid };
+		struct op_copy move = { .account_id = box.account_id,
+			                .mailbox_id = renamed.from_mailbox_id,
+			                .to_mailbox_id = renamed.to_mailbox_id,
+			                .uids = &left,
+			                .uids_count = 1,
+			                .is_move = true };
+		struct answer_copy moved;
+
+		CHECK_ERR_EQ(rig_copy(&r, &move, &moved), OK, "move");
+		renamed.next_uid = moved.next_uid;
+	} while (renamed.next_uid);
 	CHECK_ERR_EQ(reader_mailbox(r.reader, box.account_id, STR("big"), r.arena, &info),
 	             OK, "big");
 	box.id = info.id;
@@ -233,6 +248,199 @@ test_remove(void)
 	CHECK_ERR_EQ(reader_mailbox(r.reader, box.account_id, STR("big"), r.arena, &info),
 	             OK, "the new one");
 	CHECK_U64_EQ(info.id, made.mailbox_id, "is left alone");
+	rig_close(&r);
+}
+
+static uint64_t
+box_named(struct rig *r, uint64_t account_id, struct str name)
+{
+	struct mailbox_info info;
+
+	CHECK_ERR_EQ(reader_mailbox(r->reader, account_id, name, r->arena, &info), OK,
+	             "mailbox");
+	return info.id;
+}
+
+static uint32_t
+exists(struct rig *r, uint64_t account_id, struct str name)
+{
+	struct mailbox_info info;
+
+	CHECK_ERR_EQ(reader_mailbox(r->reader, account_id, name, r->arena, &info), OK,
+	             "mailbox");
+	return info.exists;
+}
+
+static uint64_t
+used_bytes(struct rig *r, uint64_t account_id)
+{
+	struct account account;
+
+	CHECK_ERR_EQ(reader_account_by_id(r->reader, account_id, r->arena, &account), OK,
+	             "account");
+	return account.used_bytes;
+}
+
+struct copying {
+	struct rig *r;
+	struct uid_range left;
+	struct op_copy op;
+	struct answer_copy answer;
+};
+
+/* One turn from where the last one ended. */
+static enum err
+copy_turn(struct copying *c)
+{
+	c->op.uids = &c->left;
+	c->op.uids_count = 1;
+	c->op.is_continued = c->answer.next_uid > 0;
+	if (c->answer.next_uid)
+		c->left.first = c->answer.next_uid;
+	return rig_copy(c->r, &c->op, &c->answer);
+}
+
+static struct copying
+copying_of(struct rig *r, const struct box *box, uint64_t work)
+{
+	uint64_t trash = box_named(r, box->account_id, STR("Trash"));
+
+	return (struct copying){ .r = r,
+		                 .left = { 1, COUNT },
+		                 .op = { .account_id = box->account_id,
+		                         .mailbox_id = box->id,
+		                         .to_mailbox_id = trash,
+		                         .work = work } };
+}
+
+static uint64_t
+undo_turn(struct rig *r, uint64_t work)
+{
+	struct op_staged_undo op = { work };
+	struct answer_count answer;
+
+	CHECK_ERR_EQ(rig_staged_undo(r, &op, &answer), OK, "undo");
+	return answer.count;
+}
+
+/* A copy in turns: the death of the store between two of them changes nothing, and what
+   has ended is not undone. */
+static void
+test_copy(void)
+{
+	struct rig r;
+	struct box box;
+	struct copying c;
+	unsigned turns = 1;
+	uint64_t used;
+
+	rig_open(&r);
+	box = fill(&r);
+	used = used_bytes(&r, box.account_id);
+	c = copying_of(&r, &box, 77);
+	CHECK_ERR_EQ(copy_turn(&c), OK, "first turn");
+	CHECK_U64_EQ(c.answer.to_uids_count, STORE_TURN_ROWS, "a turn");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS, "so far");
+	restart(&r);
+	while (c.answer.next_uid && turns < 10) {
+		CHECK_ERR_EQ(copy_turn(&c), OK, "turn");
+		CHECK_U64_EQ(c.answer.to_uids[0], turns * STORE_TURN_ROWS + 1, "goes on");
+		turns++;
+	}
+	CHECK_U64_EQ(turns, 3, "turns");
+	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
+	CHECK_U64_EQ(undo_turn(&r, 77), 0, "nothing to undo");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), COUNT, "all");
+	CHECK_U64_EQ(used_bytes(&r, box.account_id), 2 * used, "they count");
+	rig_close(&r);
+}
+
+/* One that fails half way leaves nothing behind, and cannot go on. */
+static void
+test_copy_undone(void)
+{
+	struct rig r;
+	struct box box;
+	struct copying c;
+	uint64_t used;
+
+	rig_open(&r);
+	box = fill(&r);
+	used = used_bytes(&r, box.account_id);
+	c = copying_of(&r, &box, 78);
+	CHECK_ERR_EQ(copy_turn(&c), OK, "first turn");
+	CHECK_ERR_EQ(copy_turn(&c), OK, "second turn");
+	CHECK_U64_EQ(undo_turn(&r, 78), 1, "one more");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS, "half");
+	CHECK_ERR_EQ(copy_turn(&c), ERR_CONFLICT, "no going on");
+	restart(&r);
+	CHECK_U64_EQ(undo_turn(&r, 78), 0, "none");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), 0, "as it was");
+	CHECK_U64_EQ(used_bytes(&r, box.account_id), used, "nothing counts");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("INBOX")), COUNT, "the originals");
+	rig_close(&r);
+}
+
+/* A quota that the copies would pass is found before the first one is made. */
+static void
+test_copy_quota(void)
+{
+	struct rig r;
+	struct box box;
+	struct copying c;
+	struct op_account_update update = { .address = STR("ann@example.org"),
+		                            .fields = ACCOUNT_SET_QUOTA };
+	struct answer_id answer;
+
+	rig_open(&r);
+	box = fill(&r);
+	update.quota_bytes = 2 * used_bytes(&r, box.account_id) - 1;
+	CHECK_ERR_EQ(rig_account_update(&r, &update, &answer), OK, "quota");
+	c = copying_of(&r, &box, 79);
+	CHECK_ERR_EQ(copy_turn(&c), ERR_QUOTA, "a byte too much");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), 0, "none");
+	c.left.last--;
+	CHECK_ERR_EQ(copy_turn(&c), OK, "one less");
+	rig_close(&r);
+}
+
+static void
+take_copy(void *arg, enum err e, const struct answer_copy *answer)
+{
+	CHECK_ERR_EQ(e, OK, "copy");
+	CHECK_TRUE(answer && answer->next_uid, "there is more");
+	*(bool *)arg = true;
+}
+
+/* The client's process goes between two turns: the store undoes the first one. */
+static void
+test_copy_abandoned(void)
+{
+	struct rig r;
+	struct box box;
+	struct copying c;
+	struct store_client *other;
+	bool is_done = false;
+
+	rig_open(&r);
+	box = fill(&r);
+	c = copying_of(&r, &box, 80);
+	c.op.uids = &c.left;
+	c.op.uids_count = 1;
+	other = store_client_new(r.loop, r.conf);
+	(void)store_copy(other, &c.op, take_copy, &is_done);
+	CHECK_TRUE(rig_wait(&r, &is_done), "first turn");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS, "so far");
+	store_server_compact(r.server, 0);
+	rig_turn(&r, 500);
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS,
+	             "its client is there");
+	store_client_free(&other);
+	for (int i = 0; i < 100 && exists(&r, box.account_id, STR("Trash")); i++) {
+		rig_turn(&r, 50);
+		store_server_compact(r.server, 0);
+	}
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), 0, "as it was");
 	rig_close(&r);
 }
 
@@ -273,4 +481,6 @@ test_crowd(void)
 }
 
 SUITE(store_turns, { "flags", test_flags }, { "expunge", test_expunge },
-      { "remove", test_remove }, { "crowd", test_crowd });
+      { "remove", test_remove }, { "copy", test_copy },
+      { "copy undone", test_copy_undone }, { "copy quota", test_copy_quota },
+      { "copy abandoned", test_copy_abandoned }, { "crowd", test_crowd });
