@@ -72,6 +72,8 @@ check  python3-dkim         python3-dkimpy              -
 check  python3-authres      python3-authres             -
 check  python3-nacl         python3-pynacl              -
 check  libopendmarc2        libopendmarc                -
+check  opendmarc            opendmarc                   opendmarc
+check  dbconfig-no-thanks   -                           opendmarc
 check  python3-dnspython    python3-dns                 -
 check  ldnsutils            ldns-utils                  ldns-signzone
 check  postfix              postfix                     -

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import check
-from process import Process, wait_for_port
+from milters import OpenDkim
 from world import message
 
 ANN, PEER = "ann@home.example", "pat@peer.example"
@@ -46,25 +46,8 @@ for i in range(n):
 
 def setup(world):
     world.names()
-    out = world.out / "opendkim"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "conf").write_text(f"""Mode v
-Socket inet:8891@127.0.0.20
-Nameservers 127.0.0.53
-AuthservID mx.peer.example
-AlwaysAddARHeader yes
-MultipleSignatures yes
-UserID root
-Background no
-PidFile {out}/pid
-InternalHosts {out}/nobody
-ExternalIgnoreList {out}/nobody
-""")
-    (out / "nobody").write_text("192.0.2.1\n")
-    world.milter = Process(["opendkim", "-f", "-x", out / "conf"], out / "log")
-    world.running.append(world.milter)
-    wait_for_port("127.0.0.20", 8891, process=world.milter)
-    world.postfix(settings={"smtpd_milters": "inet:127.0.0.20:8891",
+    milter = world.start(OpenDkim(world.out / "opendkim"))
+    world.postfix(settings={"smtpd_milters": str(milter),
                             "milter_default_action": "tempfail"})
     world.appliance(retry="1s 2s 2s", level="debug")
     world.token = world.home.json("token", "create", "tests")["token"]
