@@ -15,5 +15,7 @@
 /* Appends bytes compressed. False, and out is as it was: they do not get smaller, or out
    is full. */
 MUSTUSE bool gzip_pack(struct str bytes, struct strbuf *out);
+/* The same, smaller or not. False: bytes are none or far too many, or out is full. */
+MUSTUSE bool gzip_pack_always(struct str bytes, struct strbuf *out);
 
 #endif
