@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/strbuf.h"
+#include "store/db_sqlite_priv.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -155,7 +156,8 @@ db_open(const char *path, enum db_mode mode, struct db **db_out)
 		mem_free(db);
 		return ERR_STORE_TEMP;
 	}
-	e = error_of(db, sqlite3_open_v2(path, &db->handle, flags, NULL));
+	e = error_of(db, sqlite3_open_v2(path, &db->handle, flags,
+	                                 mode == DB_WRITE ? sqlite_gather() : NULL));
 	if (e == OK)
 		e = set_up(db);
 	if (e != OK) {

@@ -3,7 +3,7 @@
  * in it. Prints messages a second and CPU time a message, all threads together; then what
  * reading the mailbox costs.
  *
- *     build/store_bench [MESSAGES] [BYTES]
+ *     build/store_bench [MESSAGES] [BYTES] [OUTSTANDING]
  */
 #include "base/clock.h"
 #include "base/ids.h"
@@ -204,18 +204,22 @@ int
 main(int argc, char **argv)
 {
 	static const size_t batches[] = { 1, 8, 20, 64 };
-	uint32_t count = 20000, bytes = 4096;
+	uint32_t count = 20000, bytes = 4096, only = 0;
 	struct rig r;
 	uint64_t account;
 
 	if ((argc > 1 && !str_parse_u32(str_from(argv[1]), &count)) ||
-	    (argc > 2 && !str_parse_u32(str_from(argv[2]), &bytes))) {
-		(void)fprintf(stderr, "usage: store_bench [MESSAGES] [BYTES]\n");
+	    (argc > 2 && !str_parse_u32(str_from(argv[2]), &bytes)) ||
+	    (argc > 3 && !str_parse_u32(str_from(argv[3]), &only))) {
+		(void)fprintf(stderr,
+		              "usage: store_bench [MESSAGES] [BYTES] [OUTSTANDING]\n");
 		return 2;
 	}
 	rig_open(&r);
 	account = rig_account(&r);
-	for (size_t i = 0; i < ARRAY_LEN(batches); i++)
+	if (only)
+		run_round(&r, account, make_message(r.arena, bytes), count, only);
+	for (size_t i = 0; i < ARRAY_LEN(batches) && !only; i++)
 		run_round(&r, account, make_message(r.arena, bytes),
 		          batches[i] == 1 ? count / 10 : count, batches[i]);
 	run_reads(&r, account);

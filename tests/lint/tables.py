@@ -41,7 +41,7 @@ LIBRARIES = {
     r"^uv\.h": r"^daemon/io/[a-z_]+(\.c|_priv\.h)$",
     r"^openssl/": r"^daemon/(io/tls|ext/crypto)(_[a-z]+)?(\.c|_priv\.h)$",
     r"^ares\.h": r"^daemon/io/dns(_[a-z]+)?(\.c|_priv\.h)$",
-    r"^sqlite3\.h": r"^daemon/store/db_sqlite\.c$",
+    r"^sqlite3\.h": r"^daemon/store/db_sqlite(_[a-z]+)?\.c$",
     r"^CUnit/": r"^tests/unit/main\.c$",
     r"^microhttpd\.h": None,
     r"^yaml\.h": None,
