@@ -4,7 +4,7 @@
  * body is packed, its SHA-256 before packing, and what it was for, so that a lost index
  * can be rebuilt from segments alone; a checksum (SipHash-2-4 under a fixed key) covers
  * it. Numbers are little-endian. A file holds nothing else; what follows the last whole
- * record was being written when its writer ended, and nobody refers to it.
+ * record was reserved or being written when its writer ended, and nobody refers to it.
  */
 #ifndef STORE_SEGMENT_H
 #define STORE_SEGMENT_H

@@ -25,9 +25,10 @@ void segments_close(struct segments **s);
 /* Makes the file of this number. ERR_EXISTS: there is one already (take the next number);
    ERR_DISK_FULL, ERR_IO. */
 MUSTUSE enum err segments_create(struct segments *s, uint64_t number);
-/* Its bytes now, ERR_NOT_FOUND where there is no such file. */
+/* The bytes of its records, ERR_NOT_FOUND where there is no such file. */
 MUSTUSE enum err segments_size(struct segments *s, uint64_t number, uint64_t *size_out);
-/* Writes into a segment that no other process appends to. ERR_DISK_FULL, ERR_IO. parts is
+/* Writes behind what was written into a segment that no other process appends to; its
+   file is longer, until it is sealed or all are closed. ERR_DISK_FULL, ERR_IO. parts is
    used up. */
 struct iovec;
 MUSTUSE enum err segments_write(struct segments *s, uint64_t number, struct iovec *parts,

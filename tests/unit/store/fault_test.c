@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct str text = STR_INIT("Subject: x\r\n\r\nNot long\r\n");
@@ -351,7 +352,42 @@ test_carried_lies(void)
 	rig_close(&r);
 }
 
-SUITE(store_fault, { "compaction", test_compaction },
+/* The file of a segment is longer than its records while they are added; nobody finds the
+   rest, and a stop cuts it off. */
+static void
+test_reserved(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	struct message m = { 0 };
+	struct body *body;
+	struct stat st = { 0 };
+	char bytes[256];
+	struct strbuf path = strbuf_on(bytes);
+	uint64_t ann, end;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "deliver");
+		CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF,
+		                            r.arena, &m),
+		             OK, "row");
+	}
+	(void)segment_path(r.conf->data_dir, m.ref.segment, &path);
+	end = m.ref.offset + r.body.record.n;
+	CHECK_TRUE(stat(path.p, &st) == 0 && (uint64_t)st.st_size > end, "longer");
+	m.ref.offset = end;
+	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_CORRUPT, "no record");
+	rig_stop_store(&r);
+	CHECK_TRUE(stat(path.p, &st) == 0, "there");
+	CHECK_U64_EQ((uint64_t)st.st_size, end, "cut");
+	rig_start_store(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "the next");
+	rig_close(&r);
+}
+
+SUITE(store_fault, { "reserved room", test_reserved }, { "compaction", test_compaction },
       { "carried bodies that lie", test_carried_lies },
       { "lost answers", test_lost_answers }, { "flipped bytes", test_flipped_bytes },
       { "full disk", test_full_disk }, { "failure in a batch", test_failure_in_a_batch });
