@@ -13,13 +13,13 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.message import MIMEMessage
 
 import check
-from appliance import SANITIZED, insecure_tls
+from appliance import PATIENCE, insecure_tls
 
 ANN = "ann@home.example"
 SEED = 20261123
 COUNT = 250
 # Seconds of the appliance's own time for any one question about a hostile message.
-SLOWEST = 5.0 if SANITIZED else 1.0
+SLOWEST = 1.0 * PATIENCE
 
 
 def setup(world):

@@ -19,6 +19,8 @@ BINARY = pathlib.Path(os.environ.get("MAILSTEAD_BINARY", ROOT / "build" / "mails
 SANITIZER = re.findall(r"/\S*libasan\S*", subprocess.run(["ldd", BINARY], text=True,
                                                          stdout=subprocess.PIPE).stdout)
 SANITIZED = bool(SANITIZER)
+# By how much longer anything may take there.
+PATIENCE = 5 if SANITIZED else 1
 
 CONFIG = """hostname: {hostname}
 data_dir: {folder}/data
