@@ -375,6 +375,8 @@ kind_of(struct tree *t, struct str address, struct str *targets_out)
 		*targets_out = plain;
 		return "detail";
 	}
+	if (reader_is_for_reports(address))
+		return "reports";
 	if (reader_alias(r->api->reader,
 	                 arena_printf(r->arena, "@%.*s", STR_ARG(api_domain_of(address))),
 	                 r->arena, &alias) == OK &&
@@ -413,7 +415,10 @@ write_recipients(struct json_out *j, const struct resolution *found)
 		json_open_object(j, NULL);
 		json_str(j, "address", found->targets[i].rcpt);
 		json_cstr(j, "kind",
-		          found->targets[i].kind == RCPT_LOCAL ? "account" : "external");
+		          found->targets[i].kind == RCPT_LOCAL ? "account"
+		          : str_eq(found->targets[i].domain, STR(REPORTS_DOMAIN))
+		                  ? "reports"
+		                  : "external");
 		json_close_object(j);
 	}
 	json_close_array(j);

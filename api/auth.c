@@ -33,11 +33,11 @@ static const struct {
 	{ "admin", ALL_SCOPES & ~BIT(ADMINS_WRITE) },
 	{ "operator", BIT(QUEUE_READ) | BIT(QUEUE_WRITE) | BIT(TRACE_READ) |
 	                      BIT(DOMAINS_READ) | BIT(ACCOUNTS_READ) | BIT(EVENTS_READ) |
-	                      BIT(METRICS_READ) },
+	                      BIT(METRICS_READ) | BIT(REPORTS_READ) },
 	{ "helpdesk",
 	  BIT(TRACE_READ) | BIT(ACCOUNTS_READ) | BIT(DOMAINS_READ) | BIT(EVENTS_READ) },
 	{ "auditor", BIT(SETTINGS_READ) | BIT(ADMINS_READ) | BIT(TOKENS_READ) |
-	                     BIT(DOMAINS_READ) | BIT(METRICS_READ) },
+	                     BIT(DOMAINS_READ) | BIT(METRICS_READ) | BIT(REPORTS_READ) },
 };
 
 uint32_t

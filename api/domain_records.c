@@ -53,7 +53,9 @@ enum err
 domain_policies_read(struct reader *r, uint64_t domain_id, struct str domain,
                      struct arena *a, struct domain_policies *out)
 {
-	struct str postmaster = arena_printf(a, "postmaster@%.*s", STR_ARG(domain)), mode;
+	/* The names that the queue process reads: reader_is_for_reports. */
+	struct str dmarc = arena_printf(a, "dmarc-reports@%.*s", STR_ARG(domain));
+	struct str tls = arena_printf(a, "tls-reports@%.*s", STR_ARG(domain)), mode;
 	const struct json_value *v;
 	struct json *doc;
 	int64_t changed_ms = 0;
@@ -64,7 +66,7 @@ domain_policies_read(struct reader *r, uint64_t domain_id, struct str domain,
 	                  &e);
 	v = root_of(doc);
 	out->dmarc_policy = policy_word(text_of(v, "policy", STR("none"), a));
-	out->dmarc_rua = text_of(v, "rua", postmaster, a);
+	out->dmarc_rua = text_of(v, "rua", dmarc, a);
 	(void)json_get_bool(json_find(v, "testing"), &out->dmarc_testing);
 	json_free(&doc);
 	if (e != OK)
@@ -86,7 +88,7 @@ domain_policies_read(struct reader *r, uint64_t domain_id, struct str domain,
 
 	doc = read_policy(r, domain_id, STR("tls_rpt"), a, &out->tls_version, &changed_ms,
 	                  &e);
-	out->tls_rua = text_of(root_of(doc), "rua", postmaster, a);
+	out->tls_rua = text_of(root_of(doc), "rua", tls, a);
 	json_free(&doc);
 	return e;
 }

@@ -26,7 +26,7 @@ static const struct {
 	{ "message", "message." }, { "queue", "queue." },   { "trace", "smtp." },
 	{ "trace", "delivery." },  { "trace", "mailbox." }, { "auth", "auth." },
 	{ "admin", "admin." },     { "admin", "config." },  { "dns", "dns." },
-	{ "dns", "dkim." },        { "role", "" },
+	{ "dns", "dkim." },        { "report", "report." }, { "role", "" },
 };
 
 /* An event as it goes out, kept for a while. */

@@ -171,9 +171,17 @@ end(struct page *p, enum err e)
 }
 
 void
-page_end(struct page *p, enum err e)
+page_end_items(struct page *p)
 {
 	json_close_array(&p->j);
+	p->is_listed = true;
+}
+
+void
+page_end(struct page *p, enum err e)
+{
+	if (!p->is_listed)
+		page_end_items(p);
 	end(p, e);
 }
 

@@ -23,6 +23,7 @@ struct page {
 	struct str fields; /* the members of items that are wanted; empty: all */
 	uint32_t binding;  /* of the cursors to this list and filter */
 	bool has_more;
+	bool is_listed; /* there are no more items */
 };
 
 /* Reads limit, cursor and fields. filter: all parameters that choose rows. False:
@@ -31,6 +32,8 @@ MUSTUSE bool page_begin(struct page *p, struct api_request *r, const char *list,
                         struct str filter);
 /* Is there room for one more row? Its key is copied. */
 MUSTUSE bool page_take(struct page *p, struct str key);
+/* No more items: members of the answer itself may follow, then page_end. */
+void page_end_items(struct page *p);
 /* Answers: the page, or a problem where reading ended with an error. */
 void page_end(struct page *p, enum err e);
 /* The same with "count" (capped: at least so many). */

@@ -42,6 +42,8 @@ struct report_row {
 		done; /* DMARC: "none", "quarantine", "reject", "pass"; TLS: the kind of
 	                      failure, "certificate-expired" (RFC 8460 4.3) */
 	struct str detail; /* in plain words: which domains, and their results */
+	/* DMARC: the domains that SPF or DKIM proved, one space between */
+	struct str domains;
 };
 
 struct report {
@@ -70,5 +72,27 @@ MUSTUSE enum err report_parse_tls(struct str json, struct arena *a,
 MUSTUSE enum err report_parse_mail(struct str message, struct arena *a,
                                    struct report *report_out, struct str *raw_out,
                                    struct str *raw_type_out);
+
+/* Was the mail that brought it proven to come from the domain in its From? By the field
+   that the server authserv_id put in front when it came in. *domain_out: that domain, as
+   far as the field says; borrowed from header or the arena. */
+bool report_sender(struct str header, struct str authserv_id, struct arena *a,
+                   struct str *domain_out);
+
+/* Somebody who sends mail for many: as report_services.def has it. */
+struct report_service {
+	const char *word, *name;
+	const char *domains; /* what their mail is proven by, one space between */
+	const char *spf;     /* the term that lets them send; "": none for everybody */
+};
+
+/* Who it was, by the domains that were proven, one space between; or NULL. */
+const struct report_service *report_service_of(struct str domains);
+/* By its word; or NULL. */
+const struct report_service *report_service_find(struct str word);
+
+/* What a kind of failure in a TLS report means, in plain words; "" for one that RFC 8460
+   does not know. */
+const char *report_failure_text(struct str word);
 
 #endif

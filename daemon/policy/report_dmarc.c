@@ -24,6 +24,8 @@ struct reading {
 	struct str reason;
 	char detail_bytes[DETAIL_MAX];
 	struct strbuf detail;
+	char domain_bytes[REPORT_TEXT_MAX];
+	struct strbuf domains; /* that were proven */
 	bool has_count, has_begin, has_end;
 };
 
@@ -103,6 +105,7 @@ add_row(struct reading *r)
 	r->row.is_good =
 		str_eq(r->row.spf, STR("pass")) || str_eq(r->row.dkim, STR("pass"));
 	r->row.detail = arena_str(r->arena, strbuf_str(&r->detail));
+	r->row.domains = arena_str(r->arena, strbuf_str(&r->domains));
 	r->rows[r->count++] = r->row;
 	if (r->row.is_good)
 		r->report->good += r->row.count;
@@ -110,8 +113,33 @@ add_row(struct reading *r)
 		r->report->bad += r->row.count;
 	r->row = (struct report_row){ 0 };
 	strbuf_clear(&r->detail);
+	strbuf_clear(&r->domains);
 	r->has_count = false;
 	return OK;
+}
+
+/* One more domain that was proven, each once; those that find no room are left out. */
+static void
+add_proven(struct reading *r)
+{
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf name = strbuf_on(bytes);
+	struct str rest = strbuf_str(&r->domains), one;
+	size_t before = r->domains.n;
+
+	if (!str_eq(r->result, STR("pass")) || domain_normalize(r->domain, &name) != OK)
+		return;
+	while (str_next(&rest, ' ', &one)) {
+		if (str_eq(one, strbuf_str(&name)))
+			return;
+	}
+	if (before)
+		strbuf_byte(&r->domains, ' ');
+	strbuf_add(&r->domains, strbuf_str(&name));
+	if (r->domains.overflow) {
+		r->domains.overflow = false;
+		strbuf_truncate(&r->domains, before);
+	}
 }
 
 /* One more result in plain words; those that find no room are left out. */
@@ -204,9 +232,11 @@ on_leaf(struct reading *r, enum leaf leaf, struct str *at, struct str text)
 	case LEAF_IP:
 		return read_ip(r, text);
 	case LEAF_DKIM:
+		add_proven(r);
 		add_detail(r, "DKIM");
 		return OK;
 	case LEAF_SPF:
+		add_proven(r);
 		add_detail(r, "SPF");
 		return OK;
 	case LEAF_REASON:
@@ -242,6 +272,7 @@ report_parse_dmarc(struct str xml, struct arena *a, struct report *report_out)
 
 	*report_out = (struct report){ .kind = REPORT_DMARC };
 	r.detail = strbuf_on(r.detail_bytes);
+	r.domains = strbuf_on(r.domain_bytes);
 	e = xml_parse(xml, on_element, &r);
 	if (e != OK)
 		return e;

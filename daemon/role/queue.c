@@ -226,7 +226,7 @@ relay_moved(struct relay *r)
 			relay_claim(r);
 		return;
 	}
-	if (r->conns || r->writing || r->is_claiming || r->is_flushing)
+	if (r->conns || r->writing || r->is_claiming || r->report || r->is_flushing)
 		return;
 	r->is_flushing = true;
 	store_flush(r->store, on_flushed, r);
@@ -251,6 +251,7 @@ on_stop(void *arg)
 	timer_stop(&r->wake);
 	timer_set(&r->stop, patience > 0 ? patience : 0);
 	relay_return_all(r);
+	relay_report_return_all(r);
 	relay_conn_stop_all(r);
 	relay_moved(r);
 }
@@ -332,6 +333,7 @@ relay_open(struct relay *r, struct role *role)
 	r->looked_ms = INT64_MIN / 2;
 	list_init(&r->dest_list);
 	list_init(&r->waiting);
+	list_init(&r->reports);
 	list_init(&r->results);
 	list_init(&r->telling);
 	list_init(&r->batches);
@@ -358,6 +360,7 @@ relay_close(struct relay *r)
 	relay_dispatch_cancel(r);
 	relay_conn_free_all(r);
 	relay_results_free(r);
+	relay_report_free(r);
 	relay_dests_free(r);
 	timer_stop(&r->wake);
 	timer_stop(&r->sweep);

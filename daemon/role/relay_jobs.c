@@ -268,10 +268,16 @@ relay_take(struct relay *r, const struct queue_item *items, size_t n, bool is_co
 	enum take doing = TAKE_SEND;
 
 	for (size_t i = 0; i < n; i++) {
-		struct relay_dest *d = dest_get(r, items[i].domain);
+		struct relay_dest *d;
 		int64_t due_ms = 0;
-		enum take take = sort_out(r, d, &items[i], &due_ms);
+		enum take take;
 
+		if (relay_report_is_one(&items[i])) {
+			relay_report_take(r, &items[i]);
+			continue;
+		}
+		d = dest_get(r, items[i].domain);
+		take = sort_out(r, d, &items[i], &due_ms);
 		if (take == TAKE_RETURN) {
 			add_returned(r, &returned, &items[i], due_ms);
 			continue;

@@ -17,6 +17,7 @@
  *   relay_result.c  decisions, events, results to the store
  *   relay_event.c   what the delivery log is told
  *   relay_dsn.c     notifications
+ *   relay_report.c  reports of others on our domains, which are read here
  *
  * A job belongs to exactly one of: the line of its destination (dest->jobs), a
  * connection (conn->job), the results to be written (relay->results or a batch that is
@@ -72,6 +73,7 @@ struct relay_dsn;
 struct relay_domains;
 struct dkim_signing_key; /* policy/dkim_sign.h */
 struct relay_looks;
+struct relay_report;
 struct relay_seal;
 struct relay_signer;
 struct relay_signing;
@@ -113,6 +115,10 @@ struct relay {
 	bool is_ready;       /* old leases are given back */
 	bool is_dispatching; /* a round is due */
 	bool is_stopping, is_flushing;
+
+	struct link reports; /* jobs that are reports, to be read */
+	size_t reports_waiting;
+	struct relay_report *report; /* the one that is being read; NULL: none is */
 
 	struct link telling; /* jobs whose notification is being made */
 	struct link results; /* jobs that are to be written */
@@ -293,6 +299,16 @@ void relay_sweep(struct relay *r);
 void relay_return_all(struct relay *r);
 /* All jobs that wait and all destinations; connections are gone already. */
 void relay_dests_free(struct relay *r);
+
+/* --- relay_report.c ----------------------------------------------------------------- */
+
+/* Is the row one that is read here? */
+bool relay_report_is_one(const struct queue_item *item);
+/* A claimed one of them. */
+void relay_report_take(struct relay *r, const struct queue_item *item);
+/* Those that wait go back to the store. */
+void relay_report_return_all(struct relay *r);
+void relay_report_free(struct relay *r);
 
 /* --- relay_path.c ------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
  *
  * Who may be sent to:
  *   an address of ours ..... what it resolves to: mailboxes, and aliases' other servers
+ *   a name for reports ..... the queue process, which reads them (reader_is_for_reports)
  *   a sender we rewrote .... who that was, for notifications (policy/srs.h)
  *   anything else .......... with a login or from a relay network; else 550
  * An address is ours when its domain, as it stands behind the last "@", is one of ours:
@@ -16,7 +17,6 @@ enum {
 	ARENA_BUDGET = 2 * 1024 * 1024, /* SMTP_TARGETS_MAX of them */
 	TARGET_RESERVE = 1024,
 	RESOLVE_BUDGET = 512 * 1024, /* RESOLVE_MAX targets */
-	ACCOUNTS_MAX = 1000,
 };
 
 static bool
@@ -91,46 +91,6 @@ take_name(void *arg, const struct domain *d)
 
 	strbuf_add(name, d->name);
 	return false;
-}
-
-struct oldest {
-	uint64_t id;
-	struct strbuf address;
-};
-
-static bool
-take_older(void *arg, const struct account *account)
-{
-	struct oldest *o = arg;
-
-	if (account->state == ACCOUNT_ACTIVE && (o->id == 0 || account->id < o->id)) {
-		o->id = account->id;
-		strbuf_clear(&o->address);
-		strbuf_add(&o->address, account->address);
-	}
-	return true;
-}
-
-/* A domain that takes mail has a postmaster (RFC 5321 4.5.1): where nobody made one, it
-   is whoever was there first. */
-static enum err
-resolve_to_oldest(struct smtp_conn *c, struct str domain, struct arena *a,
-                  struct resolution *r)
-{
-	struct reader *reader = c->server->parts.reader;
-	char bytes[ADDRESS_KEY_MAX];
-	struct oldest o = { .address = strbuf_on(bytes) };
-	struct domain row;
-	enum err e = reader_domain(reader, domain, a, &row);
-
-	if (e == OK)
-		e = reader_accounts(reader, row.id, (struct str){ NULL, 0 }, ACCOUNTS_MAX,
-		                    take_older, &o);
-	if (e != OK || o.id == 0)
-		return e == OK || e == ERR_NOT_FOUND ? ERR_NO_SUCH_USER : e;
-	e = reader_resolve(reader, strbuf_str(&o.address), 0, a, r);
-	r->is_alias = true;
-	return e;
 }
 
 static struct str
@@ -227,7 +187,8 @@ resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct arena *a)
 	if (e == ERR_NO_SUCH_USER &&
 	    str_eq(str_first(strbuf_str(&key), str_find(strbuf_str(&key), '@')),
 	           STR("postmaster")))
-		e = resolve_to_oldest(c, domain_of(strbuf_str(&key)), a, &r);
+		e = reader_postmaster(c->server->parts.reader,
+		                      domain_of(strbuf_str(&key)), a, &r);
 	if (e == OK)
 		return add_resolution(c, &r, rcpt);
 	if (e == ERR_RELAY && rcpt->address.domain.n == 0)

@@ -280,6 +280,14 @@ store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt
 }
 
 enum err
+tx_message_place(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
+                 uint64_t message_id, struct accept_result *result)
+{
+	return r->kind == RCPT_LOCAL ? store_local(tx, op, r, message_id, result)
+	                             : store_remote(tx, op, r, message_id, result);
+}
+
+enum err
 op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept *answer)
 {
 	struct new_body body = op->body;
@@ -311,9 +319,7 @@ op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept 
 
 		if (result->error != OK)
 			continue;
-		e = r->kind == RCPT_LOCAL
-		            ? store_local(tx, op, r, answer->message_id, result)
-		            : store_remote(tx, op, r, answer->message_id, result);
+		e = tx_message_place(tx, op, r, answer->message_id, result);
 	}
 	return e;
 }

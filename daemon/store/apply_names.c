@@ -50,7 +50,7 @@ tx_domain_names_drop(struct tx *tx, uint64_t domain_id)
 	e = db_done(tx->db, &s);
 	for (size_t i = 0; i < ARRAY_LEN(deletes) && e == OK; i++)
 		e = tx_run(tx, deletes[i], VALUES(V_I(domain_id)));
-	return e;
+	return e == OK ? tx_domain_reports_drop(tx, domain_id) : e;
 }
 
 /* --- policies ----------------------------------------------------------------------- */

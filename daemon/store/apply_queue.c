@@ -151,6 +151,28 @@ check_leased(struct tx *tx, uint64_t id, struct leased *out)
 }
 
 enum err
+tx_queue_leased(struct tx *tx, uint64_t id, struct tx_leased *out)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db,
+	                    "SELECT q.message_id, q.trace_id, q.rcpt, q.sender, m.size"
+	                    " FROM queue q JOIN message m ON m.id = q.message_id"
+	                    " WHERE q.id = $1 AND q.state = 1 AND q.lease_epoch = $2",
+	                    VALUES(V_I(id), V_I(tx->epoch)), &s);
+
+	if (e == OK)
+		*out = (struct tx_leased){
+			.message_id = db_u64(s, 0),
+			.trace_id = arena_str(tx->arena, db_str(s, 1)),
+			.rcpt = arena_str(tx->arena, db_str(s, 2)),
+			.sender = arena_str(tx->arena, db_str(s, 3)),
+			.size = db_u64(s, 4),
+		};
+	db_end(&s);
+	return e == ERR_NOT_FOUND ? ERR_CONFLICT : e;
+}
+
+enum err
 op_queue_attempt_apply(struct tx *tx, const struct op_queue_attempt *op,
                        struct answer_none *answer)
 {
@@ -194,8 +216,8 @@ put_back(struct tx *tx, const struct queue_outcome_row *row, int64_t now_ms)
 	                     V_I(now_ms), V_I(row->id)));
 }
 
-static enum err
-queue_drop(struct tx *tx, uint64_t id, uint64_t message_id)
+enum err
+tx_queue_drop(struct tx *tx, uint64_t id, uint64_t message_id)
 {
 	enum err e = tx_run(tx, "DELETE FROM queue WHERE id = $1", VALUES(V_I(id)));
 
@@ -218,7 +240,7 @@ grant(struct tx *tx, uint64_t id, const struct leased *leased, int64_t now_ms)
 		              " wish = 0 WHERE id = $3",
 		              VALUES(V_I(now_ms), V_I(QUEUE_SENT_BACK), V_I(id)));
 	case QUEUE_DELETE:
-		return queue_drop(tx, id, leased->message_id);
+		return tx_queue_drop(tx, id, leased->message_id);
 	case QUEUE_RETRY:
 	case QUEUE_UNHOLD:
 		break;
@@ -261,7 +283,7 @@ op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
 		if (row->outcome == OUTCOME_DEFERRED || row->outcome == OUTCOME_RETURNED)
 			e = give_back(tx, row, &leased[i], op->now_ms);
 		else
-			e = queue_drop(tx, row->id, leased[i].message_id);
+			e = tx_queue_drop(tx, row->id, leased[i].message_id);
 	}
 	return e;
 }
@@ -288,7 +310,7 @@ drop_wished(struct tx *tx, uint64_t *count)
 		}
 		e = db_done(tx->db, &s);
 		for (size_t i = 0; i < n && e == OK; i++)
-			e = queue_drop(tx, ids[i], messages[i]);
+			e = tx_queue_drop(tx, ids[i], messages[i]);
 		*count += n;
 	}
 	return e;
@@ -398,7 +420,7 @@ act(struct tx *tx, const struct op_queue_action *op, const struct queue_target *
 		              " version = version + 1 WHERE id = $3",
 		              VALUES(V_I(op->now_ms), V_I(QUEUE_SENT_BACK), V_I(t->id)));
 	case QUEUE_DELETE:
-		return queue_drop(tx, t->id, t->message_id);
+		return tx_queue_drop(tx, t->id, t->message_id);
 	case QUEUE_RETRY:
 	case QUEUE_UNHOLD:
 		break;

@@ -28,7 +28,10 @@ enum {
 	RETRY_MS = 5000,
 	PURGE_TURNS = 16, /* between two looks at the journal */
 	NICE = 5,
+	REPORTS_MAX = 5, /* that go in one transaction */
 };
+
+#define DAY_MS INT64_C(86400000)
 
 enum ask_state {
 	ASK_NONE,
@@ -49,7 +52,7 @@ struct housekeeping {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	bool is_stopping, is_awake;
-	int64_t trace_days;
+	struct housekeeping_days days;
 	struct compact_live live;
 	bool is_compact_due;
 	int64_t grace_ms;
@@ -263,6 +266,31 @@ look_after_segments(struct housekeeping *h, int64_t now_ms)
 	return e == ERR_SHUTDOWN ? OK : e;
 }
 
+/* Reports that came before that time go, a few in each transaction. */
+static enum err
+expire_reports(struct housekeeping *h, int64_t before_ms)
+{
+	uint64_t ids[REPORTS_MAX];
+	struct op_report_drop op = { ids, REPORTS_MAX };
+	void *answer;
+	enum err e = OK;
+
+	while (op.ids_count == REPORTS_MAX && e == OK) {
+		struct stmt *s =
+			db_query(h->db,
+		                 "SELECT id FROM report WHERE is_proven IN (0, 1)"
+		                 " AND received_ms < $1 LIMIT $2",
+		                 VALUES(V_I(before_ms), V_I(REPORTS_MAX)));
+
+		for (op.ids_count = 0; op.ids_count < REPORTS_MAX && db_next(s);)
+			ids[op.ids_count++] = db_u64(s, 0);
+		e = db_done(h->db, &s);
+		if (e == OK && op.ids_count)
+			e = ask(h, OP_report_drop, &op, &answer);
+	}
+	return e == ERR_SHUTDOWN ? OK : e;
+}
+
 static enum err
 move_all(struct housekeeping *h)
 {
@@ -345,7 +373,7 @@ undo_abandoned(struct housekeeping *h)
 }
 
 static enum err
-work_once(struct housekeeping *h, int64_t days)
+work_once(struct housekeeping *h, struct housekeeping_days days)
 {
 	int64_t now_ms = clock_unix_ms();
 	enum err e = open_all(h);
@@ -361,7 +389,10 @@ work_once(struct housekeeping *h, int64_t days)
 	count_things(h, now_ms);
 	if (!h->expired_ms || now_ms - h->expired_ms > EXPIRE_MS) {
 		h->expired_ms = now_ms;
-		trace_log_expire(h->log, now_ms - days * INT64_C(86400000));
+		trace_log_expire(h->log, now_ms - days.trace * DAY_MS);
+		e = expire_reports(h, now_ms - days.reports * DAY_MS);
+		if (e != OK)
+			return e;
 	}
 	return look_after_segments(h, now_ms);
 }
@@ -390,7 +421,7 @@ run(void *arg)
 	(void)pthread_mutex_lock(&h->lock);
 	for (;;) {
 		bool is_last = h->is_stopping;
-		int64_t days = h->trace_days;
+		struct housekeeping_days days = h->days;
 		enum err e;
 
 		h->is_awake = false;
@@ -409,7 +440,7 @@ run(void *arg)
 }
 
 struct housekeeping *
-housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
+housekeeping_new(struct loop *loop, struct str data_dir, struct housekeeping_days days,
                  housekeeping_give_fn *give, void *arg)
 {
 	struct housekeeping *h = mem_alloc(sizeof(*h));
@@ -418,8 +449,8 @@ housekeeping_new(struct loop *loop, struct str data_dir, int64_t trace_days,
 	h->loop = loop;
 	h->give = give;
 	h->arg = arg;
-	h->trace_days = trace_days;
 	h->started_ms = clock_mono_ms();
+	h->days = days;
 	h->arena = arena_new(16 * 1024);
 	h->data_dir = arena_str(h->arena, data_dir);
 	h->counts = report_counts_new();
@@ -472,10 +503,10 @@ housekeeping_wake(struct housekeeping *h)
 }
 
 void
-housekeeping_set_days(struct housekeeping *h, int64_t trace_days)
+housekeeping_set_days(struct housekeeping *h, struct housekeeping_days days)
 {
 	(void)pthread_mutex_lock(&h->lock);
-	h->trace_days = trace_days;
+	h->days = days;
 	(void)pthread_mutex_unlock(&h->lock);
 }
 

@@ -17,10 +17,15 @@ struct housekeeping;
    housekeeping_answered. args are good until then. */
 typedef void housekeeping_give_fn(void *arg, enum op op, const void *args);
 
+/* How long things are kept. */
+struct housekeeping_days {
+	int64_t trace, reports;
+};
+
 /* The index must be there already. */
 struct housekeeping *housekeeping_new(struct loop *loop, struct str data_dir,
-                                      int64_t trace_days, housekeeping_give_fn *give,
-                                      void *arg);
+                                      struct housekeeping_days days,
+                                      housekeeping_give_fn *give, void *arg);
 /* The answer to what give was asked for; answer may be NULL. */
 void housekeeping_answered(struct housekeeping *h, enum op op, enum err e,
                            const void *answer);
@@ -28,7 +33,7 @@ void housekeeping_answered(struct housekeeping *h, enum op op, enum err e,
 void housekeeping_free(struct housekeeping **h);
 /* There are new journal rows. */
 void housekeeping_wake(struct housekeeping *h);
-void housekeeping_set_days(struct housekeeping *h, int64_t trace_days);
+void housekeeping_set_days(struct housekeeping *h, struct housekeeping_days days);
 /* Which clients are connected now: nobody else appends to segments. */
 void housekeeping_set_live(struct housekeeping *h, const struct compact_live *live);
 /* Looks after segments now, and leaves none alone for longer than grace_ms after its

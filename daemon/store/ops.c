@@ -277,6 +277,20 @@ LAYOUT(op_dns_result, M(op_dns_result, domain), M(op_dns_result, checked_ms),
 LAYOUT(op_domain_policy_put, S(op_domain_policy_put, actor, actor_layout),
 	M(op_domain_policy_put, domain), M(op_domain_policy_put, name),
 	M(op_domain_policy_put, value), M(op_domain_policy_put, if_version));
+LAYOUT(received_report, M(received_report, kind), M(received_report, is_proven),
+	M(received_report, sender), M(received_report, name), M(received_report, reporter),
+	M(received_report, about), M(received_report, begin_ms), M(received_report, end_ms),
+	M(received_report, good), M(received_report, bad), M(received_report, raw_type));
+LAYOUT(received_row, M(received_row, source), M(received_row, name), M(received_row, origin),
+	M(received_row, domains), M(received_row, count), M(received_row, is_good),
+	M(received_row, spf), M(received_row, dkim), M(received_row, done),
+	M(received_row, detail));
+LAYOUT(op_report_put, M(op_report_put, queue_id),
+	S(op_report_put, report, received_report_layout), M(op_report_put, domain),
+	M(op_report_put, raw), A(op_report_put, rows, received_row_layout));
+LAYOUT(op_report_refuse, M(op_report_refuse, queue_id), M(op_report_refuse, reason),
+	M(op_report_refuse, expires_ms), A(op_report_refuse, rcpts, accept_rcpt_layout));
+LAYOUT(op_report_drop, A(op_report_drop, ids, u64_layout));
 /* clang-format on */
 
 static const struct {

@@ -652,6 +652,37 @@ struct op_domain_policy_put {
 	uint64_t if_version;
 };
 
+/* --- what others saw of our domains -------------------------------------------------- */
+
+/* The report that was read from the mail of a leased queue row: its rows and document are
+   kept and the queue row goes, both or neither. The answer has its id, and version 0
+   where one of that name was there already (it counts once). Tells REPORT_RECEIVED or
+   REPORT_REPEATED. ERR_CONFLICT: the row is not leased by this client; ERR_NOT_FOUND:
+   domain is none of ours; ERR_LIMIT: too many came today, or more rows and bytes than
+   types.h says. Over the limit report_space the oldest reports go. */
+struct op_report_put {
+	uint64_t queue_id;
+	struct received_report report; /* without ids, domain, raw_bytes, trace_id */
+	struct str domain;             /* ours */
+	struct str raw;
+	struct received_row *rows;
+	size_t rows_count;
+};
+/* The mail of a leased queue row is no report: it goes on whole to rcpts, and the row
+   goes. Tells REPORT_REFUSED with the reason. ERR_CONFLICT as above. */
+struct op_report_refuse {
+	uint64_t queue_id;
+	struct str reason;
+	int64_t expires_ms; /* of rows that go on to other servers */
+	struct accept_rcpt *rcpts;
+	size_t rcpts_count;
+};
+/* These go, old ones. */
+struct op_report_drop {
+	uint64_t *ids;
+	size_t ids_count;
+};
+
 /* --- as bytes ---------------------------------------------------------------------- */
 
 struct arena;

@@ -59,6 +59,15 @@ struct resolution {
      ERR_LOOP         aliases that only lead to each other */
 MUSTUSE enum err reader_resolve(struct reader *r, struct str address, uint64_t size,
                                 struct arena *a, struct resolution *out);
+/* Is it one of the names that reports on a domain of ours go to ("dmarc-reports",
+   "tls-reports", with any detail)? In a domain of ours, reader_resolve gives it a target
+   of the kind RCPT_REMOTE whose domain is REPORTS_DOMAIN, beside what an account or alias
+   of that name makes of it; the catch-all is not asked. */
+bool reader_is_for_reports(struct str address);
+/* As reader_resolve for the postmaster of a domain of ours: where nobody made one, it is
+   whoever was there first, for a domain that takes mail has one (RFC 5321 4.5.1). */
+MUSTUSE enum err reader_postmaster(struct reader *r, struct str domain, struct arena *a,
+                                   struct resolution *out);
 /* Is the (normalised) domain ours and enabled? OK or ERR_NOT_FOUND. */
 MUSTUSE enum err reader_is_local_domain(struct reader *r, struct str domain);
 /* What it does with mail that is not proven; as above. */
@@ -239,6 +248,65 @@ MUSTUSE enum err reader_seen_rows(struct reader *r, const struct seen_domain *do
                                   reader_seen_row_fn *fn, void *arg);
 /* When the oldest events came that are not counted yet; 0: there are none. */
 MUSTUSE enum err reader_journal_oldest(struct reader *r, int64_t *at_ms_out);
+/* --- what others saw of our domains -------------------------------------------------- */
+
+/* Which reports are meant. */
+struct report_query {
+	uint64_t domain_id;     /* 0: of all domains */
+	uint32_t kind;          /* enum report_kind of policy/report.h */
+	bool with_unproven;     /* those whose sender nobody proved as well */
+	int64_t from_ms, to_ms; /* their beginning: from_ms <= it < to_ms */
+};
+
+typedef bool reader_report_fn(void *arg, const struct received_report *report);
+/* Newest first; before: id of the last one of the page before, 0 at first. */
+MUSTUSE enum err reader_reports(struct reader *r, const struct report_query *query,
+                                uint64_t before, size_t limit, reader_report_fn *fn,
+                                void *arg);
+MUSTUSE enum err reader_report(struct reader *r, uint64_t id, struct arena *a,
+                               struct received_report *out);
+typedef bool reader_report_row_fn(void *arg, const struct received_row *row);
+MUSTUSE enum err reader_report_rows(struct reader *r, uint64_t id,
+                                    reader_report_row_fn *fn, void *arg);
+/* The document as it came. */
+MUSTUSE enum err reader_report_raw(struct reader *r, uint64_t id, struct arena *a,
+                                   struct str *raw_out);
+
+/* Sums over what is meant. */
+struct report_sum {
+	struct str key;  /* what they are of; empty: of all */
+	struct str more; /* failures: the MX host */
+	uint64_t reports, good, bad;
+	/* DMARC */
+	uint64_t spf, dkim, quarantined, rejected;
+	struct str name, domains; /* one of them */
+	int64_t first_ms, last_ms;
+};
+enum report_group {
+	REPORT_ALL,  /* one sum */
+	REPORT_DAYS, /* by the day on which they begin, first_ms (UTC); in their order */
+	REPORT_REPORTERS, /* by domain of the sender; good, bad, most reports first */
+	REPORT_ORIGINS,   /* DMARC: services and addresses, most messages first */
+	REPORT_SOURCES,   /* … the addresses of one origin */
+	REPORT_FAILURES,  /* TLS: kind and MX host of failures */
+};
+/* Where a page of sums begins: behind the last one of the page before. */
+struct report_after {
+	uint64_t count; /* good + bad of it; 0: at the beginning */
+	struct str key, more;
+};
+typedef bool reader_report_sum_fn(void *arg, const struct report_sum *sum);
+/* origin: for REPORT_SOURCES. */
+struct report_sums_query {
+	struct report_query which;
+	enum report_group group;
+	struct str origin;
+	struct report_after after; /* REPORT_ORIGINS, REPORT_SOURCES, REPORT_FAILURES */
+	size_t limit;
+};
+MUSTUSE enum err reader_report_sums(struct reader *r,
+                                    const struct report_sums_query *query,
+                                    reader_report_sum_fn *fn, void *arg);
 
 /* --- the queue ---------------------------------------------------------------------- */
 

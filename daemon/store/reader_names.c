@@ -410,6 +410,27 @@ exact_at(struct walk *w, struct str local, struct str domain)
 	return e == OK ? exact(w, address) : e;
 }
 
+bool
+reader_is_for_reports(struct str address)
+{
+	struct str plain = address_without_detail(before_at(address), NULL);
+
+	return str_eq(plain, STR("dmarc-reports")) || str_eq(plain, STR("tls-reports"));
+}
+
+/* They are read, whoever gets a copy; a copy that cannot be given is none. */
+static enum err
+found_reports(struct walk *w, struct str address, enum err e)
+{
+	struct target t = { .kind = RCPT_REMOTE,
+		            .rcpt = address,
+		            .domain = STR(REPORTS_DOMAIN) };
+
+	if (e != OK && e != ERR_NOT_FOUND && e != ERR_ACCOUNT_OFF && e != ERR_QUOTA)
+		return e;
+	return add_target(w, &t);
+}
+
 static enum err
 walk_local(struct walk *w, struct str address)
 {
@@ -419,6 +440,8 @@ walk_local(struct walk *w, struct str address)
 
 	if (e == ERR_NOT_FOUND && plain.n < local.n)
 		e = exact_at(w, plain, domain);
+	if (reader_is_for_reports(address))
+		return found_reports(w, address, e);
 	if (e == ERR_NOT_FOUND)
 		e = exact_at(w, str_from(NULL), domain);
 	if (e != ERR_NOT_FOUND)
@@ -497,6 +520,59 @@ reader_resolve(struct reader *r, struct str address, uint64_t size, struct arena
 		e = w.has_loop ? ERR_LOOP : ERR_NO_SUCH_USER;
 	arena_free(&w.a);
 	return e;
+}
+
+/* --- postmaster ------------------------------------------------------------------- */
+
+enum {
+	ACCOUNTS_LOOKED_AT = 1000,
+};
+
+struct oldest {
+	uint64_t id;
+	struct strbuf address;
+};
+
+static bool
+take_older(void *arg, const struct account *account)
+{
+	struct oldest *o = arg;
+
+	if (account->state == ACCOUNT_ACTIVE && (o->id == 0 || account->id < o->id)) {
+		o->id = account->id;
+		strbuf_clear(&o->address);
+		strbuf_add(&o->address, account->address);
+	}
+	return true;
+}
+
+static enum err
+resolve_to_oldest(struct reader *r, struct str domain, struct arena *a,
+                  struct resolution *out)
+{
+	char bytes[ADDRESS_KEY_MAX];
+	struct oldest o = { .address = strbuf_on(bytes) };
+	struct domain row;
+	enum err e = reader_domain(r, domain, a, &row);
+
+	if (e == OK)
+		e = reader_accounts(r, row.id, str_from(NULL), ACCOUNTS_LOOKED_AT,
+		                    take_older, &o);
+	if (e != OK || o.id == 0)
+		return e == OK || e == ERR_NOT_FOUND ? ERR_NO_SUCH_USER : e;
+	e = reader_resolve(r, strbuf_str(&o.address), 0, a, out);
+	out->is_alias = true;
+	return e;
+}
+
+enum err
+reader_postmaster(struct reader *r, struct str domain, struct arena *a,
+                  struct resolution *out)
+{
+	struct str address = arena_printf(a, "postmaster@%.*s", STR_ARG(domain));
+	enum err e = reader_resolve(r, address, 0, a, out);
+
+	return e == ERR_NO_SUCH_USER ? resolve_to_oldest(r, domain, a, out) : e;
 }
 
 static bool

@@ -119,6 +119,20 @@ static const char index_9[] =
 	"CREATE TABLE staged (work BIGINT, first BIGINT, last $INT, mailbox_id $INT,"
 	" account_id $INT, epoch $INT, PRIMARY KEY (work, first)) $CLUSTERED;";
 
+/* What others saw of our domains. */
+static const char index_10[] =
+	"CREATE TABLE report (id $ID, domain_id $INT, kind $INT, is_proven $INT,"
+	" sender $TEXT, name $TEXT, reporter $TEXT, about $TEXT, begin_ms $INT,"
+	" end_ms $INT, received_ms $INT, good $INT, bad $INT, row_count $INT,"
+	" space $INT, trace_id $TEXT, raw_type $TEXT, raw_bytes $INT,"
+	" UNIQUE (domain_id, kind, is_proven, sender, name));"
+	"CREATE INDEX report_time ON report (begin_ms);"
+	"CREATE INDEX report_age ON report (is_proven, received_ms);"
+	"CREATE TABLE report_row (report_id BIGINT, n BIGINT, source $TEXT, name $TEXT,"
+	" origin $TEXT, domains $TEXT, count $INT, is_good $INT, spf $TEXT, dkim $TEXT,"
+	" done $TEXT, detail $TEXT, PRIMARY KEY (report_id, n)) $CLUSTERED;"
+	"CREATE TABLE report_raw (report_id BIGINT PRIMARY KEY, body $BYTES);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -143,7 +157,7 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
 static const char *const index_steps[] = { index_1, index_2, index_3, index_4, index_5,
-	                                   index_6, index_7, index_8, index_9 };
+	                                   index_6, index_7, index_8, index_9, index_10 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

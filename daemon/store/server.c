@@ -542,11 +542,19 @@ limits_of(const struct conf *conf)
 		.keywords_max = (uint32_t)l->keywords_per_mailbox,
 		.queue_max = (uint64_t)l->queue_messages,
 		.disk_reserve_bytes = (uint64_t)l->disk_reserve,
+		.report_space = (uint64_t)l->report_space,
 		.dkim_keep_ms = conf_dkim_keep_ms(conf),
 		.seen_domains_max = (uint64_t)l->report_domains,
 		.seen_rows_max = (uint64_t)l->report_rows,
 		.seen_rows_domain_max = (uint64_t)l->report_rows_domain,
 	};
+}
+
+static struct housekeeping_days
+keep_days(const struct conf *conf)
+{
+	return (struct housekeeping_days){ conf->limits.trace_days,
+		                           conf->limits.report_days };
 }
 
 static struct auth_limits
@@ -613,7 +621,7 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	}
 	s->own_events = strbuf_heap(OWN_EVENTS_MAX);
 	timer_init(&s->own_timer, loop, send_own_events, s);
-	s->housekeeping = housekeeping_new(loop, conf->data_dir, conf->limits.trace_days,
+	s->housekeeping = housekeeping_new(loop, conf->data_dir, keep_days(conf),
 	                                   store_server_give_own, s);
 	s->auth = auth_new(loop, conf->data_dir, &auth_limits, server_auth_answered,
 	                   server_login_noted, s);
@@ -632,7 +640,7 @@ store_server_reload(struct store_server *s, const struct conf *conf)
 
 	committer_set_limits(s->committer, &limits);
 	auth_set_limits(s->auth, &auth_limits);
-	housekeeping_set_days(s->housekeeping, conf->limits.trace_days);
+	housekeeping_set_days(s->housekeeping, keep_days(conf));
 }
 
 void

@@ -72,6 +72,7 @@ struct tx_limits {
 	uint64_t disk_reserve_bytes;
 	int64_t dkim_keep_ms; /* a retired key stays in the name service this long */
 	uint64_t seen_domains_max, seen_rows_max, seen_rows_domain_max; /* of a day */
+	uint64_t report_space;                                          /* bytes */
 };
 
 struct segments;
@@ -180,6 +181,11 @@ MUSTUSE enum err tx_flush(struct tx *tx);
 MUSTUSE enum err tx_message_new(struct tx *tx, const struct new_body *body,
                                 struct str trace_id, int64_t received_ms, uint64_t refs,
                                 uint64_t *id_out);
+/* Entries and queue rows of a message that is there, with the events STORED and QUEUED
+   (and EXPANDED): op and result as in op_accept_apply, op->body.ref.size its size. */
+MUSTUSE enum err tx_message_place(struct tx *tx, const struct op_accept *op,
+                                  const struct accept_rcpt *r, uint64_t message_id,
+                                  struct accept_result *result);
 /* Drops references; the row goes with the last one. */
 MUSTUSE enum err tx_message_drop(struct tx *tx, uint64_t message_id, uint64_t refs);
 /* A new entry under the mailbox's next UID; keeps all counters. */
@@ -213,6 +219,8 @@ MUSTUSE enum err tx_mailbox_drop(struct tx *tx, struct tx_mailbox *m);
 MUSTUSE enum err tx_account_drop(struct tx *tx, uint64_t id);
 /* Removes keys, policies and what was found in the name service of a domain. */
 MUSTUSE enum err tx_domain_names_drop(struct tx *tx, uint64_t domain_id);
+/* Removes the reports on a domain. */
+MUSTUSE enum err tx_domain_reports_drop(struct tx *tx, uint64_t domain_id);
 /* The file of a private key goes after the commit. */
 void tx_drop_key_file(struct tx *tx, struct str file);
 /* Adds what was seen to the sums that reports are made of; rows of one domain stand side
@@ -221,6 +229,19 @@ MUSTUSE enum err tx_count_reports(struct tx *tx, const struct report_count *coun
                                   size_t count);
 /* The id of a domain by its normalised name. */
 MUSTUSE enum err tx_domain_id(struct tx *tx, struct str name, uint64_t *id_out);
+
+/* --- the queue, for what is done with its rows elsewhere ----------------------------
+ */
+
+/* A row that this client has leased; else ERR_CONFLICT. */
+struct tx_leased {
+	uint64_t message_id;
+	struct str trace_id, rcpt, sender; /* in the batch's arena */
+	uint64_t size;
+};
+MUSTUSE enum err tx_queue_leased(struct tx *tx, uint64_t id, struct tx_leased *out);
+/* Takes it away, and its reference to the message. */
+MUSTUSE enum err tx_queue_drop(struct tx *tx, uint64_t id, uint64_t message_id);
 
 /* --- operations: op_<name>_apply -------------------------------------------------------
  */

@@ -405,6 +405,47 @@ struct queue_totals {
 	int64_t next_due_ms; /* 0: nothing waits */
 };
 
+/* --- what others saw of our domains ------------------------------------------------- */
+
+/* The mail for reports goes to the queue under this domain: the queue process reads it. */
+#define REPORTS_DOMAIN "=reports"
+
+enum {
+	REPORT_STORED_ROWS_MAX = 2000,       /* of one report */
+	REPORT_STORED_RAW_MAX = 1024 * 1024, /* bytes of a document that is kept */
+	REPORTS_PROVEN_PER_DAY = 5000,       /* about one domain … */
+	REPORTS_UNPROVEN_PER_DAY = 200,
+	REPORT_ORIGIN_MAX = 64, /* bytes of it */
+};
+
+/* A report somebody sent about a domain of ours. */
+struct received_report {
+	uint64_t id, domain_id;
+	uint32_t kind;       /* enum report_kind of policy/report.h */
+	bool is_proven;      /* the mail was proven to come from sender */
+	struct str sender;   /* domain of the mail that brought it */
+	struct str name;     /* the report's own id */
+	struct str reporter; /* who made it, by its own word */
+	struct str domain;   /* ours */
+	struct str about;    /* the same, or one below it */
+	int64_t begin_ms, end_ms, received_ms;
+	uint64_t good, bad; /* messages, or sessions */
+	uint64_t row_count;
+	struct str trace_id;
+	struct str raw_type; /* of the document as kept; empty: it was too large */
+	uint64_t raw_bytes;
+};
+
+/* See struct report_row of policy/report.h. */
+struct received_row {
+	struct str source, name;
+	struct str origin; /* the word of a service, or source, where it is none */
+	struct str domains;
+	uint64_t count;
+	bool is_good;
+	struct str spf, dkim, done, detail;
+};
+
 /* --- the delivery log -------------------------------------------------------------- */
 
 enum trace_direction {

@@ -55,7 +55,41 @@ test_dmarc(void)
 	             STR("overridden: local_policy ; DKIM example.com/s1 fail;"
 	                 " SPF mail.example.com pass"),
 	             "detail");
+	CHECK_STR_EQ(r.rows[0].domains, STR("mail.example.com"), "what was proven");
 	arena_free(&a);
+}
+
+static void
+test_services(void)
+{
+	static const struct {
+		const char *domains, *word;
+	} rows[] = {
+		{ "mail198.atl.mcsv.net", "mailchimp" },
+		{ "example.com sendgrid.net", "sendgrid" },
+		{ "google.com", "google" },
+		{ "example-com.20230601.gappssmtp.com", "google" },
+		{ "notgoogle.com", NULL },
+		{ "google.com.example", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct report_service *s =
+			report_service_of(str_from(rows[i].domains));
+
+		CHECK_STR_EQ(str_from(s ? s->word : "none"),
+		             str_from(rows[i].word ? rows[i].word : "none"),
+		             rows[i].domains);
+		if (s)
+			CHECK_TRUE(report_service_find(str_from(s->word)) == s,
+			           rows[i].word);
+	}
+	CHECK_TRUE(!report_service_find(STR("")), "no word, no service");
+	CHECK_STR_EQ(str_from(report_failure_text(STR("certificate-expired"))),
+	             STR("The certificate has expired. Renew it."), "a failure in words");
+	CHECK_STR_EQ(str_from(report_failure_text(STR("x"))), STR(""),
+	             "one nobody knows");
 }
 
 static const struct {
@@ -251,5 +285,68 @@ test_mail(void)
 	}
 }
 
-SUITE(policy_report, { "DMARC", test_dmarc }, { "broken", test_broken },
+static void
+test_sender(void)
+{
+#define AR(words)                                                                        \
+	"Return-Path: <a@b.example>\r\nAuthentication-Results: us.example;\r\n\t" words  \
+	"\r\n"
+	static const struct {
+		const char *what, *header, *domain;
+		bool is_proven;
+	} rows[] = {
+		{ "DMARC passes",
+		  AR("spf=pass smtp.mailfrom=a@b.example; dmarc=pass "
+		     "header.from=b.example"),
+		  "b.example", true },
+		{ "DMARC fails",
+		  AR("spf=pass smtp.mailfrom=a@c.example; dmarc=fail "
+		     "header.from=b.example"),
+		  "b.example", false },
+		{ "no record, SPF of the same",
+		  AR("spf=pass smtp.mailfrom=a@m.b.example; dmarc=none "
+		     "header.from=b.example"),
+		  "b.example", true },
+		{ "no record, DKIM of the same",
+		  AR("dkim=fail header.d=b.example; dkim=pass header.d=b.example; "
+		     "dmarc=none header.from=b.example"),
+		  "b.example", true },
+		{ "no record, SPF of another",
+		  AR("spf=pass smtp.mailfrom=a@xb.example; dmarc=none "
+		     "header.from=b.example"),
+		  "b.example", false },
+		{ "no record, a broken signature",
+		  AR("dkim=fail header.d=b.example; dmarc=none header.from=b.example"),
+		  "b.example", false },
+		{ "an error",
+		  AR("spf=pass smtp.mailfrom=a@b.example; dmarc=temperror "
+		     "header.from=b.example"),
+		  "b.example", false },
+		{ "another server's",
+		  "Authentication-Results: them.example; dmarc=pass "
+		  "header.from=b.example\r\n",
+		  "", false },
+		{ "further down",
+		  "Received: x\r\nAuthentication-Results: us.example; dmarc=pass "
+		  "header.from=b.example\r\n",
+		  "", false },
+		{ "none", "Return-Path: <>\r\nFrom: a@b.example\r\n", "", false },
+		{ "nothing", "", "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct arena *a = arena_new(256 << 10);
+		struct str domain;
+
+		CHECK_TRUE(report_sender(str_from(rows[i].header), STR("us.example"), a,
+		                         &domain) == rows[i].is_proven,
+		           rows[i].what);
+		CHECK_STR_EQ(domain, str_from(rows[i].domain), rows[i].what);
+		arena_free(&a);
+	}
+#undef AR
+}
+
+SUITE(policy_report, { "DMARC", test_dmarc }, { "services", test_services },
+      { "sender", test_sender }, { "broken", test_broken },
       { "bound of rows", test_rows_bound }, { "TLS", test_tls }, { "mail", test_mail });

@@ -1,0 +1,32 @@
+/* reports_received.h - what others saw of our domains: what the routes on it share.
+ *
+ * Sums leave out reports whose mail was not proven to come from its sender: anybody can
+ * write one. They are counted, and shown where they are asked for.
+ */
+#ifndef API_REPORTS_RECEIVED_H
+#define API_REPORTS_RECEIVED_H
+
+#include "api/page.h"
+#include "policy/report.h"
+
+/* The parameters that all of them take. */
+struct reports_query {
+	struct report_query which;
+	struct str domain; /* normalised; empty: all */
+	struct str filter; /* for page_begin */
+	struct str origin; /* of reports_dmarc; empty: all */
+};
+
+/* False: answered. */
+MUSTUSE bool reports_query_read(struct api_request *r, uint32_t kind,
+                                struct reports_query *out);
+/* "from", "to", "domain", "unproven_reports": how many were left out. */
+MUSTUSE enum err reports_write_which(struct page *p, const struct reports_query *q);
+/* "totals", "days", "reporters"; good and bad are the names of the counts. */
+MUSTUSE enum err reports_write_sums(struct page *p, const struct reports_query *q,
+                                    const char *good, const char *bad);
+/* The key of a sum's cursor, and the other way round. */
+struct str reports_cursor(struct api_request *r, const struct report_sum *sum);
+struct report_after reports_after(struct str cursor);
+
+#endif

@@ -1,0 +1,218 @@
+/* /reports/dmarc and /reports/tls: all reports of a time, added up.
+ *
+ * DMARC: by origin, which is a service that sends for many, or the address itself; with
+ * origin= by the addresses of that one. Each comes with what to do if it was you. */
+#include "api/domain_records.h"
+#include "api/names.h"
+#include "api/reports_received.h"
+#include "api/routes.h"
+
+enum {
+	ADVICE_MAX = 1000,
+};
+
+struct listing {
+	struct page page;
+	struct reports_query q;
+	struct addr own[RECORDS_IPS_MAX]; /* where our mail comes from */
+	size_t own_count;
+};
+
+/* --- what to do --------------------------------------------------------------------- */
+
+static bool
+is_ours(const struct listing *l, struct str source)
+{
+	struct addr ip;
+
+	if (!addr_parse_ip(source, &ip))
+		return false;
+	for (size_t i = 0; i < l->own_count; i++) {
+		if (addr_eq_ip(&l->own[i], &ip))
+			return true;
+	}
+	return false;
+}
+
+/* In plain words what makes that mail pass, if it is the owner's. Empty: all of it
+   passes. */
+static struct str
+advise(const struct listing *l, const struct report_sum *sum,
+       const struct report_service *service)
+{
+	struct strbuf b = strbuf_arena(l->page.r->arena, ADVICE_MAX);
+	struct str domain = l->q.domain.n ? l->q.domain : sum->name;
+
+	if (!sum->bad)
+		return STR("");
+	if (!sum->key.n) {
+		strbuf_lit(&b, "The smallest sources of large reports, added up.");
+	} else if (is_ours(l, sum->key)) {
+		strbuf_lit(&b, "This is your own server. Look at SPF and DKIM on the "
+		               "domain's records page: one of them is missing or wrong. "
+		               "If both are right, it was mail that somebody sent on.");
+	} else if (service) {
+		strbuf_printf(&b,
+		              "If you send with %s: switch on DKIM for %.*s there and "
+		              "publish the records that it shows you.",
+		              service->name, STR_ARG(domain));
+		if (*service->spf)
+			strbuf_printf(&b,
+			              " Put %s into the SPF record as well, and have "
+			              "it use a return address of %.*s.",
+			              service->spf, STR_ARG(domain));
+		strbuf_lit(&b, " If you do not: somebody else does, in your name.");
+	} else {
+		strbuf_printf(&b,
+		              "If this server is yours: let it send through this one, "
+		              "with a login, or put %s%.*s into the SPF record and have "
+		              "it use a sender of %.*s, or give it a DKIM key. If it is "
+		              "not: somebody else sends in your name, or sent your mail "
+		              "on.",
+		              str_find(sum->key, ':') == SIZE_MAX ? "ip4:" : "ip6:",
+		              STR_ARG(sum->key), STR_ARG(domain));
+	}
+	return strbuf_str(&b);
+}
+
+/* The term that would let it send; empty: there is none. */
+static struct str
+spf_term(const struct listing *l, const struct report_sum *sum,
+         const struct report_service *service)
+{
+	if (service)
+		return str_from(service->spf);
+	if (!sum->key.n)
+		return STR("");
+	return arena_printf(
+		l->page.r->arena, "%s%.*s",
+		str_find(sum->key, ':') == SIZE_MAX ? "ip4:" : "ip6:", STR_ARG(sum->key));
+}
+
+/* --- DMARC -------------------------------------------------------------------------- */
+
+static void
+write_service(struct json_out *j, const struct report_service *service)
+{
+	if (!service) {
+		json_out_null(j, "service");
+		return;
+	}
+	json_open_object(j, "service");
+	json_cstr(j, "id", service->word);
+	json_cstr(j, "name", service->name);
+	json_close_object(j);
+}
+
+static bool
+list_origin(void *arg, const struct report_sum *sum)
+{
+	struct listing *l = arg;
+	struct json_out *j = &l->page.j;
+	bool is_source = l->q.origin.n > 0;
+	const struct report_service *service =
+		report_service_find(is_source ? l->q.origin : sum->key);
+
+	if (!page_take(&l->page, reports_cursor(l->page.r, sum)))
+		return false;
+	json_open_object(j, NULL);
+	json_str(j, is_source ? "source" : "origin", sum->key);
+	write_service(j, service);
+	json_bool(j, "ours", is_ours(l, sum->key));
+	json_i64(j, "messages", (int64_t)(sum->good + sum->bad));
+	json_i64(j, "aligned", (int64_t)sum->good);
+	json_i64(j, "failed", (int64_t)sum->bad);
+	json_i64(j, "aligned_spf", (int64_t)sum->spf);
+	json_i64(j, "aligned_dkim", (int64_t)sum->dkim);
+	json_i64(j, "quarantined", (int64_t)sum->quarantined);
+	json_i64(j, "rejected", (int64_t)sum->rejected);
+	json_i64(j, "reports", (int64_t)sum->reports);
+	json_str(j, "header_from", sum->name);
+	names_write_words(j, "domains", sum->domains, false);
+	json_time(j, "last_at", sum->last_ms);
+	json_str_or_null(j, "advice", advise(l, sum, service));
+	json_str_or_null(j, "spf_term", sum->bad ? spf_term(l, sum, service) : STR(""));
+	json_close_object(j);
+	return true;
+}
+
+/* The addresses that our mail leaves from, as the name service has them. */
+static void
+find_own(struct listing *l)
+{
+	struct api_request *r = l->page.r;
+	struct dns_zone zone;
+
+	if (l->q.which.domain_id &&
+	    reader_dns_zone(r->api->reader, l->q.which.domain_id, r->arena, &zone) == OK)
+		l->own_count = domain_records_ips(zone.facts, l->own, RECORDS_IPS_MAX);
+}
+
+void
+reports_dmarc(struct api_request *r)
+{
+	struct listing *l = ARENA_NEW(r->arena, struct listing);
+	struct report_sums_query query = { .group = REPORT_ORIGINS };
+	enum err e;
+
+	if (!reports_query_read(r, REPORT_DMARC, &l->q) ||
+	    !page_begin(&l->page, r, "reports-dmarc", l->q.filter))
+		return;
+	find_own(l);
+	query.which = l->q.which;
+	query.origin = l->q.origin;
+	query.group = l->q.origin.n ? REPORT_SOURCES : REPORT_ORIGINS;
+	query.after = reports_after(l->page.after);
+	query.limit = l->page.limit + 1;
+	e = reader_report_sums(r->api->reader, &query, list_origin, l);
+	page_end_items(&l->page);
+	if (e == OK)
+		e = reports_write_which(&l->page, &l->q);
+	if (e == OK)
+		e = reports_write_sums(&l->page, &l->q, "aligned", "failed");
+	page_end(&l->page, e);
+}
+
+/* --- TLS ---------------------------------------------------------------------------- */
+
+static bool
+list_failure(void *arg, const struct report_sum *sum)
+{
+	struct listing *l = arg;
+	struct json_out *j = &l->page.j;
+
+	if (!page_take(&l->page, reports_cursor(l->page.r, sum)))
+		return false;
+	json_open_object(j, NULL);
+	json_str(j, "kind", sum->key);
+	json_str(j, "mx", sum->more);
+	json_i64(j, "sessions", (int64_t)sum->bad);
+	json_i64(j, "reports", (int64_t)sum->reports);
+	json_time(j, "last_at", sum->last_ms);
+	json_str(j, "detail", sum->name);
+	json_str_or_null(j, "meaning", str_from(report_failure_text(sum->key)));
+	json_close_object(j);
+	return true;
+}
+
+void
+reports_tls(struct api_request *r)
+{
+	struct listing *l = ARENA_NEW(r->arena, struct listing);
+	struct report_sums_query query = { .group = REPORT_FAILURES };
+	enum err e;
+
+	if (!reports_query_read(r, REPORT_TLS, &l->q) ||
+	    !page_begin(&l->page, r, "reports-tls", l->q.filter))
+		return;
+	query.which = l->q.which;
+	query.after = reports_after(l->page.after);
+	query.limit = l->page.limit + 1;
+	e = reader_report_sums(r->api->reader, &query, list_failure, l);
+	page_end_items(&l->page);
+	if (e == OK)
+		e = reports_write_which(&l->page, &l->q);
+	if (e == OK)
+		e = reports_write_sums(&l->page, &l->q, "secured", "failed");
+	page_end(&l->page, e);
+}
