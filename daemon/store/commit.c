@@ -785,6 +785,7 @@ committer_free(struct committer **committer)
 	arena_free(&c->tx.arena);
 	arena_free(&c->batch);
 	tx_fini(&c->tx);
+	db_checkpoint(c->db);
 	db_close(&c->db);
 	segments_close(&c->segments);
 	strbuf_release(&c->changes);

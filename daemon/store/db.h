@@ -94,7 +94,10 @@ void db_rollback(struct db *db);
    table that is read along its primary key. */
 MUSTUSE enum err db_define(struct db *db, const char *ddl);
 
-/* Moves what is in the log into the database file as far as readers allow. */
+/* Moves what is in the log into the database file and empties the log, as far as readers
+   allow; they are waited for a moment only. For the end of a writer: SQLite does it when
+   the last connection goes, but that may be one that only reads. A log that stays is
+   trusted up to its first damaged frame, and what was committed behind that is gone. */
 void db_checkpoint(struct db *db);
 
 #endif

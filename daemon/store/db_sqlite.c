@@ -15,6 +15,7 @@
 enum {
 	STATEMENTS_MAX = 256, /* power of two; different texts on one connection */
 	BUSY_MS = 10000,
+	CHECKPOINT_BUSY_MS = 200,
 	CACHE_KIB = 8 * 1024,
 	CHECKPOINT_PAGES = 4000,
 	VARIABLES_MAX = 64,
@@ -452,6 +453,8 @@ db_define(struct db *db, const char *ddl)
 void
 db_checkpoint(struct db *db)
 {
-	(void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
-	                                NULL);
+	(void)sqlite3_busy_timeout(db->handle, CHECKPOINT_BUSY_MS);
+	(void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+	                                NULL, NULL);
+	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
 }

@@ -70,6 +70,37 @@ test_lost_answers(void)
 	rig_close(&r);
 }
 
+/* What is committed is in the database file when the store has stopped, and the log is
+   the same file, empty: the sandboxes of readers name it. */
+static void
+test_log_is_empty_after_a_stop(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	struct mailbox_info m;
+	struct stat before, after;
+	char bytes[256];
+	struct strbuf path = strbuf_on(bytes);
+	uint64_t ann;
+
+	rig_open(&r);
+	strbuf_add(&path, r.conf->data_dir);
+	strbuf_lit(&path, "/index.db-wal");
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "one");
+	CHECK_TRUE(stat(strbuf_cstr(&path), &before) == 0, "there is a log");
+	CHECK_TRUE(before.st_size > 0, "and something in it");
+	rig_stop_store(&r);
+	CHECK_TRUE(stat(strbuf_cstr(&path), &after) == 0, "there is a log");
+	CHECK_U64_EQ((uint64_t)after.st_size, 0, "bytes");
+	CHECK_U64_EQ(after.st_ino, before.st_ino, "file");
+	rig_start_store(&r);
+	CHECK_ERR_EQ(reader_mailbox(r.reader, ann, STR("INBOX"), r.arena, &m), OK,
+	             "INBOX");
+	CHECK_U64_EQ(m.exists, 1, "messages");
+	rig_close(&r);
+}
+
 static void
 flip(struct rig *r, const struct body_ref *ref, uint64_t at)
 {
@@ -390,4 +421,5 @@ test_reserved(void)
 SUITE(store_fault, { "reserved room", test_reserved }, { "compaction", test_compaction },
       { "carried bodies that lie", test_carried_lies },
       { "lost answers", test_lost_answers }, { "flipped bytes", test_flipped_bytes },
-      { "full disk", test_full_disk }, { "failure in a batch", test_failure_in_a_batch });
+      { "full disk", test_full_disk }, { "failure in a batch", test_failure_in_a_batch },
+      { "the log is empty after a stop", test_log_is_empty_after_a_stop });
