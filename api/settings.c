@@ -68,13 +68,15 @@ why_fixed(struct api_request *r, const struct conf_row *row)
 	const struct conf *conf = r->api->conf;
 	int line;
 
+	if (!row->is_setting && row->needs_restart)
+		return STR("Only the configuration file sets it; a change holds after a "
+		           "restart.");
 	if (!row->is_setting)
-		return arena_printf(
-			r->arena, "It is set in %s only, and holds after a %s.",
-			conf->path.p, row->needs_restart ? "restart" : "reload");
+		return STR("Only the configuration file sets it; a change holds after a "
+		           "reload.");
 	if (conf_source(conf, row, &line) == CONF_SOURCE_FILE)
 		return arena_printf(r->arena,
-		                    "Line %d of %s sets it, and the file has the last "
+		                    "Line %d of %s sets it; the file has the last "
 		                    "word. Take it out there to set it here.",
 		                    line, conf->path.p);
 	return STR("");

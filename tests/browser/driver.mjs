@@ -61,6 +61,29 @@ export async function driver({ shots, timeout }) {
     must(found.length === 0, `axe on ${where}: ${found.join("\n")}`);
   }
 
+  /** Three themes, and the width of a small phone; pictures of each in `folder`. */
+  async function look(name, folder) {
+    for (const word of ["light", "dark", "contrast"]) {
+      await page.getByLabel("Theme").selectOption(word);
+      await axe(`${name}, ${word}`);
+      await page.screenshot({ path: `${folder}/${name}-${word}.png`, fullPage: true });
+    }
+    await page.getByLabel("Theme").selectOption("light");
+    await page.setViewportSize({ width: 360, height: 740 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    await page.screenshot({ path: `${folder}/${name}-phone.png`, fullPage: true });
+    await page.setViewportSize({ width: 1280, height: 860 });
+    must(wide <= 360, `${name}: ${wide} pixels wide on a phone`);
+  }
+
+  async function signIn(base, name, password) {
+    await page.goto(base + "/");
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+  }
+
   /** Ends the browser and the process, with the sum. */
   async function finish() {
     await browser.close();
@@ -68,5 +91,5 @@ export async function driver({ shots, timeout }) {
     process.exit(failed ? 1 : 0);
   }
 
-  return { page, context, browser, complaints, step, must, axe, finish };
+  return { page, context, browser, complaints, step, must, axe, look, signIn, finish };
 }

@@ -7,7 +7,7 @@ import { driver } from "./driver.mjs";
 const { URL: BASE, NAME, PASSWORD, DOMAIN, SHOTS } = process.env;
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const { page, step, must, axe, finish } = await driver({
+const { page, step, must, look, signIn, finish } = await driver({
   shots: `${SHOTS}/records-failed`,
   timeout: 20000,
 });
@@ -16,21 +16,6 @@ const { page, step, must, axe, finish } = await driver({
 async function ask(what) {
   console.log(`ASK ${what}`);
   await answers.next();
-}
-
-/** Three themes, and the width of a small phone. */
-async function look(name) {
-  for (const word of ["light", "dark", "contrast"]) {
-    await page.getByLabel("Theme").selectOption(word);
-    await axe(`${name}, ${word}`);
-    await page.screenshot({ path: `${SHOTS}/${name}-${word}.png`, fullPage: true });
-  }
-  await page.getByLabel("Theme").selectOption("light");
-  await page.setViewportSize({ width: 360, height: 740 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  await page.screenshot({ path: `${SHOTS}/${name}-phone.png`, fullPage: true });
-  await page.setViewportSize({ width: 1280, height: 860 });
-  must(wide <= 360, `${name}: ${wide} pixels wide on a phone`);
 }
 
 async function tab(name) {
@@ -49,11 +34,7 @@ async function check() {
   await page.getByRole("button", { name: "Check now" }).click();
 }
 
-await page.goto(BASE + "/");
-await page.getByLabel("Name").fill(NAME);
-await page.getByLabel("Password").fill(PASSWORD);
-await page.getByRole("button", { name: "Sign in" }).click();
-await page.getByRole("heading", { name: "Overview" }).waitFor();
+await signIn(BASE, NAME, PASSWORD);
 await page.goto(`${BASE}/domains/${DOMAIN}`);
 await page.evaluate(() => (window.notReloaded = true));
 
@@ -63,7 +44,7 @@ await step("the domain says what is left to do", async () => {
   await record("mx", "ok");
   const spf = await record("spf", "missing");
   must(/ip4:/.test(spf), "the text to copy");
-  await look("dns");
+  await look("dns", SHOTS);
 });
 
 await step("a record that does not allow us differs, with the merged text", async () => {
@@ -95,12 +76,12 @@ await step("what was published is seen, keys go to work", async () => {
   await record("dmarc", "ok");
   await tab("DKIM");
   await page.getByText("signs what leaves").nth(1).waitFor();
-  await look("dkim");
+  await look("dkim", SHOTS);
 });
 
 await step("a step up the ladder makes the record differ", async () => {
   await tab("DMARC and MTA-STS");
-  await look("policies");
+  await look("policies", SHOTS);
   await page.getByRole("button", { name: "Step up to quarantine, testing" }).click();
   await page.getByRole("button", { name: "Choose quarantine, testing" }).click();
   await page.getByText("you are here").first().waitFor();

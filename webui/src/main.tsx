@@ -12,6 +12,7 @@ import { Journey } from "./pages/journey";
 import { Messages } from "./pages/messages";
 import { Overview } from "./pages/overview";
 import { Queue } from "./pages/queue";
+import { SettingsPage } from "./pages/settings";
 import { SignIn } from "./pages/signin";
 import { Empty, Notice } from "./ui/parts";
 import { Shell, applyTheme } from "./ui/shell";
@@ -23,6 +24,7 @@ function Room() {
   if (room === "queue") return <Queue />;
   if (room === "domains") return name ? <DomainPage name={name} key={name} /> : <Domains />;
   if (room === "accounts") return name ? <AccountPage address={name} key={name} /> : <Accounts />;
+  if (room === "settings") return <SettingsPage />;
   return (
     <Empty title="There is no such page">
       <p>

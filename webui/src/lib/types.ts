@@ -16,6 +16,36 @@ export interface Session {
   expires_at: string;
 }
 
+export interface Me {
+  kind: "session" | "token" | "local";
+  name: string;
+  role: string | null;
+  scopes: string[];
+}
+
+export interface Setting {
+  key: string;
+  type: string;
+  unit: string | null;
+  value: string | null;
+  default: string | null;
+  min: number | null;
+  max: number | null;
+  apply: "reload" | "restart";
+  editable: boolean;
+  fixed_because: string | null;
+  source: "file" | "default" | "store";
+  changed_at: string | null;
+  changed_by: string | null;
+  help: string;
+  etag: string;
+}
+
+export interface Settings {
+  items: Setting[];
+  etag: string;
+}
+
 export type OnOff = "active" | "disabled";
 
 export interface Domain {

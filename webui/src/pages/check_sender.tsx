@@ -1,7 +1,7 @@
-import { useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { Problem, call } from "../lib/api";
 import type { AuthResult, AuthVerdict } from "../lib/types";
-import { Copy, Quoted } from "../ui/parts";
+import { Copy, Field, Quoted } from "../ui/parts";
 
 const DISPOSITIONS = {
   none: "It would be delivered.",
@@ -35,8 +35,13 @@ function Found({ v }: { v: AuthVerdict }) {
         <Result name="ARC" of={v.arc} />
         <Result name="DMARC" of={v.dmarc} />
       </dl>
-      <pre>
-        <Quoted text={v.field} />
+      <pre class="field-text">
+        {v.field.trimEnd().split("\r\n").map((line, i) => (
+          <span key={i}>
+            {i > 0 && "\n    "}
+            <Quoted text={line.trim()} />
+          </span>
+        ))}
       </pre>
       <Copy text={v.field} label="Copy the field" />
     </>
@@ -45,6 +50,7 @@ function Found({ v }: { v: AuthVerdict }) {
 
 /** What this server would say about who sent a message, without sending it. */
 export function CheckSender() {
+  const id = useId();
   const [message, setMessage] = useState("");
   const [ip, setIp] = useState("");
   const [helo, setHelo] = useState("");
@@ -76,22 +82,15 @@ export function CheckSender() {
           void check();
         }}
       >
-        <label>
-          Address of the client
-          <input value={ip} required placeholder="192.0.2.1" onInput={(e) => setIp(e.currentTarget.value)} />
-        </label>
-        <label>
-          It called itself (HELO)
-          <input value={helo} onInput={(e) => setHelo(e.currentTarget.value)} />
-        </label>
-        <label>
-          Sender (MAIL FROM)
-          <input value={mailFrom} onInput={(e) => setMailFrom(e.currentTarget.value)} />
-        </label>
-        <label>
-          The message with all its headers
-          <textarea rows={8} required value={message} spellcheck={false} onInput={(e) => setMessage(e.currentTarget.value)} />
-        </label>
+        <div class="columns">
+          <Field label="Address of the client" value={ip} onValue={setIp} required placeholder="192.0.2.1" />
+          <Field label="It called itself (HELO)" value={helo} onValue={setHelo} />
+          <Field label="Sender (MAIL FROM)" value={mailFrom} onValue={setMailFrom} />
+        </div>
+        <div class="field">
+          <label for={id}>The message with all its headers</label>
+          <textarea id={id} rows={8} required value={message} spellcheck={false} onInput={(e) => setMessage(e.currentTarget.value)} />
+        </div>
         <button class="main" disabled={isBusy}>
           {isBusy ? "Checking…" : "Check"}
         </button>

@@ -18,6 +18,7 @@ export const rooms = [
   { to: "/queue", name: "Queue", key: "g q" },
   { to: "/domains", name: "Domains", key: "g d" },
   { to: "/accounts", name: "Accounts", key: "g a" },
+  { to: "/settings", name: "Settings", key: "g s" },
 ];
 
 const THEMES = ["auto", "light", "dark", "contrast"] as const;
@@ -91,7 +92,7 @@ function Search() {
 
 const HELP: [string, string][] = [
   ["/", "search"],
-  ["g o  g m  g q  g d  g a", "go to a room"],
+  ["g o  g m  g q  g d  g a  g s", "go to a room"],
   ["j  k", "next, previous row"],
   ["Enter", "open the row"],
   ["x", "select the row"],
