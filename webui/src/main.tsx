@@ -12,6 +12,7 @@ import { Journey } from "./pages/journey";
 import { Messages } from "./pages/messages";
 import { Overview } from "./pages/overview";
 import { Queue } from "./pages/queue";
+import { ReportPage, Reports } from "./pages/reports";
 import { SettingsPage } from "./pages/settings";
 import { SignIn } from "./pages/signin";
 import { Empty, Notice } from "./ui/parts";
@@ -25,6 +26,7 @@ function Room() {
   if (room === "domains") return name ? <DomainPage name={name} key={name} /> : <Domains />;
   if (room === "accounts") return name ? <AccountPage address={name} key={name} /> : <Accounts />;
   if (room === "settings") return <SettingsPage />;
+  if (room === "reports") return name ? <ReportPage id={name} key={name} /> : <Reports />;
   return (
     <Empty title="There is no such page">
       <p>

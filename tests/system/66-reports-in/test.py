@@ -7,13 +7,16 @@ import gzip
 import http.client
 import io
 import json
+import os
+import signal
 import smtplib
+import subprocess
 import time
 import zipfile
 from email.message import EmailMessage
 
 import check
-from appliance import insecure_tls
+from appliance import ROOT, insecure_tls
 
 GOOD, BAD = "127.0.0.21", "127.0.0.66"
 DMARC_TO, TLS_TO = "dmarc-reports@home.example", "tls-reports@home.example"
@@ -32,6 +35,7 @@ def setup(world):
     dns.stop()
     dns.start()
     world.appliance()
+    world.home.add_admin("owner")
     world.token = world.home.json("token", "create", "tests")["token"]
 
 
@@ -117,6 +121,21 @@ def received(world, more=""):
     return get(world, "/reports/received?unproven=true" + more)["items"]
 
 
+def browse(world, stage):
+    """The page in a real browser."""
+    home = world.home
+    env = dict(os.environ, URL=f"https://{home.hostname}", NAME="owner", HOME=str(world.out),
+               PASSWORD=home.passwords["owner"], SHOTS=str(world.out))
+    done = subprocess.run(["node", str(ROOT / "tests" / "browser" / "reports.mjs"), stage], env=env,
+                          stdout=subprocess.PIPE, text=True, timeout=300)
+    print(done.stdout, end="", flush=True)
+    check.equal(done.returncode, 0, f"the page, {stage}")
+
+
+def test_page_before(world):
+    browse(world, "empty")
+
+
 def test_comes_in(world):
     check.equal(send(world, mail(dmarc("first", [row()]))), 250, "taken")
     found = check.until(lambda: received(world), "it is there")
@@ -137,3 +156,223 @@ def test_comes_in(world):
     check.equal(sums["items"][0]["origin"], "192.0.2.1", "its source")
     check.until(lambda: world.home.json("queue", "list")["items"] == [], "the queue is empty")
     check.until(lambda: list(events(world, f"to:{DMARC_TO}", "report.received")), "told")
+
+
+def test_every_shape(world):
+    """The older form and the newer one, packed as the large ones pack them."""
+    new = ' xmlns="urn:ietf:params:xml:ns:dmarc-2.0"'
+    ses = ("<dkim><domain>amazonses.com</domain><selector>x</selector><result>pass</result></dkim>"
+           "<spf><domain>mail.amazonses.com</domain><result>pass</result></spf>")
+    for name, kind, text in (
+            ("by-zip", "zip", dmarc("by-zip", [row("192.0.2.7", 3)])),
+            ("by-xml", "xml", dmarc("by-xml", [row("2001:DB8::7", 2)])),
+            ("newer", "gzip", dmarc("newer", [
+                row("192.0.2.8", 40, spf="fail", dkim="fail", done="quarantine", auth=ses),
+                row("192.0.2.9", 10, spf="fail", dkim="fail", done="reject", auth=ses)], space=new))):
+        check.equal(send(world, mail(text, kind)), 250, name)
+        found = check.until(lambda n=name: [r for r in received(world) if r["report_id"] == n],
+                            f"{name} is there")
+        _, _, body = call(world, f"/reports/received/{found[0]['id']}/raw")
+        check.equal(body.replace(b"\r\n", b"\n").strip(), text, f"{name} as it was")
+    sums = get(world, "/reports/dmarc?domain=home.example")
+    check.equal(sums["totals"], {"reports": 4, "aligned": 10, "failed": 50}, "totals")
+    first = sums["items"][0]
+    check.equal(first["origin"], "amazon_ses", "the largest first, by the name of the service")
+    check.equal(first["service"]["name"], "Amazon SES", "in words")
+    check.equal((first["messages"], first["quarantined"], first["rejected"]), (50, 40, 10), "sums")
+    check.contains(first["advice"], "Amazon SES", "what to do")
+    check.equal(first["spf_term"], "include:amazonses.com", "what lets it send")
+    sources = get(world, "/reports/dmarc?domain=home.example&origin=amazon_ses")["items"]
+    check.equal([s["source"] for s in sources], ["192.0.2.8", "192.0.2.9"], "its addresses")
+    check.equal(sum(d["failed"] for d in sums["days"]), 50, "by day")
+    check.equal(sums["reporters"][0]["sender"], "reporter.example", "by reporter")
+
+
+def test_pages(world):
+    path, seen = "/reports/dmarc?domain=home.example&limit=1", []
+    while path:
+        page = get(world, path)
+        seen += [i["origin"] for i in page["items"]]
+        path = page["next"] and f"/reports/dmarc?domain=home.example&limit=1&cursor={page['next']}"
+    check.equal(seen, ["amazon_ses", "192.0.2.1", "192.0.2.7", "2001:db8::7"], "page by page")
+
+
+def test_counts_once(world):
+    before = get(world, "/reports/dmarc")["totals"]
+    check.equal(send(world, mail(dmarc("first", [row(count=900)]))), 250, "again")
+    check.until(lambda: list(events(world, f"to:{DMARC_TO}", "report.repeated")), "told")
+    check.equal(get(world, "/reports/dmarc")["totals"], before, "the same report counts once")
+    # A stranger who sends a report of that name under another's flag changes nothing.
+    forged = mail(dmarc("first", [row(count=900)]), sender="dmarc@loose.example")
+    check.equal(send(world, forged, "dmarc@loose.example", client=BAD), 250, "a forged one")
+    found = check.until(lambda: [r for r in received(world) if not r["proven"]], "it is kept")
+    check.equal(found[0]["sender"], "loose.example", "with who says to have sent it")
+    sums = get(world, "/reports/dmarc")
+    check.equal(sums["totals"], before, "and left out of the sums")
+    check.equal(sums["unproven_reports"], 1, "which say so")
+    check.equal(get(world, "/reports/dmarc?unproven=true")["totals"]["aligned"],
+                before["aligned"] + 900, "unless somebody wants it")
+
+
+def failure(kind, count, mx="mail.home.example"):
+    return {"result-type": kind, "sending-mta-ip": "192.0.2.20", "receiving-mx-hostname": mx,
+            "receiving-ip": "127.0.0.10", "failed-session-count": count}
+
+
+def tls(report_id, good, failures, domain="home.example"):
+    return json.dumps({
+        "organization-name": "Reporter Inc.", "contact-info": "x@reporter.example",
+        "report-id": report_id,
+        "date-range": {"start-datetime": time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime()),
+                       "end-datetime": time.strftime("%Y-%m-%dT23:59:59Z", time.gmtime())},
+        "policies": [{
+            "policy": {"policy-type": "sts", "policy-domain": domain,
+                       "policy-string": ["version: STSv1"], "mx-host": ["mail.home.example"]},
+            "summary": {"total-successful-session-count": good,
+                        "total-failure-session-count": sum(f["failed-session-count"]
+                                                           for f in failures)},
+            "failure-details": failures}]}).encode()
+
+
+def test_tls(world):
+    text = tls("t1", 5326, [failure("certificate-expired", 100),
+                            failure("starttls-not-supported", 203)])
+    check.equal(send(world, mail(text, "json", to=TLS_TO), to=(TLS_TO,)), 250, "plain")
+    check.equal(send(world, mail(tls("t2", 10, [failure("certificate-expired", 7)]), "gzip",
+                                 to=TLS_TO), to=(TLS_TO,)), 250, "packed")
+    check.until(lambda: get(world, "/reports/tls")["totals"]["reports"] == 2, "both are there")
+    sums = get(world, "/reports/tls?domain=home.example")
+    check.equal(sums["totals"], {"reports": 2, "secured": 5336, "failed": 310}, "totals")
+    kinds = [(i["kind"], i["mx"], i["sessions"]) for i in sums["items"]]
+    check.equal(kinds, [("starttls-not-supported", "mail.home.example", 203),
+                        ("certificate-expired", "mail.home.example", 107)], "by kind and MX")
+    check.contains(sums["items"][1]["meaning"], "expired", "in plain words")
+    found = received(world, "&kind=tls")
+    status, headers, body = call(world, f"/reports/received/{found[-1]['id']}/raw")
+    check.equal((status, headers["Content-Type"]), (200, "application/json"), "raw")
+    check.equal(json.loads(body), json.loads(text), "as it was")
+
+
+def test_page(world):
+    browse(world, "full")
+
+
+def test_command(world):
+    out = world.home.run("reports", "dmarc", "home.example").stdout
+    check.contains(out, "4 reports: 10 messages aligned, 50 not", "sums")
+    check.contains(out, "1 more whose sender is not proven are left out", "what is left out")
+    check.contains(out, "Amazon SES", "who")
+    out = world.home.run("reports", "tls", "--days", "2").stdout
+    check.contains(out, "2 reports: 5336 sessions secured, 310 not", "sums")
+    check.equal(world.home.json("reports", "tls")["totals"]["failed"], 310, "as JSON")
+    rows = world.home.json("reports", "list", "--unproven")["items"]
+    check.equal(len(rows), 7, "all of them")
+    check.equal(world.home.json("reports", "show", rows[0]["id"])["id"], rows[0]["id"], "one")
+    check.equal(world.home.run("reports", "dmarc", "--days", "x", check=False).returncode, 2, "usage")
+
+
+def inbox(world, subject):
+    return world.home.find(ANN, f"Subject: {subject}", "INBOX")
+
+
+def test_what_is_none(world):
+    """It goes whole to the postmaster, who is whoever was there first."""
+    bombs = {"bomb by gzip": gzip.compress(b"<feedback>" + b" " * (64 << 20)),
+             "nested": gzip.compress(gzip.compress(dmarc("nested", [row()])))}
+    entity = dmarc("x", [row()]).replace(b"<feedback>", b'<!DOCTYPE f [<!ENTITY a "'
+                                         + b"b" * 1000 + b'">]><feedback>&a;')
+    mails = {"no report": mail(b"", "text", subject="no report"),
+             "broken": mail(dmarc("x", [row()])[:-40], subject="broken"),
+             "with entities": mail(entity, subject="with entities"),
+             "of another domain": mail(dmarc("x", [row()], domain="peer.example"),
+                                       subject="of another domain")}
+    for name, packed in bombs.items():
+        m = EmailMessage()
+        m["From"], m["To"], m["Subject"] = "dmarc@reporter.example", DMARC_TO, name
+        m.add_attachment(packed, maintype="application", subtype="gzip", filename="r.gz")
+        mails[name] = m.as_bytes().replace(b"\n", b"\r\n")
+    before = len(received(world))
+    for name, data in mails.items():
+        check.equal(send(world, data), 250, name)
+    for name in mails:
+        check.until(lambda n=name: inbox(world, n), f"{name}: somebody has it")
+    told = [e["fields"]["reason"] for e in events(world, f"to:{DMARC_TO}", "report.refused")]
+    check.equal(len(told), len(mails), f"one line each: {told}")
+    check.equal(len(received(world)), before, "none of them counts")
+    check.equal(world.home.json("queue", "list")["items"], [], "nothing waits")
+
+
+def cpu_ms(world):
+    """Of the queue process, which reads them."""
+    pid = world.home.workers()["queue"][0]
+    stat = open(f"/proc/{pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()
+    return (int(stat[11]) + int(stat[12])) * 1000 // os.sysconf("SC_CLK_TCK")
+
+
+def test_bombs_cost_little(world):
+    """R43: less than a second of the processor each, and other mail goes on meanwhile."""
+    rows = [row(f"198.51.{n // 250}.{n % 250}", 1) for n in range(9999)]
+    large = dmarc("large", rows)
+    eight = EmailMessage()
+    eight["From"], eight["To"], eight["Subject"] = "dmarc@reporter.example", DMARC_TO, "eight"
+    # Nearly 10 MiB each, packed just not so tightly that it would be a bomb.
+    filler = b"".join(b"<a>" + os.urandom(150).hex().encode() + b"b" * 12000 + b"</a>"
+                      for _ in range(840))
+    for n in range(8):
+        eight.add_attachment(gzip.compress(b"<feedback>" + filler),
+                             maintype="application", subtype="gzip", filename=f"{n}.gz")
+    for name, data in (("large", mail(large, subject="large")),
+                       ("eight", eight.as_bytes().replace(b"\n", b"\r\n"))):
+        before = cpu_ms(world)
+        check.equal(send(world, data), 250, name)
+        if name == "large":
+            check.until(lambda: [r for r in received(world) if r["report_id"] == "large"], name)
+        else:
+            check.until(lambda n=name: inbox(world, n), f"{name}: somebody has it")
+        used = cpu_ms(world) - before
+        print(f"  {name}: {len(data)} bytes, {used} ms")
+        check.true(used < 1000, f"{name}: {used} ms of the processor")
+    found = [r for r in received(world) if r["report_id"] == "large"][0]
+    check.equal(found["good"], 9999, "all of them are in the sum")
+    one = get(world, f"/reports/received/{found['id']}")
+    check.equal(len(one["items"]), 2000, "the smallest are put together")
+    check.equal(sum(i["count"] for i in one["items"]), 9999, "none is missing")
+
+
+def test_person_gets_a_copy(world):
+    world.home.run("alias", "add", TLS_TO, "bob@home.example")
+    data = mail(tls("t3", 1, []), "json", to=TLS_TO, subject="copy for bob")
+    check.equal(send(world, data, to=(TLS_TO,)), 250, "taken")
+    check.until(lambda: world.home.find("bob@home.example", "Subject: copy for bob", "INBOX"),
+                "bob has it")
+    check.until(lambda: [r for r in received(world) if r["report_id"] == "t3"], "and it is read")
+    tree = world.home.json("resolve", TLS_TO)
+    check.equal(sorted(r["kind"] for r in tree["recipients"]), ["account", "reports"], "resolve")
+    world.home.run("alias", "remove", TLS_TO)
+
+
+def test_survives_kills(world):
+    """The queue process dies again and again: nothing is lost, nothing counts twice."""
+    count, before = 30, get(world, "/reports/dmarc")["totals"]["reports"]
+    for n in range(count):
+        check.equal(send(world, mail(dmarc(f"kill-{n}", [row(count=1)]))), 250, f"kill-{n}")
+        if n % 5 == 0:
+            pids = check.until(lambda: world.home.workers().get("queue"), "it comes back")
+            os.kill(pids[0], signal.SIGKILL)
+    check.until(lambda: get(world, "/reports/dmarc")["totals"]["reports"] == before + count,
+                "all of them, once each")
+    check.until(lambda: world.home.json("queue", "list")["items"] == [], "and nothing waits")
+
+
+def test_rights(world):
+    world.home.run("domain", "add", "other.example")
+    token = world.home.json("token", "create", "narrow", "--domain", "other.example",
+                            "--scope", "reports:read")["token"]
+    check.equal(call(world, "/reports/dmarc", token)[0], 422, "which domain?")
+    check.equal(call(world, "/reports/dmarc?domain=home.example", token)[0], 404, "not his")
+    check.equal(call(world, "/reports/dmarc?domain=other.example", token)[0], 200, "his")
+    first = received(world)[0]["id"]
+    for path in ("", "/raw"):
+        check.equal(call(world, f"/reports/received/{first}{path}", token)[0], 404, "not his")
+    token = world.home.json("token", "create", "blind", "--scope", "trace:read")["token"]
+    check.equal(call(world, "/reports/dmarc", token)[0], 403, "without the scope")

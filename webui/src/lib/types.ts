@@ -313,3 +313,86 @@ export interface Health {
   needs_you: number;
   items: Check[];
 }
+
+export interface ReportCounts {
+  reports: number;
+  aligned?: number;
+  secured?: number;
+  failed: number;
+}
+
+export interface ReportSums {
+  from: string;
+  to: string;
+  domain: string | null;
+  unproven_reports: number;
+  totals: ReportCounts;
+  days: (ReportCounts & { day: string })[];
+  reporters: (ReportCounts & { sender: string; name: string; last_at: string | null })[];
+}
+
+export interface DmarcOrigin {
+  /** of a service, or an address; where addresses of one origin were asked for, it is source */
+  origin?: string;
+  source?: string;
+  service: { id: string; name: string } | null;
+  ours: boolean;
+  messages: number;
+  aligned: number;
+  failed: number;
+  aligned_spf: number;
+  aligned_dkim: number;
+  quarantined: number;
+  rejected: number;
+  reports: number;
+  header_from: string;
+  domains: string[];
+  last_at: string;
+  advice: string | null;
+  spf_term: string | null;
+}
+export type DmarcSums = ReportSums & Page<DmarcOrigin>;
+
+export interface TlsFailure {
+  kind: string;
+  mx: string;
+  sessions: number;
+  reports: number;
+  last_at: string;
+  detail: string;
+  meaning: string | null;
+}
+export type TlsSums = ReportSums & Page<TlsFailure>;
+
+export interface ReceivedReport {
+  id: string;
+  kind: "dmarc" | "tls";
+  domain: string;
+  about: string;
+  reporter: string;
+  sender: string;
+  proven: boolean;
+  report_id: string;
+  begin: string;
+  end: string;
+  received_at: string;
+  good: number;
+  bad: number;
+  rows: number;
+  raw_bytes: number;
+  trace_id: string;
+}
+
+export interface ReportRow {
+  source: string;
+  name: string;
+  origin: string;
+  domains: string[];
+  count: number;
+  good: boolean;
+  spf: string;
+  dkim: string;
+  done: string;
+  detail: string;
+}
+export type ReportWithRows = ReceivedReport & { items: ReportRow[] };

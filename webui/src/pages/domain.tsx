@@ -4,7 +4,7 @@ import { count, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { go, query } from "../lib/router";
 import type { DnsRecords, Domain } from "../lib/types";
-import { Copy, Notice, Quoted, State, TypedConfirm, When } from "../ui/parts";
+import { Copy, Notice, Quoted, State, Tabs, TypedConfirm, When } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { AccountList, AliasList } from "./accounts";
 import { KeysTab, PoliciesTab, RecordsTab } from "./records";
@@ -15,18 +15,6 @@ const TABS: [id: string, label: string][] = [
   ["dkim", "DKIM"],
   ["policies", "DMARC and MTA-STS"],
 ];
-
-function Tabs({ name, at }: { name: string; at: string }) {
-  return (
-    <nav class="tabs" aria-label="Of this domain">
-      {TABS.map(([id, label]) => (
-        <a key={id} href={`/domains/${encodeURIComponent(name)}${id && `?tab=${id}`}`} aria-current={id === at ? "page" : undefined}>
-          {label}
-        </a>
-      ))}
-    </nav>
-  );
-}
 
 /** What is left to do in DNS, in one line. */
 function DnsLine({ name, path }: { name: string; path: string }) {
@@ -108,7 +96,7 @@ export function DomainPage({ name }: { name: string }) {
           <dd>{count(d.accounts)}</dd>
         </div>
       </dl>
-      <Tabs name={d.name} at={tab} />
+      <Tabs label="Of this domain" base={`/domains/${encodeURIComponent(d.name)}`} tabs={TABS} at={tab} />
       {tab === "dns" && <RecordsTab path={path} domain={d.name} />}
       {tab === "dkim" && <KeysTab path={path} />}
       {tab === "policies" && <PoliciesTab path={path} />}

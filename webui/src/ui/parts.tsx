@@ -52,6 +52,7 @@ const TONES: Record<string, [tone: string, icon: string]> = {
   generated: ["calm", "○"],
   publish: ["warn", "…"],
   verified: ["good", "✓"],
+  unverified: ["warn", "?"],
   retiring: ["calm", "◷"],
   revoked: ["calm", "∅"],
   off: ["calm", "○"],
@@ -80,6 +81,19 @@ export function Notice({ problem, retry }: { problem: Problem; retry?: () => voi
       )}
       {retry && <button onClick={retry}>Try again</button>}
     </div>
+  );
+}
+
+/** Tabs of one page, each with a URL of its own: base, or base?tab=id. */
+export function Tabs(p: { label: string; base: string; tabs: [id: string, label: string][]; at: string }) {
+  return (
+    <nav class="tabs" aria-label={p.label}>
+      {p.tabs.map(([id, label]) => (
+        <a key={id} href={p.base + (id && `?tab=${id}`)} aria-current={id === p.at ? "page" : undefined}>
+          {label}
+        </a>
+      ))}
+    </nav>
   );
 }
 

@@ -18,6 +18,7 @@ export const rooms = [
   { to: "/queue", name: "Queue", key: "g q" },
   { to: "/domains", name: "Domains", key: "g d" },
   { to: "/accounts", name: "Accounts", key: "g a" },
+  { to: "/reports", name: "Reports", key: "g r" },
   { to: "/settings", name: "Settings", key: "g s" },
 ];
 
@@ -92,7 +93,7 @@ function Search() {
 
 const HELP: [string, string][] = [
   ["/", "search"],
-  ["g o  g m  g q  g d  g a  g s", "go to a room"],
+  ["g o  g m  g q  g d  g a  g r  g s", "go to a room"],
   ["j  k", "next, previous row"],
   ["Enter", "open the row"],
   ["x", "select the row"],

@@ -1,0 +1,80 @@
+// node reports.mjs STAGE: URL, NAME, PASSWORD, SHOTS in the environment. STAGE is "empty", before
+// any report has come, or "full". Prints a line for each step and "N passed, N failed".
+import { driver } from "./driver.mjs";
+
+const { URL: BASE, NAME, PASSWORD, SHOTS } = process.env;
+const { page, step, must, look, signIn, finish } = await driver({
+  shots: `${SHOTS}/reports-failed`,
+  timeout: 20000,
+});
+
+async function tab(name) {
+  await page.getByRole("navigation", { name: "Kinds of reports" }).getByRole("link", { name, exact: true }).click();
+}
+
+async function empty() {
+  await step("an empty page says what will be here, and when", async () => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("r");
+    await page.getByRole("heading", { name: "Reports", exact: true }).waitFor();
+    await page.getByText("No DMARC reports in this time").waitFor();
+    await page.getByText("dmarc-reports@").waitFor();
+    await look("reports-empty", SHOTS);
+    await tab("TLS");
+    await page.getByText("No TLS reports in this time").waitFor();
+  });
+}
+
+async function full() {
+  await step("DMARC: who sent it, and what to do if it was you", async () => {
+    await page.getByRole("navigation", { name: "Rooms" }).getByRole("link", { name: "Reports" }).click();
+    const row = page.getByRole("row").filter({ hasText: "Amazon SES" });
+    await row.waitFor();
+    must(/40 to Junk/.test(await row.innerText()), await row.innerText());
+    await row.getByText("What to do").click();
+    await row.getByText("switch on DKIM").waitFor();
+    await row.getByRole("button", { name: "include:amazonses.com" }).waitFor();
+    await look("reports-dmarc", SHOTS);
+  });
+
+  await step("the addresses of one service", async () => {
+    await page.getByRole("link", { name: "Amazon SES" }).click();
+    await page.getByRole("heading", { name: "Addresses of Amazon SES" }).waitFor();
+    await page.getByRole("row").filter({ hasText: "192.0.2.9" }).waitFor();
+    await page.getByRole("link", { name: "Back to all" }).click();
+    await page.getByRole("heading", { name: "Who reported" }).waitFor();
+  });
+
+  await step("those that nobody proved are counted on demand", async () => {
+    const value = () => page.locator(".figure-value").first().innerText();
+    const before = await value();
+    await page.getByRole("checkbox").check();
+    await page.waitForFunction((was) => document.querySelector(".figure-value")?.textContent !== was, before);
+    await page.getByRole("checkbox").uncheck();
+  });
+
+  await step("TLS: what failed, in plain words", async () => {
+    await tab("TLS");
+    const row = page.getByRole("row").filter({ hasText: "certificate-expired" });
+    await row.getByText("The certificate has expired").waitFor();
+    await look("reports-tls", SHOTS);
+  });
+
+  await step("one by one, by the keyboard, with the document", async () => {
+    await tab("Received");
+    await page.getByText("unverified").first().waitFor();
+    await look("reports-received", SHOTS);
+    await page.locator("h1").click();
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "report on" }).waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Download" }).click();
+    must(/\.(xml|json)$/.test((await download).suggestedFilename()), "a document");
+    await look("reports-one", SHOTS);
+  });
+}
+
+await signIn(BASE, NAME, PASSWORD);
+await (process.argv[2] === "empty" ? empty() : full());
+await finish();
