@@ -163,6 +163,7 @@ system: all $(B)/dialogue-tests ## the appliance against real mail programs
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/system/run
 system-san:
 	@$(MAKE) --no-print-directory SAN=1 all build/san/dialogue-tests
+	@ln -sfn ../webui build/san/webui # looked for beside the binary
 	@SYSTEM_LOGS=build/system-san MAILSTEAD_BINARY=$(CURDIR)/build/san/mailstead \
 	        tests/system/run
 
