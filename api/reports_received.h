@@ -7,6 +7,7 @@
 #define API_REPORTS_RECEIVED_H
 
 #include "api/page.h"
+#include "policy/records.h"
 #include "policy/report.h"
 
 /* The parameters that all of them take. */
@@ -28,5 +29,18 @@ MUSTUSE enum err reports_write_sums(struct page *p, const struct reports_query *
 /* The key of a sum's cursor, and the other way round. */
 struct str reports_cursor(struct api_request *r, const struct report_sum *sum);
 struct report_after reports_after(struct str cursor);
+/* In plain words what makes mail of that origin pass, if it is the owner's; empty: all of
+   it passes. domain: whose; is_ours: it left from this server. */
+struct str reports_advice(struct api_request *r, struct str domain,
+                          const struct report_sum *sum, bool is_ours);
+/* The addresses that our mail leaves from, as the name service has them for a domain. */
+struct reports_own {
+	struct addr ips[RECORDS_IPS_MAX];
+	size_t count;
+};
+void reports_own_find(struct api_request *r, uint64_t domain_id, struct reports_own *out);
+bool reports_own_has(const struct reports_own *own, struct str source);
+/* "Mailchimp", or the address. */
+struct str reports_origin_name(struct str origin);
 
 #endif

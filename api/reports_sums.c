@@ -14,64 +14,93 @@ enum {
 struct listing {
 	struct page page;
 	struct reports_query q;
-	struct addr own[RECORDS_IPS_MAX]; /* where our mail comes from */
-	size_t own_count;
+	struct reports_own own;
 };
 
 /* --- what to do --------------------------------------------------------------------- */
 
-static bool
-is_ours(const struct listing *l, struct str source)
+void
+reports_own_find(struct api_request *r, uint64_t domain_id, struct reports_own *out)
+{
+	struct dns_zone zone;
+
+	out->count = 0;
+	if (domain_id &&
+	    reader_dns_zone(r->api->reader, domain_id, r->arena, &zone) == OK)
+		out->count = domain_records_ips(zone.facts, out->ips, RECORDS_IPS_MAX);
+}
+
+bool
+reports_own_has(const struct reports_own *own, struct str source)
 {
 	struct addr ip;
 
 	if (!addr_parse_ip(source, &ip))
 		return false;
-	for (size_t i = 0; i < l->own_count; i++) {
-		if (addr_eq_ip(&l->own[i], &ip))
+	for (size_t i = 0; i < own->count; i++) {
+		if (addr_eq_ip(&own->ips[i], &ip))
 			return true;
 	}
 	return false;
 }
 
-/* In plain words what makes that mail pass, if it is the owner's. Empty: all of it
-   passes. */
-static struct str
-advise(const struct listing *l, const struct report_sum *sum,
-       const struct report_service *service)
+struct str
+reports_origin_name(struct str origin)
 {
-	struct strbuf b = strbuf_arena(l->page.r->arena, ADVICE_MAX);
-	struct str domain = l->q.domain.n ? l->q.domain : sum->name;
+	const struct report_service *service = report_service_find(origin);
+
+	return service    ? str_from(service->name)
+	       : origin.n ? origin
+	                  : STR("many small sources");
+}
+
+static void
+advise_service(struct strbuf *b, const struct report_service *service, struct str domain)
+{
+	strbuf_printf(
+		b,
+		"If you send with %s: switch on DKIM for %.*s there and publish the "
+		"records that it shows you.",
+		service->name, STR_ARG(domain));
+	if (*service->spf)
+		strbuf_printf(b,
+		              " Put %s into the SPF record as well, and have it use a "
+		              "return address of %.*s.",
+		              service->spf, STR_ARG(domain));
+	strbuf_lit(b, " If you do not: somebody else does, in your name.");
+}
+
+static const char *
+term_of(struct str source)
+{
+	return str_find(source, ':') == SIZE_MAX ? "ip4:" : "ip6:";
+}
+
+struct str
+reports_advice(struct api_request *r, struct str domain, const struct report_sum *sum,
+               bool is_ours)
+{
+	struct strbuf b = strbuf_arena(r->arena, ADVICE_MAX);
+	const struct report_service *service = report_service_find(sum->key);
 
 	if (!sum->bad)
 		return STR("");
-	if (!sum->key.n) {
+	if (!sum->key.n)
 		strbuf_lit(&b, "The smallest sources of large reports, added up.");
-	} else if (is_ours(l, sum->key)) {
+	else if (is_ours)
 		strbuf_lit(&b, "This is your own server. Look at SPF and DKIM on the "
 		               "domain's records page: one of them is missing or wrong. "
 		               "If both are right, it was mail that somebody sent on.");
-	} else if (service) {
-		strbuf_printf(&b,
-		              "If you send with %s: switch on DKIM for %.*s there and "
-		              "publish the records that it shows you.",
-		              service->name, STR_ARG(domain));
-		if (*service->spf)
-			strbuf_printf(&b,
-			              " Put %s into the SPF record as well, and have "
-			              "it use a return address of %.*s.",
-			              service->spf, STR_ARG(domain));
-		strbuf_lit(&b, " If you do not: somebody else does, in your name.");
-	} else {
+	else if (service)
+		advise_service(&b, service, domain);
+	else
 		strbuf_printf(&b,
 		              "If this server is yours: let it send through this one, "
 		              "with a login, or put %s%.*s into the SPF record and have "
 		              "it use a sender of %.*s, or give it a DKIM key. If it is "
 		              "not: somebody else sends in your name, or sent your mail "
 		              "on.",
-		              str_find(sum->key, ':') == SIZE_MAX ? "ip4:" : "ip6:",
-		              STR_ARG(sum->key), STR_ARG(domain));
-	}
+		              term_of(sum->key), STR_ARG(sum->key), STR_ARG(domain));
 	return strbuf_str(&b);
 }
 
@@ -118,7 +147,7 @@ list_origin(void *arg, const struct report_sum *sum)
 	json_open_object(j, NULL);
 	json_str(j, is_source ? "source" : "origin", sum->key);
 	write_service(j, service);
-	json_bool(j, "ours", is_ours(l, sum->key));
+	json_bool(j, "ours", reports_own_has(&l->own, sum->key));
 	json_i64(j, "messages", (int64_t)(sum->good + sum->bad));
 	json_i64(j, "aligned", (int64_t)sum->good);
 	json_i64(j, "failed", (int64_t)sum->bad);
@@ -130,22 +159,13 @@ list_origin(void *arg, const struct report_sum *sum)
 	json_str(j, "header_from", sum->name);
 	names_write_words(j, "domains", sum->domains, false);
 	json_time(j, "last_at", sum->last_ms);
-	json_str_or_null(j, "advice", advise(l, sum, service));
+	json_str_or_null(j, "advice",
+	                 reports_advice(l->page.r,
+	                                l->q.domain.n ? l->q.domain : sum->name, sum,
+	                                reports_own_has(&l->own, sum->key)));
 	json_str_or_null(j, "spf_term", sum->bad ? spf_term(l, sum, service) : STR(""));
 	json_close_object(j);
 	return true;
-}
-
-/* The addresses that our mail leaves from, as the name service has them. */
-static void
-find_own(struct listing *l)
-{
-	struct api_request *r = l->page.r;
-	struct dns_zone zone;
-
-	if (l->q.which.domain_id &&
-	    reader_dns_zone(r->api->reader, l->q.which.domain_id, r->arena, &zone) == OK)
-		l->own_count = domain_records_ips(zone.facts, l->own, RECORDS_IPS_MAX);
 }
 
 void
@@ -158,7 +178,7 @@ reports_dmarc(struct api_request *r)
 	if (!reports_query_read(r, REPORT_DMARC, &l->q) ||
 	    !page_begin(&l->page, r, "reports-dmarc", l->q.filter))
 		return;
-	find_own(l);
+	reports_own_find(r, l->q.which.domain_id, &l->own);
 	query.which = l->q.which;
 	query.origin = l->q.origin;
 	query.group = l->q.origin.n ? REPORT_SOURCES : REPORT_ORIGINS;

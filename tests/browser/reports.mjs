@@ -1,5 +1,5 @@
 // node reports.mjs STAGE: URL, NAME, PASSWORD, SHOTS in the environment. STAGE is "empty", before
-// any report has come, or "full". Prints a line for each step and "N passed, N failed".
+// any report has come, "full", or "advice". Prints a line for each step and "N passed, N failed".
 import { driver } from "./driver.mjs";
 
 const { URL: BASE, NAME, PASSWORD, SHOTS } = process.env;
@@ -75,6 +75,18 @@ async function full() {
   });
 }
 
+async function advice() {
+  await step("a step of the ladder says what it would have changed", async () => {
+    await page.goto(`${BASE}/domains/steps.example?tab=policies`);
+    await page.getByText("99.2 % were aligned").first().waitFor();
+    await page.getByText("Who sent what failed").first().click();
+    await page.getByText("If you send with SendGrid").waitFor();
+    await look("reports-advice", SHOTS);
+    await page.getByRole("button", { name: "Step up to quarantine", exact: true }).click();
+    await page.getByRole("dialog").getByText("would have gone to Junk").waitFor();
+  });
+}
+
 await signIn(BASE, NAME, PASSWORD);
-await (process.argv[2] === "empty" ? empty() : full());
+await { empty, full, advice }[process.argv[2]]();
 await finish();

@@ -396,3 +396,17 @@ export interface ReportRow {
   detail: string;
 }
 export type ReportWithRows = ReceivedReport & { items: ReportRow[] };
+
+export interface PolicyAdvice {
+  domain: string;
+  name: "dmarc" | "mta_sts";
+  days: number;
+  reports: number;
+  good: number;
+  failed: number;
+  affected: number;
+  ready: boolean;
+  text: string;
+  sources: { name: string; origin?: string; mx?: string; failed: number; advice: string }[];
+  more_sources: number;
+}

@@ -2,9 +2,9 @@
 // what it says of itself (DMARC, MTA-STS, TLS reports).
 import { useState } from "preact/hooks";
 import { Problem, asCurl, call, urlOf } from "../lib/api";
-import { plural } from "../lib/format";
+import { count, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
-import type { DkimKey, DnsChange, DnsRecord, DnsRecords, DomainPolicy, Page } from "../lib/types";
+import type { DkimKey, DnsChange, DnsRecord, DnsRecords, DomainPolicy, Page, PolicyAdvice } from "../lib/types";
 import { Ago, Copy, Dialog, Empty, Notice, Quoted, State, TypedConfirm, When } from "../ui/parts";
 import { toast } from "../ui/toast";
 
@@ -350,9 +350,38 @@ const STS: Rung[] = [
   { label: "enforce", effect: "Others deliver only with a certificate that fits.", body: { mode: "enforce" } },
 ];
 
+/** What the next step would have changed in the mail that others saw. */
+function Advice({ advice }: { advice: PolicyAdvice }) {
+  return (
+    <div class={advice.failed && !advice.ready ? "notice warn" : "notice"}>
+      <p>{advice.text}</p>
+      {advice.sources.length > 0 && (
+        <details>
+          <summary>Who sent what failed, and what to do if it was you</summary>
+          <ul class="plain">
+            {advice.sources.map((s) => (
+              <li key={`${s.name} ${s.mx ?? ""}`}>
+                <strong>
+                  <Quoted text={s.name} />
+                </strong>{" "}
+                {s.mx && <Quoted text={s.mx} />} {count(s.failed)}
+                <p class="faint">{s.advice}</p>
+              </li>
+            ))}
+          </ul>
+          {advice.more_sources > 0 && <p>… and {count(advice.more_sources)} more</p>}
+          <a href={`/reports?domain=${encodeURIComponent(advice.domain)}${advice.name === "dmarc" ? "" : "&tab=tls"}`}>See the reports</a>
+        </details>
+      )}
+    </div>
+  );
+}
+
 function Ladder({ title, path, name, rungs, keep }: { title: string; path: string; name: string; rungs: Rung[]; keep: (keyof DomainPolicy)[] }) {
   const at = `${path}/policies/${name}`;
   const policy = useResource<DomainPolicy>(at, {}, ["admin"]);
+  // Whoever may not read reports sees the ladder without it.
+  const advice = useResource<PolicyAdvice>(`${at}/advice`, {}, ["report", "admin"]).data;
   const [next, setNext] = useState<Rung | null>(null);
   const p = policy.data;
   if (policy.problem) return <Notice problem={policy.problem} retry={policy.reload} />;
@@ -365,6 +394,7 @@ function Ladder({ title, path, name, rungs, keep }: { title: string; path: strin
         <h3>{title}</h3>
         <Copy text={asCurl("GET", at)} label="Copy as curl" />
       </div>
+      {advice && <Advice advice={advice} />}
       <ol class="ladder">
         {rungs.map((r, i) => (
           <li key={r.label} aria-current={i === here ? "step" : undefined}>
@@ -382,6 +412,13 @@ function Ladder({ title, path, name, rungs, keep }: { title: string; path: strin
       {next && (
         <Dialog title={`${title}: ${next.label}?`} onClose={() => setNext(null)}>
           <p>{next.effect}</p>
+          {advice && rungs.indexOf(next) === here + 1 && <p>{advice.text}</p>}
+          {advice && rungs.indexOf(next) > here + 1 && (
+            <p>
+              This leaves steps out. In the last {advice.days} days {count(advice.failed)} of {count(advice.good + advice.failed)} would have met
+              it.
+            </p>
+          )}
           <p>The record to publish changes; the DNS page shows it, and says when it has arrived.</p>
           <div class="row end">
             <button type="button" onClick={() => setNext(null)}>
