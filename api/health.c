@@ -102,8 +102,15 @@ check_store(const struct facts *f, struct check *c)
 			(unsigned long long)f->stats.messages,
 			(unsigned long long)f->stats.message_bytes,
 			(unsigned long long)f->stats.journal_rows);
-	if (f->has_stats)
+	if (f->has_stats && !f->stats.index_damaged)
 		return;
+	if (f->has_stats) {
+		c->text =
+			STR("the index is damaged; what is not touched by it is served");
+		set(c, CHECK_FAIL, "index_damaged", "you",
+		    "Look at the disk, then put a backup of data_dir in its place.");
+		return;
+	}
 	c->text = STR("the store does not answer");
 	set(c, CHECK_FAIL, "store_away", "wait", "It is started again by itself.");
 }

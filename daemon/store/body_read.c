@@ -1,6 +1,8 @@
 /* Reading bodies: every byte that leaves here has been checked. */
 #include "store/body.h"
 
+#include "base/event.h"
+#include "base/ids.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "conf/conf.h"
@@ -21,6 +23,7 @@ enum {
 	HEADER_GUESS = 1024,              /* headers are mostly shorter */
 	PIECE_BYTES = 256 * 1024,
 	BODY_BYTES_MAX = INT32_MAX,
+	TOLD_MAX = 64,
 };
 
 struct open_file {
@@ -42,6 +45,10 @@ struct bodies {
 	struct tools tools;
 	struct open_file files[FILES_MAX];
 	uint64_t clock;
+	struct {
+		uint64_t segment, offset;
+	} told[TOLD_MAX]; /* damaged ones, told of already */
+	size_t told_next;
 	struct writing *writing;
 };
 
@@ -50,6 +57,7 @@ struct body {
 	void *map;
 	int spool;
 	struct str bytes;
+	struct id trace; /* as the record has it; empty: its header is not readable */
 };
 
 static struct tools
@@ -342,6 +350,26 @@ body_begin(struct bodies *b, const struct body_ref *ref, int *fd_out,
 	return OK;
 }
 
+/* Once for each: readers come back, and would fill the log with it. */
+static void
+tell_damage(struct bodies *b, const struct body_ref *ref, const struct body *body)
+{
+	struct event e;
+
+	for (size_t i = 0; i < TOLD_MAX; i++) {
+		if (b->told[i].segment == ref->segment &&
+		    b->told[i].offset == ref->offset)
+			return;
+	}
+	b->told[b->told_next].segment = ref->segment;
+	b->told[b->told_next].offset = ref->offset;
+	b->told_next = (b->told_next + 1) % TOLD_MAX;
+	event_init(&e, EV_BODY_DAMAGED, body ? id_str(&body->trace) : STR(""), STR(""));
+	event_i64(&e, "segment", (int64_t)ref->segment);
+	event_i64(&e, "offset", (int64_t)ref->offset);
+	event_tell(&e);
+}
+
 static enum err
 body_fill(struct tools *t, int fd, const struct body_ref *ref, struct body *body)
 {
@@ -350,6 +378,8 @@ body_fill(struct tools *t, int fd, const struct body_ref *ref, struct body *body
 	struct record r;
 	enum err e = read_header(fd, ref, &buf, &r);
 
+	if (!id_parse(r.trace_id, "mtr_", &body->trace))
+		body->trace = (struct id){ 0 };
 	if (e == OK && is_spooled(ref))
 		e = open_large(t, fd, ref, &r, body);
 	else if (e == OK)
@@ -366,6 +396,8 @@ body_open(struct bodies *b, const struct body_ref *ref, struct body **body_out)
 
 	if (e == OK)
 		e = body_fill(&b->tools, fd, ref, *body_out);
+	if (e == ERR_CORRUPT)
+		tell_damage(b, ref, *body_out);
 	if (e != OK)
 		body_close(body_out);
 	return e;
@@ -374,6 +406,7 @@ body_open(struct bodies *b, const struct body_ref *ref, struct body **body_out)
 /* --- on a thread ------------------------------------------------------------------- */
 
 struct body_reading {
+	struct bodies *bodies;
 	struct body_ref ref;
 	char sha256[SHA256_BYTES];
 	struct body *body;
@@ -403,6 +436,8 @@ reading_done(void *arg)
 
 	if (r->fd >= 0)
 		(void)close(r->fd);
+	if (r->error == ERR_CORRUPT && r->done)
+		tell_damage(r->bodies, &r->ref, r->body);
 	if (r->error != OK || !r->done)
 		body_close(&r->body);
 	if (r->done)
@@ -417,6 +452,7 @@ body_open_later(struct bodies *b, const struct body_ref *ref, body_opened_fn *do
 	struct body_reading *r = mem_alloc(sizeof(*r));
 	int fd = -1;
 
+	r->bodies = b;
 	r->ref = *ref;
 	memcpy(r->sha256, ref->sha256.p,
 	       ref->sha256.n < sizeof(r->sha256) ? ref->sha256.n : sizeof(r->sha256));

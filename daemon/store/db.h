@@ -94,6 +94,12 @@ void db_rollback(struct db *db);
    table that is read along its primary key. */
 MUSTUSE enum err db_define(struct db *db, const char *ddl);
 
+/* Reads every page and looks whether they fit together. ERR_CORRUPT: they do not, the
+   engine's words are in diag; other errors: it could not be found out. goes_on is asked
+   now and then; once it says false, ERR_SHUTDOWN. One read transaction. */
+MUSTUSE enum err db_check(struct db *db, bool (*goes_on)(void *arg), void *arg,
+                          struct diag *diag);
+
 /* Moves what is in the log into the database file and empties the log, as far as readers
    allow; they are waited for a moment only. For the end of a writer: SQLite does it when
    the last connection goes, but that may be one that only reads. A log that stays is

@@ -18,6 +18,7 @@ enum {
 	CHECKPOINT_BUSY_MS = 200,
 	CACHE_KIB = 8 * 1024,
 	CHECKPOINT_PAGES = 4000,
+	PROGRESS_STEPS = 10000, /* of SQLite's machine: some hundred microseconds */
 	VARIABLES_MAX = 64,
 };
 
@@ -125,6 +126,9 @@ set_up(struct db *db)
 	/* Sorting must not need a file: no directory for it is open to us. */
 	if (e == OK)
 		e = pragma(db, "PRAGMA temp_store=MEMORY");
+	/* A page whose bits have changed must not lead outside of it. */
+	if (e == OK)
+		e = pragma(db, "PRAGMA cell_size_check=ON");
 	/* Readers take pages out of the page cache as they lie there: half the cost of a
 	   long FETCH was copying them. The file only grows: there is no VACUUM. */
 	if (e == OK && db->mode == DB_READ)
@@ -448,6 +452,37 @@ db_define(struct db *db, const char *ddl)
 	           ddl);
 	strbuf_release(&sql);
 	return e;
+}
+
+struct going {
+	bool (*goes_on)(void *arg);
+	void *arg;
+};
+
+static int
+on_progress(void *arg)
+{
+	const struct going *g = arg;
+
+	return !g->goes_on(g->arg);
+}
+
+enum err
+db_check(struct db *db, bool (*goes_on)(void *arg), void *arg, struct diag *diag)
+{
+	struct going going = { goes_on, arg };
+	struct stmt *s;
+	enum err e;
+
+	sqlite3_progress_handler(db->handle, PROGRESS_STEPS, on_progress, &going);
+	e = db_one(db, "PRAGMA quick_check(1)", NO_VALUES, &s);
+	if (e == OK && !str_eq(db_str(s, 0), STR("ok")))
+		e = diag_set(diag, ERR_CORRUPT, "%.*s", STR_ARG(db_str(s, 0)));
+	else if (e == ERR_CORRUPT)
+		e = diag_set(diag, e, "%s", db_error(db));
+	db_end(&s);
+	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
+	return goes_on(arg) ? e : ERR_SHUTDOWN;
 }
 
 void

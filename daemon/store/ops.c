@@ -241,6 +241,7 @@ LAYOUT(op_stats, M(op_stats, unused));
 LAYOUT(answer_stats, M(answer_stats, started_ms), M(answer_stats, operations),
 	M(answer_stats, batches), M(answer_stats, syncs), M(answer_stats, written_max), M(answer_stats, disk_free_bytes),
 	M(answer_stats, disk_reserve_bytes), M(answer_stats, disk_full),
+	M(answer_stats, index_damaged),
 	M(answer_stats, messages), M(answer_stats, message_bytes),
 	M(answer_stats, journal_rows));
 LAYOUT(answer_none, M(answer_none, unused));

@@ -536,7 +536,8 @@ struct answer_stats {
 	uint64_t operations, batches, syncs;
 	uint64_t written_max; /* rows that one transaction wrote, at the most */
 	uint64_t disk_free_bytes, disk_reserve_bytes;
-	bool disk_full;                   /* new mail is put off */
+	bool disk_full; /* new mail is put off */
+	bool index_damaged;
 	uint64_t messages, message_bytes; /* stored, referenced ones */
 	uint64_t journal_rows; /* batches of events not yet in the delivery log */
 };

@@ -27,15 +27,24 @@ number_of(const char *name, uint64_t *number_out)
 	return str_parse_u64(str_first(s, s.n - 4), number_out);
 }
 
+/* A stray has neither a row nor messages: one changed bit in the row's number must not
+   cost all the mail in the file. */
 static enum err
-has_row(struct db *db, uint64_t number, bool *has_out)
+is_known(struct db *db, uint64_t number, bool *is_known_out)
 {
-	struct stmt *s;
-	enum err e = db_one(db, "SELECT state FROM segment WHERE id = $1",
-	                    VALUES(V_I(number)), &s);
+	static const char *const where[] = {
+		"SELECT state FROM segment WHERE id = $1",
+		"SELECT id FROM message WHERE segment = $1 LIMIT 1",
+	};
+	enum err e = ERR_NOT_FOUND;
 
-	*has_out = e == OK;
-	db_end(&s);
+	for (size_t i = 0; i < ARRAY_LEN(where) && e == ERR_NOT_FOUND; i++) {
+		struct stmt *s;
+
+		e = db_one(db, where[i], VALUES(V_I(number)), &s);
+		db_end(&s);
+	}
+	*is_known_out = e == OK;
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
@@ -55,12 +64,13 @@ remove_strays(struct db *db, struct str data_dir, uint64_t *count)
 		return ERR_IO;
 	while (e == OK && (entry = readdir(dir))) {
 		uint64_t number;
-		bool has;
+		bool is_ours;
 
 		if (!number_of(entry->d_name, &number))
 			continue;
-		e = has_row(db, number, &has);
-		if (e == OK && !has && unlink(segment_path(data_dir, number, &path)) == 0)
+		e = is_known(db, number, &is_ours);
+		if (e == OK && !is_ours &&
+		    unlink(segment_path(data_dir, number, &path)) == 0)
 			++*count;
 	}
 	(void)closedir(dir);
@@ -97,17 +107,29 @@ mark_missing(struct db *db, struct str data_dir, uint64_t *total)
 	return e;
 }
 
+/* A damaged page keeps one part from being tidied up, and nobody from the rest. */
+static enum err
+tolerate(enum err e, const char *part)
+{
+	if (e != ERR_CORRUPT)
+		return e;
+	log_line(LEVEL_ERROR, "store.recover", "part=%s reason=%s", part,
+	         err_get(e)->word);
+	return OK;
+}
+
 enum err
 recover_index(struct db *db, struct str data_dir, int64_t now_ms, struct recovered *out)
 {
 	enum err e;
 
 	*out = (struct recovered){ 0, 0 };
-	e = remove_strays(db, data_dir, &out->strays);
+	e = tolerate(remove_strays(db, data_dir, &out->strays), "strays");
 	if (e == OK)
-		e = mark_missing(db, data_dir, &out->missing);
+		e = tolerate(mark_missing(db, data_dir, &out->missing), "missing");
 	if (e == OK)
-		e = db_run(db, "DELETE FROM op_done WHERE at_ms < $1",
-		           VALUES(V_I(now_ms - DONE_KEPT_MS)));
+		e = tolerate(db_run(db, "DELETE FROM op_done WHERE at_ms < $1",
+		                    VALUES(V_I(now_ms - DONE_KEPT_MS))),
+		             "answers");
 	return e;
 }

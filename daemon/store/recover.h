@@ -12,7 +12,8 @@ struct recovered {
 	uint64_t strays, missing; /* segment files without a row; rows without a file */
 };
 
-/* Removes segment files without a row (their creation was never committed), marks rows
+/* Removes segment files without row and messages (their creation was never committed),
+   marks rows
    without a file (and says so: their messages are lost until a backup is restored), and
    forgets answers to clients of long ago. Writers still hold their open segments over a
    restart of the store alone, so those stay open. */

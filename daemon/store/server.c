@@ -14,6 +14,7 @@
 #include "store/commit.h"
 #include "store/events.h"
 #include "store/housekeeping.h"
+#include "store/index_check.h"
 #include "store/rights.h"
 #include "store/wire.h"
 
@@ -346,6 +347,7 @@ answer_stats(struct conn *c, uint64_t seq)
 		.disk_free_bytes = commit.free_bytes,
 		.disk_reserve_bytes = commit.reserve_bytes,
 		.disk_full = commit.is_disk_full,
+		.index_damaged = index_check_found_damage(s->index_check),
 	};
 
 	housekeeping_stats(s->housekeeping, &answer);
@@ -592,6 +594,17 @@ tell_recovered(struct recovered r)
 	event_tell(&e);
 }
 
+static void
+tell_index_damaged(void *arg, struct str reason)
+{
+	struct event e;
+
+	(void)arg;
+	event_init(&e, EV_INDEX_DAMAGED, str_from(NULL), str_from(NULL));
+	event_str(&e, "reason", reason);
+	event_tell(&e);
+}
+
 enum err
 store_server_new(struct loop *loop, const struct conf *conf, int fd,
                  struct store_server **out)
@@ -628,6 +641,7 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	s->ipc = ipc_server_new(loop, fd, &ipc_ops, s);
 	event_set_sink(own_sink, s);
 	tell_recovered(committer_recovered(s->committer));
+	s->index_check = index_check_new(loop, conf->data_dir, tell_index_damaged, s);
 	*out = s;
 	return OK;
 }
@@ -696,6 +710,7 @@ store_server_free(struct store_server **server)
 	auth_free(&s->auth);
 	while (s->hashes_out)
 		(void)loop_turn(s->loop);
+	index_check_free(&s->index_check);
 	committer_free(&s->committer);
 	housekeeping_free(&s->housekeeping);
 	LIST_EACH(&s->conns, l)

@@ -36,6 +36,7 @@ struct store_server {
 	struct auth *auth;
 	struct strbuf data_dir; /* heap */
 	struct housekeeping *housekeeping;
+	struct index_check *index_check;
 	struct peers *peers;
 	struct link conns;
 	uint64_t epoch, seq; /* of the store's own operations */

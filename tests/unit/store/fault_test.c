@@ -2,6 +2,7 @@
 #include "store/body.h"
 
 #include "base/ids.h"
+#include "store/db.h"
 #include "store/segment.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
@@ -97,6 +98,101 @@ test_log_is_empty_after_a_stop(void)
 	rig_start_store(&r);
 	CHECK_ERR_EQ(reader_mailbox(r.reader, ann, STR("INBOX"), r.arena, &m), OK,
 	             "INBOX");
+	CHECK_U64_EQ(m.exists, 1, "messages");
+	rig_close(&r);
+}
+
+/* A row of the index changes as a flipped bit would change it. */
+static void
+change_index(struct rig *r, const char *sql)
+{
+	char bytes[256];
+	struct strbuf path = strbuf_on(bytes);
+	struct db *db;
+
+	strbuf_add(&path, r->conf->data_dir);
+	strbuf_lit(&path, "/index.db");
+	CHECK_ERR_EQ(db_open(strbuf_cstr(&path), DB_WRITE, &db), OK, "index");
+	db_keep_files(db);
+	CHECK_ERR_EQ(db_run(db, sql, NO_VALUES), OK, sql);
+	db_checkpoint(db);
+	db_close(&db);
+}
+
+/* Overwrites the first page of a table's tree. */
+static void
+damage_table(struct rig *r, const char *table)
+{
+	char bytes[256], junk[64];
+	struct strbuf path = strbuf_on(bytes);
+	struct stmt *s;
+	struct db *db;
+	uint64_t page = 0;
+	int fd;
+
+	strbuf_add(&path, r->conf->data_dir);
+	strbuf_lit(&path, "/index.db");
+	CHECK_ERR_EQ(db_open(strbuf_cstr(&path), DB_READ, &db), OK, "index");
+	if (CHECK_ERR_EQ(db_one(db, "SELECT rootpage FROM sqlite_schema WHERE name = $1",
+	                        VALUES(V_S(str_from(table))), &s),
+	                 OK, table))
+		page = db_u64(s, 0);
+	db_end(&s);
+	db_close(&db);
+	fd = open(strbuf_cstr(&path), O_WRONLY);
+	memset(junk, 0x5a, sizeof(junk));
+	CHECK_TRUE(pwrite(fd, junk, sizeof(junk), (off_t)(page - 1) * 4096) ==
+	                   (ssize_t)sizeof(junk),
+	           "write");
+	(void)close(fd);
+}
+
+static void
+test_segment_without_row(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	struct message m;
+	struct body *body;
+
+	rig_open(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, rig_account(&r), text, &answer), OK, "one");
+	rig_stop_store(&r);
+	change_index(&r, "UPDATE segment SET id = id + 1024");
+	rig_start_store(&r);
+	CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF, r.arena, &m),
+	             OK, "row");
+	if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "its mail is there"))
+		body_close(&body);
+	rig_close(&r);
+}
+
+/* Pages that do not fit together any more are found and told of; the rest is served. */
+static void
+test_damaged_page(void)
+{
+	struct rig r;
+	struct answer_accept answer;
+	struct answer_stats stats = { 0 };
+	struct op_stats op = { 0 };
+	struct mailbox_info m;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "one");
+	CHECK_ERR_EQ(rig_stats(&r, &op, &stats), OK, "stats");
+	CHECK_TRUE(!stats.index_damaged, "nothing is damaged");
+	rig_stop_store(&r);
+	damage_table(&r, "segment");
+	rig_start_store(&r);
+	for (int i = 0; i < 100 && !stats.index_damaged; i++) {
+		rig_turn(&r, 20);
+		CHECK_ERR_EQ(rig_stats(&r, &op, &stats), OK, "stats");
+	}
+	CHECK_TRUE(stats.index_damaged, "it is found");
+	CHECK_ERR_EQ(reader_mailbox(r.reader, ann, STR("INBOX"), r.arena, &m), OK,
+	             "the rest is readable");
 	CHECK_U64_EQ(m.exists, 1, "messages");
 	rig_close(&r);
 }
@@ -422,4 +518,6 @@ SUITE(store_fault, { "reserved room", test_reserved }, { "compaction", test_comp
       { "carried bodies that lie", test_carried_lies },
       { "lost answers", test_lost_answers }, { "flipped bytes", test_flipped_bytes },
       { "full disk", test_full_disk }, { "failure in a batch", test_failure_in_a_batch },
+      { "a segment without its row", test_segment_without_row },
+      { "a damaged page", test_damaged_page },
       { "the log is empty after a stop", test_log_is_empty_after_a_stop });
