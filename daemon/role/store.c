@@ -77,7 +77,10 @@ role_store_main(struct role *r)
 	if (e == OK)
 		e = store_server_new(r->loop, r->conf, role_unix_fd(r), &me.server);
 	if (e != OK) {
-		log_line(LEVEL_ERROR, "store.open", "reason=%s", err_get(e)->word);
+		log_line(LEVEL_ERROR, "store.open", "reason=%s%s", err_get(e)->word,
+		         e == ERR_CORRUPT ? " text=\"index.db cannot be opened: put a "
+		                            "backup of data_dir in its place\""
+		                          : "");
 		return 1;
 	}
 	role_on_stop(r, stop, &me);

@@ -242,7 +242,7 @@ tell_event(enum event_id id, const struct child *c, const char *reason, int64_t 
 }
 
 /* The first row makes the files that the others open, and are allowed to open, by name:
-   they start when it has been ready once. */
+   they start when it has been ready once, or has failed to be. */
 static void
 start_rows(struct supervisor *s, bool is_first)
 {
@@ -300,6 +300,17 @@ check_fence(struct supervisor *s)
 	}
 }
 
+/* Once, when the store is ready, or has failed to be. */
+static void
+start_others(struct supervisor *s)
+{
+	if (s->has_started_all || s->phase != SERVING)
+		return;
+	s->has_started_all = true;
+	s->fence = read_fence(s);
+	start_rows(s, false);
+}
+
 static void
 on_child_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 {
@@ -312,11 +323,8 @@ on_child_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 	tell_event(EV_STARTED, c, NULL, loop_now_ms(c->supervisor->loop) - c->started_ms);
 	if (c->row_index == 0)
 		check_fence(c->supervisor);
-	if (c->row_index == 0 && !c->supervisor->has_started_all &&
-	    c->supervisor->phase == SERVING) {
-		c->supervisor->has_started_all = true;
-		start_rows(c->supervisor, false);
-	}
+	if (c->row_index == 0)
+		start_others(c->supervisor);
 	update_status(c->supervisor);
 }
 
@@ -449,6 +457,10 @@ child_ended(struct child *c, int status)
 		return;
 	}
 	restart_later(c, was_ready);
+	/* A store that cannot open its files keeps nobody else from telling so, and from
+	   reading what can be read. */
+	if (c->row_index == 0)
+		start_others(s);
 	tell_event(EV_RESTARTED, c, reason, c->restart.at_ms - loop_now_ms(s->loop));
 	c->pid = 0;
 	update_status(s);
