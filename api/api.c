@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include "api/again.h"
 #include "api/events.h"
 #include "api/plans.h"
 #include "api/rate.h"
@@ -271,7 +272,7 @@ on_request(void *arg, struct http_exchange *x)
 	CHECK(r);
 	if ((r->route->flags & ROUTE_BODY) && !r->is_message && !read_body(r))
 		return;
-	r->route->handler(r);
+	again_begin(r);
 }
 
 static void
@@ -280,7 +281,11 @@ on_gone(void *arg, struct http_exchange *x)
 	struct api_request *r = of(x);
 
 	(void)arg;
-	if (r)
+	if (!r)
+		return;
+	http_exchange_set_data(x, NULL);
+	r->x = NULL;
+	if (!again_goes_on(r))
 		request_end(r);
 }
 

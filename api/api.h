@@ -22,6 +22,7 @@
 #include "store/reader.h"
 #include "store/trace_reader.h"
 
+struct again;
 struct api;
 struct api_assets;
 struct dns;
@@ -73,6 +74,7 @@ struct caller {
 	struct str domains;         /* only these, one space between; empty: all */
 	uint32_t scopes;            /* bits 1 << enum scope */
 	uint64_t admin_id;          /* 0: none */
+	struct str secret;          /* that he came with; empty: none */
 	struct token token;         /* CALLER_TOKEN */
 	struct web_session session; /* CALLER_SESSION */
 };
@@ -110,6 +112,11 @@ struct api_request {
 	void *state;
 	/* Called when the request ends, with or without an answer; or NULL. */
 	void (*release)(struct api_request *r);
+	struct str if_match; /* of the head, which may be gone where `again` is set */
+	struct again *again; /* it may come again (api/again.h); NULL: no key */
+	/* An answer that is kept first (reply.c). */
+	int late_status;
+	struct str late_body;
 	struct event_reader *stream; /* it reads events; NULL: it does not */
 };
 

@@ -220,6 +220,7 @@ by_token(struct api_request *r, struct str value)
 	if (t->expires_ms && t->expires_ms <= now)
 		return refuse(r, PROBLEM_TOKEN_EXPIRED);
 	c->kind = CALLER_TOKEN;
+	c->secret = arena_str(r->arena, value);
 	c->name = t->name;
 	c->domains = t->domains;
 	c->scopes = scopes_parse(t->scopes);
@@ -342,6 +343,7 @@ by_cookie(struct api_request *r, struct str secret)
 			return refuse(r, PROBLEM_CSRF_FAILED);
 	}
 	c->kind = CALLER_SESSION;
+	c->secret = arena_str(r->arena, secret);
 	c->name = admin.name;
 	c->role = admin.role;
 	c->admin_id = admin.id;
@@ -381,7 +383,7 @@ api_actor(const struct api_request *r)
 	if (c->kind == CALLER_TOKEN)
 		actor.name = arena_printf(r->arena, "token:%llu",
 		                          (unsigned long long)c->token.id);
-	if (http_exchange_peer(r->x)->addr.family != ADDR_NONE) {
+	if (r->x && http_exchange_peer(r->x)->addr.family != ADDR_NONE) {
 		struct strbuf b = strbuf_arena(r->arena, ADDR_TEXT_MAX);
 
 		addr_format_ip(&b, &http_exchange_peer(r->x)->addr);

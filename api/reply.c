@@ -1,6 +1,7 @@
 /* How a request is answered: headers that every answer carries, problems, ETags. */
 #include "api/api.h"
 
+#include "api/again.h"
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -35,7 +36,7 @@ api_buffer(struct api_request *r)
 struct str
 api_head(const struct api_request *r, const char *name)
 {
-	return http_head_find(http_exchange_head(r->x), str_from(name));
+	return r->x ? http_head_find(http_exchange_head(r->x), str_from(name)) : STR("");
 }
 
 void
@@ -81,7 +82,7 @@ request_add_security(struct api_request *r, struct str csp)
 	api_header(r, "Referrer-Policy", STR("no-referrer"));
 	api_header(r, "Cross-Origin-Resource-Policy", STR("same-origin"));
 	api_header(r, "Cross-Origin-Opener-Policy", STR("same-origin"));
-	if (http_exchange_peer(r->x)->is_tls)
+	if (r->x && http_exchange_peer(r->x)->is_tls)
 		api_header(r, "Strict-Transport-Security", STR("max-age=31536000"));
 }
 
@@ -95,12 +96,31 @@ count(struct api *a, int status)
 }
 
 static void
+send_late(struct api_request *r)
+{
+	count(r->api, r->late_status);
+	if (r->x)
+		http_answer(r->x, r->late_status, r->headers, r->headers_count,
+		            r->late_body);
+	request_end(r);
+}
+
+/* Its client may have gone where it goes on without one. */
+static void
 answer(struct api_request *r, int status, struct str body)
 {
-	CHECK(r->x);
-	count(r->api, status);
-	http_answer(r->x, status, r->headers, r->headers_count, body);
-	request_end(r);
+	CHECK(r->x || again_goes_on(r));
+	r->late_status = status;
+	r->late_body = body;
+	if (!again_keep(r, status, body, send_late))
+		send_late(r);
+}
+
+void
+request_answer(struct api_request *r, int status, struct str body)
+{
+	add_common(r, NULL);
+	answer(r, status, body);
 }
 
 /* --- gzip ------------------------------------------------------------------------- */
@@ -363,7 +383,7 @@ bool
 api_if_match(struct api_request *r, uint64_t current, bool is_required,
              uint64_t *version_out)
 {
-	struct str tag = api_head(r, "if-match");
+	struct str tag = r->again ? r->if_match : api_head(r, "if-match");
 
 	*version_out = 0;
 	if (!tag.n) {

@@ -6,6 +6,8 @@
 
 /* It has been answered, or its client is gone: frees it. */
 void request_end(struct api_request *r);
+/* Sends an answer whose type is among its headers already. */
+void request_answer(struct api_request *r, int status, struct str body);
 /* Headers against content sniffing, framing, leaking; csp is the policy. */
 void request_add_security(struct api_request *r, struct str csp);
 

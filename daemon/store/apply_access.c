@@ -407,3 +407,69 @@ op_settings_put_apply(struct tx *tx, const struct op_settings_put *op,
 		e = settings_version(tx, &answer->version);
 	return e;
 }
+
+/* --- requests that may come again
+ * ----------------------------------------------------------- */
+
+static enum err
+api_begin_new(struct tx *tx, const struct op_api_begin *op, struct answer_api *answer)
+{
+	answer->again = API_NEW;
+	return tx_run(
+		tx,
+		"INSERT INTO api_request (name, print, epoch, at_ms, status, headers,"
+		" body) VALUES ($1, $2, $3, $4, 0, '', $5) ON CONFLICT (name)"
+		" DO UPDATE SET epoch = excluded.epoch, at_ms = excluded.at_ms",
+		VALUES(V_B(op->name), V_B(op->print), V_I(op->epoch), V_I(tx->now_ms),
+	               V_B(STR(""))));
+}
+
+/* Of a request that nobody answered and whose process is gone it is not known how far it
+   came: it is carried out again. Operations check first, so what was done is found. */
+enum err
+op_api_begin_apply(struct tx *tx, const struct op_api_begin *op,
+                   struct answer_api *answer)
+{
+	struct stmt *s;
+	enum err e;
+
+	if (op->name.n != DIGEST_BYTES || op->print.n != DIGEST_BYTES)
+		return ERR_INVALID;
+	e = tx_run(tx, "DELETE FROM api_request WHERE at_ms < $1",
+	           VALUES(V_I(op->keep_since_ms)));
+	if (e == OK)
+		e = db_one(tx->db,
+		           "SELECT print, epoch, status, headers, body FROM api_request"
+		           " WHERE name = $1",
+		           VALUES(V_B(op->name)), &s);
+	if (e == ERR_NOT_FOUND)
+		return api_begin_new(tx, op, answer);
+	if (e != OK)
+		return e;
+	answer->status = db_u32(s, 2);
+	answer->headers = arena_str(tx->arena, db_str(s, 3));
+	answer->body = arena_str(tx->arena, db_str(s, 4));
+	answer->again = !str_eq(db_str(s, 0), op->print) ? API_OTHER
+	                : answer->status                 ? API_DONE
+	                : db_u64(s, 1) == op->epoch      ? API_RUNNING
+	                                                 : API_NEW;
+	db_end(&s);
+	return answer->again == API_NEW ? api_begin_new(tx, op, answer) : OK;
+}
+
+enum err
+op_api_end_apply(struct tx *tx, const struct op_api_end *op, struct answer_none *answer)
+{
+	(void)answer;
+	if (op->name.n != DIGEST_BYTES || op->body.n > VALUE_MAX_BYTES ||
+	    op->headers.n > TEXT_MAX_BYTES)
+		return ERR_INVALID;
+	if (!op->status)
+		return tx_run(tx, "DELETE FROM api_request WHERE name = $1",
+		              VALUES(V_B(op->name)));
+	return tx_run(
+		tx,
+		"UPDATE api_request SET status = $1, headers = $2, body = $3"
+		" WHERE name = $4",
+		VALUES(V_I(op->status), V_S(op->headers), V_B(op->body), V_B(op->name)));
+}

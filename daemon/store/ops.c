@@ -228,6 +228,12 @@ LAYOUT(setting_new, M(setting_new, key), M(setting_new, value));
 LAYOUT(op_settings_put, S(op_settings_put, actor, actor_layout),
 	A(op_settings_put, items, setting_new_layout), M(op_settings_put, of_one),
 	M(op_settings_put, if_version));
+LAYOUT(op_api_begin, M(op_api_begin, name), M(op_api_begin, print), M(op_api_begin, epoch),
+	M(op_api_begin, keep_since_ms));
+LAYOUT(answer_api, M(answer_api, again), M(answer_api, status), M(answer_api, headers),
+	M(answer_api, body));
+LAYOUT(op_api_end, M(op_api_end, name), M(op_api_end, status), M(op_api_end, headers),
+	M(op_api_end, body));
 LAYOUT(answer_id, M(answer_id, id), M(answer_id, version));
 
 LAYOUT(op_events, M(op_events, events), M(op_events, count));

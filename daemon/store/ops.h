@@ -497,6 +497,30 @@ struct op_settings_put {
 	bool of_one;
 	uint64_t if_version;
 };
+/* A request of the API with an Idempotency-Key (api/again.h). */
+enum api_again {
+	API_NEW,     /* carry it out */
+	API_RUNNING, /* the first one is not answered yet */
+	API_DONE,    /* here is its answer */
+	API_OTHER,   /* the key belongs to another request */
+};
+struct op_api_begin {
+	struct str name, print; /* 32 bytes each: caller and key; the whole request */
+	uint64_t epoch;         /* of the asking process: one that is gone does not run */
+	int64_t keep_since_ms;  /* older ones are forgotten */
+};
+struct answer_api {
+	uint32_t again; /* enum api_again */
+	uint32_t status;
+	struct str headers; /* "Name: value", one a line */
+	struct str body;
+};
+/* status 0: it did not happen, forget it. */
+struct op_api_end {
+	struct str name;
+	uint32_t status;
+	struct str headers, body;
+};
 struct answer_id {
 	uint64_t id;
 	uint64_t version;

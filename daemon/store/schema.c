@@ -133,6 +133,13 @@ static const char index_10[] =
 	" done $TEXT, detail $TEXT, PRIMARY KEY (report_id, n)) $CLUSTERED;"
 	"CREATE TABLE report_raw (report_id BIGINT PRIMARY KEY, body $BYTES);";
 
+/* Requests that may come again, and what was answered (api/again.h). status 0: nothing
+   yet. */
+static const char index_11[] =
+	"CREATE TABLE api_request (name $BYTES, print $BYTES, epoch $INT, at_ms $INT,"
+	" status $INT, headers $TEXT, body $BYTES, UNIQUE (name));"
+	"CREATE INDEX api_request_age ON api_request (at_ms);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -156,8 +163,9 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2, index_3, index_4, index_5,
-	                                   index_6, index_7, index_8, index_9, index_10 };
+static const char *const index_steps[] = { index_1, index_2,  index_3, index_4,
+	                                   index_5, index_6,  index_7, index_8,
+	                                   index_9, index_10, index_11 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

@@ -277,6 +277,67 @@ test_settings(void)
 	rig_close(&r);
 }
 
+/* A request of the API by its key. */
+static const struct {
+	const char *what;
+	uint64_t epoch;
+	char print;
+	int64_t since_ms;
+	enum api_again want;
+	bool ends; /* answered after it */
+} agains[] = {
+	{ "first", 1, 'p', 0, API_NEW, false },
+	{ "under way", 1, 'p', 0, API_RUNNING, false },
+	{ "another one, under way", 1, 'q', 0, API_OTHER, false },
+	{ "its process is gone", 2, 'p', 0, API_NEW, true },
+	{ "done", 2, 'p', 0, API_DONE, false },
+	{ "done, to another process", 3, 'p', 0, API_DONE, false },
+	{ "another one", 3, 'q', 0, API_OTHER, false },
+	{ "a day later", 3, 'q', INT64_MAX, API_NEW, false },
+};
+
+static void
+test_requests_again(void)
+{
+	char name[32], print[32];
+	struct answer_api answer;
+	struct rig r;
+
+	rig_open(&r);
+	memset(name, 'n', sizeof(name));
+	for (size_t i = 0; i < ARRAY_LEN(agains); i++) {
+		struct op_api_begin op = { .name = { name, 32 },
+			                   .print = { print, 32 },
+			                   .epoch = agains[i].epoch,
+			                   .keep_since_ms = agains[i].since_ms };
+		struct op_api_end end = { .name = { name, 32 },
+			                  .status = 201,
+			                  .headers = STR("ETag: x\n"),
+			                  .body = STR("{}") };
+
+		memset(print, agains[i].print, sizeof(print));
+		CHECK_ERR_EQ(rig_api_begin(&r, &op, &answer), OK, agains[i].what);
+		CHECK_U64_EQ(answer.again, agains[i].want, agains[i].what);
+		if (answer.again == API_DONE) {
+			CHECK_U64_EQ(answer.status, 201, "status");
+			CHECK_STR_EQ(answer.headers, STR("ETag: x\n"), "headers");
+			CHECK_STR_EQ(answer.body, STR("{}"), "body");
+		}
+		if (agains[i].ends)
+			CHECK_ERR_EQ(rig_api_end(&r, &end, NULL), OK, "end");
+	}
+	CHECK_ERR_EQ(rig_api_end(&r, &(struct op_api_end){ .name = { name, 32 } }, NULL),
+	             OK, "it did not happen");
+	CHECK_ERR_EQ(rig_api_begin(&r,
+	                           &(struct op_api_begin){ .name = { name, 32 },
+	                                                   .print = { print, 32 },
+	                                                   .epoch = 3 },
+	                           &answer),
+	             OK, "again");
+	CHECK_U64_EQ(answer.again, API_NEW, "so it is carried out");
+	rig_close(&r);
+}
+
 static enum err
 login(struct rig *r, const char *name, const char *password, const char *ip,
       struct answer_auth *answer)
@@ -337,4 +398,5 @@ test_login(void)
 
 SUITE(store_names, { "resolve", test_resolve }, { "send as", test_send_as },
       { "administration", test_administration }, { "access", test_access },
-      { "settings", test_settings }, { "login", test_login });
+      { "settings", test_settings }, { "requests again", test_requests_again },
+      { "login", test_login });
