@@ -1,5 +1,6 @@
 """A bare IMAP client that only counts bytes: it must cost less than what it measures."""
 import os
+import random
 import socket
 import ssl
 import time
@@ -95,6 +96,24 @@ def append_loop(host, user, password, mailbox, text, count):
     seconds = time.perf_counter() - begin
     m.close()
     return seconds
+
+
+def mixed_loop(host, user, password, mailbox, text, count):
+    """So many commands, drawn as a mail program's day has them."""
+    random.seed(os.getpid())
+    m = Imap(host)
+    m.login(user, password)
+    m.command(f"SELECT {mailbox}")
+    asks = {"FETCH 1:20 (FLAGS)": 20, "FETCH 1:5 (FLAGS ENVELOPE BODYSTRUCTURE)": 20,
+            "FETCH 1 (BODY.PEEK[])": 15, "STORE 2:3 +FLAGS (\\Seen)": 10,
+            "STORE 2:3 -FLAGS (\\Seen)": 10, "SEARCH UNSEEN": 5, "NOOP": 10,
+            f"SELECT {mailbox}": 5, "APPEND": 5, 'LIST "" *': 5}
+    for ask in random.choices(list(asks), asks.values(), k=count):
+        if ask == "APPEND":
+            m.append_many(mailbox, lambda n: text, 1)
+        else:
+            m.command(ask)
+    m.close()
 
 
 def in_processes(workers, work, *args):
