@@ -34,6 +34,7 @@ struct imap_writers {
 	uint64_t room; /* what quota leaves; UINT64_MAX: no quota */
 	struct writer list[TURN_MESSAGES];
 	size_t n;
+	size_t carried; /* bytes of theirs in the operation */
 	enum err error; /* of the last body_write */
 	/* of the turns before */
 	uint64_t work;      /* 0: there was none */
@@ -48,7 +49,7 @@ forget_messages(struct imap_writers *w)
 	for (size_t i = 0; i < w->n; i++)
 		body_writer_free(&w->list[i].body);
 	memset(w->list, 0, w->n * sizeof(w->list[0]));
-	w->n = 0;
+	w->n = w->carried = 0;
 	arena_rewind(w->arena);
 }
 
@@ -79,17 +80,6 @@ imap_append_abort(void *arg)
 }
 
 /* --- to the store */
-
-/* What the first n of them add to the operation. */
-static size_t
-carried(const struct imap_writers *w, size_t n)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < n; i++)
-		bytes += w->list[i].stored->record.n;
-	return bytes;
-}
 
 typedef void answered_fn(void *arg, enum err e, const struct answer_append *answer);
 
@@ -258,7 +248,7 @@ step_begin(void *arg)
 	struct imap_writers *w = c->writers;
 
 	c->q.step = NULL;
-	if (w && (w->n == TURN_MESSAGES || carried(w, w->n) >= TURN_BYTES)) {
+	if (w && (w->n == TURN_MESSAGES || w->carried >= TURN_BYTES)) {
 		if (!w->work)
 			w->work = imap_work_new();
 		ask_append(c, true, on_turn);
@@ -307,6 +297,8 @@ on_finished(void *arg, enum err e, const struct new_body *body)
 
 	if (w && w->n > 0)
 		w->list[w->n - 1].stored = body;
+	if (w && body)
+		w->carried += body->record.n;
 	imap_conn_answer(c, e);
 }
 
@@ -321,7 +313,7 @@ imap_ask_append_end(void *arg)
 		.mailbox = strbuf_str(&w->mailbox),
 		.flags = writer->flags,
 		.at_ms = writer->date_ms ? writer->date_ms : clock_unix_ms(),
-		.carried = carried(w, w->n - 1),
+		.carried = w->carried,
 	};
 
 	(void)imap_conn_ask(c, NULL);
