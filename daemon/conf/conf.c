@@ -224,6 +224,20 @@ check_listen(struct loading *l, const struct yaml_node *root)
 	}
 }
 
+/* What it is in full is judged where it is used; a slip of the pen is seen here. */
+static bool
+is_plain_address(struct str s)
+{
+	size_t at = str_find(s, '@');
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] <= ' ' || s.p[i] > '~' || (s.p[i] == '@' && i != at))
+			return false;
+	}
+	return at != SIZE_MAX && at > 0 &&
+	       str_find(str_from_offset(s, at), '.') != SIZE_MAX;
+}
+
 static void
 check_whole(struct loading *l, const struct yaml_node *root)
 {
@@ -235,6 +249,9 @@ check_whole(struct loading *l, const struct yaml_node *root)
 		tell(l, 1, 1, STR("hostname"), "must be set");
 	if (!c->tls_certificate.n != !c->tls_key.n)
 		tell_at(l, root, "tls", NULL, "certificate and key go together");
+	if (c->reports_contact.n && !is_plain_address(c->reports_contact))
+		tell_at(l, root, "reports", "contact",
+		        "must be an address like reports@example.org");
 	check_listen(l, root);
 }
 

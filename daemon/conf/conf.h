@@ -72,6 +72,9 @@ struct conf {
 	struct str incoming_sealers, incoming_forwarders; /* one space between */
 	struct conf_nets incoming_networks;
 	bool incoming_refuse_spf, incoming_defer;
+	bool reports_dmarc_send, reports_tls_send;
+	struct str reports_organization, reports_contact; /* "": from hostname */
+	int64_t reports_hour, reports_keep_ms;
 	int64_t processes_smtp, processes_imap; /* >= 1: the default is worked out */
 	enum event_level log_level;
 	struct conf_limits limits;

@@ -321,6 +321,7 @@ on_reload(void *arg)
 
 	dns_set_conf(r->dns, &dns);
 	find_own(r);
+	relay_own_reports_reload(r);
 }
 
 static void
@@ -352,6 +353,7 @@ relay_open(struct relay *r, struct role *role)
 	relay_signing_new(r);
 	relay_domains_new(r);
 	relay_dns_new(r);
+	relay_own_reports_new(r);
 }
 
 static void
@@ -366,6 +368,7 @@ relay_close(struct relay *r)
 	timer_stop(&r->sweep);
 	timer_stop(&r->stop);
 	timer_stop(&r->retry);
+	relay_own_reports_free(r);
 	relay_dns_free(r);
 	relay_domains_free(r);
 	relay_signing_free(r);
@@ -410,6 +413,7 @@ role_queue_main(struct role *role)
 		relay_signing_start(&r);
 		relay_domains_start(&r);
 		relay_dns_start(&r);
+		relay_own_reports_start(&r);
 		release.now_ms = relay_now(&r);
 		(void)store_queue_release(r.store, &release, on_released, &r);
 		timer_set(&r.sweep, SWEEP_MS);

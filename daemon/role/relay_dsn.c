@@ -123,43 +123,41 @@ rcpt_of(const struct relay_row *row, struct arena *a)
 	};
 }
 
-/* Where mail for the sender goes. */
-static enum err
-find_sender(struct relay_dsn *dsn)
+enum err
+relay_rcpts_find(struct relay *r, struct str to, struct arena *a,
+                 struct accept_rcpt **rcpts_out, size_t *count_out)
 {
-	struct relay *r = dsn->job->relay;
-	struct op_accept *op = &dsn->op;
-	struct str sender = dsn->job->rows[0].item.sender;
-	struct strbuf key = strbuf_arena(dsn->arena, ADDRESS_KEY_MAX);
+	struct strbuf key = strbuf_arena(a, ADDRESS_KEY_MAX);
 	struct resolution found = { 0 };
 	struct address address;
-	enum err e = address_parse(sender, ADDRESS_UTF8, dsn->arena, &address);
+	enum err e = address_parse(to, ADDRESS_UTF8, a, &address);
 
 	if (e == OK)
 		e = address_normalize(&address, &key);
 	if (e == OK)
-		e = reader_resolve(r->reader, strbuf_str(&key), 0, dsn->arena, &found);
+		e = reader_resolve(r->reader, strbuf_str(&key), 0, a, &found);
 	if (e != OK && e != ERR_RELAY)
 		return e;
 	if (e == ERR_RELAY) {
-		struct strbuf domain = strbuf_arena(dsn->arena, ADDRESS_KEY_MAX);
+		struct strbuf domain = strbuf_arena(a, ADDRESS_KEY_MAX);
 
 		if (address.is_literal)
 			strbuf_add(&domain, address.domain);
 		else if (domain_normalize(address.domain, &domain) != OK)
 			return ERR_ADDRESS;
-		found.targets = ARENA_NEW(dsn->arena, struct target);
+		found.targets = ARENA_NEW(a, struct target);
 		found.targets[0] = (struct target){ .kind = RCPT_REMOTE,
-			                            .rcpt = sender,
+			                            .rcpt = to,
 			                            .domain = strbuf_str(&domain) };
 		found.count = 1;
 	}
-	op->rcpts = ARENA_ARRAY(dsn->arena, struct accept_rcpt, found.count);
+	*rcpts_out = ARENA_ARRAY(a, struct accept_rcpt, found.count);
+	*count_out = found.count;
 	for (size_t i = 0; i < found.count; i++)
-		op->rcpts[op->rcpts_count++] = (struct accept_rcpt){
+		(*rcpts_out)[i] = (struct accept_rcpt){
 			.kind = found.targets[i].kind,
 			.rcpt = found.targets[i].rcpt,
-			.orig_rcpt = found.is_alias ? sender : (struct str){ 0 },
+			.orig_rcpt = found.is_alias ? to : (struct str){ 0 },
 			.account_id = found.targets[i].account_id,
 			.domain = found.targets[i].domain,
 			.notify = NOTIFY_NEVER,
@@ -311,7 +309,8 @@ relay_dsn_make(struct relay_job *job)
 	dsn->op.trace_id = id_str(&dsn->id);
 	dsn->op.direction = TRACE_OWN;
 	dsn->op.expires_ms = relay_now(r) + r->role->conf->delivery_lifetime_ms;
-	e = find_sender(dsn);
+	e = relay_rcpts_find(r, item->sender, dsn->arena, &dsn->op.rcpts,
+	                     &dsn->op.rcpts_count);
 	if (e != OK && err_is_temporary(e) && e != ERR_QUOTA) {
 		timer_set(&dsn->retry, RETRY_MS);
 		return;

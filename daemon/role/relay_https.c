@@ -13,6 +13,7 @@ enum {
 	FAULT_BYTES = 200,
 	CONNECT_MS = 15 * 1000,
 	SPARE_BYTES = 4096, /* of chunks, beside head and body */
+	PIECE_BYTES = 16 * 1024,
 };
 
 struct relay_https {
@@ -23,6 +24,7 @@ struct relay_https {
 	char host_bytes[HOST_BYTES], fault[FAULT_BYTES];
 	struct str host;
 	const char *path, *type;
+	struct str posted, rest; /* … and what of it is still to be sent */
 	struct dns_query *a, *aaaa;
 	struct addr addrs[ADDRS_MAX];
 	size_t count, next;
@@ -75,7 +77,12 @@ judge(struct relay_https *h, const struct http_reply *reply)
 	char text[ADDR_TEXT_MAX];
 	struct strbuf status = strbuf_on(text);
 
-	if (reply->status != 200) {
+	if (h->posted.n && reply->status / 100 == 2) {
+		strbuf_clear(&h->body);
+		finish(h, OK, NULL);
+	} else if (h->posted.n && reply->status / 100 == 5) {
+		finish(h, ERR_CLOSED, "the server has an error of its own");
+	} else if (reply->status != 200) {
 		strbuf_u64(&status, reply->status);
 		keep_fault(h, "the server answers with status ", strbuf_str(&status));
 		finish(h, ERR_NOT_FOUND, h->fault);
@@ -122,6 +129,25 @@ on_data(void *arg)
 		(void)look(h, false);
 }
 
+/* What is posted, as fast as the other side takes it. */
+static void
+pump(struct relay_https *h)
+{
+	while (h->rest.n && !stream_is_full(h->stream)) {
+		struct str piece = str_first(h->rest, PIECE_BYTES);
+
+		strbuf_add(stream_output(h->stream), piece);
+		h->rest = str_from_offset(h->rest, piece.n);
+	}
+	stream_flush_soon(h->stream);
+}
+
+static void
+on_drained(void *arg)
+{
+	pump(CAST(relay_https, HTTPS_MAGIC, arg));
+}
+
 static void
 on_secured(void *arg)
 {
@@ -129,10 +155,15 @@ on_secured(void *arg)
 	struct strbuf *out = stream_output(h->stream);
 
 	strbuf_printf(out,
-	              "GET %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: Mailstead\r\n"
-	              "Accept: %s\r\nConnection: close\r\n\r\n",
-	              h->path, STR_ARG(h->host), h->type);
-	stream_flush_soon(h->stream);
+	              "%s %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: Mailstead\r\n"
+	              "%s: %s\r\nConnection: close\r\n",
+	              h->posted.n ? "POST" : "GET", h->path, STR_ARG(h->host),
+	              h->posted.n ? "Content-Type" : "Accept", h->type);
+	if (h->posted.n)
+		strbuf_printf(out, "Content-Length: %zu\r\n", h->posted.n);
+	strbuf_lit(out, "\r\n");
+	h->rest = h->posted;
+	pump(h);
 }
 
 static void
@@ -165,6 +196,7 @@ on_closed(void *arg, enum stream_end why, const char *detail)
 
 static const struct stream_ops ops = {
 	.data = on_data,
+	.drained = on_drained,
 	.secured = on_secured,
 	.connected = on_connected,
 	.closed = on_closed,
@@ -258,6 +290,7 @@ relay_https_get(struct relay *r, const struct relay_https_request *request,
 		.arg = arg,
 		.path = request->path,
 		.type = request->type,
+		.posted = request->posted,
 		.limits = stream_limits_default,
 		.input = strbuf_heap(HTTP_REPLY_HEAD_MAX + 2 * request->body_max +
 		                     SPARE_BYTES),

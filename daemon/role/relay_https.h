@@ -1,4 +1,5 @@
-/* relay_https.h - one GET over HTTPS: for what other domains publish.
+/* relay_https.h - one request over HTTPS: a GET for what other domains publish, a POST of
+ * what they want to be told.
  *
  * Names are resolved by our own resolver; addresses that are not of the Internet are
  * refused after that, unless delivery.private_targets allows them. The certificate must
@@ -21,15 +22,18 @@ enum {
 	RELAY_HTTPS_MS = 60 * 1000, /* RFC 8461 3.3 */
 };
 
-/* body: of a 200 reply with the type asked for; else fault says in plain words why there
-   is none. Both are good inside the call only, which ends the request. */
+/* body: of a 200 reply with the type asked for (to a POST: any good reply will do, and
+   body is empty); else fault says in plain words why there is none. Both are good inside
+   the call only, which ends the request. ERR_FORBIDDEN, ERR_NOT_FOUND, ERR_SYNTAX:
+   another time will not help. */
 typedef void relay_https_fn(void *arg, enum err e, struct str body, const char *fault);
 
 struct relay_https_request {
 	struct str host;  /* is copied */
-	const char *path; /* these two are literals */
-	const char *type; /* "text/plain": what the answer has to be */
+	const char *path; /* the strings from here on live until the end */
+	const char *type; /* "text/plain": what the answer has to be, or what is posted */
 	size_t body_max;
+	struct str posted; /* empty: it is a GET */
 };
 struct relay_https *relay_https_get(struct relay *r,
                                     const struct relay_https_request *request,

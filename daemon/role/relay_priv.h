@@ -18,6 +18,9 @@
  *   relay_event.c   what the delivery log is told
  *   relay_dsn.c     notifications
  *   relay_report.c  reports of others on our domains, which are read here
+ *   relay_own_reports.c which day's reports on others are to be made, one after the other
+ *   relay_own_report.c  one of them: who wants it, what it says
+ *   relay_own_report_send.c   … and how it gets there
  *
  * A job belongs to exactly one of: the line of its destination (dest->jobs), a
  * connection (conn->job), the results to be written (relay->results or a batch that is
@@ -74,6 +77,7 @@ struct relay_domains;
 struct dkim_signing_key; /* policy/dkim_sign.h */
 struct relay_looks;
 struct relay_report;
+struct relay_own_reports;
 struct relay_seal;
 struct relay_signer;
 struct relay_signing;
@@ -94,6 +98,7 @@ struct relay {
 	struct relay_signing *signing;
 	struct relay_domains *domains;
 	struct relay_looks *looks;
+	struct relay_own_reports *own_reports;
 	struct addr own[RELAY_OWN_MAX]; /* where we ourselves take mail */
 	size_t own_count;
 
@@ -510,5 +515,16 @@ void relay_dsn_make(struct relay_job *job);
 /* The operation, or NULL where there is none (nobody to tell, or it failed). */
 const struct op_accept *relay_dsn_op(const struct relay_job *job);
 void relay_dsn_free(struct relay_job *job);
+/* Where mail of ours to this address goes: mailboxes of our accounts, or the queue. */
+MUSTUSE enum err relay_rcpts_find(struct relay *r, struct str to, struct arena *a,
+                                  struct accept_rcpt **rcpts_out, size_t *count_out);
+
+/* --- relay_own_reports.c, relay_own_report.c ---------------------------------------- */
+
+void relay_own_reports_new(struct relay *r);
+void relay_own_reports_start(struct relay *r);
+/* The configuration was read again. */
+void relay_own_reports_reload(struct relay *r);
+void relay_own_reports_free(struct relay *r);
 
 #endif

@@ -148,6 +148,7 @@ outcome_of(const struct relay_row *row, struct arena *arena)
 		.outcome = row->is_returned ? OUTCOME_RETURNED
 		                            : outcomes[row->decision.fate],
 		.due_ms = row->decision.due_ms,
+		.is_report = (row->item.message_flags & MESSAGE_REPORT) != 0,
 	};
 
 	if (row->is_returned || row->decision.fate == FATE_DELIVERED)

@@ -280,9 +280,15 @@ op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
 	for (size_t i = 0; i < op->rows_count && e == OK; i++) {
 		const struct queue_outcome_row *row = &op->rows[i];
 
-		if (row->outcome == OUTCOME_DEFERRED || row->outcome == OUTCOME_RETURNED)
+		if (row->outcome == OUTCOME_DEFERRED ||
+		    row->outcome == OUTCOME_RETURNED) {
 			e = give_back(tx, row, &leased[i], op->now_ms);
-		else
+			continue;
+		}
+		if (row->is_report)
+			e = tx_report_ended(tx, row->id,
+			                    row->outcome == OUTCOME_DELIVERED, row->text);
+		if (e == OK)
 			e = tx_queue_drop(tx, row->id, leased[i].message_id);
 	}
 	return e;

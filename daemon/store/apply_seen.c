@@ -8,7 +8,12 @@
 enum {
 	NAME_MAX_BYTES = 253,
 	BODY_MAX = 2048,
+	PACKED_MAX = 256 * 1024, /* a larger report is not kept */
 };
+
+/* So long people can look at a report; it is on record for longer. */
+#define PACKED_KEEP_MS  (30 * INT64_C(86400000))
+#define PACKED_SWEEP_MS (30 * INT64_C(86400000))
 
 /* The sums of one day, or of a domain on it; written back once. */
 struct sum {
@@ -177,4 +182,114 @@ tx_count_reports(struct tx *tx, const struct report_count *counts, size_t count)
 		from = end;
 	}
 	return e;
+}
+
+/* --- reports ------------------------------------------------------------------------ */
+
+static enum err
+forget_seen(struct tx *tx, const struct op_report_made *op)
+{
+	enum err e = tx_run(tx,
+	                    "DELETE FROM seen_row WHERE kind = $1 AND day = $2"
+	                    " AND domain = $3",
+	                    VALUES(V_I(op->kind), V_I(op->day), V_S(op->domain)));
+
+	if (e != OK)
+		return e;
+	return tx_run(
+		tx,
+		"DELETE FROM seen_domain WHERE kind = $1 AND day = $2 AND domain = $3",
+		VALUES(V_I(op->kind), V_I(op->day), V_S(op->domain)));
+}
+
+static enum err
+check_new(struct tx *tx, const struct op_report_made *op)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db,
+	                    "SELECT id FROM sent_report WHERE kind = $1 AND day = $2"
+	                    " AND domain = $3",
+	                    VALUES(V_I(op->kind), V_I(op->day), V_S(op->domain)), &s);
+
+	db_end(&s);
+	return e == OK ? ERR_EXISTS : e == ERR_NOT_FOUND ? OK : e;
+}
+
+/* Old ones go with each new one; their contents before them. */
+static enum err
+sweep(struct tx *tx, int64_t keep_ms)
+{
+	enum err e = tx_run(tx, "DELETE FROM sent_report WHERE made_ms < $1",
+	                    VALUES(V_I(tx->now_ms - keep_ms)));
+
+	if (e != OK)
+		return e;
+	return tx_run(tx,
+	              "UPDATE sent_report SET packed = '' WHERE made_ms < $1"
+	              " AND made_ms > $2 AND packed <> ''",
+	              VALUES(V_I(tx->now_ms - PACKED_KEEP_MS),
+	                     V_I(tx->now_ms - PACKED_KEEP_MS - PACKED_SWEEP_MS)));
+}
+
+static enum err
+keep_report(struct tx *tx, const struct op_report_made *op, uint32_t delivered,
+            uint64_t *id_out)
+{
+	struct str trace = op->mails_count ? op->mails[0].trace_id : STR("");
+	struct str packed = op->packed.n <= PACKED_MAX ? op->packed : STR("");
+	enum err e = tx_id(tx, id_out);
+
+	if (e != OK)
+		return e;
+	return tx_run(tx,
+	              "INSERT INTO sent_report (id, kind, day, domain, name, made_ms,"
+	              " rcpts, reason, rows_kept, messages, left_out, size, delivered,"
+	              " failed, trace_id, packed) VALUES ($1, $2, $3, $4, $5, $6, $7,"
+	              " $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+	              VALUES(V_I(*id_out), V_I(op->kind), V_I(op->day), V_S(op->domain),
+	                     V_S(op->name), V_I(tx->now_ms), V_S(op->rcpts),
+	                     V_S(op->reason), V_I(op->row_count), V_I(op->count),
+	                     V_I(op->left_out), V_I(op->packed.n), V_I(delivered),
+	                     V_I(op->failed), V_S(trace), V_B(packed)));
+}
+
+enum err
+op_report_made_apply(struct tx *tx, const struct op_report_made *op,
+                     struct answer_id *answer)
+{
+	struct answer_accept accepted = { 0 };
+	uint32_t delivered = op->delivered;
+	enum err e = OK;
+
+	if ((op->kind != SEEN_DMARC && op->kind != SEEN_TLS) || op->mails_count > 1)
+		return ERR_INVALID;
+	if (op->name.n) {
+		e = check_new(tx, op);
+		if (e == OK && op->mails_count)
+			e = op_accept_apply(tx, &op->mails[0], &accepted);
+		/* What is for a mailbox of ours is there. */
+		for (size_t i = 0; e == OK && i < accepted.results_count; i++)
+			delivered += accepted.results[i].mailbox_id != 0;
+		if (e == OK)
+			e = keep_report(tx, op, delivered, &answer->id);
+		if (e == OK)
+			e = sweep(tx, op->keep_ms);
+	}
+	return e == OK ? forget_seen(tx, op) : e;
+}
+
+enum err
+tx_report_ended(struct tx *tx, uint64_t queue_id, bool is_delivered, struct str reason)
+{
+	if (is_delivered)
+		return tx_run(tx,
+		              "UPDATE sent_report SET delivered = delivered + 1"
+		              " WHERE trace_id = (SELECT trace_id FROM queue"
+		              " WHERE id = $1)",
+		              VALUES(V_I(queue_id)));
+	return tx_run(tx,
+	              "UPDATE sent_report SET failed = failed + 1, reason = CASE"
+	              " WHEN reason = '' THEN $1 ELSE reason || '; ' || $1 END"
+	              " WHERE trace_id = (SELECT trace_id FROM queue WHERE id = $2)",
+	              VALUES(V_S(reason), V_I(queue_id)));
 }

@@ -16,6 +16,7 @@ each_body(enum op op, void *args, body_fn *fn, void *arg)
 {
 	struct op_append *append = args;
 	struct op_queue_result *result = args;
+	struct op_report_made *report = args;
 
 	if (op == OP_accept) {
 		fn(arg, &((struct op_accept *)args)->body);
@@ -25,6 +26,9 @@ each_body(enum op op, void *args, body_fn *fn, void *arg)
 	} else if (op == OP_queue_result) {
 		for (size_t i = 0; i < result->notifications_count; i++)
 			fn(arg, &result->notifications[i].body);
+	} else if (op == OP_report_made) {
+		for (size_t i = 0; i < report->mails_count; i++)
+			fn(arg, &report->mails[i].body);
 	}
 }
 

@@ -166,7 +166,7 @@ LAYOUT(queue_outcome_row, M(queue_outcome_row, id), M(queue_outcome_row, outcome
 	M(queue_outcome_row, due_ms), M(queue_outcome_row, class), M(queue_outcome_row, code),
 	M(queue_outcome_row, enhanced), M(queue_outcome_row, text),
 	M(queue_outcome_row, host), M(queue_outcome_row, ip),
-	M(queue_outcome_row, delay_warned));
+	M(queue_outcome_row, delay_warned), M(queue_outcome_row, is_report));
 LAYOUT(op_queue_result, M(op_queue_result, now_ms),
 	A(op_queue_result, rows, queue_outcome_row_layout),
 	A(op_queue_result, notifications, op_accept_layout));
@@ -298,6 +298,12 @@ LAYOUT(op_report_put, M(op_report_put, queue_id),
 LAYOUT(op_report_refuse, M(op_report_refuse, queue_id), M(op_report_refuse, reason),
 	M(op_report_refuse, expires_ms), A(op_report_refuse, rcpts, accept_rcpt_layout));
 LAYOUT(op_report_drop, A(op_report_drop, ids, u64_layout));
+LAYOUT(op_report_made, M(op_report_made, kind), M(op_report_made, day),
+	M(op_report_made, domain), M(op_report_made, name), M(op_report_made, rcpts),
+	M(op_report_made, reason), M(op_report_made, row_count), M(op_report_made, count),
+	M(op_report_made, left_out), M(op_report_made, packed), M(op_report_made, delivered),
+	M(op_report_made, failed), M(op_report_made, keep_ms),
+	A(op_report_made, mails, op_accept_layout));
 /* clang-format on */
 
 static const struct {

@@ -301,6 +301,7 @@ struct queue_outcome_row {
 	uint32_t code;
 	struct str enhanced, text, host, ip;
 	bool delay_warned; /* the delay notification went out with this */
+	bool is_report;    /* the message is a report of ours (MESSAGE_REPORT) */
 };
 /* Writes what came of an attempt, and in the same transaction accepts the notifications
    that it makes. The store tells no event for rows: the queue process does. ERR_CONFLICT
@@ -706,6 +707,27 @@ struct op_report_refuse {
 struct op_report_drop {
 	uint64_t *ids;
 	size_t ids_count;
+};
+
+/* --- reports of what we saw of others ------------------------------------------------ */
+
+/* A report is made: what it was made of goes, the report is kept on record, and its mail
+   is on its way, all or nothing. So it is made once, whoever dies in between. ERR_EXISTS:
+   that domain and day have one. Without a name nothing is kept: nobody wanted it. */
+struct op_report_made {
+	uint32_t kind; /* enum seen_kind */
+	int64_t day;
+	struct str domain; /* empty: the row that counts the whole day */
+	struct str name;   /* its id, as the report says it */
+	struct str rcpts;  /* who gets it, one space between: addresses, and URLs */
+	struct str reason; /* who does not, and why; or empty */
+	uint64_t row_count, count, left_out;
+	struct str packed;  /* the report, in gzip */
+	uint32_t delivered; /* to so many already, over HTTPS */
+	uint32_t failed;
+	int64_t keep_ms;         /* how long it stays on record */
+	struct op_accept *mails; /* one, or none */
+	size_t mails_count;
 };
 
 /* --- as bytes ---------------------------------------------------------------------- */

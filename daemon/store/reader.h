@@ -246,6 +246,19 @@ MUSTUSE enum err reader_seen_next(struct reader *r, int64_t before_day,
 typedef bool reader_seen_row_fn(void *arg, const struct seen_row *row);
 MUSTUSE enum err reader_seen_rows(struct reader *r, const struct seen_domain *domain,
                                   reader_seen_row_fn *fn, void *arg);
+/* Reports that were made, newest first; before: id of the last one of the page before, 0
+   at first. kind 0: of both; domain empty: of all; state REPORT_ANY: in any. */
+struct sent_query {
+	uint32_t kind;  /* enum seen_kind */
+	uint32_t state; /* enum report_state */
+	struct str domain;
+	uint64_t before;
+};
+typedef bool reader_sent_report_fn(void *arg, const struct sent_report *report);
+MUSTUSE enum err reader_sent_reports(struct reader *r, const struct sent_query *query,
+                                     size_t limit, reader_sent_report_fn *fn, void *arg);
+MUSTUSE enum err reader_sent_report(struct reader *r, uint64_t id, struct arena *a,
+                                    struct sent_report *out);
 /* When the oldest events came that are not counted yet; 0: there are none. */
 MUSTUSE enum err reader_journal_oldest(struct reader *r, int64_t *at_ms_out);
 /* --- what others saw of our domains -------------------------------------------------- */

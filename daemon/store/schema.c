@@ -140,6 +140,15 @@ static const char index_11[] =
 	" status $INT, headers $TEXT, body $BYTES, UNIQUE (name));"
 	"CREATE INDEX api_request_age ON api_request (at_ms);";
 
+/* Reports on others that we made. */
+static const char index_12[] =
+	"CREATE TABLE sent_report (id $ID, kind $INT, day $INT, domain $TEXT, name $TEXT,"
+	" made_ms $INT, rcpts $TEXT, reason $TEXT, rows_kept $INT, messages $INT,"
+	" left_out $INT, size $INT, delivered $INT, failed $INT, trace_id $TEXT,"
+	" packed $BYTES, UNIQUE (kind, day, domain));"
+	"CREATE INDEX sent_report_made ON sent_report (made_ms);"
+	"CREATE INDEX sent_report_trace ON sent_report (trace_id);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -163,9 +172,9 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1, index_2,  index_3, index_4,
-	                                   index_5, index_6,  index_7, index_8,
-	                                   index_9, index_10, index_11 };
+static const char *const index_steps[] = { index_1, index_2,  index_3,  index_4,
+	                                   index_5, index_6,  index_7,  index_8,
+	                                   index_9, index_10, index_11, index_12 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

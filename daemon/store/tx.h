@@ -227,6 +227,9 @@ void tx_drop_key_file(struct tx *tx, struct str file);
    by side. What is over a limit is only counted. */
 MUSTUSE enum err tx_count_reports(struct tx *tx, const struct report_count *counts,
                                   size_t count);
+/* The other side took a report of ours, or never will; before its queue row goes. */
+MUSTUSE enum err tx_report_ended(struct tx *tx, uint64_t queue_id, bool is_delivered,
+                                 struct str reason);
 /* The id of a domain by its normalised name. */
 MUSTUSE enum err tx_domain_id(struct tx *tx, struct str name, uint64_t *id_out);
 

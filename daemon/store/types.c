@@ -31,6 +31,15 @@ static const char *const uses[] = {
 };
 _Static_assert(ARRAY_LEN(uses) == USE_COUNT, "one word for each use");
 
+static const char *const report_states[] = { "any", "queued", "sent", "failed",
+	                                     "refused" };
+
+const char *
+report_state_name(uint32_t state)
+{
+	return state < ARRAY_LEN(report_states) ? report_states[state] : "unknown";
+}
+
 const char *
 verdict_name(enum trace_verdict v)
 {

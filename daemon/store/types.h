@@ -56,6 +56,7 @@ enum message_flag {
 	/* What its sender says of the way on (RFC 8689); the first outweighs. */
 	MESSAGE_TLS_REQUIRED = 32, /* came with REQUIRETLS */
 	MESSAGE_TLS_OPTIONAL = 64, /* TLS-Required: No */
+	MESSAGE_REPORT = 128,      /* a report of ours: nobody is told of its failure */
 };
 
 /* One stored message. */
@@ -388,6 +389,30 @@ struct seen_domain {
 struct seen_row {
 	struct str body; /* logfmt, see store/report_count.c */
 	uint64_t count;
+};
+
+enum report_state {
+	REPORT_ANY = 0,
+	REPORT_QUEUED = 1,
+	REPORT_SENT = 2,    /* the other side has it */
+	REPORT_FAILED = 3,  /* … did not take it; reason says what it said last */
+	REPORT_REFUSED = 4, /* there is nobody it may go to; reason says why */
+};
+const char *report_state_name(uint32_t state);
+
+/* A report that we made. */
+struct sent_report {
+	uint64_t id;
+	uint32_t kind; /* enum seen_kind */
+	int64_t day;
+	struct str domain, name;
+	int64_t made_ms;
+	struct str rcpts, reason; /* as in op_report_made */
+	uint64_t row_count, count, left_out;
+	uint64_t size_bytes; /* packed */
+	uint32_t state;      /* enum report_state */
+	struct str trace_id; /* of its mail; or empty */
+	struct str packed;   /* of reader_sent_report only; empty: not kept any more */
 };
 
 /* How a destination stands in the queue. */

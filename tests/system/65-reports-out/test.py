@@ -1,0 +1,223 @@
+"""Reports on what was seen of others: counted while mail flows, sent on the day after, once.
+
+The clock of the appliance is set (libfaketime): the day is one that is over for everybody
+else, so that no signature is of the future. The Postfix is the domain that is reported on;
+its opendkim judges the reports' signatures, xmllint their form."""
+import email
+import gzip
+import json
+import os
+import pathlib
+import re
+import signal
+import smtplib
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+
+import check
+from appliance import SANITIZER
+from milters import OpenDkim
+from world import message
+
+ANN, PEER = "ann@home.example", "pat@peer.example"
+GOOD, BAD = "127.0.0.20", "127.0.0.66"
+DAY_S = 86400
+LIBRARY = [p for p in pathlib.Path("/usr").glob("lib*/**/faketime/libfaketimeMT.so.1")]
+HERE = pathlib.Path(__file__).parent
+NS = "{urn:ietf:params:xml:ns:dmarc-2.0}"
+HOME_ZONE = """
+@      IN MX 10 mail
+mail   IN A 127.0.0.10
+"""
+PEER_ZONE = """
+@      IN MX 10 mx
+mx     IN A 127.0.0.20
+@      IN TXT "v=spf1 ip4:127.0.0.20 -all"
+_dmarc IN TXT "v=DMARC1; p=reject; np=reject; rua=mailto:reports@peer.example!1m"
+asked.example._report._dmarc IN TXT "v=DMARC1"
+*.many.example._report._dmarc IN TXT "v=DMARC1"
+"""
+# Nobody agreed to get the reports on the first of them.
+OTHERS = {
+    "outside.example": '_dmarc IN TXT "v=DMARC1; p=none; rua=mailto:outside@peer.example"\n',
+    "asked.example": '_dmarc IN TXT "v=DMARC1; p=none; rua=mailto:asked@peer.example"\n',
+    "silent.example": '_dmarc IN TXT "v=DMARC1; p=none"\n',
+}
+MANY = 12
+MANY_ZONE = "".join(f'_dmarc.d{n:02d} IN TXT "v=DMARC1; p=none; psd=n;'
+                    f' rua=mailto:many{n:02d}@peer.example"\n' for n in range(MANY))
+
+
+def setup(world):
+    dns = world.names()
+    dns.zones["peer.example"] = PEER_ZONE
+    dns.zones.update(OTHERS)
+    dns.zones["many.example"] = MANY_ZONE
+    dns.stop()
+    dns.start()
+    milter = world.start(OpenDkim(world.out / "opendkim"))
+    world.postfix(settings={"smtpd_milters": str(milter),
+                            "milter_default_action": "tempfail"})
+    world.clock = world.out / "home/data/blobs/clock"
+    # Noon of a day that is over, and of which the night after is over as well.
+    world.day = int(time.time()) // DAY_S - 3
+    world.clock.parent.mkdir(parents=True)
+    set_clock(world, world.day * DAY_S + DAY_S // 2)
+    world.appliance(retry="1s 1s 2s", lifetime="5d", private="true",
+                    env={"LD_PRELOAD": " ".join([*SANITIZER, str(LIBRARY[0])]),
+                         "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                         "FAKETIME_TIMESTAMP_FILE": str(world.clock)})
+    publish_keys(world)
+
+
+def set_clock(world, to):
+    """The clock of all processes of the appliance."""
+    world.clock.write_text(f"{to - int(time.time()):+d}\n")
+
+
+def morning(world):
+    """The day is over: the night of the next one, behind the hour of reports."""
+    world.day += 1
+    set_clock(world, world.day * DAY_S + 3 * 3600)
+    # The queue looks at the clock once a minute, and when the configuration was read.
+    world.home.process.child.send_signal(signal.SIGHUP)
+
+
+def publish_keys(world):
+    def keys():
+        return world.home.json("domain", "dkim", "list", "home.example")["items"]
+    check.until(lambda: len(keys()) == 2, "a pair of keys", 10)
+    rows = "".join(f'{k["record"]["relative"]} IN TXT {k["record"]["master"]}\n' for k in keys())
+    world.dns.change("home.example", HOME_ZONE + rows)
+    world.home.run("domain", "dns", "home.example", "--check")
+    check.until(lambda: all(k["state"] == "active" for k in keys()), "both active", 20)
+
+
+def send(world, client, domain, subject):
+    """-> the code of the reply to the message."""
+    sender = f"pat@{domain}"
+    with smtplib.SMTP(world.home.address, 25, "mx.peer.example", timeout=60,
+                      source_address=(client, 0)) as s:
+        s.ehlo()
+        s.mail(sender)
+        s.rcpt(ANN)
+        text = message(sender, ANN, subject).replace("\n", "\r\n").encode()
+        return s.data(text)[0]
+
+
+def reports(world, to):
+    """The messages that came for that address, parsed."""
+    return [email.message_from_bytes(m) for m in world.peer.find(f"Delivered-To: {to}")]
+
+
+def attached(mail):
+    part = [p for p in mail.walk() if p.get_filename()][0]
+    return part.get_filename(), part.get_content_type(), gzip.decompress(part.get_payload(decode=True))
+
+
+def rows(xml):
+    """{source: (count, disposition, dkim, spf)}"""
+    found = {}
+    for record in ET.fromstring(xml).iter(f"{NS}record"):
+        get = {e.tag.replace(NS, ""): e.text for e in record.iter()}
+        evaluated = record.find(f"{NS}row/{NS}policy_evaluated")
+        dkim, spf = (evaluated.find(f"{NS}{k}").text for k in ("dkim", "spf"))
+        found[get["source_ip"]] = (int(get["count"]), get["disposition"], dkim, spf)
+    return found
+
+
+def valid(world, xml):
+    path = world.out / "report.xml"
+    path.write_bytes(xml)
+    done = subprocess.run(["xmllint", "--noout", "--schema", HERE / "dmarc.xsd", path],
+                          capture_output=True, text=True)
+    check.equal(done.returncode, 0, done.stderr)
+
+
+def test_a_day_of_mail(world):
+    for n in range(2):
+        check.equal(send(world, GOOD, "peer.example", f"proven {n}"), 250, "taken")
+    for n in range(3):
+        check.equal(send(world, BAD, "peer.example", f"forged {n}"), 550, "refused")
+    for domain in OTHERS:
+        check.equal(send(world, BAD, domain, f"from {domain}"), 250, "taken")
+    time.sleep(1)
+    check.equal(world.peer.messages(), [], "no report on a day that is not over")
+
+
+def test_the_report_of_the_day(world):
+    morning(world)
+    mail = check.until(lambda: reports(world, "reports@peer.example"), "the report", 90)[0]
+    day = world.day - 1
+    name, kind, xml = attached(mail)
+    check.equal(kind, "application/gzip", "type")
+    check.true(re.fullmatch(rf"home\.example!peer\.example!{day * DAY_S}!"
+                            rf"{(day + 1) * DAY_S - 1}![A-Za-z0-9]+\.xml\.gz", name), name)
+    valid(world, xml)
+    check.equal(rows(xml), {GOOD: (2, "pass", "fail", "pass"), BAD: (3, "reject", "fail", "fail")},
+                "who sent how many, and what became of them")
+    root = ET.fromstring(xml)
+    for path, want in (("report_metadata/org_name", "mail.home.example"),
+                       ("report_metadata/email", "dmarc-reports@home.example"),
+                       ("policy_published/domain", "peer.example"),
+                       ("policy_published/p", "reject")):
+        check.equal(root.find("/".join(NS + p for p in path.split("/"))).text, want, path)
+    check.equal(mail["From"], "dmarc-reports@home.example", "from")
+    check.equal(mail["Return-Path"], "<>", "nobody is told where it fails")
+    subject = re.sub(r"\s+", " ", mail["Subject"])
+    number = root.find(f"{NS}report_metadata/{NS}report_id").text
+    check.equal(subject, f"Report Domain: peer.example Submitter: home.example "
+                         f"Report-ID: <{number}@home.example>", "subject")
+
+
+def test_it_is_believed(world):
+    mail = reports(world, "reports@peer.example")[0]
+    results = " ".join(mail.get_all("Authentication-Results") or [])
+    check.contains(results, "dkim=pass", "opendkim")
+    check.contains(results, "header.d=home.example", "aligned")
+
+
+def test_others_get_theirs_where_they_agreed(world):
+    mail = check.until(lambda: reports(world, "asked@peer.example"), "who agreed", 60)[0]
+    _, _, xml = attached(mail)
+    valid(world, xml)
+    check.equal(rows(xml), {BAD: (1, "none", "fail", "fail")}, "its own row only")
+    check.until(lambda: "they do not say that they want" in world.home.log(), "it is told", 20)
+    check.equal(reports(world, "outside@peer.example"), [], "who did not gets none")
+    check.true("silent.example" not in "".join(str(m) for m in world.peer.messages()),
+               "who asks for none gets none")
+
+
+def test_once_whoever_dies(world):
+    """Reports are made while the queue and the store are killed; the other side is away."""
+    for n in range(MANY):
+        check.equal(send(world, BAD, f"d{n:02d}.many.example", f"many {n}"), 250, "taken")
+    time.sleep(1)
+    world.peer.stop()
+    morning(world)
+    deadline = time.monotonic() + 30
+    kills = 0
+    while kills < 12 and time.monotonic() < deadline:
+        for role in ("queue", "store"):
+            for pid in world.home.workers().get(role, []):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+            time.sleep(1.3)
+    check.true(kills >= 8, f"{kills} kills")
+    world.peer.start()
+    for n in range(MANY):
+        check.until(lambda n=n: reports(world, f"many{n:02d}@peer.example"), f"report {n}", 90)
+    time.sleep(3)
+    for n in range(MANY):
+        found = reports(world, f"many{n:02d}@peer.example")
+        check.equal(len(found), 1, f"report {n} comes once")
+        check.equal(rows(attached(found[0])[2]), {BAD: (1, "none", "fail", "fail")}, f"row {n}")
+
+
+def test_a_restart_sends_nothing_again(world):
+    before = len(world.peer.messages())
+    world.home.stop()
+    world.home.start()
+    time.sleep(4)
+    check.equal(len(world.peer.messages()), before, "nothing new")
