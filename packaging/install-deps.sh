@@ -74,6 +74,8 @@ check  python3-nacl         python3-pynacl              -
 check  libopendmarc2        libopendmarc                -
 check  opendmarc            opendmarc                   opendmarc
 check  dbconfig-no-thanks   -                           opendmarc
+check  libswitch-perl       perl-Switch                 -
+check  libwww-perl          perl-libwww-perl            -
 check  python3-dnspython    python3-dns                 -
 check  ldnsutils            ldns-utils                  ldns-signzone
 check  postfix              postfix                     -

@@ -22,8 +22,8 @@ is_pass(const struct auth_result *r)
 	return r && str_eq_icase(r->result, STR("pass"));
 }
 
-/* Without a DMARC record, which most that send reports have: a signature or a permitted
-   sender of the same domain says as much. */
+/* Without a DMARC record, or while nobody can say whether there is one: a signature or a
+   permitted sender of the same domain says as much. */
 static bool
 is_aligned(const struct auth_results *all, struct str from)
 {
@@ -71,5 +71,7 @@ report_sender(struct str header, struct str authserv_id, struct arena *a,
 	*domain_out = auth_result_property(dmarc, STR("header"), STR("from"));
 	if (is_pass(dmarc))
 		return domain_out->n > 0;
-	return str_eq_icase(dmarc->result, STR("none")) && is_aligned(&all, *domain_out);
+	return (str_eq_icase(dmarc->result, STR("none")) ||
+	        str_eq_icase(dmarc->result, STR("temperror"))) &&
+	       is_aligned(&all, *domain_out);
 }

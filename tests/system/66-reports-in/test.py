@@ -8,15 +8,21 @@ import http.client
 import io
 import json
 import os
+import pathlib
 import signal
 import smtplib
 import subprocess
+import sys
 import time
 import zipfile
 from email.message import EmailMessage
 
 import check
 from appliance import ROOT, insecure_tls
+
+FOLDER = pathlib.Path(__file__).parent
+sys.path.insert(0, str(FOLDER))
+import shapes  # noqa: E402, beside this file
 
 GOOD, BAD = "127.0.0.21", "127.0.0.66"
 DMARC_TO, TLS_TO = "dmarc-reports@home.example", "tls-reports@home.example"
@@ -31,6 +37,7 @@ _dmarc     IN TXT "v=DMARC1; p={policy}"
 def setup(world):
     dns = world.names()
     dns.zones["reporter.example"] = ZONE.format(policy="reject")
+    dns.zones["peer.example"] += '@ IN TXT "v=spf1 ip4:127.0.0.20 -all"\n'
     dns.zones["loose.example"] = ZONE.format(policy="none")
     dns.stop()
     dns.start()
@@ -385,6 +392,52 @@ def put(world, path, body):
     answer = c.getresponse()
     check.equal(answer.status, 200, f"{path}: {answer.read()[:200]}")
     c.close()
+
+
+def test_shapes_of_the_large(world):
+    """As they are delivered: by swaks, and by a Postfix in between."""
+    world.home.run("domain", "add", "shape.example")
+    to = {"dmarc": "dmarc-reports@shape.example", "tls": "tls-reports@shape.example"}
+    for name, make in (("dmarc", shapes.zip_alone), ("dmarc", shapes.gzip_related),
+                       ("tls", shapes.tls_report)):
+        path = world.out / f"{make.__name__}.eml"
+        path.write_bytes(make("reporter.example", to[name], "shape.example"))
+        done = subprocess.run(["swaks", "--server", world.home.address, "--local-interface", GOOD,
+                               "--helo", "client.reporter.example", "--from",
+                               "noreply@reporter.example", "--to", to[name], "--data",
+                               f"@{path}"], stdout=subprocess.PIPE, text=True, timeout=60)
+        check.equal(done.returncode, 0, f"{make.__name__}: {done.stdout}")
+    found = check.until(lambda: (r := received(world, "&domain=shape.example"))[2:] and r, "all")
+    check.equal([r["proven"] for r in found], [True] * 3, "proven")
+    sums = get(world, "/reports/dmarc?domain=shape.example")
+    check.equal(sums["totals"], {"reports": 2, "aligned": 21, "failed": 4}, "DMARC")
+    check.equal([(o["origin"], o["messages"], o["aligned_dkim"]) for o in sums["items"]],
+                [("mailchimp", 21, 21), ("198.51.100.10", 4, 0)], "by whom")
+    sums = get(world, "/reports/tls?domain=shape.example")
+    check.equal(sums["totals"], {"reports": 1, "secured": 79, "failed": 3}, "TLS")
+    check.equal([(f["kind"], f["mx"], f["sessions"]) for f in sums["items"]],
+                [("certificate-host-mismatch", "mail.shape.example", 2),
+                 ("validation-failure", "", 1)], "what failed")
+
+
+def test_made_by_opendmarc(world):
+    """Report and mail are made by opendmarc-reports; a Postfix brings it."""
+    peer = world.postfix()
+    folder = world.out / "opendmarc"
+    folder.mkdir()
+    done = subprocess.run(["opendmarc-reports", "--smtp-server", peer.address, "--smtp-port", "25",
+                           "--report-email", "dmarc@peer.example", "--report-org", "peer.example",
+                           "--interval", "86400", "--noupdate"], cwd=folder, text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, PERL5LIB=str(FOLDER / "perl")))
+    check.equal(done.returncode, 0, done.stdout)
+    found = check.until(lambda: [r for r in received(world) if r["sender"] == "peer.example"],
+                        "it came")
+    one = get(world, f"/reports/received/{found[0]['id']}")
+    check.equal((one["proven"], one["good"], one["bad"]), (True, 2, 1), "as it was seen")
+    check.equal(sorted((r["source"], r["dkim"], r["done"]) for r in one["items"]),
+                [("192.0.2.77", "fail", "none"), ("192.0.2.77", "pass", "none"),
+                 ("192.0.2.78", "fail", "quarantine")], "row by row")
 
 
 def test_advice(world):

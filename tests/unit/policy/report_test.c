@@ -318,8 +318,12 @@ test_sender(void)
 		{ "no record, a broken signature",
 		  AR("dkim=fail header.d=b.example; dmarc=none header.from=b.example"),
 		  "b.example", false },
-		{ "an error",
+		{ "DNS was silent",
 		  AR("spf=pass smtp.mailfrom=a@b.example; dmarc=temperror "
+		     "header.from=b.example"),
+		  "b.example", true },
+		{ "From makes no sense",
+		  AR("spf=pass smtp.mailfrom=a@b.example; dmarc=permerror "
 		     "header.from=b.example"),
 		  "b.example", false },
 		{ "another server's",

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "store/db.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
 
@@ -286,6 +287,62 @@ test_room(void)
 	rig_close(&r);
 }
 
+/* What is older than limits.report_days goes when the store looks after things. */
+static void
+test_days(void)
+{
+	struct report_query query = all;
+	char bytes[128];
+	struct strbuf path = strbuf_on(bytes);
+	uint64_t version, left = 99;
+	struct stmt *s_left;
+	struct db *db;
+	struct rig r;
+
+	rig_open(&r);
+	(void)rig_account(&r);
+	for (int i = 0; i < 12; i++) {
+		const char *name = arena_printf(r.arena, "r%d%c", i, 0).p;
+
+		CHECK_ERR_EQ(put(&r, report(name, i % 2), &version), OK, name);
+	}
+	rig_stop_store(&r);
+	strbuf_printf(&path, "%s/index.db", r.dir);
+	CHECK_ERR_EQ(db_open(strbuf_cstr(&path), DB_WRITE, &db), OK, "open");
+	CHECK_ERR_EQ(db_run(db, "UPDATE report SET received_ms = $1 WHERE name <> 'r7'",
+	                    VALUES(V_I(clock_unix_ms() - INT64_C(401) * 86400000))),
+	             OK, "they are old");
+	db_close(&db);
+	rig_start_store(&r);
+	query.with_unproven = true;
+	for (int i = 0; i < 200 && left != 1; i++) {
+		struct sums s = { 0 };
+
+		rig_turn(&r, 25);
+		CHECK_ERR_EQ(reader_reports(r.reader, &query, 0, 100, count_report, &s),
+		             OK, "all");
+		left = s.p[0].reports;
+	}
+	CHECK_U64_EQ(left, 1, "the young one stays");
+	CHECK_ERR_EQ(db_open(strbuf_cstr(&path), DB_READ, &db), OK, "open");
+	CHECK_ERR_EQ(db_one(db,
+	                    "SELECT count(*) FROM report_row WHERE report_id NOT IN"
+	                    " (SELECT id FROM report)",
+	                    NO_VALUES, &s_left),
+	             OK, "rows");
+	CHECK_U64_EQ(db_u64(s_left, 0), 0, "and no rows of others");
+	db_end(&s_left);
+	CHECK_ERR_EQ(db_one(db,
+	                    "SELECT value - (SELECT sum(space) FROM report) FROM meta"
+	                    " WHERE name = 'report_space'",
+	                    NO_VALUES, &s_left),
+	             OK, "room");
+	CHECK_I64_EQ(db_i64(s_left, 0), 0, "the room is counted right");
+	db_end(&s_left);
+	db_close(&db);
+	rig_close(&r);
+}
+
 static void
 test_domain_goes(void)
 {
@@ -307,4 +364,5 @@ test_domain_goes(void)
 }
 
 SUITE(store_report, { "put", test_put }, { "refused", test_refused },
-      { "bounds", test_bounds }, { "room", test_room }, { "domain", test_domain_goes });
+      { "bounds", test_bounds }, { "room", test_room }, { "days", test_days },
+      { "domain", test_domain_goes });
