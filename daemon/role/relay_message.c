@@ -9,7 +9,8 @@ enum {
 };
 
 /* The body of the job's message. Compaction may have moved it since the row was claimed:
-   then the row is read again. */
+   then the row is read again. ERR_CORRUPT is about the body; a damaged row says nothing
+   about it. */
 static enum err
 open_body(struct relay_conn *c)
 {
@@ -23,6 +24,8 @@ open_body(struct relay_conn *c)
 		return e;
 	arena = arena_new(RELOAD_BUDGET);
 	e = reader_queue_item(r->reader, item->id, arena, &fresh);
+	if (e == ERR_CORRUPT)
+		e = ERR_IO;
 	if (e == OK)
 		e = body_open(r->bodies, &fresh.ref, &c->body);
 	arena_free(&arena);

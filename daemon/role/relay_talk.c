@@ -222,6 +222,10 @@ relay_conn_send(struct relay_conn *c)
 	struct relay_finding f = { .attempt = ATTEMPT_TEMP };
 
 	f.cause = relay_message_open(c);
+	/* Its bytes will not become right again: the sender is told now and not in some
+	   days, and may have it still. */
+	if (f.cause == ERR_CORRUPT)
+		f.attempt = ATTEMPT_PERM;
 	if (f.cause != OK) {
 		relay_job_fail(c->job, &f);
 		c->state = RELAY_WRITING;

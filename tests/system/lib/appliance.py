@@ -80,10 +80,13 @@ class Appliance:
                                              hostname=self.hostname, **self.values))
 
     def start(self):
+        self.start_only()
+        self.wait_until_ready()
+
+    def start_only(self):
         self.write_config()
         self.process = Process([self.binary, "serve", "--config", self.config],
                                self.log_file, env=self.env)
-        self.wait_until_ready()
 
     def wait_until_ready(self, seconds=60):
         for port in (25, 143, 8080):
