@@ -151,6 +151,18 @@ next_form(struct str *rest, struct str *taken_out)
 	return c < ' ' || is_invisible(c) ? FORM_HEX : FORM_PLAIN;
 }
 
+/* How many bytes at the start are printing ASCII that is written as it is: nearly all. */
+static size_t
+plain_bytes(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] < 0x7f && s.p[n] != '"' &&
+	       s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void
 add_backslash(struct strbuf *b, char c)
 {
@@ -168,7 +180,13 @@ logfmt_value(struct strbuf *b, struct str value)
 		return;
 	}
 	strbuf_byte(b, '"');
-	while (value.n) {
+	for (;;) {
+		size_t n = plain_bytes(value);
+
+		strbuf_add(b, str_first(value, n));
+		value = str_from_offset(value, n);
+		if (!value.n)
+			break;
 		switch (next_form(&value, &part)) {
 		case FORM_PLAIN:
 			strbuf_add(b, part);
@@ -198,6 +216,8 @@ first_escaped(struct str value, size_t max)
 	struct str rest = value, part;
 	size_t sum = 0, taken = 0;
 
+	if (value.n <= max / bytes_per_byte[FORM_HEX])
+		return value;
 	while (rest.n) {
 		enum form form = next_form(&rest, &part);
 

@@ -295,8 +295,8 @@ check_question(struct reader *r, struct str query, bool *is_other_case_out)
 }
 
 struct answers {
-	struct raw_record raw[DNS_RECORDS_MAX];
-	size_t count;
+	struct raw_record *raw;
+	size_t count, max;
 };
 
 static void
@@ -382,33 +382,33 @@ static enum err
 parse_body(struct reader *r, const struct head *h, struct arena *a,
            struct dns_parsed *out)
 {
-	struct answers *all = ARENA_NEW(a, struct answers);
+	struct answers all = {
+		.max = h->counts[0] < DNS_RECORDS_MAX ? h->counts[0] : DNS_RECORDS_MAX,
+	};
 	struct dns_answer *answer = &out->answer;
 	unsigned rcode = h->flags & RCODE_MASK;
 	bool has_soa;
 
+	all.raw = ARENA_ARRAY(a, struct raw_record, all.max);
 	answer->truncated = (h->flags & FLAG_TRUNCATED) || h->counts[0] > DNS_RECORDS_MAX;
-	for (unsigned i = 0; i < h->counts[0]; i++) {
-		struct raw_record raw;
+	for (size_t i = 0; i < all.max; i++) {
+		struct raw_record raw = take_record(r, a);
 
-		if (all->count == DNS_RECORDS_MAX)
-			break;
-		raw = take_record(r, a);
 		if (r->bad)
 			return ERR_MALFORMED;
 		if (raw.class == CLASS_IN)
-			all->raw[all->count++] = raw;
+			all.raw[all.count++] = raw;
 	}
 	answer->ttl_s = INT32_MAX;
 	answer->name = h->asked;
 	if (h->type != DNS_CNAME)
-		answer->name = follow(all, r->message, h->asked, a, &answer->ttl_s);
+		answer->name = follow(&all, r->message, h->asked, a, &answer->ttl_s);
 	if (rcode == 0)
-		collect(all, r->message, h->type, a, answer);
+		collect(&all, r->message, h->type, a, answer);
 	if (answer->count)
 		return OK;
 	answer->status = rcode == RCODE_NXDOMAIN ? DNS_NXDOMAIN : DNS_NODATA;
-	has_soa = all->count < DNS_RECORDS_MAX &&
+	has_soa = all.count < DNS_RECORDS_MAX &&
 	          negative_ttl(r, h->counts[1], a, &answer->ttl_s);
 	out->is_open = rcode == 0 && !has_soa && !str_eq(answer->name, h->asked);
 	return OK;

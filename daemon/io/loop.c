@@ -22,6 +22,7 @@
 
 enum {
 	TURN_EVENTS = 256, /* of one look at the descriptors */
+	ROUNDS = 4,        /* of deferred calls, before it looks at them again */
 };
 
 struct deferred {
@@ -282,7 +283,10 @@ loop_turn(struct loop *l)
 	l->now_ms = clock_mono_ms();
 	run_deferred(l); /* before the loop waits … */
 	look(l);
-	run_deferred(l); /* … and after the descriptors had their turn */
+	/* … and after the descriptors had their turn. What is answered out of memory
+	   takes a few rounds; to look between them costs more than they do. */
+	for (int i = 0; i < ROUNDS && l->deferred_count; i++)
+		run_deferred(l);
 	run_timers(l);
 	return has_anything(l);
 }

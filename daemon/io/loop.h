@@ -34,7 +34,8 @@ bool loop_turn(struct loop *l);
 int64_t loop_now_ms(const struct loop *l);
 
 /* Calls fn(arg) in this turn, after the callback that runs now has returned. Calls made
-   by deferred calls come in the next round, after a look at the descriptors. */
+   by deferred calls come in the next round; after a few rounds the descriptors are looked
+   at. */
 void loop_defer(struct loop *l, loop_fn *fn, void *arg);
 /* Forgets all deferred calls of fn with this arg: for whoever is about to be freed. */
 void loop_defer_cancel(struct loop *l, loop_fn *fn, void *arg);

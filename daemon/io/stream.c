@@ -177,6 +177,8 @@ send_some(struct stream *s)
 {
 	const char *p = s->out.p + s->out_sent;
 	size_t n = stream_unsent(s), sent = 0;
+	/* The last words travel with the end of the connection. */
+	int more = s->state == CLOSING ? MSG_MORE : 0;
 	ssize_t r;
 
 	if (writes_tls(s)) {
@@ -197,7 +199,7 @@ send_some(struct stream *s)
 		}
 	} else {
 		do
-			r = send(s->fd, p, n, MSG_NOSIGNAL);
+			r = send(s->fd, p, n, MSG_NOSIGNAL | more);
 		while (r < 0 && errno == EINTR);
 		if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			arm(s, armed(s) | WATCH_WRITE);

@@ -73,6 +73,27 @@ take_printable(struct str *s)
 	return one;
 }
 
+/* How many bytes at the start need no care, neither in comments nor in quotes. */
+static size_t
+plain_bytes(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] > ' ' && s.p[n] < 0x7f && s.p[n] != '(' &&
+	       s.p[n] != ')' && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
+static void
+take_plain(struct str *s, struct strbuf *b)
+{
+	size_t n = plain_bytes(*s);
+
+	strbuf_add(b, str_first(*s, n));
+	*s = str_from_offset(*s, n);
+}
+
 /* A comment, word by word so that it can be folded. */
 static void
 comment(struct writer *w, struct str text)
@@ -84,7 +105,7 @@ comment(struct writer *w, struct str text)
 	if (text.n == 0)
 		return;
 	strbuf_byte(&b, '(');
-	while (text.n) {
+	for (take_plain(&text, &b); text.n; take_plain(&text, &b)) {
 		struct str one = take_printable(&text);
 
 		if (str_eq(one, STR(" "))) {
@@ -137,7 +158,7 @@ property(struct writer *w, struct str name, struct str value)
 		return;
 	}
 	strbuf_byte(&b, '"');
-	while (value.n) {
+	for (take_plain(&value, &b); value.n; take_plain(&value, &b)) {
 		struct str one = take_printable(&value);
 
 		if (str_eq(one, STR("\"")) || str_eq(one, STR("\\")))

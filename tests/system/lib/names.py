@@ -41,9 +41,11 @@ ns IN A 127.0.0.54
 
 
 class Names:
-    def __init__(self, folder):
+    def __init__(self, folder, keep_s=1):
+        """keep_s: how long the resolver keeps answers; tests change zones all the time."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.keep_s = keep_s
         self.zones = dict(ZONES)
         self.signed = []  # of the zones: signed by DNSSEC, which the resolver checks
         self.serial = 1
@@ -107,8 +109,8 @@ remote-control:
   module-config: "{'validator ' if self.signed else ''}iterator"
 {self.anchors()}  do-ip6: no
   num-threads: 1
-  cache-max-ttl: 1
-  cache-max-negative-ttl: 1
+  cache-max-ttl: {self.keep_s}
+  cache-max-negative-ttl: {self.keep_s}
   local-zone: "example." transparent
   local-zone: "127.in-addr.arpa." nodefault
 remote-control:

@@ -28,8 +28,8 @@ class World:
         thing.start()
         return thing
 
-    def names(self):
-        self.dns = self.start(Names(self.out / "names"))
+    def names(self, **options):
+        self.dns = self.start(Names(self.out / "names", **options))
         return self.dns
 
     def postfix(self, **options):
