@@ -61,11 +61,12 @@ enum {
 	ARENA_BYTES = 1 << 30,
 	ANSWER_MAX = 15 << 20,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
-	CROWD_MIN = 3,               /* a batch of so many operations … */
-	CROWD_WAIT_US = 300, /* … makes the next one wait so long for each of them */
-	CROWD_WAIT_MAX_US = 5000,
+	CROWD_MIN = 3, /* a batch of so many operations makes the next one wait … */
+	CROWD_WAIT_US = 500, /* … for as many, while at least one comes in so long */
+	CROWD_WAITS_MAX = 10,
 	CROWD_CALM = 8, /* batches before it waits for more again, once that was vain */
 	QUEUE_COUNT_MS = 10 * 1000,
+	DISK_LOOK_MS = 100,
 };
 
 /* What the thread waits for; only that is worth waking it. */
@@ -109,6 +110,8 @@ struct committer {
 	struct tx_limits limits;
 	struct op_log *done_ops;
 	struct recovered recovered;
+	uint64_t free_bytes; /* on the disk, looked at now and then */
+	int64_t disk_looked_ms;
 	uint64_t queue_rows; /* counted now and then, kept up to date in between */
 	int64_t queue_counted_ms;
 };
@@ -331,15 +334,19 @@ static void
 look_at_disk(struct committer *c)
 {
 	struct statvfs vfs;
-	uint64_t free_bytes = UINT64_MAX;
+	int64_t now_ms = clock_mono_ms();
 
-	if (statvfs(c->data_dir.p, &vfs) == 0)
-		free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (!c->disk_looked_ms || now_ms - c->disk_looked_ms >= DISK_LOOK_MS) {
+		c->disk_looked_ms = now_ms;
+		c->free_bytes = UINT64_MAX;
+		if (statvfs(c->data_dir.p, &vfs) == 0)
+			c->free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	}
 	(void)pthread_mutex_lock(&c->lock);
 	c->limits = c->limits_next;
-	c->stats.free_bytes = free_bytes;
+	c->stats.free_bytes = c->free_bytes;
 	c->stats.reserve_bytes = c->limits.disk_reserve_bytes;
-	c->stats.is_disk_full = free_bytes < c->limits.disk_reserve_bytes;
+	c->stats.is_disk_full = c->free_bytes < c->limits.disk_reserve_bytes;
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
@@ -536,6 +543,20 @@ wait_for(struct committer *c, enum patience patience, long wait_us)
 	c->patience = AT_WORK;
 }
 
+/* Where nobody comes any more, everybody may be waiting for this batch already. */
+static void
+wait_for_crowd(struct committer *c)
+{
+	size_t had = 0;
+
+	for (int i = 0; i < CROWD_WAITS_MAX && had < c->urgent_count; i++) {
+		had = c->urgent_count;
+		wait_for(c, FOR_CROWD, CROWD_WAIT_US);
+		if (c->is_stopping || c->urgent_count >= c->crowd)
+			break;
+	}
+}
+
 /* How many the next batch should have. Clients that wait for answers come back as many as
    they were; whether there are more of them shows by waiting for more now and then. */
 static void
@@ -565,10 +586,7 @@ take_batch(struct committer *c, struct job **jobs, size_t *count_out)
 	wait_for(c, FOR_ANYTHING, 0);
 	wait_for(c, FOR_URGENT, EVENTS_WAIT_US);
 	if (c->crowd >= CROWD_MIN && c->urgent_count)
-		wait_for(c, FOR_CROWD,
-		         c->crowd < CROWD_WAIT_MAX_US / CROWD_WAIT_US
-		                 ? (long)c->crowd * CROWD_WAIT_US
-		                 : CROWD_WAIT_MAX_US);
+		wait_for_crowd(c);
 	while (c->waiting_count && count < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX) {
 		struct job *job = CONTAINER_OF(c->waiting.next, struct job, link);
 
