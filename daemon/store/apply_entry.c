@@ -346,23 +346,21 @@ tx_message_drop(struct tx *tx, uint64_t message_id, uint64_t refs)
 	int64_t left;
 	enum err e;
 
-	tx->has_written = true;
 	e = db_one(tx->db,
-	           "UPDATE message SET refs = refs - $1 WHERE id = $2"
-	           " RETURNING refs, segment, stored_bytes",
-	           VALUES(V_I(refs), V_I(message_id)), &s);
+	           "SELECT refs, segment, stored_bytes FROM message WHERE id = $1",
+	           VALUES(V_I(message_id)), &s);
 	/* A damaged index may have an entry without its message: it can still go. */
 	if (e == ERR_NOT_FOUND)
 		return OK;
 	if (e != OK)
 		return e;
-	left = db_i64(s, 0);
+	left = db_i64(s, 0) - (int64_t)refs;
 	segment = db_u64(s, 1);
 	stored_bytes = db_u64(s, 2);
-	(void)db_next(s);
-	e = db_done(tx->db, &s);
-	if (e != OK || left > 0)
-		return e;
+	db_end(&s);
+	if (left > 0)
+		return tx_run(tx, "UPDATE message SET refs = $1 WHERE id = $2",
+		              VALUES(V_I(left), V_I(message_id)));
 	e = tx_run(tx, "DELETE FROM message WHERE id = $1", VALUES(V_I(message_id)));
 	if (e == OK)
 		e = tx_segment(tx, segment, &seg);

@@ -8,9 +8,12 @@
 #include "store/queue_row.h"
 #include "store/tx.h"
 
+#include <stdlib.h>
+
 enum {
 	CLAIM_MAX = 500,
 	IDS_MAX = 10 * 1000,
+	LAPSE_MS = 1000,            /* between two looks for leases that lapsed */
 	CLOCK_SLACK_MS = 60 * 1000, /* a clock may be as wrong as that */
 };
 
@@ -23,6 +26,16 @@ collect(struct tx *tx, struct stmt *s, uint64_t *ids, size_t max, size_t *n)
 	while (*n < max && db_next(s))
 		ids[(*n)++] = db_u64(s, 0);
 	return db_done(tx->db, &s);
+}
+
+/* That is a walk over all that is leased, and leases are long. */
+static bool
+is_lapse_due(struct tx *tx, int64_t now_ms)
+{
+	if (now_ms >= tx->lapse_looked_ms && now_ms - tx->lapse_looked_ms < LAPSE_MS)
+		return false;
+	tx->lapse_looked_ms = now_ms;
+	return true;
 }
 
 static enum err
@@ -51,15 +64,16 @@ find_due(struct tx *tx, const struct op_queue_claim *op, size_t max, uint64_t *i
 			             VALUES(V_I(states[i]), V_I(op->now_ms), V_I(max)));
 		e = collect(tx, s, ids, max, n);
 	}
-	if (e == OK && *n < max)
-		e = collect(tx,
-		            db_query(tx->db,
-		                     "SELECT id FROM queue WHERE state = $1 AND"
-		                     " lease_until_ms <= $2 AND ($3 = '' OR domain = $3)"
-		                     " LIMIT $4",
-		                     VALUES(V_I(QUEUE_ACTIVE), V_I(op->now_ms),
-		                            V_S(op->domain), V_I(max))),
-		            ids, max, n);
+	if (e != OK || *n == max || !is_lapse_due(tx, op->now_ms))
+		return e;
+	e = collect(tx,
+	            db_query(tx->db,
+	                     "SELECT id FROM queue WHERE state = $1 AND"
+	                     " lease_until_ms <= $2 AND ($3 = '' OR domain = $3)"
+	                     " LIMIT $4",
+	                     VALUES(V_I(QUEUE_ACTIVE), V_I(op->now_ms), V_S(op->domain),
+	                            V_I(max))),
+	            ids, max, n);
 	return e;
 }
 
@@ -101,6 +115,52 @@ op_queue_claim_again(struct tx *tx, const struct op_queue_claim *op,
 	return db_done(tx->db, &s);
 }
 
+static int
+compare_items(const void *a, const void *b)
+{
+	const struct queue_item *x = a, *y = b;
+
+	if (x->message_id != y->message_id)
+		return x->message_id < y->message_id ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The same for rows that are known: each is found by its id, not among all that are
+   leased. */
+static enum err
+take_leased(struct tx *tx, const uint64_t *ids, size_t n, struct answer_queue *answer)
+{
+	struct queue_item *items = ARENA_ARRAY(tx->arena, struct queue_item, n);
+	size_t count = 0, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct stmt *s;
+		enum err e =
+			db_one(tx->db,
+		               "SELECT " QUEUE_COLUMNS QUEUE_FROM
+		               " WHERE q.id = $1 AND q.lease_epoch = $2 AND"
+		               " q.lease_seq = $3 AND q.state = 1",
+		               VALUES(V_I(ids[i]), V_I(tx->epoch), V_I(tx->seq)), &s);
+
+		if (e == ERR_NOT_FOUND)
+			continue;
+		if (e != OK)
+			return e;
+		queue_row_read(s, &items[count]);
+		queue_row_keep(&items[count++], tx->arena);
+		db_end(&s);
+	}
+	if (count)
+		qsort(items, count, sizeof(*items), compare_items);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || items[i].id != items[kept - 1].id)
+			items[kept++] = items[i];
+	}
+	answer->items = items;
+	answer->items_count = kept;
+	return OK;
+}
+
 enum err
 op_queue_claim_apply(struct tx *tx, const struct op_queue_claim *op,
                      struct answer_queue *answer)
@@ -122,7 +182,7 @@ op_queue_claim_apply(struct tx *tx, const struct op_queue_claim *op,
 	if (e != OK || !n)
 		return e;
 	tx_changed_queue(tx, INT64_MAX);
-	return op_queue_claim_again(tx, op, answer);
+	return take_leased(tx, ids, n, answer);
 }
 
 /* --- attempt and result

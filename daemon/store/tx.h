@@ -84,9 +84,10 @@ struct tx {
 	struct segments *segments; /* files; outlives it as well */
 	const struct tx_limits *limits;
 	int64_t now_ms;
-	uint64_t free_bytes; /* on the disk, when the batch began */
-	enum err body_error; /* why bodies that operations carry were not written */
-	uint64_t queue_rows; /* about as many are in the queue */
+	uint64_t free_bytes;     /* on the disk, when the batch began */
+	enum err body_error;     /* why bodies that operations carry were not written */
+	uint64_t queue_rows;     /* about as many are in the queue */
+	int64_t lapse_looked_ms; /* when leases that lapsed were looked for; outlives it */
 	/* of the operation that is applied */
 	uint64_t epoch, seq;
 	bool has_written;

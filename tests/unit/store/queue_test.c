@@ -124,6 +124,36 @@ test_life(void)
 	rig_close(&r);
 }
 
+/* What a claim gives comes in order of the message, each row once, whatever is asked for
+   by id; what others hold is left out. */
+static void
+test_claim_by_id(void)
+{
+	struct rig r;
+	struct answer_queue claimed;
+	struct op_queue_claim op = { .limit = 10, .lease_ms = LEASE_MS };
+	uint64_t ids[5];
+
+	rig_open(&r);
+	ids[2] = enqueue(&r, "x@example.net", "example.net", 0);
+	ids[0] = enqueue(&r, "y@example.net", "example.net", 0);
+	ids[1] = ids[2];
+	ids[3] = 12345678;
+	op.now_ms = clock_unix_ms();
+	op.ids = ids;
+	op.ids_count = 4;
+	CHECK_ERR_EQ(rig_queue_claim(&r, &op, &claimed), OK, "claim");
+	CHECK_U64_EQ(claimed.items_count, 2, "each once");
+	CHECK_U64_EQ(claimed.items[0].id, ids[2], "the older message first");
+	CHECK_U64_EQ(claimed.items[1].id, ids[0], "the newer one then");
+	ids[4] = enqueue(&r, "z@example.net", "example.net", 0);
+	op.ids_count = 5;
+	CHECK_ERR_EQ(rig_queue_claim(&r, &op, &claimed), OK, "again");
+	CHECK_U64_EQ(claimed.items_count, 1, "what is leased stays leased");
+	CHECK_U64_EQ(claimed.items[0].id, ids[4], "the new one");
+	rig_close(&r);
+}
+
 static void
 test_leases(void)
 {
@@ -475,6 +505,7 @@ test_limit(void)
 }
 
 SUITE(store_queue, { "limit", test_limit }, { "from accept to delivered", test_life },
-      { "leases", test_leases }, { "actions", test_actions }, { "wishes", test_wishes },
+      { "claim by id", test_claim_by_id }, { "leases", test_leases },
+      { "actions", test_actions }, { "wishes", test_wishes },
       { "wish_too_late", test_wish_too_late }, { "future", test_future },
       { "bounce and notification", test_notification }, { "lists", test_lists });
