@@ -59,7 +59,6 @@ enum {
 	BATCH_BYTES_MAX = 32 << 20,
 	BATCH_WRITTEN_MAX = 5000, /* rows: who comes next waits for no more than these */
 	ARENA_BYTES = 1 << 30,
-	ANSWER_MAX = 15 << 20,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
 	CROWD_MIN = 3, /* a batch of so many operations makes the next one wait … */
 	CROWD_WAIT_US = 500, /* … for as many, while at least one comes in so long */
@@ -115,38 +114,6 @@ struct committer {
 	uint64_t queue_rows; /* counted now and then, kept up to date in between */
 	int64_t queue_counted_ms;
 };
-
-struct job *
-job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor, struct str events,
-        struct str args)
-{
-	struct job *job = mem_alloc(sizeof(*job));
-
-	job->op = op;
-	job->epoch = epoch;
-	job->seq = seq;
-	job->floor = floor;
-	job->payload = strbuf_heap(events.n + args.n);
-	strbuf_add(&job->payload, events);
-	strbuf_add(&job->payload, args);
-	job->events_n = events.n;
-	job->answer = strbuf_heap(ANSWER_MAX);
-	return job;
-}
-
-void
-job_free(struct job **job)
-{
-	if (!*job)
-		return;
-	/* Passwords travel in payloads. */
-	if ((*job)->payload.n)
-		explicit_bzero((*job)->payload.p, (*job)->payload.n);
-	strbuf_release(&(*job)->payload);
-	strbuf_release(&(*job)->answer);
-	mem_free(*job);
-	*job = NULL;
-}
 
 /* --- applying ----------------------------------------------------------------- */
 

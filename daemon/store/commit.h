@@ -14,25 +14,11 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "io/loop.h"
-#include "store/ops.h"
+#include "store/job.h"
 #include "store/recover.h"
 #include "store/tx.h"
 
 struct committer;
-
-struct job {
-	struct link link;
-	enum op op;
-	uint64_t epoch, seq;
-	uint64_t floor;        /* all operations of this client below it are answered */
-	struct strbuf payload; /* packed events told before it, and arguments; heap */
-	size_t events_n;       /* bytes of events */
-	/* filled by the committer */
-	void *args; /* unpacked, for the batch; NULL: they are malformed */
-	enum err error;
-	struct strbuf answer; /* packed; heap; may be empty on errors */
-	void *owner;          /* whose it is */
-};
 
 /* What a commit tells besides answers; called on the loop, right before done() of its
    jobs. Borrowed for the call. */
@@ -71,10 +57,5 @@ void committer_set_limits(struct committer *c, const struct tx_limits *limits);
 struct commit_stats committer_stats(struct committer *c);
 /* What was mended when it was opened. */
 struct recovered committer_recovered(const struct committer *c);
-
-/* A job with its buffers, freed by job_free. */
-struct job *job_new(enum op op, uint64_t epoch, uint64_t seq, uint64_t floor,
-                    struct str events, struct str args);
-void job_free(struct job **job);
 
 #endif
