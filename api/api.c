@@ -125,32 +125,47 @@ check_scope(struct api_request *r)
 	return true;
 }
 
+/* False: answered. who: "token" or "address". */
+static bool
+take_one(struct api_request *r, struct rates *rates, uint64_t id, uint32_t quota,
+         const char *who)
+{
+	struct rate rate;
+	bool is_within = rates_take(rates, id, quota, clock_mono_ms(), &rate);
+
+	api_header(r, "RateLimit-Policy",
+	           arena_printf(r->arena, "\"%s\";q=%u;w=%d", who, quota, RATE_WINDOW_S));
+	api_header(
+		r, "RateLimit",
+		arena_printf(r->arena, "\"%s\";r=%u;t=%u", who, rate.left, rate.reset_s));
+	if (is_within)
+		return true;
+	api_header(r, "Retry-After", arena_printf(r->arena, "%u", rate.reset_s));
+	r->problem_key = "violated_policy";
+	r->problem_value = str_from(who);
+	api_problem(r, PROBLEM_QUOTA, "at most %u requests in %d seconds", quota,
+	            RATE_WINDOW_S);
+	return false;
+}
+
+/* Nobody signs in there: one address cannot keep the service busy for all. */
+static bool
+check_address(struct api_request *r)
+{
+	const struct addr *ip = &http_exchange_peer(r->x)->addr;
+
+	return take_one(r, r->api->public_rates, rate_id_of(ip, r->api->secret),
+	                (uint32_t)r->api->conf->limits.public_requests, "address");
+}
+
 /* A program that runs wild is slowed down; a person's browser and the command line are
    not programs. */
 static bool
 check_rate(struct api_request *r)
 {
-	uint32_t quota = (uint32_t)r->api->conf->limits.api_requests;
-	struct rate rate;
-	bool is_within;
-
-	if (r->caller.kind != CALLER_TOKEN)
-		return true;
-	is_within = rates_take(r->api->rates, r->caller.token.id, quota, clock_mono_ms(),
-	                       &rate);
-	api_header(r, "RateLimit-Policy",
-	           arena_printf(r->arena, "\"token\";q=%u;w=%d", quota, RATE_WINDOW_S));
-	api_header(
-		r, "RateLimit",
-		arena_printf(r->arena, "\"token\";r=%u;t=%u", rate.left, rate.reset_s));
-	if (is_within)
-		return true;
-	api_header(r, "Retry-After", arena_printf(r->arena, "%u", rate.reset_s));
-	r->problem_key = "violated_policy";
-	r->problem_value = STR("token");
-	api_problem(r, PROBLEM_QUOTA, "at most %u requests in %d seconds", quota,
-	            RATE_WINDOW_S);
-	return false;
+	return r->caller.kind != CALLER_TOKEN ||
+	       take_one(r, r->api->rates, r->caller.token.id,
+	                (uint32_t)r->api->conf->limits.api_requests, "token");
 }
 
 /* JSON is the one type there is; a browser cannot send it from a form (R46). */
@@ -225,6 +240,8 @@ begin(struct api_request *r)
 		api_problem(r, PROBLEM_NOT_FOUND, NULL);
 		return false;
 	}
+	if ((r->route->flags & ROUTE_RATED) && !check_address(r))
+		return false;
 	return check_scope(r) && check_type(r) && check_query(r);
 }
 
@@ -336,6 +353,7 @@ api_new(struct loop *l, const struct conf *conf, struct store_client *store,
 	a->traces = trace_reader_open(conf);
 	a->plans = plans_new();
 	a->rates = rates_new();
+	a->public_rates = rates_new();
 	a->events = event_hub_new(l, store);
 	a->started_ms = clock_unix_ms();
 	list_init(&a->requests);
@@ -361,6 +379,7 @@ api_free(struct api **a)
 	trace_reader_close(&(*a)->traces);
 	plans_free(&(*a)->plans);
 	rates_free(&(*a)->rates);
+	rates_free(&(*a)->public_rates);
 	event_hub_free(&(*a)->events);
 	mem_free(*a);
 	*a = NULL;

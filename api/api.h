@@ -131,7 +131,8 @@ struct api {
 	struct tls_server *tls; /* for what its certificate says; may be NULL */
 	struct api_assets *assets;
 	struct plans *plans;
-	struct rates *rates;
+	struct rates *rates;        /* of tokens */
+	struct rates *public_rates; /* of addresses */
 	struct event_hub *events;
 	struct link requests;
 	uint8_t secret[32]; /* signs cursors and plans; made at start */

@@ -20,7 +20,22 @@ struct view {
 	struct records_conf conf;
 	struct records *records;
 	int64_t since_ms[RECORDS_MAX];
+	struct dns_mute mutes[RECORDS_MAX]; /* at_ms 0: not muted */
 };
+
+static bool
+take_mute(void *arg, const struct dns_mute *m)
+{
+	struct view *v = arg;
+
+	for (size_t i = 0; i < v->records->count; i++) {
+		if (str_eq(v->records->rows[i].key, m->name))
+			v->mutes[i] =
+				(struct dns_mute){ .by = arena_str(v->r->arena, m->by),
+				                   .at_ms = m->at_ms };
+	}
+	return true;
+}
 
 static bool
 take_row(void *arg, const struct dns_row *stored)
@@ -65,6 +80,8 @@ read_view(struct api_request *r, struct view *v)
 		v->records = records_make(&v->conf, r->arena);
 		e = reader_dns_rows(r->api->reader, v->domain.id, take_row, v);
 	}
+	if (e == OK)
+		e = reader_dns_mutes(r->api->reader, v->domain.id, take_mute, v);
 	if (e != OK)
 		api_problem_err(r, e);
 	return e == OK;
@@ -78,7 +95,8 @@ write_count(struct json_out *j, const struct view *v, const char *key, bool is_r
 	for (size_t i = 0; i < v->records->count; i++) {
 		const struct record_row *row = &v->records->rows[i];
 
-		if (is_required ? row->need > RECORD_TO_SEND : row->need != RECORD_SHOULD)
+		if (v->mutes[i].at_ms || (is_required ? row->need > RECORD_TO_SEND
+		                                      : row->need != RECORD_SHOULD))
 			continue;
 		total++;
 		good += row->state == RECORD_OK || row->state == RECORD_OPTIONAL;
@@ -100,6 +118,32 @@ write_servers(struct json_out *j, struct str servers)
 	json_close_array(j);
 }
 
+static void
+write_item(struct json_out *j, const struct view *v, size_t i)
+{
+	const struct record_row *row = &v->records->rows[i];
+
+	json_open_object(j, NULL);
+	domain_records_row(j, row);
+	json_time(j, "since", v->since_ms[i]);
+	json_time(j, "cached_until",
+	          row->cached_s ? v->zone.checked_ms + row->cached_s * 1000LL : 0);
+	json_bool(j, "muted", v->mutes[i].at_ms > 0);
+	json_time(j, "muted_at", v->mutes[i].at_ms);
+	json_str_or_null(j, "muted_by", v->mutes[i].by);
+	json_close_object(j);
+}
+
+static int64_t
+muted_count(const struct view *v)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < v->records->count; i++)
+		n += v->mutes[i].at_ms > 0;
+	return n;
+}
+
 void
 domains_dns(struct api_request *r)
 {
@@ -116,17 +160,10 @@ domains_dns(struct api_request *r)
 	write_servers(&j, v.zone.servers);
 	write_count(&j, &v, "required", true);
 	write_count(&j, &v, "recommended", false);
+	json_i64(&j, "muted", muted_count(&v));
 	json_open_array(&j, "items");
-	for (size_t i = 0; i < v.records->count; i++) {
-		const struct record_row *row = &v.records->rows[i];
-
-		json_open_object(&j, NULL);
-		domain_records_row(&j, row);
-		json_time(&j, "since", v.since_ms[i]);
-		json_time(&j, "cached_until",
-		          row->cached_s ? v.zone.checked_ms + row->cached_s * 1000LL : 0);
-		json_close_object(&j);
-	}
+	for (size_t i = 0; i < v.records->count; i++)
+		write_item(&j, &v, i);
 	json_close_array(&j);
 	json_close_object(&j);
 	api_reply_json(r, 200, strbuf_str(&b));
@@ -176,6 +213,57 @@ domains_dns_check(struct api_request *r)
 	r->state = name;
 	r->next = asked;
 	r->call = store_dns_ask(r->api->store, &op, ask_done, r);
+}
+
+/* --- leaving one as it is ------------------------------------------------------------ */
+
+static void
+mute_done(struct api_request *r)
+{
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+	struct view v;
+
+	if (!read_view(r, &v))
+		return;
+	for (size_t i = 0; i < v.records->count; i++) {
+		if (!str_eq(v.records->rows[i].key, r->params[1]))
+			continue;
+		write_item(&j, &v, i);
+		api_reply_json(r, 200, strbuf_str(&b));
+		return;
+	}
+	api_problem(r, PROBLEM_NOT_FOUND, NULL);
+}
+
+void
+domains_dns_mute(struct api_request *r)
+{
+	static const struct field_spec spec = { .name = "muted",
+		                                .kind = FIELD_BOOL,
+		                                .flags = FIELD_MUST };
+	struct op_dns_mute op = { .actor = api_actor(r) };
+	struct field f;
+	struct view v;
+	size_t i = 0;
+
+	if (!fields_read(r, &spec, 1, &f) || !read_view(r, &v))
+		return;
+	while (i < v.records->count && !str_eq(v.records->rows[i].key, r->params[1]))
+		i++;
+	if (i == v.records->count) {
+		api_problem(r, PROBLEM_NOT_FOUND, NULL);
+		return;
+	}
+	if (r->dry_run) {
+		api_reply_dry_run(r, f.b ? "dns.mute" : "dns.unmute", r->params[1]);
+		return;
+	}
+	op.domain = v.domain.name;
+	op.name = r->params[1];
+	op.is_muted = f.b;
+	r->next = mute_done;
+	r->call = store_dns_mute(r->api->store, &op, ask_done, r);
 }
 
 /* --- the zone file ------------------------------------------------------------------ */

@@ -161,6 +161,8 @@ domain_records_conf(struct reader *r, const struct conf *conf, uint64_t domain_i
 		.sts_mode = p.sts_mode,
 		.sts_id = p.sts_id,
 		.tls_rua = p.tls_rua,
+		.ca = conf->certificate_issuer,
+		.backup_mx = conf->backup_mx,
 		.has_https = conf->listen[CONF_HTTPS].n > 0,
 		.spki_sha256 = certificate.spki_sha256,
 		.names = certificate.names,

@@ -1,8 +1,14 @@
 #include "api/rate.h"
 
+#include "base/map.h"
 #include "base/mem.h"
 
 #include <stddef.h>
+#include <string.h>
+
+enum {
+	ADDRESS_BYTES = 8, /* an IPv4 address with zeros, or the /64 of an IPv6 one */
+};
 
 struct window {
 	uint64_t token_id; /* 0: free */
@@ -25,6 +31,16 @@ rates_free(struct rates **r)
 {
 	mem_free(*r);
 	*r = NULL;
+}
+
+uint64_t
+rate_id_of(const struct addr *ip, const uint8_t secret[32])
+{
+	uint64_t key[2], id;
+
+	memcpy(key, secret, sizeof(key));
+	id = siphash24(key, str_make((const char *)ip->ip, ADDRESS_BYTES));
+	return id ? id : 1;
 }
 
 /* The token's window, or the one that ends first, made new for it. */

@@ -1,4 +1,4 @@
-/* rate.h - how many requests a token may make in a minute.
+/* rate.h - how many requests a token, or an address, may make in a minute.
  *
  * Counted in windows of a minute that begin with a token's first request, so that what is
  * left and when there will be more can be said in two numbers (RateLimit, the form of the
@@ -8,6 +8,7 @@
 #ifndef API_RATE_H
 #define API_RATE_H
 
+#include "base/addr.h"
 #include "base/macros.h"
 
 #include <stdbool.h>
@@ -24,6 +25,9 @@ struct rate {
 	uint32_t left;    /* requests, this one taken */
 	uint32_t reset_s; /* until there are all of them again */
 };
+
+/* Of an address, the hash of which serves as the id of its window (IPv6: of its /64). */
+uint64_t rate_id_of(const struct addr *ip, const uint8_t secret[32]);
 
 struct rates *rates_new(void);
 void rates_free(struct rates **r);

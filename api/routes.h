@@ -15,6 +15,7 @@ enum route_flag {
 	ROUTE_GLOBAL = 8,   /* not for callers limited to domains */
 	ROUTE_SIGN_IN = 16, /* checks a password: small bodies, no token */
 	ROUTE_XML = 64,     /* takes a small body of XML, which nobody parses */
+	ROUTE_RATED = 256,  /* counted by address: nobody signs in */
 	ROUTE_SECRET = 128, /* its answer shows a secret, once */
 	ROUTE_MESSAGE = 32, /* takes message/rfc822 as well */
 };

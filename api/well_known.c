@@ -8,11 +8,14 @@
 #include "api/domain_records.h"
 #include "api/fields.h"
 #include "api/routes.h"
+#include "ext/crypto.h"
 #include "mail/address.h"
 
 enum {
 	OUT_MAX = 16 * 1024,
 	AUTODISCOVER_MAX = 16 * 1024,
+	UUID_BYTES = 16,
+	UUID_TEXT = 40,
 };
 
 static const char *const paths[] = {
@@ -88,6 +91,7 @@ well_known_mta_sts(struct api_request *r)
 {
 	struct str domain = domain_of_host(r, host_of(r));
 	struct strbuf b = strbuf_arena(r->arena, OUT_MAX);
+	struct str backups = r->api->conf->backup_mx, backup;
 	struct domain_policies p;
 	struct domain d;
 
@@ -98,9 +102,13 @@ well_known_mta_sts(struct api_request *r)
 		api_problem(r, PROBLEM_NOT_FOUND, NULL);
 		return;
 	}
-	strbuf_printf(&b, "version: STSv1\r\nmode: %s\r\nmx: %.*s\r\nmax_age: %lld\r\n",
+	strbuf_printf(&b, "version: STSv1\r\nmode: %s\r\nmx: %.*s\r\n",
 	              p.sts_mode == STS_ENFORCE ? "enforce" : "testing",
-	              STR_ARG(r->api->conf->hostname), (long long)p.sts_max_age_s);
+	              STR_ARG(r->api->conf->hostname));
+	/* Senders hold every MX against this list. */
+	while (str_next(&backups, ' ', &backup))
+		strbuf_printf(&b, "mx: %.*s\r\n", STR_ARG(backup));
+	strbuf_printf(&b, "max_age: %lld\r\n", (long long)p.sts_max_age_s);
 	api_reply_text(r, 200, "text/plain; charset=utf-8", strbuf_str(&b));
 }
 
@@ -278,6 +286,30 @@ add_pair(struct strbuf *b, const char *key, struct str value)
 	strbuf_lit(b, "</string>\n");
 }
 
+/* A payload's UUID tells an iPhone whether a profile is new or takes the place of one it
+   has: the same for the same account of the same server, and for no other. Version 8 of
+   RFC 9562: made of a digest. */
+static struct str
+uuid_of(struct api_request *r, const char *what, struct str address)
+{
+	struct str host = r->api->conf->hostname;
+	struct str text = arena_printf(r->arena, "%s %.*s %.*s", what, STR_ARG(host),
+	                               STR_ARG(address));
+	struct sha256 digest = sha256_of(text);
+	struct strbuf b = strbuf_arena(r->arena, UUID_TEXT);
+	struct str bytes;
+
+	digest.bytes[6] = (uint8_t)((digest.bytes[6] & 0x0f) | 0x80);
+	digest.bytes[8] = (uint8_t)((digest.bytes[8] & 0x3f) | 0x80);
+	bytes = sha256_str(&digest);
+	for (size_t i = 0; i < UUID_BYTES; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			strbuf_byte(&b, '-');
+		strbuf_hex(&b, str_make(bytes.p + i, 1));
+	}
+	return strbuf_str(&b);
+}
+
 static void
 add_server(struct strbuf *b, const struct api_request *r, const char *which, bool is_tls,
            unsigned port, struct str address)
@@ -323,13 +355,13 @@ well_known_mobileconfig(struct api_request *r)
 	add_pair(&b, "PayloadType", STR("com.apple.mail.managed"));
 	add_pair(&b, "PayloadIdentifier",
 	         arena_printf(r->arena, "%.*s.mail", STR_ARG(domain)));
-	add_pair(&b, "PayloadUUID", STR("5f6e9f0c-3c1e-4c59-9a55-0d6b8c2c0a01"));
+	add_pair(&b, "PayloadUUID", uuid_of(r, "account", address));
 	strbuf_lit(&b,
 	           "<key>PayloadVersion</key><integer>1</integer>\n</dict></array>\n");
 	add_pair(&b, "PayloadDisplayName", domain);
 	add_pair(&b, "PayloadIdentifier", domain);
 	add_pair(&b, "PayloadType", STR("Configuration"));
-	add_pair(&b, "PayloadUUID", STR("5f6e9f0c-3c1e-4c59-9a55-0d6b8c2c0a02"));
+	add_pair(&b, "PayloadUUID", uuid_of(r, "profile", address));
 	strbuf_lit(&b,
 	           "<key>PayloadVersion</key><integer>1</integer>\n</dict></plist>\n");
 	api_reply_text(r, 200, "application/x-apple-aspen-config", strbuf_str(&b));

@@ -20,6 +20,8 @@ static const struct cli_command commands[] = {
 	{ "domain add",       "NAME",                          "",                       "take mail for a domain", 1, 1, cmd_domain_add },
 	{ "domain list",      "[--search TEXT]",               "search=",                "the domains", 0, 0, cmd_domain_list },
 	{ "domain show",      "NAME",                          "",                       "one domain", 1, 1, cmd_domain_show },
+	{ "domain dns mute",  "NAME RECORD",                   "",                       "leave a record as it is: it counts no longer among what is to be done", 2, 2, cmd_domain_dns_mute },
+	{ "domain dns unmute", "NAME RECORD",                  "",                       "look after a record again", 2, 2, cmd_domain_dns_unmute },
 	{ "domain dns",       "NAME [--check] [--zone [--missing] [--relative]]", "check zone missing relative", "the DNS records to publish for it, and what the name servers say; --check: asks them first; --zone: as a zone file", 1, 1, cmd_domain_dns },
 	{ "domain dkim list", "NAME",                          "",                       "its DKIM keys", 1, 1, cmd_domain_dkim_list },
 	{ "domain dkim create", "NAME rsa|ed25519 [--selector NAME]", "selector=",       "make a DKIM key", 2, 2, cmd_domain_dkim_create },

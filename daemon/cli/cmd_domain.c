@@ -129,6 +129,28 @@ cmd_domain_dns(struct call *c)
 	return CLI_OK;
 }
 
+static int
+mute(struct call *c, const char *body, const char *done)
+{
+	struct str dns = call_path(c, "/domains/", c->args[0], "/dns/");
+
+	return call_do(c, "PATCH",
+	               call_path(c, arena_cstr(c->arena, dns), c->args[1], ""),
+	               str_from(body), done, c->args[1]);
+}
+
+int
+cmd_domain_dns_mute(struct call *c)
+{
+	return mute(c, "{\"muted\": true}", "muted");
+}
+
+int
+cmd_domain_dns_unmute(struct call *c)
+{
+	return mute(c, "{\"muted\": false}", "unmuted");
+}
+
 /* --- keys ------------------------------------------------------------------------- */
 
 int

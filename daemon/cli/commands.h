@@ -6,8 +6,9 @@ struct call;
 typedef int cli_run(struct call *c);
 
 /* cmd_domain.c */
-cli_run cmd_domain_dns, cmd_domain_dkim_list, cmd_domain_dkim_create,
-	cmd_domain_dkim_rotate, cmd_domain_dkim_set, cmd_domain_dkim_remove;
+cli_run cmd_domain_dns, cmd_domain_dns_mute, cmd_domain_dns_unmute, cmd_domain_dkim_list,
+	cmd_domain_dkim_create, cmd_domain_dkim_rotate, cmd_domain_dkim_set,
+	cmd_domain_dkim_remove;
 /* cmd_people.c */
 cli_run cmd_domain_add, cmd_domain_list, cmd_domain_show, cmd_domain_set,
 	cmd_domain_remove;

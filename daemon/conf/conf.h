@@ -75,6 +75,8 @@ struct conf {
 	bool reports_dmarc_send, reports_tls_send;
 	struct str reports_organization, reports_contact; /* "": from hostname */
 	int64_t reports_hour, reports_keep_ms;
+	struct str certificate_issuer;          /* "": not known */
+	struct str backup_mx;                   /* one space between */
 	int64_t processes_smtp, processes_imap; /* >= 1: the default is worked out */
 	enum event_level log_level;
 	struct conf_limits limits;

@@ -101,7 +101,8 @@ struct records_conf {
 	const struct str *names; /* that the certificate covers */
 	size_t name_count;
 	struct str
-		ca; /* whose certificate it is, for CAA ("letsencrypt.org"); or empty */
+		ca; /* who makes our certificates, for CAA ("letsencrypt.org"); or "" */
+	struct str backup_mx; /* mail servers of others behind ours, one space between */
 };
 
 struct record_row {

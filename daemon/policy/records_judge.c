@@ -111,6 +111,46 @@ judge_ptr(const struct records_conf *c, const struct record_row *row,
 		records_say(f, RECORD_OK, a->count > 1 ? CAUSE_PTR_SEVERAL : CAUSE_NONE);
 }
 
+static bool
+is_backup(const struct records_conf *c, struct str name)
+{
+	struct str rest = c->backup_mx, word;
+
+	while (str_next(&rest, ' ', &word)) {
+		if (str_eq_icase(word, name))
+			return true;
+	}
+	return false;
+}
+
+/* Where all is well but for servers that are not ours: are they declared, and behind? */
+static void
+judge_others(const struct records_conf *c, const struct dns_answer *a,
+             struct record_finding *f)
+{
+	unsigned ours = UINT32_MAX;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (str_eq_icase(a->records[i].name, c->hostname) &&
+		    a->records[i].preference < ours)
+			ours = a->records[i].preference;
+	}
+	records_say(f, RECORD_OK, CAUSE_MX_BACKUP);
+	for (size_t i = 0; i < a->count; i++) {
+		const struct dns_record *r = &a->records[i];
+
+		if (str_eq_icase(r->name, c->hostname))
+			continue;
+		f->detail = arena_str(f->arena, str_first(r->name, 253));
+		if (!is_backup(c, r->name)) {
+			records_say(f, RECORD_DIFFERS, CAUSE_MX_OTHER_TOO);
+			return;
+		}
+		if (r->preference <= ours)
+			records_say(f, RECORD_DIFFERS, CAUSE_MX_BACKUP_FIRST);
+	}
+}
+
 static void
 judge_mx(const struct records_conf *c, const struct record_row *row,
          const struct dns_answer *a, struct record_finding *f)
@@ -137,7 +177,7 @@ judge_mx(const struct records_conf *c, const struct record_row *row,
 	else if (!ours)
 		records_say(f, RECORD_DIFFERS, CAUSE_MX_ELSEWHERE);
 	else if (ours < a->count)
-		records_say(f, RECORD_DIFFERS, CAUSE_MX_OTHER_TOO);
+		judge_others(c, a, f);
 	else
 		records_say(f, RECORD_OK, CAUSE_NONE);
 }

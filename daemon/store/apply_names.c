@@ -2,6 +2,7 @@
 #include "store/tx.h"
 
 enum {
+	MUTE_NAME_MAX = 300,
 	CHANGES_KEPT = 500, /* of one domain */
 	ROWS_MAX = 500,
 	BODY_MAX_BYTES = 64 * 1024,
@@ -39,6 +40,7 @@ tx_domain_names_drop(struct tx *tx, uint64_t domain_id)
 		"DELETE FROM dns_zone WHERE domain_id = $1",
 		"DELETE FROM dns_row WHERE domain_id = $1",
 		"DELETE FROM dns_change WHERE domain_id = $1",
+		"DELETE FROM dns_mute WHERE domain_id = $1",
 	};
 	struct stmt *s =
 		db_query(tx->db, "SELECT file FROM dkim_key WHERE domain_id = $1",
@@ -125,6 +127,35 @@ op_dns_ask_apply(struct tx *tx, const struct op_dns_ask *op, struct answer_none 
 	              " ON CONFLICT (domain_id) DO UPDATE SET asked_ms ="
 	              " excluded.asked_ms",
 	              VALUES(V_I(domain_id), V_I(tx->now_ms)));
+}
+
+enum err
+op_dns_mute_apply(struct tx *tx, const struct op_dns_mute *op, struct answer_none *answer)
+{
+	uint64_t domain_id;
+	enum err e = tx_domain_id(tx, op->domain, &domain_id);
+
+	(void)answer;
+	if (e != OK)
+		return e;
+	if (!op->name.n || op->name.n > MUTE_NAME_MAX)
+		return ERR_INVALID;
+	if (op->is_muted)
+		e = tx_run(tx,
+		           "INSERT INTO dns_mute (domain_id, name, by_whom, at_ms)"
+		           " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		           VALUES(V_I(domain_id), V_S(op->name), V_S(op->actor.name),
+		                  V_I(tx->now_ms)));
+	else
+		e = tx_run(tx, "DELETE FROM dns_mute WHERE domain_id = $1 AND name = $2",
+		           VALUES(V_I(domain_id), V_S(op->name)));
+	if (e != OK || !db_changed(tx->db))
+		return e;
+	tx_changed_setting(tx, "dns_mute", op->domain);
+	return tx_audit(tx, &op->actor, op->is_muted ? "dns.mute" : "dns.unmute",
+	                arena_printf(tx->arena, "%.*s %.*s", STR_ARG(op->domain),
+	                             STR_ARG(op->name)),
+	                str_from(NULL), str_from(NULL));
 }
 
 static void

@@ -281,6 +281,8 @@ LAYOUT(dns_row_new, M(dns_row_new, name), M(dns_row_new, state), M(dns_row_new, 
 LAYOUT(op_dns_result, M(op_dns_result, domain), M(op_dns_result, checked_ms),
 	M(op_dns_result, next_ms), M(op_dns_result, servers), M(op_dns_result, facts),
 	A(op_dns_result, rows, dns_row_new_layout));
+LAYOUT(op_dns_mute, S(op_dns_mute, actor, actor_layout), M(op_dns_mute, domain),
+	M(op_dns_mute, name), M(op_dns_mute, is_muted));
 LAYOUT(op_domain_policy_put, S(op_domain_policy_put, actor, actor_layout),
 	M(op_domain_policy_put, domain), M(op_domain_policy_put, name),
 	M(op_domain_policy_put, value), M(op_domain_policy_put, if_version));

@@ -672,6 +672,11 @@ struct op_dns_result {
 	size_t rows_count;
 };
 /* value: JSON, judged by the caller; empty: back to what holds without one. */
+struct op_dns_mute {
+	struct actor actor;
+	struct str domain, name; /* name: of the row, "spf" */
+	bool is_muted;
+};
 struct op_domain_policy_put {
 	struct actor actor;
 	struct str domain, name, value;

@@ -216,6 +216,9 @@ MUSTUSE enum err reader_dns_rows(struct reader *r, uint64_t domain_id,
                                  reader_dns_row_fn *fn, void *arg);
 typedef bool reader_dns_change_fn(void *arg, const struct dns_change *change);
 /* Newest first; before: id of the last one of the page before, 0 at first. */
+typedef bool reader_dns_mute_fn(void *arg, const struct dns_mute *mute);
+MUSTUSE enum err reader_dns_mutes(struct reader *r, uint64_t domain_id,
+                                  reader_dns_mute_fn *fn, void *arg);
 MUSTUSE enum err reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before,
                                     size_t limit, reader_dns_change_fn *fn, void *arg);
 

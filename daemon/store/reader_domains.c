@@ -198,6 +198,38 @@ reader_dns_rows(struct reader *r, uint64_t domain_id, reader_dns_row_fn *fn, voi
 }
 
 static void
+mute_read(struct stmt *s, void *out)
+{
+	*(struct dns_mute *)out = (struct dns_mute){
+		.name = db_str(s, 0),
+		.by = db_str(s, 1),
+		.at_ms = db_i64(s, 2),
+	};
+}
+
+static const uint16_t mute_strings[] = { offsetof(struct dns_mute, name),
+	                                 offsetof(struct dns_mute, by) };
+static const struct row_form mute_form = { mute_read, mute_strings, 2 };
+
+static bool
+mute_call(void *fn, void *arg, const void *row)
+{
+	return (*(reader_dns_mute_fn **)fn)(arg, row);
+}
+
+enum err
+reader_dns_mutes(struct reader *r, uint64_t domain_id, reader_dns_mute_fn *fn, void *arg)
+{
+	struct dns_mute row;
+
+	return reader_each(r,
+	                   QUERY("SELECT name, by_whom, at_ms FROM dns_mute WHERE"
+	                         " domain_id = $1 ORDER BY name",
+	                         VALUES(V_I(domain_id))),
+	                   &mute_form, &row, ROW_CALLS(mute_call, &fn, arg));
+}
+
+static void
 change_read(struct stmt *s, void *out)
 {
 	*(struct dns_change *)out = (struct dns_change){

@@ -153,6 +153,11 @@ static const char index_12[] =
 static const char index_13[] = "DROP INDEX queue_domain;"
 			       "CREATE INDEX queue_domain ON queue (domain);";
 
+/* Records that an owner wants left as they are. */
+static const char index_14[] =
+	"CREATE TABLE dns_mute (domain_id BIGINT, name TEXT, by_whom $TEXT, at_ms $INT,"
+	" PRIMARY KEY (domain_id, name)) $CLUSTERED;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -176,9 +181,10 @@ static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1,  index_2,  index_3, index_4, index_5,
-	                                   index_6,  index_7,  index_8, index_9, index_10,
-	                                   index_11, index_12, index_13 };
+static const char *const index_steps[] = { index_1,  index_2,  index_3,  index_4,
+	                                   index_5,  index_6,  index_7,  index_8,
+	                                   index_9,  index_10, index_11, index_12,
+	                                   index_13, index_14 };
 static const char *const day_steps[] = { day_1, day_2 };
 
 static enum err

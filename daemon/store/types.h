@@ -214,6 +214,12 @@ struct dns_row {
 	int64_t since_ms, checked_ms;
 };
 
+/* A row that an owner wants left as it is: it counts among no figures. */
+struct dns_mute {
+	struct str name, by;
+	int64_t at_ms;
+};
+
 struct dns_change {
 	uint64_t id;
 	struct str name, old_state, state, cause, body;

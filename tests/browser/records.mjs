@@ -69,6 +69,35 @@ await step("silent servers make nothing missing", async () => {
   must(/did not answer/.test(text), text);
 });
 
+await step("a record is muted and counts no longer, by whom is told", async () => {
+  const left = () => page.getByText(/^Required \d+\/\d+/).innerText();
+  const before = await left();
+  const row = page.locator('[id="record-spf"]');
+  await row.getByRole("button", { name: "Mute" }).click();
+  await page.getByText("1 muted record").click();
+  must(new RegExp(`by ${NAME}`).test(await row.innerText()), await row.innerText());
+  must((await left()) !== before, `counted before: ${before}`);
+  await row.getByRole("button", { name: "Unmute" }).click();
+  await page.getByText("1 muted record").waitFor({ state: "detached" });
+  must((await left()) === before, "and counts again");
+});
+
+await step("records are written as the provider's form wants them", async () => {
+  const text = async (key) => (await page.locator(`[id="record-${key}"] [aria-label="Expected"]`).innerText()).trim();
+  const choose = (name) => page.getByLabel("Written for").selectOption({ label: name });
+  await page.locator('section[aria-label="Required"] details summary').first().click().catch(() => {});
+  await choose("most forms");
+  must((await text("srv_imaps")) === "1 993 mail.home.example", await text("srv_imaps"));
+  await choose("zone file lines");
+  must((await text("srv_imaps")) === "0 1 993 mail.home.example.", await text("srv_imaps"));
+  const key = await page.locator('[id^="record-dkim"] [aria-label="Expected"]').first().innerText();
+  must(/^"v=DKIM1;/.test(key), `quoted: ${key}`);
+  await choose("full names, no dot");
+  const name = await page.locator('[id="record-srv_imaps"] .record-name').innerText();
+  must(name === "_imaps._tcp.home.example", name);
+  await choose("most forms");
+});
+
 await step("what was published is seen, keys go to work", async () => {
   await ask("good");
   await check();

@@ -2,7 +2,9 @@
 the same."""
 import hashlib
 import http.client
+import json
 import os
+import re
 import ssl
 import subprocess
 
@@ -74,6 +76,46 @@ def test_the_zone_file_makes_all_well(world):
         "domain", "dkim", "list", "home.example")["items"]} == {"active"}, "keys sign", 10)
 
 
+def test_a_backup_server_and_who_makes_certificates(world):
+    home, more = world.home, "@ MX 20 mx.backup.example.\n"
+    world.dns.change("home.example", ZONE + more + '@ CAA 0 issue "other-ca.example"\n')
+    found = records(world)
+    check.equal((found["mx"]["cause"], found["mx"]["detail"]), ("mx_other_too", "mx.backup.example"), "whose it is")
+    check.equal((found["caa"]["state"], found["caa"]["expected"]), ("ok", []), "nobody said who makes ours")
+    home.run("settings", "set", "domains.backup_mx", "mx.backup.example")
+    home.run("settings", "set", "domains.certificate_issuer", "letsencrypt.org")
+    found = records(world)
+    check.equal((found["mx"]["state"], found["mx"]["cause"]), ("ok", "mx_backup"), "declared")
+    check.equal((found["caa"]["state"], found["caa"]["cause"]), ("differs", "caa_blocks"), "another one")
+    check.equal(found["caa"]["expected"], ['0 issue "letsencrypt.org"'], "what to publish")
+    world.dns.change("home.example", ZONE + "@ MX 5 mx.backup.example.\n"
+                     '@ CAA 0 issue "letsencrypt.org; validationmethods=dns-01"\n')
+    found = records(world)
+    check.equal((found["mx"]["state"], found["mx"]["cause"]), ("differs", "mx_backup_first"), "the wrong order")
+    check.equal(found["caa"]["state"], "ok", "ours")
+    home.run("settings", "reset", "domains.backup_mx", "domains.certificate_issuer")
+
+
+def test_a_record_is_left_as_it_is(world):
+    home = world.home
+    world.dns.change("home.example", ZONE)
+    records(world)
+    dns = home.json("domain", "dns", "home.example")
+    home.run("domain", "dns", "mute", "home.example", "spf")
+    muted = home.json("domain", "dns", "home.example")
+    spf = {i["key"]: i for i in muted["items"]}["spf"]
+    check.equal((spf["muted"], spf["muted_by"], spf["state"]), (True, "cli", "missing"), "shown as ever, and by whom")
+    check.equal((muted["muted"], muted["required"]["total"]), (1, dns["required"]["total"] - 1), "counts no more")
+    check.contains(home.log(), "action=dns.mute target=\"home.example spf\"", "an event")
+    home.run("domain", "dns", "mute", "home.example", "spf")
+    check.true(home.run("domain", "dns", "mute", "home.example", "nonsense", check=False).returncode != 0, "no such")
+    home.stop()
+    home.start()
+    check.equal(home.json("domain", "dns", "home.example")["muted"], 1, "over a restart")
+    home.run("domain", "dns", "unmute", "home.example", "spf")
+    check.equal(home.json("domain", "dns", "home.example")["required"], dns["required"], "as before")
+
+
 def own_key_sha256(world):
     """Of the key in the certificate that this server shows, as openssl finds it."""
     pem = ssl.get_server_certificate((world.home.address, 443))
@@ -140,6 +182,35 @@ def test_programs_get_their_settings_without_a_login(world):
                          "mail.home.example")
     check.equal(status, 200, "Apple")
     check.true("<b>" not in text, "what was sent is escaped")
+
+
+def uuids(world, address):
+    _, text = fetch(world, "GET", f"/mail/apple.mobileconfig?emailaddress={address}", "mail.home.example")
+    found = re.findall(r"<key>PayloadUUID</key><string>([^<]*)</string>", text)
+    check.true(len(found) == 2 and found[0] != found[1], f"{found}")
+    check.true(all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", u)
+                   for u in found), f"RFC 9562: {found}")
+    return found
+
+
+def test_a_profile_is_the_same_for_an_account(world):
+    ann, bob = uuids(world, "ann@home.example"), uuids(world, "bob@home.example")
+    check.equal(uuids(world, "ann@home.example"), ann, "the same again")
+    check.true(not set(ann) & set(bob), "another one's is another")
+
+
+def test_an_address_has_its_minute(world):
+    home, path = world.home, "/mail/config-v1.1.xml"
+    home.run("settings", "set", "limits.public_requests", "10")
+    check.until(lambda: any(fetch(world, "GET", path, "autoconfig.home.example")[0] == 429 for _ in range(12)),
+                "too many")
+    status, text = fetch(world, "GET", path, "autoconfig.home.example")
+    check.equal((status, json.loads(text)["violated_policy"]), (429, "address"), "says why")
+    status, _ = fetch(world, "GET", "/readyz", "mail.home.example")
+    check.equal(status, 200, "what a monitor asks is not counted")
+    home.json("domain", "list")  # nor the command line
+    home.run("settings", "reset", "limits.public_requests")
+    check.equal(fetch(world, "GET", path, "autoconfig.home.example")[0], 200, "the limit holds at once")
 
 
 def test_the_policy_is_served_where_it_was_chosen(world):

@@ -37,6 +37,7 @@ conf_of(void)
 		.tls_rua = STR("tls@example.org"),
 		.ports = { [RECORDS_SUBMISSIONS] = 465, [RECORDS_IMAPS] = 993 },
 		.ca = STR("letsencrypt.org"),
+		.backup_mx = STR("mx1.backup.example mx2.backup.example"),
 	};
 }
 
@@ -72,7 +73,7 @@ answer(struct arena *a, enum dns_type type, struct str name, const char *text)
 		else
 			r->name = one;
 		if (type == DNS_MX)
-			r->preference = 10;
+			r->preference = 10 * (uint16_t)(out.count + 1);
 		if (type == DNS_SRV)
 			r->port = 465;
 		out.count++;
@@ -97,6 +98,10 @@ static const struct {
 	{ "mx", "example.org", DNS_MX, "", "mail.example.org", RECORD_PROPAGATING, CAUSE_PROPAGATING },
 	{ "mx", "example.org", DNS_MX, "mx.old.example", NULL, RECORD_DIFFERS, CAUSE_MX_ELSEWHERE },
 	{ "mx", "example.org", DNS_MX, "mail.example.org|mx.old.example", NULL, RECORD_DIFFERS, CAUSE_MX_OTHER_TOO },
+	{ "mx", "example.org", DNS_MX, "mail.example.org|MX2.backup.example", NULL, RECORD_OK, CAUSE_MX_BACKUP },
+	{ "mx", "example.org", DNS_MX, "mx1.backup.example|mail.example.org", NULL, RECORD_DIFFERS, CAUSE_MX_BACKUP_FIRST },
+	{ "mx", "example.org", DNS_MX, "mail.example.org|mx1.backup.example|mx.old.example", NULL, RECORD_DIFFERS, CAUSE_MX_OTHER_TOO },
+	{ "mx", "example.org", DNS_MX, "mx1.backup.example", NULL, RECORD_DIFFERS, CAUSE_MX_ELSEWHERE },
 	{ "mx", "example.org", DNS_MX, "192.0.2.7", NULL, RECORD_DIFFERS, CAUSE_MX_TO_IP },
 	{ "mx", "example.org", DNS_MX, "CNAME other.example", NULL, RECORD_CONFLICT, CAUSE_CNAME_BESIDE },
 	{ "spf", "example.org", DNS_TXT, "v=spf1 ip4:198.51.101.7 ~all", NULL, RECORD_OK, CAUSE_NONE },

@@ -81,6 +81,9 @@ export interface DnsRecord {
   servers_total: number;
   since: string | null;
   cached_until: string | null;
+  muted: boolean;
+  muted_at: string | null;
+  muted_by: string | null;
 }
 
 export interface DnsRecords {
@@ -89,6 +92,7 @@ export interface DnsRecords {
   servers: string[];
   required: { ok: number; total: number };
   recommended: { ok: number; total: number };
+  muted: number;
   items: DnsRecord[];
 }
 

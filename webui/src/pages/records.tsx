@@ -53,14 +53,78 @@ function Values({ of, label }: { of: string[]; label: string }) {
   );
 }
 
-function Record({ r, isRelative }: { r: DnsRecord; isRelative: boolean }) {
-  const name = isRelative && r.relative ? r.relative : r.name;
-  const value = r.expected[0] ?? "";
+/** How the form of a DNS provider wants a record. */
+export interface Form {
+  isRelative: boolean; // "_dmarc" rather than "_dmarc.example.com"
+  hasDot: boolean; // full names end in a dot
+  hasPriority: boolean; // the number of an MX or SRV is a field of its own
+  isCut: boolean; // long texts in quoted pieces of 255
+}
+const FORMS: [id: string, name: string, form: Form][] = [
+  ["usual", "most forms", { isRelative: true, hasDot: false, hasPriority: true, isCut: false }],
+  ["full", "full names, no dot", { isRelative: false, hasDot: false, hasPriority: true, isCut: false }],
+  ["dots", "relative names, targets end in a dot", { isRelative: true, hasDot: true, hasPriority: true, isCut: false }],
+  ["zone", "zone file lines", { isRelative: true, hasDot: true, hasPriority: false, isCut: true }],
+];
+
+/** One record as it is typed into that form. */
+export function typed(r: DnsRecord, form: Form): { name: string; priority: string | null; values: string[] } {
+  const noDot = (s: string) => (form.hasDot ? s : s.replace(/\.$/, ""));
+  const name = form.isRelative && r.relative ? r.relative : noDot(r.name);
+  const names = ["MX", "SRV", "CNAME", "PTR"].includes(r.type);
+  let priority = r.priority === null ? null : String(r.priority);
+  const values = r.expected.map((text, i) => {
+    let value = form.isCut && r.type === "TXT" ? (r.master[i] ?? text) : text;
+    if (names) value = noDot(value);
+    if (r.type === "SRV" && form.hasPriority) {
+      const at = value.indexOf(" ");
+      priority = value.slice(0, at);
+      return value.slice(at + 1);
+    }
+    return r.type === "MX" && !form.hasPriority ? `${priority} ${value}` : value;
+  });
+  return { name, priority: form.hasPriority ? priority : null, values };
+}
+
+function useForm(): [id: string, form: Form, choose: (id: string) => void] {
+  const [id, setId] = useState(localStorage.getItem("dns-form") ?? "usual");
+  const form = (FORMS.find(([f]) => f === id) ?? FORMS[0]!)[2];
+  return [
+    id,
+    form,
+    (next) => {
+      localStorage.setItem("dns-form", next);
+      setId(next);
+    },
+  ];
+}
+
+function FormChoice({ id, choose }: { id: string; choose: (id: string) => void }) {
+  return (
+    <label>
+      Written for{" "}
+      <select value={id} onChange={(e) => choose(e.currentTarget.value)}>
+        {FORMS.map(([f, name]) => (
+          <option key={f} value={f}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Record({ r, form, path, onChange }: { r: DnsRecord; form: Form; path: string; onChange: () => void }) {
+  const { name, priority, values } = typed(r, form);
+  const value = values[0] ?? "";
+  const mute = (muted: boolean) =>
+    act("PATCH", `${path}/dns/${encodeURIComponent(r.key)}`, { muted }, muted ? "Left as it is" : "Looked after again").then(onChange);
   const hasWork = !isFine(r) && r.state !== "unknown" && r.owner !== "wait";
   return (
-    <li class={`record ${r.state}`} id={`record-${r.key}`}>
+    <li class={`record ${r.state}${r.muted ? " muted" : ""}`} id={`record-${r.key}`}>
       <div class="record-head">
         <State of={r.state} />
+        {r.muted && <span class="faint">muted</span>}
         <strong>{r.type}</strong>
         <code class="record-name">{name}</code>
         <span class="faint">{r.why}</span>
@@ -96,8 +160,8 @@ function Record({ r, isRelative }: { r: DnsRecord; isRelative: boolean }) {
         <div>
           <dt>Expected</dt>
           <dd>
-            <Values of={r.expected} label="Expected" />
-            {r.priority !== null && <span class="faint">priority {r.priority}</span>}
+            <Values of={values} label="Expected" />
+            {priority !== null && <span class="faint">priority {priority}</span>}
           </dd>
         </div>
         <div>
@@ -107,13 +171,28 @@ function Record({ r, isRelative }: { r: DnsRecord; isRelative: boolean }) {
           </dd>
         </div>
       </dl>
-      {(hasWork || r.state === "unknown" || r.state === "optional") && value && (
-        <div class="row">
-          <Copy text={name} label="Copy name" />
-          <Copy text={value} label="Copy value" />
-          {r.master[0] && r.master[0].length > 257 && <Copy text={r.master[0]} label="Copy in pieces of 255" />}
-        </div>
+      {r.muted && r.muted_at && (
+        <p class="faint">
+          Left as it is since <When at={r.muted_at} />, by <Quoted text={(r.muted_by ?? "").replace(/^admin:/, "")} />. It counts
+          among no figures.
+        </p>
       )}
+      <div class="row">
+        {(hasWork || r.state === "unknown" || r.state === "optional") && value && (
+          <>
+            <Copy text={name} label="Copy name" />
+            {priority !== null && <Copy text={priority} label="Copy priority" />}
+            {values.map((v, n) => (
+              <Copy key={v} text={v} label={values.length > 1 ? `Copy value ${n + 1}` : "Copy value"} />
+            ))}
+          </>
+        )}
+        {(r.muted || !isFine(r)) && (
+          <button class="quiet" onClick={() => void mute(!r.muted)}>
+            {r.muted ? "Unmute" : "Mute"}
+          </button>
+        )}
+      </div>
     </li>
   );
 }
@@ -137,11 +216,11 @@ function History({ path }: { path: string }) {
 
 export function RecordsTab({ path, domain }: { path: string; domain: string }) {
   const dns = useResource<DnsRecords>(`${path}/dns`, {}, ["dns", "admin"]);
-  const [isRelative, setRelative] = useState(true);
+  const [formId, form, choose] = useForm();
   const d = dns.data;
   if (dns.problem) return <Notice problem={dns.problem} retry={dns.reload} />;
   if (!d) return <p class="faint">…</p>;
-  const zone = (only: string) => urlOf(`${path}/dns/zone`, { only, style: isRelative ? "relative" : "full" });
+  const zone = (only: string) => urlOf(`${path}/dns/zone`, { only, style: form.isRelative ? "relative" : "full" });
   return (
     <section aria-labelledby="dns-title">
       <div class="title">
@@ -168,9 +247,7 @@ export function RecordsTab({ path, domain }: { path: string; domain: string }) {
         <a class="button" href={zone("all")} download={`${domain}.zone`}>
           Zone file: everything
         </a>
-        <label>
-          <input type="checkbox" checked={isRelative} onChange={(e) => setRelative(e.currentTarget.checked)} /> relative names
-        </label>
+        <FormChoice id={formId} choose={choose} />
       </div>
       {d.required.ok < d.required.total && (
         <p class="notice warn">
@@ -179,14 +256,15 @@ export function RecordsTab({ path, domain }: { path: string; domain: string }) {
       )}
       {NEEDS.map(([needs, title]) => {
         const rows = d.items.filter((r) => needs.includes(r.need));
-        const todo = rows.filter((r) => !isFine(r));
-        const fine = rows.filter(isFine);
+        const todo = rows.filter((r) => !isFine(r) && !r.muted);
+        const fine = rows.filter((r) => isFine(r) && !r.muted);
+        const muted = rows.filter((r) => r.muted);
         return (
           <section key={title} aria-label={title}>
             <h3>{title}</h3>
             <ul class="records">
               {todo.map((r) => (
-                <Record key={r.key} r={r} isRelative={isRelative} />
+                <Record key={r.key} r={r} form={form} path={path} onChange={dns.reload} />
               ))}
             </ul>
             {fine.length > 0 && (
@@ -194,7 +272,17 @@ export function RecordsTab({ path, domain }: { path: string; domain: string }) {
                 <summary>{todo.length ? `${plural(fine.length, "more record")} as they should be` : `All ${fine.length} as they should be`}</summary>
                 <ul class="records">
                   {fine.map((r) => (
-                    <Record key={r.key} r={r} isRelative={isRelative} />
+                    <Record key={r.key} r={r} form={form} path={path} onChange={dns.reload} />
+                  ))}
+                </ul>
+              </details>
+            )}
+            {muted.length > 0 && (
+              <details>
+                <summary>{plural(muted.length, "muted record")}</summary>
+                <ul class="records">
+                  {muted.map((r) => (
+                    <Record key={r.key} r={r} form={form} path={path} onChange={dns.reload} />
                   ))}
                 </ul>
               </details>
