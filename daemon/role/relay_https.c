@@ -188,8 +188,7 @@ on_closed(void *arg, enum stream_end why, const char *detail)
 		return;
 	}
 	/* The words are the stream's. */
-	keep_fault(h, why == STREAM_TLS_VERIFY ? "its certificate is not right: " : "",
-	           words);
+	keep_fault(h, why == STREAM_TLS_VERIFY ? RELAY_HTTPS_BAD_CERTIFICATE : "", words);
 	stream_free(&h->stream);
 	try_next(h);
 }

@@ -18,6 +18,9 @@
 struct relay;
 struct relay_https;
 
+/* A fault that begins like this: the certificate is not right. */
+#define RELAY_HTTPS_BAD_CERTIFICATE "its certificate is not right: "
+
 enum {
 	RELAY_HTTPS_MS = 60 * 1000, /* RFC 8461 3.3 */
 };

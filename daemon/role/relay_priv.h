@@ -16,6 +16,7 @@
  *   relay_forward.c the sender of what an alias sends on
  *   relay_result.c  decisions, events, results to the store
  *   relay_event.c   what the delivery log is told
+ *   relay_count.c   what TLS reports are made of
  *   relay_dsn.c     notifications
  *   relay_report.c  reports of others on our domains, which are read here
  *   relay_own_reports.c which day's reports on others are to be made, one after the other
@@ -240,6 +241,7 @@ struct relay_conn {
 	int64_t job_until_ms; /* monotonic: no job takes longer */
 	uint64_t messages;    /* done over this connection */
 	bool is_plain;        /* TLS was tried at this address and failed */
+	bool is_counted;      /* the session, for the TLS report */
 	uint32_t demand;      /* relay_job_demand() of all its jobs */
 	bool is_passing;      /* an address failed for what may be over another time */
 
@@ -338,6 +340,11 @@ void relay_sts_ask(struct relay_conn *c);
 void relay_sts_leave(struct relay_conn *c);
 /* What holds now, or NULL. */
 const struct mta_sts_policy *relay_sts_policy(const struct relay_dest *d);
+/* The text of what holds; good until the loop goes on. */
+struct str relay_sts_text(const struct relay_dest *d);
+/* Nothing holds, and this is why, in the words of TLS reports (RFC 8460 4.3.2.2): what
+   the domain wants could not be had. NULL: it wants nothing. */
+const char *relay_sts_fault(const struct relay_dest *d);
 void relay_sts_free(struct relay_dest *d);
 
 /* --- relay_secure.c ----------------------------------------------------------------- */
@@ -506,6 +513,19 @@ void relay_tell_dsn(const struct relay_row *row, struct str dsn_id);
 void relay_reason_format(const struct relay_row *row, struct strbuf *out);
 /* The reply as it is shown: "550 5.1.1 no such user", or our own words. */
 void relay_reply_format(const struct relay_row *row, struct strbuf *out);
+
+/* --- relay_count.c ------------------------------------------------------------------ */
+
+/* Tells of a session with the host c->host for the TLS report to the destination. result:
+   "ok", or the kind of failure (RFC 8460 4.3); reason: more of it, or empty. */
+void relay_count_session(const struct relay_conn *c, const char *result,
+                         struct str reason);
+/* The connection is encrypted, as far as it was demanded. */
+void relay_count_secured(const struct relay_conn *c);
+/* c->secure is SECURE_NEVER: there is no session. */
+void relay_count_refused(const struct relay_conn *c);
+/* The kind of failure by the words that tls.h has for a certificate. */
+const char *relay_count_certificate(struct str words);
 
 /* --- relay_dsn.c -------------------------------------------------------------------- */
 

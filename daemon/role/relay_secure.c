@@ -45,6 +45,7 @@ relay_secure_refuse(struct relay_conn *c, struct str host)
 	c->host = host;
 	c->addr = (struct addr){ 0 };
 	relay_tell_tls_refused(c, host, words);
+	relay_count_refused(c);
 	relay_conn_remember(c, ERR_TLS_UNAVAILABLE, words);
 	c->is_passing = c->is_passing || c->secure.is_passing;
 }

@@ -33,6 +33,7 @@ struct relay_sts {
 	struct mta_sts_policy policy;   /* points into text */
 	int64_t fetched_ms, expires_ms; /* Unix; expires_ms 0: there is none */
 	int64_t failed_ms;              /* monotonic: when a fetch did, or 0 */
+	const char *fault;              /* … and how, in the words of TLS reports */
 };
 
 static struct relay *
@@ -47,6 +48,20 @@ relay_sts_policy(const struct relay_dest *d)
 	struct relay_sts *s = d->sts;
 
 	return s && s->expires_ms > relay_now(d->relay) ? &s->policy : NULL;
+}
+
+struct str
+relay_sts_text(const struct relay_dest *d)
+{
+	return relay_sts_policy(d) ? strbuf_str(&d->sts->text) : STR("");
+}
+
+const char *
+relay_sts_fault(const struct relay_dest *d)
+{
+	const struct relay_sts *s = d->sts;
+
+	return s && s->failed_ms && !relay_sts_policy(d) ? s->fault : NULL;
 }
 
 /* ── keeping ── */
@@ -145,8 +160,13 @@ on_fetched(void *arg, enum err e, struct str body, const char *fault)
 	int64_t now = relay_now(relay_of(s));
 
 	s->get = NULL;
-	if (e == OK)
+	s->fault = fault && str_starts(str_from(fault), STR(RELAY_HTTPS_BAD_CERTIFICATE))
+	                   ? "sts-webpki-invalid"
+	                   : "sts-policy-fetch-error";
+	if (e == OK) {
 		e = mta_sts_policy_parse(body, &policy, &fault);
+		s->fault = "sts-policy-invalid";
+	}
 	if (e == OK)
 		format(&policy, &text);
 	if (e == OK && keep(s, strbuf_str(&text), strbuf_str(&s->wanted))) {
@@ -200,6 +220,7 @@ on_txt(void *arg, const struct dns_answer *answer)
 	/* RFC 8461 5.1: without a record, and with one that cannot be had, what is known
 	   still holds. */
 	if (e != OK) {
+		s->fault = NULL; /* RFC 8461 3.1: as if there were none */
 		if (e == ERR_SYNTAX)
 			failed(s, "its record in the DNS is broken");
 		else

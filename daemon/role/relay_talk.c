@@ -91,9 +91,16 @@ remember_failure(struct relay_conn *c, enum err cause, struct str detail)
 	};
 	if (relay_secure_is_demanded(c) &&
 	    (f.cause == ERR_TLS || f.cause == ERR_TLS_UNAVAILABLE)) {
+		bool is_offered = f.text.n && !f.code;
+
 		if (!f.text.n)
 			f.text = STR("the server offers no encryption");
 		relay_tell_tls_refused(c, c->host, f.text);
+		relay_count_session(c,
+		                    f.cause == ERR_TLS ? relay_count_certificate(f.text)
+		                    : is_offered       ? "validation-failure"
+		                                       : "starttls-not-supported",
+		                    f.text);
 	}
 	remember(c, &f);
 }
@@ -274,6 +281,9 @@ on_ready(struct relay_conn *c)
 		without_requiretls(c);
 		return;
 	}
+	if (!c->is_counted && !c->is_plain)
+		relay_count_session(c, "starttls-not-supported", STR(""));
+	c->is_counted = true;
 	c->best = (struct relay_finding){ 0 };
 	c->is_passing = false;
 	if (c->state == RELAY_IDLE || c->store_call || c->signer)
@@ -369,6 +379,8 @@ on_secured(void *arg)
 	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
 
 	relay_tell_tls(c);
+	relay_count_secured(c);
+	c->is_counted = true;
 	if (c->secure.level == SECURE_TEST)
 		check_test(c);
 	act(c, smtp_client_secured(c->client, stream_output(c->stream)));
@@ -423,6 +435,7 @@ on_closed(void *arg, enum stream_end why, const char *detail)
 		/* Encryption that fails is no reason to keep the mail: the same address
 		   once more, in plain. */
 		relay_tell_tls_failed(c, words);
+		relay_count_session(c, "validation-failure", words);
 		c->is_plain = true;
 		c->dest->plain_until_ms = relay_mono(relay_of(c)) + PLAIN_MS;
 		relay_conn_hang_up(c);
@@ -468,6 +481,7 @@ relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 	c->addr = *addr;
 	c->dialed_ms = now;
 	c->is_plain = c->is_plain || now < c->dest->plain_until_ms;
+	c->is_counted = false;
 	if (relay_secure_is_demanded(c))
 		c->client_conf.tls = SMTP_CLIENT_TLS_MUST;
 	else

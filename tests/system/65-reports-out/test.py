@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 
 import check
 from appliance import SANITIZER
+from authority import Authority, WebServer
 from milters import OpenDkim
 from world import message
 
@@ -37,7 +38,20 @@ mx     IN A 127.0.0.20
 _dmarc IN TXT "v=DMARC1; p=reject; np=reject; rua=mailto:reports@peer.example!1m"
 asked.example._report._dmarc IN TXT "v=DMARC1"
 *.many.example._report._dmarc IN TXT "v=DMARC1"
+_smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:tls@peer.example"
 """
+# Its policy demands a certificate that its host does not have; the reports on that go to
+# the same host all the same, and to a web server.
+WRONG, WEB = "127.0.0.61", "127.0.0.64"
+STS_ZONE = f"""
+@          IN MX 10 wrong
+wrong      IN A {WRONG}
+_mta-sts   IN TXT "v=STSv1; id=1"
+mta-sts    IN A {WEB}
+web        IN A {WEB}
+_smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:tls@sts.example,https://web.sts.example/tls?for=us"
+"""
+STS_POLICY = ["version: STSv1", "mode: enforce", "max_age: 86400", "mx: wrong.sts.example"]
 # Nobody agreed to get the reports on the first of them.
 OTHERS = {
     "outside.example": '_dmarc IN TXT "v=DMARC1; p=none; rua=mailto:outside@peer.example"\n',
@@ -54,17 +68,35 @@ def setup(world):
     dns.zones["peer.example"] = PEER_ZONE
     dns.zones.update(OTHERS)
     dns.zones["many.example"] = MANY_ZONE
+    # Good on the days that the appliance believes in.
+    ca = Authority(world.out / "ca", clock="-20d")
+    wrong, key = ca.certificate("wrong", "somebody.else.example")
+    dns.zones["sts.example"] = STS_ZONE
+    dns.zones["dane.example"] = f"""
+@          IN MX 10 right
+right      IN A {GOOD}
+_25._tcp.right IN TLSA 3 1 1 {ca.key_digest(wrong)}
+_smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:dane@peer.example"
+"""
+    dns.signed = ["dane.example"]
     dns.stop()
     dns.start()
+    world.web = WebServer(WEB, ca.certificate("web", "mta-sts.sts.example", "web.sts.example"))
+    world.web.pages["mta-sts.sts.example"] = (200, "text/plain", "\r\n".join([*STS_POLICY, ""]))
+    world.start(world.web)
     milter = world.start(OpenDkim(world.out / "opendkim"))
     world.postfix(settings={"smtpd_milters": str(milter),
-                            "milter_default_action": "tempfail"})
+                            "virtual_mailbox_domains": "peer.example sts.example dane.example",
+                            "milter_default_action": "tempfail"},
+                  master=f"{WRONG}:25 inet n - n - - smtpd -o smtpd_tls_cert_file={wrong} "
+                         f"-o smtpd_tls_key_file={key}\n")
     world.clock = world.out / "home/data/blobs/clock"
     # Noon of a day that is over, and of which the night after is over as well.
     world.day = int(time.time()) // DAY_S - 3
     world.clock.parent.mkdir(parents=True)
     set_clock(world, world.day * DAY_S + DAY_S // 2)
-    world.appliance(retry="1s 1s 2s", lifetime="5d", private="true",
+    world.appliance(retry="1s 1s 2s", lifetime="5d", private="true", trusted="true",
+                    more=f"tls: {{ca_file: {ca.file}}}\n",
                     env={"LD_PRELOAD": " ".join([*SANITIZER, str(LIBRARY[0])]),
                          "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                          "FAKETIME_TIMESTAMP_FILE": str(world.clock)})
@@ -142,8 +174,17 @@ def test_a_day_of_mail(world):
         check.equal(send(world, BAD, "peer.example", f"forged {n}"), 550, "refused")
     for domain in OTHERS:
         check.equal(send(world, BAD, domain, f"from {domain}"), 250, "taken")
+    for domain in ("peer", "sts", "dane"):
+        with world.home.submission(ANN) as s:
+            to = f"pat@{domain}.example"
+            s.sendmail(ANN, [to], message(ANN, to, f"to {domain}"))
+    for text in ("result=certificate-host-mismatch", "result=certificate-not-trusted", "result=ok"):
+        check.until(lambda text=text: text in world.home.log(), text, 20)
+    for domain in ("sts", "dane"):
+        rows = [i for i in world.home.json("queue", "list")["items"] if domain in i["to"]]
+        world.home.run("queue", "hold", *[i["id"] for i in rows])
     time.sleep(1)
-    check.equal(world.peer.messages(), [], "no report on a day that is not over")
+    check.equal(len(world.peer.messages()), 1, "no report on a day that is not over")
 
 
 def test_the_report_of_the_day(world):
@@ -187,6 +228,59 @@ def test_others_get_theirs_where_they_agreed(world):
     check.equal(reports(world, "outside@peer.example"), [], "who did not gets none")
     check.true("silent.example" not in "".join(str(m) for m in world.peer.messages()),
                "who asks for none gets none")
+
+
+def tls_report(mail):
+    name, kind, text = attached(mail)
+    check.equal(kind, "application/tlsrpt+gzip", "type")
+    check.true(name.endswith(".json.gz"), name)
+    return json.loads(text)
+
+
+def test_tls_that_works(world):
+    mail = check.until(lambda: reports(world, "tls@peer.example"), "the report", 60)[0]
+    found = tls_report(mail)
+    check.equal(found["policies"], [{
+        "policy": {"policy-type": "no-policy-found", "policy-domain": "peer.example"},
+        "summary": {"total-successful-session-count": 1, "total-failure-session-count": 0}}],
+        "one good session")
+    check.equal(mail.get_content_type(), "multipart/report", "type of the mail")
+    check.equal(mail.get_param("report-type"), "tlsrpt", "type of the report")
+    check.equal((mail["TLS-Report-Domain"], mail["TLS-Report-Submitter"]),
+                ("peer.example", "home.example"), "RFC 8460 5.3")
+    check.equal(mail["From"], "tls-reports@home.example", "from")
+    check.contains(" ".join(mail.get_all("Authentication-Results") or []), "dkim=pass", "opendkim")
+
+
+def test_a_certificate_that_the_policy_does_not_allow(world):
+    """The report comes over the very host whose certificate is wrong."""
+    mail = check.until(lambda: reports(world, "tls@sts.example"), "the report", 60)[0]
+    found = tls_report(mail)
+    day = time.strftime("%Y-%m-%d", time.gmtime((world.day - 1) * DAY_S))
+    check.equal(found["date-range"], {"start-datetime": f"{day}T00:00:00Z",
+                                      "end-datetime": f"{day}T23:59:59Z"}, "the day")
+    policy = found["policies"][0]
+    check.equal(policy["policy"], {
+        "policy-type": "sts", "policy-string": STS_POLICY, "policy-domain": "sts.example",
+        "mx-host": ["wrong.sts.example"]}, "the policy that was applied")
+    failed = policy["summary"]["total-failure-session-count"]
+    check.true(failed >= 1, f"{failed} failures")
+    details = policy["failure-details"][0]
+    check.equal((details["result-type"], details["receiving-mx-hostname"], details["receiving-ip"],
+                 details["failed-session-count"]),
+                ("certificate-host-mismatch", "wrong.sts.example", WRONG, failed), "what failed")
+    check.equal([(path, kind) for path, kind, _ in world.web.posted],
+                [("/tls?for=us", "application/tlsrpt+gzip")], "posted as well, once")
+    if world.web.posted:
+        check.equal(json.loads(gzip.decompress(world.web.posted[0][2])), found, "the same")
+
+
+def test_a_key_that_no_record_names(world):
+    mail = check.until(lambda: reports(world, "dane@peer.example"), "the report", 60)[0]
+    policy = tls_report(mail)["policies"][0]
+    check.equal(policy["policy"]["policy-type"], "tlsa", "type")
+    check.true(policy["policy"]["policy-string"][0].startswith("3 1 1 "), policy["policy"])
+    check.equal(policy["failure-details"][0]["result-type"], "certificate-not-trusted", "what failed")
 
 
 def test_once_whoever_dies(world):

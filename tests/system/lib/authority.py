@@ -10,13 +10,17 @@ def openssl(*args, **more):
 
 
 class Authority:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, clock=None):
+        """clock: as faketime(1) has it, "-10d": what it signs is good from then on."""
+        self.folder, self.clock = folder, ["faketime", "-f", clock] if clock else []
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "ca.pem"
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-days", 30, "-subj", "/CN=Test authority", "-addext", "basicConstraints=critical,CA:TRUE",
-                "-keyout", folder / "ca.key", "-out", self.file)
+        self.order("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-days", 30, "-subj", "/CN=Test authority", "-addext",
+                   "basicConstraints=critical,CA:TRUE", "-keyout", folder / "ca.key", "-out", self.file)
+
+    def order(self, *args):
+        subprocess.run([*self.clock, "openssl", *map(str, args)], check=True, capture_output=True)
 
     def certificate(self, name, *hosts, days=30):
         """-> (certificate, key) for these hosts; days < 0: it has ended."""
@@ -29,7 +33,7 @@ class Authority:
         order = ["x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.folder / "ca.key",
                  "-CAcreateserial", "-extfile", extensions, "-out", cert]
         if days > 0:
-            openssl(*order, "-days", days)
+            self.order(*order, "-days", days)
         else:
             # Signed by a clock that is behind.
             subprocess.run(["faketime", "-f", "-60d", "openssl", *map(str, order), "-days", "10"],
@@ -44,10 +48,11 @@ class Authority:
 
 
 class WebServer:
-    """HTTPS on port 443 of an address; pages: {host: (status, type, text)}."""
+    """HTTPS on port 443 of an address; pages: {host: (status, type, text)}; posted: what
+    was sent to it, [(path, Content-Type, body)], answered with post_status."""
 
     def __init__(self, address, pair):
-        self.pages, self.asked = {}, []
+        self.pages, self.asked, self.posted, self.post_status = {}, [], [], 201
         web = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,6 +70,13 @@ class WebServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                web.posted.append((self.path, self.headers["Content-Type"], body))
+                self.send_response(web.post_status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *args):
                 pass
