@@ -65,6 +65,7 @@ static const struct cli_command commands[] = {
 	{ "reports dmarc",    "[DOMAIN] [--days N] [--unproven]", "days= unproven",      "what others saw of mail that names our domains, by who sent it; --unproven: reports whose sender is not proven as well", 0, 1, cmd_reports_dmarc },
 	{ "reports tls",      "[DOMAIN] [--days N] [--unproven]", "days= unproven",      "how well others reached our mail servers over TLS, by failure", 0, 1, cmd_reports_tls },
 	{ "reports list",     "[DOMAIN] [--days N] [--unproven]", "days= unproven",      "the reports themselves, newest first", 0, 1, cmd_reports_list },
+	{ "reports sent",     "[DOMAIN] [--kind dmarc|tls] [--state queued|sent|failed|refused]", "kind= state=", "the reports that we sent to others on what we saw of them, newest first", 0, 1, cmd_reports_sent },
 	{ "reports show",     "ID",                            "",                       "one report with its rows", 1, 1, cmd_reports_show },
 	{ "health",           "",                              "",                       "the checks; status 1 where one fails", 0, 0, cmd_health },
 	{ "settings set",     "KEY VALUE…",                    "",                       "change a setting that does not stand in the configuration file; it holds at once", 2, CALL_ARGS_MAX, cmd_settings_set },

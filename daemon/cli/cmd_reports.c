@@ -133,6 +133,8 @@ cmd_reports_list(struct call *c)
 int
 cmd_reports_show(struct call *c)
 {
-	return call_show(c, "GET", call_path(c, "/reports/received/", c->args[0], ""),
-	                 STR(""));
+	const char *which = str_starts(c->args[0], STR("rps_")) ? "/reports/sent/"
+	                                                        : "/reports/received/";
+
+	return call_show(c, "GET", call_path(c, which, c->args[0], ""), STR(""));
 }

@@ -25,7 +25,8 @@ cli_run cmd_token_create, cmd_token_list, cmd_token_revoke;
 cli_run cmd_queue_list, cmd_queue_show, cmd_queue_retry, cmd_queue_hold,
 	cmd_queue_release, cmd_queue_bounce, cmd_queue_delete;
 cli_run cmd_trace, cmd_trace_show, cmd_health;
-cli_run cmd_reports_dmarc, cmd_reports_tls, cmd_reports_list, cmd_reports_show;
+cli_run cmd_reports_dmarc, cmd_reports_tls, cmd_reports_list, cmd_reports_show,
+	cmd_reports_sent;
 cli_run cmd_settings, cmd_settings_show, cmd_settings_set, cmd_settings_reset;
 /* cmd_verify.c */
 cli_run cmd_verify_auth, cmd_verify_org_domain, cmd_verify_arc_sign;

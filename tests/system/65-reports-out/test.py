@@ -5,6 +5,7 @@ else, so that no signature is of the future. The Postfix is the domain that is r
 its opendkim judges the reports' signatures, xmllint their form."""
 import email
 import gzip
+import http.client
 import json
 import os
 import pathlib
@@ -281,6 +282,49 @@ def test_a_key_that_no_record_names(world):
     check.equal(policy["policy"]["policy-type"], "tlsa", "type")
     check.true(policy["policy"]["policy-string"][0].startswith("3 1 1 "), policy["policy"])
     check.equal(policy["failure-details"][0]["result-type"], "certificate-not-trusted", "what failed")
+
+
+def api(world, path, expect=200):
+    c = http.client.HTTPConnection(world.home.address, 8080, timeout=30)
+    c.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {world.token}"})
+    answer = c.getresponse()
+    body = answer.read()
+    check.equal(answer.status, expect, f"GET {path}: {body[:200]}")
+    return answer, body
+
+
+def test_what_was_sent_is_on_record(world):
+    world.token = world.home.json("token", "create", "tests")["token"]
+    day = time.strftime("%Y-%m-%d", time.gmtime((world.day - 1) * DAY_S))
+
+    def rows():
+        _, body = api(world, "/reports/sent?limit=100")
+        return {(i["kind"], i["domain"]): i for i in json.loads(body)["items"]}
+    check.until(lambda: [i for i in rows().values() if i["state"] == "queued"] == [],
+                "all came to an end", 20)
+    found = rows()
+    check.equal({k: i["state"] for k, i in found.items()},
+                {("dmarc", "peer.example"): "sent", ("dmarc", "asked.example"): "sent",
+                 ("dmarc", "outside.example"): "refused", ("tls", "peer.example"): "sent",
+                 ("tls", "sts.example"): "sent", ("tls", "dane.example"): "sent"}, "states")
+    one = found["dmarc", "peer.example"]
+    check.equal((one["day"], one["count"], one["rows"], one["left_out"], one["recipients"]),
+                (day, 5, 2, 0, ["reports@peer.example"]), "what it is on")
+    check.equal(found["dmarc", "outside.example"]["recipients"], [], "nobody")
+    check.contains(found["dmarc", "outside.example"]["reason"], "outside@peer.example: they do not",
+                   "and why")
+    answer, raw = api(world, f"/reports/sent/{one['id']}/raw")
+    check.equal(answer.headers["Content-Type"].split(";")[0], "application/xml", "type")
+    check.equal(raw, attached(reports(world, "reports@peer.example")[0])[2], "as it was sent")
+    answer, raw = api(world, f"/reports/sent/{found['tls', 'sts.example']['id']}/raw")
+    check.equal(json.loads(raw)["policies"][0]["policy"]["policy-domain"], "sts.example", "JSON")
+    api(world, f"/reports/sent/{found['dmarc', 'outside.example']['id']}/raw", 404)
+    api(world, "/reports/sent/rps_999999", 404)
+    api(world, "/reports/sent?state=lost", 422)
+    rows = world.home.json("reports", "sent", "--state", "refused")["items"]
+    check.equal([i["domain"] for i in rows], ["outside.example"], "the command line")
+    shown = world.home.json("reports", "show", one["id"])
+    check.equal(shown["report_id"], one["report_id"], "and one of them")
 
 
 def test_once_whoever_dies(world):
