@@ -179,11 +179,13 @@ again_keep(struct api_request *r, int status, struct str body,
 	struct again *a = r->again;
 	struct strbuf headers = strbuf_arena(r->arena, HEADERS_MAX);
 	bool is_forgotten = status >= 500 || status == 429;
-	bool is_secret = (r->route->flags & ROUTE_SECRET) && status < 300;
 	struct op_api_end op;
+	bool is_secret;
 
 	if (!a || !a->is_noted || a->is_kept)
 		return false;
+	/* Only what has a route can be noted. */
+	is_secret = (r->route->flags & ROUTE_SECRET) && status < 300;
 	CHECK(!r->call);
 	a->is_kept = true;
 	a->sent = sent;

@@ -18,7 +18,7 @@ import zipfile
 from email.message import EmailMessage
 
 import check
-from appliance import ROOT, insecure_tls
+from appliance import ROOT, SANITIZED, insecure_tls
 
 FOLDER = pathlib.Path(__file__).parent
 sys.path.insert(0, str(FOLDER))
@@ -338,7 +338,7 @@ def test_bombs_cost_little(world):
             check.until(lambda n=name: inbox(world, n), f"{name}: somebody has it")
         used = cpu_ms(world) - before
         print(f"  {name}: {len(data)} bytes, {used} ms")
-        check.true(used < 1000, f"{name}: {used} ms of the processor")
+        check.true(used < (5000 if SANITIZED else 1000), f"{name}: {used} ms of the processor")
     found = [r for r in received(world) if r["report_id"] == "large"][0]
     check.equal(found["good"], 9999, "all of them are in the sum")
     one = get(world, f"/reports/received/{found['id']}")
