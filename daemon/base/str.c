@@ -197,6 +197,28 @@ str_trim(struct str s)
 	return s;
 }
 
+/* Eight bytes at a time: a byte below '!' borrows and has its top bit clear before, a DEL
+   does so after it was made zero. What one byte borrows from the next may make that look
+   wrong too, so the eight are looked at one by one then. */
+size_t
+str_plain(struct str s)
+{
+	static const uint64_t tops = 0x8080808080808080U, ones = 0x0101010101010101U;
+	size_t n = 0;
+
+	for (; s.n - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+		uint64_t x, del;
+
+		memcpy(&x, s.p + n, sizeof(x));
+		del = x ^ (ones * 0x7f);
+		if ((((x - ones * '!') & ~x) | ((del - ones) & ~del)) & tops)
+			break;
+	}
+	while (n < s.n && (unsigned char)s.p[n] > ' ' && s.p[n] != 0x7f)
+		n++;
+	return n;
+}
+
 bool
 str_parse_u64(struct str s, uint64_t *value_out)
 {

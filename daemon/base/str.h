@@ -70,6 +70,8 @@ bool str_skip_byte(struct str *s, char c);
 bool str_next(struct str *rest, char sep, struct str *part_out);
 /* Without spaces, tabs, CR and LF at both ends. */
 struct str str_trim(struct str s);
+/* How many bytes at its front are neither spaces nor control characters. */
+size_t str_plain(struct str s);
 
 /* Decimal digits only, the whole of s, no sign, no overflow; false otherwise. */
 bool str_parse_u64(struct str s, uint64_t *value_out);

@@ -6,9 +6,16 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+enum {
+	STATES_KEPT = 8,
+};
+
 struct sha256_state {
 	EVP_MD_CTX *ctx;
 };
+
+/* States that rest: making one takes longer than hashing a kilobyte. */
+static struct sha256_state *kept[STATES_KEPT];
 
 /* Looked up once: OpenSSL 3 searches its providers at every use of EVP_sha256(). */
 const EVP_MD *
@@ -31,8 +38,15 @@ crypto_sha256_md(void)
 struct sha256_state *
 sha256_new(void)
 {
-	struct sha256_state *s = mem_alloc(sizeof(*s));
+	struct sha256_state *s = NULL;
 
+	for (size_t i = 0; !s && i < STATES_KEPT; i++)
+		s = __atomic_exchange_n(&kept[i], NULL, __ATOMIC_ACQ_REL);
+	if (s) {
+		sha256_restart(s);
+		return s;
+	}
+	s = mem_alloc(sizeof(*s));
 	s->ctx = EVP_MD_CTX_new();
 	CHECK(s->ctx);
 	sha256_restart(s);
@@ -64,8 +78,17 @@ sha256_result(struct sha256_state *s)
 void
 sha256_free(struct sha256_state **s)
 {
+	struct sha256_state *none = NULL;
+
 	if (!*s)
 		return;
+	for (size_t i = 0; i < STATES_KEPT; i++, none = NULL) {
+		if (__atomic_compare_exchange_n(&kept[i], &none, *s, false,
+		                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+			*s = NULL;
+			return;
+		}
+	}
 	EVP_MD_CTX_free((*s)->ctx);
 	mem_free(*s);
 	*s = NULL;

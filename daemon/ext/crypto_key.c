@@ -21,6 +21,8 @@
 
 enum {
 	POOL_KEYS = 64,
+	PLACE_BYTES = 8,
+	NAME_MAX_BYTES = 1024, /* a key of 4096 bits has 550 */
 	MODULUS_MAX = CRYPTO_RSA_BITS_MAX / 8,
 	EXPONENT_MAX =
 		8, /* bytes: more would let a stranger choose how long we compute */
@@ -38,8 +40,8 @@ struct crypto_key {
 	bool has_private;
 	EVP_PKEY *pkey;
 	struct contexts *kept; /* memory for the use of a key that is const to its user */
-	struct sha256 name;    /* of kind and bytes: the place in the pool */
-	bool is_pooled;
+	char *name; /* the bytes it was read from: it goes to the pool; or NULL */
+	size_t name_size;
 };
 
 static struct {
@@ -68,6 +70,7 @@ key_destroy(struct crypto_key *key)
 	EVP_PKEY_CTX_free(key->kept->verify);
 	EVP_MD_CTX_free(key->kept->once);
 	EVP_PKEY_free(key->pkey); /* overwrites its secrets */
+	mem_free(key->name);
 	mem_free(key->kept);
 	mem_free(key);
 }
@@ -82,21 +85,27 @@ failed(enum err e)
 
 /* --- the pool of public keys -------------------------------------------------------- */
 
+/* By a few bytes out of the middle, where a modulus is random. Who chooses keys with the
+   same ones loses the pool for these. */
 static struct crypto_key **
-pool_place(const struct sha256 *name)
+pool_place(struct str name)
 {
-	return &pool.keys[name->bytes[0] % POOL_KEYS];
+	unsigned place = 0;
+
+	for (size_t i = name.n / 2; i < name.n && i < name.n / 2 + PLACE_BYTES; i++)
+		place = place * 31 + (unsigned char)name.p[i];
+	return &pool.keys[place % POOL_KEYS];
 }
 
 /* The key of that name, which is the caller's from now on; or NULL. */
 static struct crypto_key *
-pool_take(const struct sha256 *name)
+pool_take(enum crypto_key_kind kind, struct str name)
 {
 	struct crypto_key **place = pool_place(name), *key;
 
 	CHECK(pthread_mutex_lock(&pool.lock) == 0);
 	key = *place;
-	if (key && memcmp(key->name.bytes, name->bytes, SHA256_BYTES) == 0)
+	if (key && key->kind == kind && str_eq(str_make(key->name, key->name_size), name))
 		*place = NULL;
 	else
 		key = NULL;
@@ -107,7 +116,7 @@ pool_take(const struct sha256 *name)
 static void
 pool_give(struct crypto_key *key)
 {
-	struct crypto_key **place = pool_place(&key->name), *old;
+	struct crypto_key **place = pool_place(str_make(key->name, key->name_size)), *old;
 
 	CHECK(pthread_mutex_lock(&pool.lock) == 0);
 	old = *place;
@@ -244,20 +253,21 @@ enum err
 crypto_key_parse_public(enum crypto_key_kind kind, struct str bytes,
                         struct crypto_key **key_out)
 {
-	struct sha256 name = sha256_of(bytes);
 	EVP_PKEY *pkey = NULL;
 	enum err e;
 
-	name.bytes[SHA256_BYTES - 1] ^= (uint8_t)kind;
-	*key_out = pool_take(&name);
+	*key_out = pool_take(kind, bytes);
 	if (*key_out)
 		return OK;
 	e = kind == CRYPTO_RSA ? rsa_public(bytes, &pkey) : ed25519_public(bytes, &pkey);
 	if (e != OK)
 		return e;
 	*key_out = key_new(kind, pkey, false);
-	(*key_out)->name = name;
-	(*key_out)->is_pooled = true;
+	if (bytes.n <= NAME_MAX_BYTES) {
+		(*key_out)->name = mem_alloc(bytes.n);
+		(*key_out)->name_size = bytes.n;
+		memcpy((*key_out)->name, bytes.p, bytes.n);
+	}
 	return OK;
 }
 
@@ -302,7 +312,7 @@ crypto_key_free(struct crypto_key **key)
 {
 	if (!*key)
 		return;
-	if ((*key)->is_pooled)
+	if ((*key)->name)
 		pool_give(*key);
 	else
 		key_destroy(*key);

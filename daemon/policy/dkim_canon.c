@@ -9,6 +9,7 @@
 enum {
 	OUT_BYTES = 512,
 	BLOCK_BYTES = 1024,
+	RUN_BYTES = 16 * BLOCK_BYTES,
 	LANES = 16,
 };
 
@@ -37,6 +38,17 @@ out_byte(struct out *o, char c)
 	strbuf_byte(&o->b, c);
 }
 
+static void
+out_bytes(struct out *o, struct str bytes)
+{
+	if (bytes.n > o->b.max - o->b.n)
+		out_flush(o);
+	if (bytes.n > o->b.max)
+		o->sink(o->arg, bytes);
+	else
+		strbuf_add(&o->b, bytes);
+}
+
 static bool
 is_wsp(char c)
 {
@@ -53,6 +65,7 @@ relax(struct relaxed *r, struct str value, struct out *o)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		char c = value.p[i];
+		size_t from = i;
 
 		if (c == '\n' || (c == '\r' && i + 1 < value.n && value.p[i + 1] == '\n'))
 			continue;
@@ -64,7 +77,8 @@ relax(struct relaxed *r, struct str value, struct out *o)
 			out_byte(o, ' ');
 		r->has_space = false;
 		r->has_begun = true;
-		out_byte(o, c);
+		i += str_plain(str_from_offset(value, i + 1));
+		out_bytes(o, str_make(value.p + from, i + 1 - from));
 	}
 }
 
@@ -85,8 +99,14 @@ put_relaxed(struct str before, struct str after, struct out *o)
 	struct str name = str_trim(str_first(before, n));
 	struct relaxed r = { false, false };
 
-	for (size_t i = 0; i < name.n; i++)
-		out_byte(o, byte_lower(name.p[i]));
+	if (name.n < o->b.max - o->b.n) {
+		for (size_t i = 0; i < name.n; i++)
+			o->b.p[o->b.n + i] = byte_lower(name.p[i]);
+		o->b.n += name.n;
+	} else {
+		for (size_t i = 0; i < name.n; i++)
+			out_byte(o, byte_lower(name.p[i]));
+	}
 	out_byte(o, ':');
 	relax(&r, str_from_offset(before, n + 1), o);
 	relax(&r, after, o);
@@ -170,6 +190,16 @@ load(const uint8_t *p)
 	return v;
 }
 
+/* Where white space stands that relaxing would change: looks one byte further. */
+static lanes
+changes(const uint8_t *p)
+{
+	lanes v = load(p), next = load(p + 1);
+
+	return (lanes)(v == '\t') |
+	       ((lanes)(v == ' ') & (lanes)((next == ' ') | (next == '\r')));
+}
+
 /* White space that relaxing would change, or whose meaning the next byte decides. */
 static bool
 is_changed(const uint8_t *p, size_t n)
@@ -178,12 +208,10 @@ is_changed(const uint8_t *p, size_t n)
 	uint64_t halves[LANES / sizeof(uint64_t)];
 	size_t i = 0;
 
-	for (; i + LANES < n; i += LANES) {
-		lanes v = load(p + i), next = load(p + i + 1);
-
-		found |= (lanes)(v == '\t') |
-		         ((lanes)(v == ' ') & (lanes)((next == ' ') | (next == '\r')));
-	}
+	for (; i + 2 * LANES < n; i += 2 * LANES)
+		found |= changes(p + i) | changes(p + i + LANES);
+	for (; i + LANES < n; i += LANES)
+		found |= changes(p + i);
 	memcpy(halves, &found, sizeof(halves));
 	if (halves[0] | halves[1])
 		return true;
@@ -296,20 +324,43 @@ undecided(struct str block)
 	return n < block.n ? n + 1 : n;
 }
 
+/* How many bytes stay as they are: of whole blocks, each looked at with the byte behind
+   it, which it may depend on. They are hashed while they are still near. */
+static size_t
+unchanged(const struct dkim_body *b, struct str bytes)
+{
+	size_t n = 0;
+
+	if (b->canon == DKIM_SIMPLE)
+		return bytes.n;
+	while (n < bytes.n && n < RUN_BYTES) {
+		size_t left = bytes.n - n;
+		size_t size = left < BLOCK_BYTES ? left : BLOCK_BYTES;
+
+		if (is_changed((const uint8_t *)bytes.p + n,
+		               size < left ? size + 1 : size))
+			break;
+		n += size;
+	}
+	return n;
+}
+
 void
 dkim_body_add(struct dkim_body *b, struct str bytes)
 {
 	while (bytes.n) {
 		struct str block = str_first(bytes, BLOCK_BYTES);
+		size_t n = 0;
 
-		if (b->has_cr || b->has_space) {
+		if (b->has_cr || b->has_space)
 			block = str_first(block, undecided(block));
-			add_bytes(b, block);
-		} else if (b->canon == DKIM_RELAXED &&
-		           is_changed((const uint8_t *)block.p, block.n)) {
-			add_bytes(b, block);
-		} else {
+		else
+			n = unchanged(b, bytes);
+		if (n) {
+			block = str_first(bytes, n);
 			add_block(b, block);
+		} else {
+			add_bytes(b, block);
 		}
 		bytes = str_from_offset(bytes, block.n);
 	}

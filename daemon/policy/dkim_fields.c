@@ -5,11 +5,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+enum {
+	KEY_BYTES = 8, /* of a name, that decide most comparisons */
+};
+
 struct entry {
 	struct str raw;
+	uint64_t key; /* the name's first bytes in lower case: ordered as they are */
 	uint32_t name_size;
-	/* Of the first entry of a name in `sorted`: how many were taken, in which round. */
-	uint32_t taken, round;
+	/* Of the first entry of a name in `sorted`: how many there are; how many were
+	   taken, in which round. */
+	uint32_t count, taken, round;
 };
 
 struct dkim_fields {
@@ -25,41 +31,77 @@ entry_name(const struct entry *e)
 	return str_first(e->raw, e->name_size);
 }
 
+static uint64_t
+key_of(struct str name)
+{
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < KEY_BYTES; i++)
+		key = key << 8 | (i < name.n ? (unsigned char)byte_lower(name.p[i]) : 0U);
+	return key;
+}
+
+static int
+compare(const struct entry *e, uint64_t key, struct str name)
+{
+	if (e->key != key)
+		return e->key < key ? -1 : 1;
+	return str_cmp_icase(str_from_offset(entry_name(e), KEY_BYTES),
+	                     str_from_offset(name, KEY_BYTES));
+}
+
 static int
 by_name(const void *a, const void *b)
 {
 	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
-	int order = str_cmp_icase(entry_name(x), entry_name(y));
+	int order = compare(x, y->key, entry_name(y));
 
 	return order ? order : (x > y) - (x < y);
+}
+
+/* So many in a row have its name. */
+static void
+count_names(struct dkim_fields *f)
+{
+	struct entry *first = NULL;
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct entry *e = f->sorted[i];
+
+		if (!first || compare(first, e->key, entry_name(e)) != 0)
+			first = e;
+		first->count++;
+	}
 }
 
 struct dkim_fields *
 dkim_fields_new(struct arena *a, struct str header)
 {
 	struct dkim_fields *f = arena_try(a, sizeof(*f));
+	size_t room = header_lines(header) + 1; /* a field has a line or more */
 	struct header_field field;
 	struct str rest = header;
-	size_t count = 0;
 
-	while (header_next(&rest, &field))
-		if (++count > DKIM_FIELDS_MAX)
-			return NULL;
+	if (room > DKIM_FIELDS_MAX)
+		room = DKIM_FIELDS_MAX;
 	if (!f)
 		return NULL;
-	f->entries = arena_try(a, (count + 1) * sizeof(*f->entries));
-	f->sorted = arena_try(a, (count + 1) * sizeof(struct entry *));
+	f->entries = arena_try(a, room * sizeof(*f->entries));
+	f->sorted = arena_try(a, room * sizeof(struct entry *));
 	if (!f->entries || !f->sorted)
 		return NULL;
-	rest = header;
 	while (header_next(&rest, &field)) {
 		struct entry *e = &f->entries[f->count];
 
+		if (f->count == room)
+			return NULL;
 		e->raw = field.raw;
+		e->key = key_of(field.name);
 		e->name_size = (uint32_t)field.name.n;
 		f->sorted[f->count++] = e;
 	}
 	qsort(f->sorted, f->count, sizeof(struct entry *), by_name);
+	count_names(f);
 	return f;
 }
 
@@ -89,28 +131,33 @@ dkim_field_value(struct str raw)
 	return str_from_offset(raw, colon == SIZE_MAX ? raw.n : colon + 1);
 }
 
-/* The first place in `sorted` whose name is not before (is_after: is behind) `name`. */
-static size_t
-bound(const struct dkim_fields *f, struct str name, bool is_after)
+/* The first entry of that name, or NULL; *place_out: where it stands in `sorted`. */
+static struct entry *
+find(const struct dkim_fields *f, struct str name, size_t *place_out)
 {
 	size_t low = 0, high = f->count;
+	uint64_t key = key_of(name);
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = str_cmp_icase(entry_name(f->sorted[middle]), name);
 
-		if (order < 0 || (is_after && order == 0))
+		if (compare(f->sorted[middle], key, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
+	*place_out = low;
+	return low < f->count && compare(f->sorted[low], key, name) == 0 ? f->sorted[low]
+	                                                                 : NULL;
 }
 
 size_t
 dkim_fields_named(const struct dkim_fields *f, struct str name)
 {
-	return bound(f, name, true) - bound(f, name, false);
+	size_t place;
+	const struct entry *first = find(f, name, &place);
+
+	return first ? first->count : 0;
 }
 
 void
@@ -122,18 +169,18 @@ dkim_fields_rewind(struct dkim_fields *f)
 struct str
 dkim_fields_take(struct dkim_fields *f, struct str name, const char *except)
 {
-	size_t first = bound(f, name, false), end = bound(f, name, true);
-	struct entry *group;
+	size_t place;
+	struct entry *first = find(f, name, &place);
 
-	if (first == end)
+	if (!first)
 		return STR("");
-	group = f->sorted[first];
-	if (group->round != f->round) {
-		group->round = f->round;
-		group->taken = 0;
+	if (first->round != f->round) {
+		first->round = f->round;
+		first->taken = 0;
 	}
-	while (group->taken < end - first) {
-		struct str raw = f->sorted[end - 1 - group->taken++]->raw;
+	while (first->taken < first->count) {
+		struct str raw =
+			f->sorted[place + first->count - 1 - first->taken++]->raw;
 
 		if (raw.p != except)
 			return raw;

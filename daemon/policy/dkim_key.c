@@ -47,16 +47,12 @@ static enum err
 parse_key(const struct tag_list *list, struct arena *a, struct str *key_out)
 {
 	const struct tag *p = tag_list_find(list, STR("p"));
-	struct strbuf text, bytes;
+	struct strbuf bytes;
 
 	if (!p || p->value.n > KEY_TEXT_MAX)
 		return ERR_SYNTAX;
-	text = strbuf_arena(a, p->value.n);
 	bytes = strbuf_arena(a, p->value.n);
-	for (size_t i = 0; i < p->value.n; i++)
-		if (!tag_is_space(p->value.p[i]))
-			strbuf_byte(&text, p->value.p[i]);
-	if (base64_parse(strbuf_str(&text), &bytes) != OK)
+	if (base64_parse(tag_squeeze(p->value, a), &bytes) != OK)
 		return ERR_SYNTAX;
 	*key_out = strbuf_str(&bytes);
 	return OK;

@@ -28,18 +28,6 @@ struct reading {
 	struct str value;
 };
 
-/* Without any white space. */
-static struct str
-squeeze(struct str value, struct arena *a)
-{
-	struct strbuf b = strbuf_arena(a, value.n);
-
-	for (size_t i = 0; i < value.n; i++)
-		if (!tag_is_space(value.p[i]))
-			strbuf_byte(&b, value.p[i]);
-	return strbuf_str(&b);
-}
-
 static struct str
 lower(struct str value, struct arena *a)
 {
@@ -123,7 +111,7 @@ read_signature(struct reading *r)
 	struct strbuf bytes = strbuf_arena(r->arena, CRYPTO_SIGNATURE_MAX);
 
 	r->s->b_value = r->tag->raw;
-	r->s->b_text = squeeze(r->value, r->arena);
+	r->s->b_text = tag_squeeze(r->value, r->arena);
 	if (!r->s->b_text.n || base64_parse(r->s->b_text, &bytes) != OK)
 		return NEUTRAL("the signature itself cannot be read");
 	r->s->b = strbuf_str(&bytes);
@@ -135,7 +123,7 @@ read_body_hash(struct reading *r)
 {
 	struct strbuf bytes = strbuf_arena(r->arena, SHA256_BYTES + 4);
 
-	if (base64_parse(squeeze(r->value, r->arena), &bytes) != OK || !bytes.n)
+	if (base64_parse(tag_squeeze(r->value, r->arena), &bytes) != OK || !bytes.n)
 		return NEUTRAL("the hash of the text cannot be read");
 	if (bytes.n == SHA256_BYTES)
 		memcpy(r->s->body_hash.bytes, bytes.p, bytes.n);
@@ -205,7 +193,7 @@ read_names(struct reading *r)
 static struct dkim_problem
 read_identity(struct reading *r)
 {
-	struct str i = squeeze(str_first(r->value, IDENTITY_MAX), r->arena);
+	struct str i = tag_squeeze(str_first(r->value, IDENTITY_MAX), r->arena);
 
 	if (r->value.n > IDENTITY_MAX || str_find_last(i, '@') == SIZE_MAX)
 		return NEUTRAL("the identity (i=) is no address");
@@ -382,9 +370,13 @@ dkim_signature_parse(enum dkim_form form, struct str raw, struct arena *a,
 	p = read_rows(&r, &list);
 	if (e == ERR_EXISTS)
 		return NEUTRAL("a tag stands twice in the signature");
-	if (!signature_out->identity.n && signature_out->domain.n)
-		signature_out->identity =
-			arena_printf(a, "@%.*s", STR_ARG(signature_out->domain));
+	if (!signature_out->identity.n && signature_out->domain.n) {
+		struct strbuf b = strbuf_arena(a, 1 + LOOKUPS_NAME_MAX);
+
+		strbuf_byte(&b, '@');
+		strbuf_add(&b, signature_out->domain);
+		signature_out->identity = strbuf_str(&b);
+	}
 	return p.result != DKIM_NONE ? p : check_together(signature_out, form);
 }
 

@@ -22,7 +22,7 @@ struct dkim_verifier {
 	struct dkim_fields *fields; /* NULL: no signature, or too many fields */
 	struct dkim_hashes *hashes;
 	size_t count;
-	struct one ones[SIGNATURES_TOLD];
+	struct one *ones[SIGNATURES_TOLD];
 };
 
 struct dkim_verifier *
@@ -51,9 +51,10 @@ algorithm_word(enum dkim_algorithm a)
 static void
 add_signature(struct dkim_verifier *v, struct str raw)
 {
-	struct one *o = &v->ones[v->count];
+	struct one *o = ARENA_NEW(v->arena, struct one);
 	const struct dkim_signature *s = &o->signature;
 
+	v->ones[v->count] = o;
 	if (v->count++ >= DKIM_SIGNATURES_MAX) {
 		o->problem = (struct dkim_problem){
 			DKIM_POLICY, "not looked at: the message has too many signatures"
@@ -73,6 +74,8 @@ add_signature(struct dkim_verifier *v, struct str raw)
 static void
 set_verdict(struct dkim_verifier *v, struct one *o, struct dkim_problem p)
 {
+	struct strbuf reason = strbuf_arena(v->arena, LOOKUPS_NAME_MAX + 32);
+
 	o->verdict = (struct dkim_verdict){
 		.result = p.result,
 		.domain = o->signature.domain,
@@ -87,8 +90,10 @@ set_verdict(struct dkim_verifier *v, struct one *o, struct dkim_problem p)
 	if (p.result != DKIM_NONE)
 		return;
 	o->verdict.result = DKIM_PASS;
-	o->verdict.reason = arena_printf(v->arena, "signed by %.*s and unchanged",
-	                                 STR_ARG(o->signature.domain));
+	strbuf_lit(&reason, "signed by ");
+	strbuf_add(&reason, o->signature.domain);
+	strbuf_lit(&reason, " and unchanged");
+	o->verdict.reason = strbuf_str(&reason);
 }
 
 void
@@ -187,13 +192,13 @@ dkim_verifier_check(struct dkim_verifier *v, int64_t now_ms, struct lookups *l)
 	enum policy_step step = POLICY_DONE;
 
 	for (size_t i = 0; i < v->count; i++)
-		if (v->ones[i].problem.result == DKIM_NONE &&
-		    dkim_key_ask(&v->ones[i].signature, l) == POLICY_NEED)
+		if (v->ones[i]->problem.result == DKIM_NONE &&
+		    dkim_key_ask(&v->ones[i]->signature, l) == POLICY_NEED)
 			step = POLICY_NEED;
 	if (step == POLICY_NEED)
 		return step;
 	for (size_t i = 0; i < v->count; i++) {
-		struct one *o = &v->ones[i];
+		struct one *o = v->ones[i];
 
 		if (o->problem.result == DKIM_NONE)
 			check_one(v, o, now_ms, l);
@@ -212,7 +217,7 @@ dkim_verifier_count(const struct dkim_verifier *v)
 const struct dkim_verdict *
 dkim_verifier_verdict(const struct dkim_verifier *v, size_t i)
 {
-	return &v->ones[i].verdict;
+	return &v->ones[i]->verdict;
 }
 
 void

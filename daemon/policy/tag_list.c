@@ -1,9 +1,41 @@
 #include "policy/tag_list.h"
 
-bool
-tag_is_space(char c)
+#include "base/strbuf.h"
+
+static bool
+is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* How many bytes at the front are no white space. */
+static size_t
+word_length(struct str s)
+{
+	size_t n = str_plain(s);
+
+	while (n < s.n && !is_space(s.p[n]))
+		n += 1 + str_plain(str_from_offset(s, n + 1));
+	return n;
+}
+
+struct str
+tag_squeeze(struct str value, struct arena *a)
+{
+	size_t n = word_length(value);
+	struct strbuf b;
+
+	if (n == value.n)
+		return value;
+	b = strbuf_arena(a, value.n);
+	while (value.n) {
+		strbuf_bytes(&b, value.p, n);
+		while (n < value.n && is_space(value.p[n]))
+			n++;
+		value = str_from_offset(value, n);
+		n = word_length(value);
+	}
+	return strbuf_str(&b);
 }
 
 bool
@@ -30,13 +62,11 @@ is_name(struct str s)
 static bool
 is_value(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	size_t n = str_plain(s);
 
-		if (c == 0x7f || (c < '!' && !tag_is_space(s.p[i])))
-			return false;
-	}
-	return true;
+	while (n < s.n && is_space(s.p[n]))
+		n += 1 + str_plain(str_from_offset(s, n + 1));
+	return n == s.n;
 }
 
 static enum err

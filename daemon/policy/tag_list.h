@@ -6,6 +6,7 @@
 #ifndef POLICY_TAG_LIST_H
 #define POLICY_TAG_LIST_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -33,8 +34,9 @@ MUSTUSE enum err tag_list_parse(struct str text, struct tag_list *list_out);
 /* The tag of that name (with case), or NULL. */
 const struct tag *tag_list_find(const struct tag_list *list, struct str name);
 
-/* Spaces, tabs, CR and LF (FWS, whose order the header's reader has seen to). */
-bool tag_is_space(char c);
+/* The value without any white space (FWS, whose order the header's reader has seen to):
+   itself where there is none. */
+struct str tag_squeeze(struct str value, struct arena *a);
 /* Takes the next part of a value like "a : b" off *rest, without white space at its ends;
    false at the end. Parts may be empty. */
 bool tag_next(struct str *rest, char separator, struct str *part_out);

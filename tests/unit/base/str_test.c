@@ -50,6 +50,20 @@ test_find(void)
 	CHECK_U64_EQ(str_find_str(STR("ab"), STR("abc")), SIZE_MAX, "longer needle");
 	CHECK_U64_EQ(str_find_last(STR("a@b@c"), '@'), 3, "last");
 	CHECK_TRUE(str_cmp(STR("ab"), STR("abc")) < 0, "shorter first");
+	CHECK_U64_EQ(str_plain(STR("")), 0, "none");
+	CHECK_U64_EQ(str_plain(STR("abcdefgh~\x80\xff!z")), 13, "all");
+	for (size_t at = 0; at < 20; at++) {
+		static const char odd[] = { '\0', '\t', '\r', '\n', ' ', 0x1f, 0x7f };
+
+		for (size_t k = 0; k < sizeof(odd); k++) {
+			char text[20];
+
+			memset(text, 'x', sizeof(text));
+			text[at] = odd[k];
+			CHECK_U64_EQ(str_plain(str_make(text, sizeof(text))), at,
+			             "up to it");
+		}
+	}
 	CHECK_STR_EQ(str_trim(STR(" \ta \r\n")), STR("a"), "trim");
 }
 
