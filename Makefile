@@ -171,10 +171,15 @@ system-san:
 browser: all ## the system tests that drive the dashboard with headless Chromium, alone
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/system/run dashboard
 
+# Preloaded into the processes of the crash tests, and nothing else.
+$(B)/fault.so: tests/crash/fault.c
+	@mkdir -p $(@D)
+	$(call SAY,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared $< -o $@
+
 .PHONY: crash crash-long
-crash: all ## processes killed under load, a short run
+crash: all $(B)/fault.so ## processes killed under load, a short run
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run
-crash-long: all
+crash-long: all $(B)/fault.so
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
 
 $(B)/dkim_bench: $(B)/obj/tests/bench/dkim_bench.o $(B)/libmailstead.a
