@@ -27,6 +27,8 @@ struct dns_query {
 	struct dns *dns;
 	struct link all;   /* in dns->queries */
 	struct link place; /* in its flight */
+	struct flight *flight;
+	uint64_t group;
 	dns_fn *fn;
 	dns_raw_fn *raw_fn; /* instead of fn */
 	void *arg;
@@ -127,6 +129,96 @@ answer_query(struct dns_query *q, const struct dns_answer *a, const struct dns_r
 		fn(arg, a);
 }
 
+/* ── whose turn it is ── */
+
+static struct group *
+group_get(struct dns *d, uint64_t id)
+{
+	struct str key = str_make((const char *)&id, sizeof(id));
+	struct group *g = map_find(d->groups, key);
+
+	if (!g) {
+		g = mem_alloc(sizeof(*g));
+		g->id = id;
+		list_init(&g->line);
+		(void)map_set(d->groups, key, g);
+	}
+	return g;
+}
+
+static void
+group_done(struct dns *d, struct group *g)
+{
+	if (g->held || g->lined)
+		return;
+	(void)map_remove(d->groups, str_make((const char *)&g->id, sizeof(g->id)));
+	mem_free(g);
+}
+
+static void
+line_join(struct flight *f, struct group *g)
+{
+	f->group = g;
+	list_add_last(&g->line, &f->line);
+	if (g->lined++ == 0)
+		list_add_last(&f->dns->lines, &g->link);
+}
+
+static void
+line_leave(struct flight *f)
+{
+	struct group *g = f->group;
+
+	f->group = NULL;
+	list_remove(&f->line);
+	if (--g->lined == 0)
+		list_remove(&g->link);
+	group_done(f->dns, g);
+}
+
+/* The first of the group whose turn it is and that may have another place, or NULL. */
+static struct flight *
+line_next(struct dns *d)
+{
+	LIST_EACH(&d->lines, l)
+	{
+		struct group *g = CONTAINER_OF(l, struct group, link);
+
+		if (d->conf.group_max && g->held >= d->conf.group_max)
+			continue;
+		list_remove(&g->link);
+		list_add_last(&d->lines, &g->link);
+		return CONTAINER_OF(g->line.next, struct flight, line);
+	}
+	return NULL;
+}
+
+static void
+place_take(struct flight *f)
+{
+	struct group *g = f->group;
+
+	g->held++;
+	line_leave(f);
+	f->group = g;
+	f->is_out = true;
+	f->dns->in_flight++;
+	list_add_last(&f->dns->out, &f->line);
+}
+
+static void
+place_give(struct flight *f)
+{
+	struct group *g = f->group;
+
+	f->group = NULL;
+	f->is_out = false;
+	f->dns->in_flight--;
+	list_remove(&f->line);
+	g->held--;
+	group_done(f->dns, g);
+}
+
 /* ── flights ── */
 
 static void on_over(void *arg);
@@ -141,10 +233,11 @@ flight_free(struct flight *f)
 	d->transport->drop(f);
 	timer_stop(&f->limit);
 	loop_defer_cancel(d->loop, on_over, f);
-	list_remove(&f->line);
 	(void)map_remove(d->flights, str_make(f->key, f->key_n));
 	if (f->is_out)
-		d->in_flight--;
+		place_give(f);
+	else if (f->group)
+		line_leave(f);
 	strbuf_release(&f->wire);
 	strbuf_release(&f->query);
 	strbuf_release(&f->message);
@@ -164,6 +257,7 @@ flight_answer(struct flight *f, const struct dns_answer *a, const struct dns_raw
 	while (!list_is_empty(&f->waiting)) {
 		struct link *l = f->waiting.next;
 
+		CONTAINER_OF(l, struct dns_query, place)->flight = NULL;
 		list_remove(l);
 		list_add_last(&waiting, l);
 	}
@@ -260,8 +354,8 @@ on_limit(void *arg)
 	struct flight *f = CAST(flight, FLIGHT_MAGIC, arg);
 
 	/* It leaves the line without having been asked. */
-	if (!f->is_out)
-		list_remove(&f->line);
+	if (!f->is_out && f->group)
+		line_leave(f);
 	strbuf_clear(&f->message);
 	dns_flight_over(f);
 }
@@ -269,24 +363,16 @@ on_limit(void *arg)
 static void
 flights_start(struct dns *d)
 {
-	while (!list_is_empty(&d->lined_up) && d->in_flight < d->conf.in_flight_max) {
-		struct flight *f = CONTAINER_OF(d->lined_up.next, struct flight, line);
+	struct flight *f;
 
-		/* Its askers have gone, and others wait for the place. */
-		if (list_is_empty(&f->waiting)) {
-			flight_free(f);
-			continue;
-		}
-		list_remove(&f->line);
-		list_add_last(&d->out, &f->line);
-		f->is_out = true;
-		d->in_flight++;
+	while (d->in_flight < d->conf.in_flight_max && (f = line_next(d)) != NULL) {
+		place_take(f);
 		d->transport->send(f);
 	}
 }
 
 static struct flight *
-flight_new(struct dns *d, struct str key)
+flight_new(struct dns *d, struct str key, uint64_t group)
 {
 	struct flight *f = mem_alloc(sizeof(*f));
 
@@ -305,7 +391,7 @@ flight_new(struct dns *d, struct str key)
 	timer_set(&f->limit, d->conf.timeout_ms);
 	strbuf_add(&f->wire, key_name(f->key, f->key_n));
 	(void)map_set(d->flights, key, f);
-	list_add_last(&d->lined_up, &f->line);
+	line_join(f, group_get(d, group));
 	return f;
 }
 
@@ -341,6 +427,20 @@ answer_from_cache(struct dns_query *q)
 	return e == OK;
 }
 
+/* One more waits for what is still in line: it goes on in the shorter of their lines. */
+static void
+line_change(struct flight *f, uint64_t id)
+{
+	struct dns *d = f->dns;
+	struct group *to = group_get(d, id);
+
+	if (to->lined + to->held < f->group->lined + f->group->held) {
+		line_leave(f);
+		line_join(f, to);
+	}
+	group_done(d, to);
+}
+
 static void
 on_asked(void *arg)
 {
@@ -358,7 +458,10 @@ on_asked(void *arg)
 		return;
 	f = map_find(d->flights, str_make(q->key, q->key_n));
 	if (!f)
-		f = flight_new(d, str_make(q->key, q->key_n));
+		f = flight_new(d, str_make(q->key, q->key_n), q->group);
+	else if (!f->is_out && f->group)
+		line_change(f, q->group);
+	q->flight = f;
 	list_add_last(&f->waiting, &q->place);
 	flights_start(d);
 }
@@ -413,6 +516,12 @@ dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg)
 }
 
 void
+dns_query_group(struct dns_query *q, uint64_t id)
+{
+	q->group = id;
+}
+
+void
 dns_query_fresh(struct dns_query *q)
 {
 	q->is_fresh = true;
@@ -422,14 +531,22 @@ void
 dns_cancel(struct dns_query **qp)
 {
 	struct dns_query *q = *qp;
+	struct flight *f;
+	struct dns *d;
 
 	if (!q)
 		return;
 	*qp = NULL;
 	CHECK(q->magic == QUERY_MAGIC);
-	/* A flight that is out goes on: its answer is good for the cache. */
-	loop_defer_cancel(q->dns->loop, on_asked, q);
+	f = q->flight;
+	d = q->dns;
+	loop_defer_cancel(d->loop, on_asked, q);
 	query_free(q);
+	/* Nobody waits for it any more, but others may wait for its place. */
+	if (!f || f->is_over || !list_is_empty(&f->waiting))
+		return;
+	flight_free(f);
+	flights_start(d);
 }
 
 /* ── the resolver ── */
@@ -498,7 +615,8 @@ dns_new_by(struct loop *l, const struct dns_conf *conf,
 	d->way = way;
 	d->flights = map_new();
 	d->cache = dns_cache_new(&cache);
-	list_init(&d->lined_up);
+	d->groups = map_new();
+	list_init(&d->lines);
 	list_init(&d->out);
 	list_init(&d->queries);
 	dns_set_conf(d, conf);
@@ -521,6 +639,7 @@ dns_free(struct dns **dp)
 	if (!d)
 		return;
 	*dp = NULL;
+	d->conf.in_flight_max = 0; /* nothing starts any more */
 	while (!list_is_empty(&d->queries)) {
 		struct dns_query *q =
 			CONTAINER_OF(d->queries.next, struct dns_query, all);
@@ -531,6 +650,7 @@ dns_free(struct dns **dp)
 	d->transport->end(d);
 	dns_cache_free(&d->cache);
 	map_free(&d->flights);
+	map_free(&d->groups);
 	d->magic = 0;
 	mem_free(d);
 }

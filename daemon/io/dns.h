@@ -36,6 +36,7 @@ struct dns_conf {
 	int64_t failure_ms;      /* a failure is kept this long, then twice as long … */
 	int64_t failure_max_ms;  /* … and no longer than this */
 	size_t in_flight_max;    /* more wait in line */
+	size_t group_max;        /* of them by one group; 0: all */
 };
 
 /* What the configuration says; borrows its servers. */
@@ -58,9 +59,14 @@ struct dns_query *dns_ask(struct dns *d, struct str name, enum dns_type type, dn
                           void *arg);
 /* The name for the PTR question about an address (in-addr.arpa, ip6.arpa). */
 struct dns_query *dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg);
+/* Right after asking: on whose behalf (0: nobody's in particular). Places are given to
+   one after the other, and conf.group_max at most to each: whose servers are silent keeps
+   no others waiting. */
+void dns_query_group(struct dns_query *q, uint64_t id);
 /* Right after asking: past the cache, for whoever wants to see what a server says now. */
 void dns_query_fresh(struct dns_query *q);
-/* No callback any more; *q becomes NULL. Harmless on NULL. */
+/* No callback any more, and the place is given to another where nobody else waits for the
+   answer; *q becomes NULL. Harmless on NULL. */
 void dns_cancel(struct dns_query **q);
 
 #endif

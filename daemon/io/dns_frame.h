@@ -14,6 +14,7 @@
 enum dns_frame {
 	DNS_FRAME_ASK = 1,    /* to the resolver: a key */
 	DNS_FRAME_ANSWER = 2, /* from it: struct dns_raw */
+	DNS_FRAME_CANCEL = 3, /* to it: nobody waits for the answer any more */
 };
 
 enum {

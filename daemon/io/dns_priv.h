@@ -46,17 +46,28 @@ struct dns {
 	struct addr servers[DNS_SERVERS_MAX];
 	struct map *flights; /* by key */
 	struct dns_cache *cache;
-	struct link lined_up; /* flights that have not started */
-	struct link out;      /* flights that have */
+	struct map *groups; /* by id: those that have a place or a line */
+	struct link lines;  /* groups with a line; the next to get a place is first */
+	struct link out;    /* flights that have started */
 	struct link queries;
 	size_t in_flight;
+};
+
+/* Those on whose behalf questions are asked. Each has a line of its own, and they get
+   places in turn: who asks much waits for himself. */
+struct group {
+	struct link link; /* in dns->lines, where it has a line */
+	uint64_t id;
+	struct link line;   /* flights that have not started */
+	size_t lined, held; /* flights in line, and those that are out */
 };
 
 /* A question that is out, or in line; all who ask the same wait for it. */
 struct flight {
 	uint32_t magic;
 	struct dns *dns;
-	struct link line;    /* in dns->lined_up, then in dns->out */
+	struct group *group;
+	struct link line;    /* in group->line, then in dns->out */
 	struct link waiting; /* queries */
 	size_t key_n;
 	char key[DNS_KEY_MAX];

@@ -27,14 +27,16 @@ struct remote {
 /* What a flight holds. */
 struct way {
 	uint64_t id;
+	bool is_asked; /* and not answered */
 };
 
 static void
 ask(struct remote *r, const struct flight *f)
 {
 	struct ipc_peer *peer = ipc_client_peer(r->client);
-	const struct way *w = f->way;
+	struct way *w = f->way;
 
+	w->is_asked = peer != NULL;
 	if (peer)
 		ipc_send(peer, DNS_FRAME_ASK, w->id, str_make(f->key, f->key_n));
 }
@@ -66,6 +68,12 @@ transport_again(struct flight *f, enum err e, const struct dns_parsed *parsed)
 static void
 transport_drop(struct flight *f)
 {
+	struct remote *r = f->dns->way;
+	struct ipc_peer *peer = ipc_client_peer(r->client);
+	const struct way *w = f->way;
+
+	if (w && w->is_asked && peer)
+		ipc_send(peer, DNS_FRAME_CANCEL, w->id, STR(""));
 	mem_free(f->way);
 	f->way = NULL;
 }
@@ -117,6 +125,11 @@ on_closed(void *arg, struct ipc_peer *peer, const char *why)
 
 	(void)peer;
 	(void)why;
+	for (struct link *l = r->dns->out.next; l != &r->dns->out; l = l->next) {
+		struct way *w = CONTAINER_OF(l, struct flight, line)->way;
+
+		w->is_asked = false;
+	}
 	timer_set(&r->away, AWAY_MS);
 }
 
@@ -143,10 +156,12 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
 	}
 	for (struct link *l = r->dns->out.next; l != &r->dns->out && !f; l = l->next) {
 		struct flight *one = CONTAINER_OF(l, struct flight, line);
-		const struct way *w = one->way;
+		struct way *w = one->way;
 
-		if (w->id == m->id)
+		if (w->id == m->id) {
+			w->is_asked = false;
 			f = one;
+		}
 	}
 	/* One whose time was over, or that was answered before a restart. */
 	if (!f || f->is_over)

@@ -18,6 +18,7 @@ struct dns_share {
 	struct dns *dns;
 	struct ipc_server *server;
 	struct link askers;
+	uint64_t last_id;
 	size_t out_max;
 	struct strbuf scratch;
 };
@@ -25,6 +26,7 @@ struct dns_share {
 /* A process that asks. */
 struct asker {
 	uint32_t magic;
+	uint64_t id; /* none of them keeps the others waiting */
 	struct dns_share *share;
 	struct ipc_peer *peer;
 	struct link link;
@@ -78,10 +80,26 @@ on_opened(void *arg, struct ipc_peer *peer)
 
 	a->magic = ASKER_MAGIC;
 	a->share = s;
+	a->id = ++s->last_id;
 	a->peer = peer;
 	list_init(&a->asked);
 	list_add_last(&s->askers, &a->link);
 	ipc_set_data(peer, a);
+}
+
+/* It may be answered already. */
+static void
+cancel(struct asker *a, uint64_t id)
+{
+	LIST_EACH(&a->asked, l)
+	{
+		struct asked *q = CONTAINER_OF(l, struct asked, link);
+
+		if (q->id == id) {
+			asked_free(q);
+			return;
+		}
+	}
 }
 
 static void
@@ -92,6 +110,10 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
 	struct asker *a = CAST(asker, ASKER_MAGIC, ipc_data(peer));
 	struct asked *q;
 
+	if (m->kind == DNS_FRAME_CANCEL && m->payload.n == 0) {
+		cancel(a, m->id);
+		return;
+	}
 	if (m->kind != DNS_FRAME_ASK || !dns_key_check(m->payload)) {
 		ipc_close(peer, "no question");
 		return;
@@ -107,6 +129,7 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
 	a->out++;
 	list_add_last(&a->asked, &q->link);
 	q->query = dns_ask_raw(s->dns, m->payload, on_answer, q);
+	dns_query_group(q->query, a->id);
 }
 
 static void

@@ -1,8 +1,9 @@
 /* dns_share.h - one resolver for the processes of this machine that may make no sockets.
  *
  * Serves a listening unix socket; the other side is dns_new_remote (io/dns.h). What a
- * peer can have out is bounded: what is over it is DNS_TEMP at once. A peer that asks
- * nonsense is disconnected.
+ * peer can have out is bounded: what is over it is DNS_TEMP at once. Peers get their
+ * places in turn, so that none keeps the others waiting, and give back those of questions
+ * that nobody waits for any more. A peer that asks nonsense is disconnected.
  *
  * Owns: the socket, its peers. Borrows: loop, resolver.
  */

@@ -21,6 +21,7 @@ struct lookups_conn {
 	void *arg;
 	struct link asked;
 	struct timer limit;
+	uint64_t group;
 	size_t bytes;
 	bool is_over;
 };
@@ -92,6 +93,7 @@ ask(struct lookups_conn *c)
 		q->conn = c;
 		q->lookup = lookup;
 		q->query = dns_ask(c->dns, lookup->name, lookup->type, on_answer, q);
+		dns_query_group(q->query, c->group);
 		list_add_last(&c->asked, &q->link);
 	}
 }
@@ -148,6 +150,12 @@ lookups_conn_run(struct lookups_conn *c, lookups_step_fn *step, loop_fn *done, v
 	c->done = done;
 	c->arg = arg;
 	soon(c);
+}
+
+void
+lookups_conn_group(struct lookups_conn *c, uint64_t id)
+{
+	c->group = id;
 }
 
 void

@@ -16,6 +16,16 @@ struct resolver {
 	struct dns_share *share;
 };
 
+/* No worker gets all the places. */
+static struct dns_conf
+dns_conf(const struct role *r)
+{
+	struct dns_conf conf = dns_conf_from(r->conf);
+
+	conf.group_max = (conf.in_flight_max + 1) / 2;
+	return conf;
+}
+
 /* A worker whose time is over asks the next question while ours is still out. */
 static size_t
 out_max(const struct dns_conf *conf)
@@ -27,7 +37,7 @@ static void
 on_reload(void *arg)
 {
 	struct resolver *me = arg;
-	struct dns_conf conf = dns_conf_from(me->role->conf);
+	struct dns_conf conf = dns_conf(me->role);
 
 	dns_set_conf(me->dns, &conf);
 	dns_share_set_max(me->share, out_max(&conf));
@@ -36,7 +46,7 @@ on_reload(void *arg)
 int
 role_dns_main(struct role *r)
 {
-	struct dns_conf conf = dns_conf_from(r->conf);
+	struct dns_conf conf = dns_conf(r);
 	struct resolver me = { .role = r };
 	enum err e;
 

@@ -21,6 +21,7 @@ enum {
 	ROLE_BUDGET = 256 * 1024,
 	DNS_CACHE_MAX = 1000,
 	DNS_CACHE_BYTES = 1 << 20,
+	CLIENT_PART = 4, /* of the DNS questions that are out at one time */
 };
 
 struct door {
@@ -155,9 +156,13 @@ on_stop(void *arg)
 /* The cache that counts is that of the process that is asked; the one in front spares the
    way for names that many messages have in common. */
 static struct dns_conf
-dns_conf(const struct conf *conf)
+dns_conf(const struct role *r)
 {
-	struct dns_conf dns = dns_conf_from(conf);
+	struct dns_conf dns = dns_conf_from(r->conf);
+
+	/* A place here is one over there; one client gets a part of them. */
+	dns.in_flight_max = (size_t)role_share(r, (int64_t)dns.in_flight_max);
+	dns.group_max = (dns.in_flight_max + CLIENT_PART - 1) / CLIENT_PART;
 
 	if (dns.cache_max > DNS_CACHE_MAX)
 		dns.cache_max = DNS_CACHE_MAX;
@@ -171,7 +176,7 @@ on_reload(void *arg)
 {
 	struct smtp_role *me = arg;
 
-	struct dns_conf dns = dns_conf(me->role->conf);
+	struct dns_conf dns = dns_conf(me->role);
 
 	set_limits(me);
 	set_proxies(me);
@@ -184,7 +189,7 @@ open_all(struct smtp_role *me)
 {
 	struct role *r = me->role;
 	const struct conf *conf = r->conf;
-	struct dns_conf dns = dns_conf(conf);
+	struct dns_conf dns = dns_conf(r);
 	char bytes[4096];
 	struct strbuf path = strbuf_on(bytes);
 

@@ -59,6 +59,7 @@ smtp_check_new(const struct smtp_check_conf *conf, const struct auth_request *re
 	c->arena = arena_new(CHECK_BUDGET);
 	c->lookups = lookups_new(c->arena, LOOKUPS_MAX);
 	c->conn = lookups_conn_new(conf->loop, conf->dns, c->lookups);
+	lookups_conn_group(c->conn, conf->group);
 	c->check = auth_check_new(c->arena, request);
 	c->header = strbuf_heap(conf->header_max);
 	lookups_conn_run(c->conn, step_envelope, NULL, c);

@@ -20,6 +20,7 @@ struct smtp_check;
 struct smtp_check_conf {
 	struct loop *loop;
 	struct dns *dns;
+	uint64_t group;     /* on whose behalf it is asked */
 	int64_t timeout_ms; /* after the end of the content */
 	size_t header_max;  /* bytes */
 };

@@ -26,6 +26,16 @@ smtp_incoming_is_due(const struct smtp_conn *c)
 	       !smtp_session_peer(c->session)->may_relay;
 }
 
+/* One client, as the limiter counts: an IPv4 address, or a network of 64 bits. */
+static uint64_t
+client_group(const struct addr *ip)
+{
+	uint64_t id = 0;
+
+	memcpy(&id, ip->ip, ip->family == ADDR_V6 ? sizeof(id) : 4);
+	return id;
+}
+
 void
 smtp_incoming_begin(struct smtp_conn *c, const struct smtp_mail *mail)
 {
@@ -46,6 +56,7 @@ smtp_incoming_begin(struct smtp_conn *c, const struct smtp_mail *mail)
 
 	if (!addr_parse_ip(smtp_session_peer(c->session)->ip, &request.ip))
 		request.ip = (struct addr){ .family = ADDR_NONE };
+	conf.group = client_group(&request.ip);
 	c->check = smtp_check_new(&conf, &request);
 }
 
