@@ -50,6 +50,12 @@ auth_check_free(struct auth_check **cp)
 	arc_validator_free(&c->arc);
 }
 
+struct str
+auth_check_host(const struct auth_check *c)
+{
+	return c->verdict.iprev.host;
+}
+
 const struct auth_request *
 auth_check_request(const struct auth_check *c)
 {

@@ -44,6 +44,9 @@ struct auth_verdict {
 
 /* request is copied. */
 struct auth_check *auth_check_new(struct arena *a, const struct auth_request *request);
+/* The name of the client that leads back to its address, as soon as that is known; else
+   empty. */
+struct str auth_check_host(const struct auth_check *c);
 const struct auth_request *auth_check_request(const struct auth_check *c);
 /* What needs no message: iprev, SPF. May be stepped before the header is there. */
 MUSTUSE enum policy_step auth_check_envelope(struct auth_check *c, struct lookups *l);

@@ -137,6 +137,12 @@ smtp_check_is_over(const struct smtp_check *c)
 	return lookups_conn_is_over(c->conn);
 }
 
+struct str
+smtp_check_host(const struct smtp_check *c)
+{
+	return auth_check_host(c->check);
+}
+
 const struct auth_request *
 smtp_check_request(const struct smtp_check *c)
 {

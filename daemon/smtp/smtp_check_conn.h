@@ -34,6 +34,8 @@ MUSTUSE enum err smtp_check_see(struct smtp_check *c, struct str bytes);
 void smtp_check_finish(struct smtp_check *c, loop_fn *done, void *arg);
 /* True where the time was over before all was known. */
 bool smtp_check_is_over(const struct smtp_check *c);
+/* The client's name, as soon as it is known to be its; else empty. */
+struct str smtp_check_host(const struct smtp_check *c);
 const struct auth_request *smtp_check_request(const struct smtp_check *c);
 const struct auth_verdict *smtp_check_verdict(const struct smtp_check *c);
 /* At any time; done is not called any more. Harmless on NULL. */

@@ -36,13 +36,13 @@ take_content(void *arg, struct str bytes)
    (RFC 5321 4.4), and between them what is found about the message (RFC 8601 4): that is
    known last, so whoever keeps the body puts both in front. */
 static enum err
-write_stamp(struct smtp_session *s, int64_t now_ms)
+write_stamp(struct smtp_session *s, const struct smtp_answer *opened)
 {
 	struct smtp_mail *mail = &s->tx->mail;
 	struct strbuf text = strbuf_arena(s->tx->arena, 4096);
 	struct received r = {
 		.helo = s->helo,
-		.client_host = s->peer.host,
+		.client_host = s->peer.host.n ? s->peer.host : opened->host,
 		.client_ip = s->peer.ip,
 		.by = s->conf->hostname,
 		.trace_id = id_str(&mail->trace_id),
@@ -51,7 +51,7 @@ write_stamp(struct smtp_session *s, int64_t now_ms)
 		.is_tls = s->tls.n > 0,
 		.is_auth = s->login.n > 0,
 		.is_utf8 = mail->is_utf8,
-		.at_ms = now_ms,
+		.at_ms = opened->now_ms,
 	};
 
 	if (mail->rcpt_count == 1)
@@ -64,7 +64,7 @@ write_stamp(struct smtp_session *s, int64_t now_ms)
 }
 
 static void
-begin_content(struct smtp_session *s, int64_t now_ms, bool has_dots)
+begin_content(struct smtp_session *s, const struct smtp_answer *opened, bool has_dots)
 {
 	struct smtp_transaction *tx = s->tx;
 	struct smtp_head_conf conf = {
@@ -77,7 +77,7 @@ begin_content(struct smtp_session *s, int64_t now_ms, bool has_dots)
 		struct strbuf date = strbuf_arena(tx->arena, DATE_BYTES + 16);
 
 		strbuf_lit(&date, "Date: ");
-		date_format_rfc5322(&date, now_ms, 0);
+		date_format_rfc5322(&date, opened->now_ms, 0);
 		strbuf_lit(&date, "\r\n");
 		conf.date = strbuf_str(&date);
 		conf.message_id =
@@ -86,7 +86,7 @@ begin_content(struct smtp_session *s, int64_t now_ms, bool has_dots)
 	}
 	smtp_data_init(&tx->data, has_dots, s->conf->message_size_max);
 	tx->head = smtp_head_new(tx->arena, &conf, write_content, s);
-	tx->data.err = write_stamp(s, now_ms);
+	tx->data.err = write_stamp(s, opened);
 }
 
 static enum smtp_next
@@ -120,7 +120,7 @@ data_opened(struct smtp_session *s, const struct smtp_answer *answer, struct str
 		s->state = SMTP_STATE_CLOSED;
 		return SMTP_CLOSE;
 	}
-	begin_content(s, answer->now_ms, true);
+	begin_content(s, answer, true);
 	s->state = SMTP_STATE_DATA;
 	return smtp_reply_good(s, out, 354, NULL, "Send the message; end with CRLF.CRLF");
 }
@@ -195,7 +195,7 @@ chunk_opened(struct smtp_session *s, const struct smtp_answer *answer, struct st
 			return skip_chunk(s, answer->err, out);
 		return smtp_reply(s, out, answer->err);
 	}
-	begin_content(s, answer->now_ms, false);
+	begin_content(s, answer, false);
 	return chunk_begins(s, out);
 }
 

@@ -188,6 +188,8 @@ ask_open(void *arg, const struct smtp_mail *mail)
 	(void)mail;
 	c->body = body_writer_new(c->server->parts.bodies, max + STAMP_RESERVE);
 	c->answer = (struct smtp_answer){ .now_ms = clock_unix_ms() };
+	if (c->check)
+		c->answer.host = smtp_check_host(c->check);
 	smtp_conn_answer_soon(c, OK);
 }
 

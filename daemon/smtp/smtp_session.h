@@ -111,6 +111,7 @@ struct smtp_credentials {
 struct smtp_answer {
 	enum err err;
 	struct str text;  /* words for the reply instead of the table's; or empty */
+	struct str host;  /* the client's verified name, where it is known; or empty */
 	struct str login; /* the account that logged in, local@domain */
 	struct id trace_id;
 	int64_t now_ms;
@@ -127,7 +128,7 @@ struct smtp_ops {
 	void (*mail)(void *arg, const struct smtp_mail *mail);
 	/* Is this recipient ours, or may this client relay to it? */
 	void (*rcpt)(void *arg, const struct smtp_rcpt *rcpt);
-	/* Make ready to write. OK: now_ms. unread counts. */
+	/* Make ready to write. OK: now_ms, host. unread counts. */
 	void (*open)(void *arg, const struct smtp_mail *mail);
 	/* The content is complete: keep it. OK means it is on disk. */
 	void (*accept)(void *arg, const struct smtp_mail *mail);

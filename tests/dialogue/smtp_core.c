@@ -3,8 +3,9 @@
  * Ours is example.org with ann, bob (disabled), full (over quota) and list (an alias);
  * ann's password is "secret". @service submission, @relay yes, @plain yes, @proxy yes,
  * @tls no, @size N, @rcpt_max N, @errors N, @unknown N, @open WORD, @accept WORD, @write
- * WORD (an error of err.def) set it up. @dmarc reject (quarantine, none): example.com
- * asks for that, and nothing proves the message to be its.
+ * WORD (an error of err.def), @host NAME (leads back to the client) set it up.
+ * @dmarc reject (quarantine, none): example.com asks for that, and nothing proves the
+ * message to be its.
  */
 #include "smtp/smtp_judge.h"
 #include "smtp/smtp_session.h"
@@ -29,6 +30,7 @@ struct world {
 	enum question asked;
 	struct smtp_answer answer;
 	enum err on_open, on_accept, on_write;
+	struct str host;
 	struct arena *arena;
 	struct strbuf
 		words; /* of the answer; gone with the transaction, as in a connection */
@@ -110,7 +112,9 @@ ask_open(void *arg, const struct smtp_mail *mail)
 
 	(void)mail;
 	w->asked = OPEN;
-	w->answer = (struct smtp_answer){ .err = w->on_open, .now_ms = 1764000000000 };
+	w->answer = (struct smtp_answer){ .err = w->on_open,
+		                          .now_ms = 1764000000000,
+		                          .host = w->host };
 	strbuf_clear(&w->body);
 }
 
@@ -310,6 +314,8 @@ world_set(void *core, struct str key, struct str value)
 		w->conf.unknown_max = (unsigned)n;
 	else if (str_eq(key, STR("open")))
 		w->on_open = find_error(value);
+	else if (str_eq(key, STR("host")))
+		w->host = arena_str(w->arena, value);
 	else if (str_eq(key, STR("accept")))
 		w->on_accept = find_error(value);
 	else if (str_eq(key, STR("dmarc")))

@@ -116,6 +116,14 @@ def test_proven_by_address(world):
     check.equal(trace(world, "dmarc:fail"), [], "and not by what was not")
 
 
+def test_the_name_of_the_client_stands_in_received(world):
+    """Where it was known before the text came: the second time at the latest."""
+    for n in (1, 2):
+        send(world, GOOD, "pat@good.example", text_from("good.example", f"by name {n}"))
+    check.contains(re.sub(rb"\s+", b" ", arrived(world, "by name 2")),
+                   b"Received: from client.good.example (out.good.example [127.0.0.21]) by ", "name")
+
+
 def test_proven_by_signature(world):
     data = signed(world, "good.example", text_from("good.example", "by signature"))
     check.equal(send(world, BAD, "x@none.example", data)[0], 250, "taken")
