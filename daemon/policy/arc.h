@@ -87,9 +87,9 @@ MUSTUSE enum err arc_seal(struct arena *a, const struct arc_seal *seal,
 struct str arc_results_of(struct str header, struct str authserv_id, struct arena *a);
 /* What validation said when the message came in, read back from such results and the
    header: enough for arc_sealer_end(). ERR_NOT_FOUND: they do not tell of a chain;
-   ERR_CONFLICT: they tell of one that failed. Why is not told there, DNS may have been
-   silent for a while only: so it is not sealed as broken for ever. ERR_MESSAGE_SYNTAX:
-   results and header do not fit together. */
+   ERR_CONFLICT: they tell of one that failed, but not whether DNS was only silent for a
+   while, so it is not sealed as broken for ever. ERR_MESSAGE_SYNTAX: results and header
+   do not fit together. */
 MUSTUSE enum err arc_verdict_of(struct str header, struct str results, struct arena *a,
                                 struct arc_verdict *verdict_out);
 

@@ -218,6 +218,20 @@ arc_results_of(struct str header, struct str authserv_id, struct arena *a)
 	return strbuf_str(&all);
 }
 
+/* Of a chain that failed when the message came in: for good, for a while, or nobody said
+   (earlier versions of ours). */
+static enum err
+failed_verdict(const struct auth_result *arc, struct arc_verdict *verdict_out)
+{
+	struct str fault = auth_result_property(arc, STR("policy"), STR("arc-fault"));
+
+	verdict_out->result = ARC_FAIL;
+	verdict_out->is_temporary = str_eq_icase(fault, AUTH_RESULTS_TEMPORARY);
+	return verdict_out->is_temporary || str_eq_icase(fault, AUTH_RESULTS_PERMANENT)
+	               ? OK
+	               : ERR_CONFLICT;
+}
+
 enum err
 arc_verdict_of(struct str header, struct str results, struct arena *a,
                struct arc_verdict *verdict_out)
@@ -241,8 +255,10 @@ arc_verdict_of(struct str header, struct str results, struct arena *a,
 	verdict_out->count = chain.count;
 	if (str_eq_icase(arc->result, STR("none")))
 		return OK;
+	if (str_eq_icase(arc->result, STR("fail")))
+		return failed_verdict(arc, verdict_out);
 	if (!str_eq_icase(arc->result, STR("pass")))
-		return ERR_CONFLICT;
+		return ERR_MESSAGE_SYNTAX;
 	if (!chain.count || chain.problem)
 		return ERR_MESSAGE_SYNTAX;
 	verdict_out->result = ARC_PASS;

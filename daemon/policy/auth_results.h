@@ -30,6 +30,11 @@ enum {
 
 /* --- writing ------------------------------------------------------------------------ */
 
+/* Of our own arc=fail: whether it is for good, or DNS did not answer. */
+#define AUTH_RESULTS_ARC_FAULT STR("policy.arc-fault")
+#define AUTH_RESULTS_PERMANENT STR("permanent")
+#define AUTH_RESULTS_TEMPORARY STR("temporary")
+
 /* What is done with the message, in the word of policy.applied=: the policy that the
    verdict leads to, and "none" where DMARC did not fail or a trusted sealer vouches. */
 enum dmarc_policy auth_results_disposition(const struct auth_verdict *verdict);

@@ -256,6 +256,12 @@ write_arc(struct writer *w, const struct auth_request *request,
 		strbuf_u64(&b, v->arc.oldest_pass);
 		property(w, STR("header.oldest-pass"), strbuf_str(&b));
 	}
+	/* Who seals it later must know: a chain is not broken for ever because DNS was
+	   silent for a while. */
+	if (v->arc.result == ARC_FAIL)
+		property(w, AUTH_RESULTS_ARC_FAULT,
+		         v->arc.is_temporary ? AUTH_RESULTS_TEMPORARY
+		                             : AUTH_RESULTS_PERMANENT);
 	property_ip(w, STR("smtp.remote-ip"), &request->ip);
 }
 

@@ -48,7 +48,10 @@ reason_of(enum err e)
 	case ERR_NOT_FOUND:
 		return "nothing says what was found when it came in";
 	case ERR_CONFLICT:
-		return "the chain of seals that it came with is broken or has ended";
+		return "the chain of seals that it came with has ended";
+	case ERR_DNS_TEMP:
+		return "the chain of seals that it came with could not be checked: DNS "
+		       "did not answer";
 	case ERR_LIMIT:
 		return "it has too many seals or results already";
 	case ERR_MESSAGE_SYNTAX:

@@ -194,9 +194,25 @@ def test_a_chain_grows(world):
     check.equal(verified(mail)[:2], ["pass", 2], "the chain is whole for python3-dkim")
 
 
-def test_a_broken_chain_is_left_alone(world):
+def test_a_broken_chain_is_sealed_as_broken(world):
+    """So that nobody behind us takes our silence for a chain that nobody looked at."""
     mail = strangers_mail(world, "broken seal", "sealed").replace(b"Hello", b"Hallo")
-    check.equal(sets_of(sent_on(world, "broken seal", mail)), [1, 1, 1], "no second set")
+    sent = sent_on(world, "broken seal", mail)
+    check.equal(sets_of(sent), [2, 2, 2], "a last set")
+    seal = re.search(rb"(?is)^ARC-Seal:[^\n]*(?:\n\s[^\n]*)*", sent, re.M)
+    check.contains(re.sub(rb"\s", b"", seal.group(0)) if seal else b"", b"cv=fail", "which says so")
+    told(world, "broken seal", "Sealed for home.example")
+
+
+def test_a_chain_whose_keys_dns_hid_is_left_alone(world):
+    mail = strangers_mail(world, "hidden keys", "sealed")
+    peer = world.dns.zones["peer.example"]
+    world.dns.change("peer.example", peer.replace("k._domainkey IN TXT", "k._domainkey IN NS silent\nsilent IN A 127.0.0.99\nx IN TXT"))
+    try:
+        check.equal(sets_of(sent_on(world, "hidden keys", mail)), [1, 1, 1], "no second set")
+        told(world, "hidden keys", "DNS did not answer")
+    finally:
+        world.dns.change("peer.example", peer)
 
 
 def test_mail_of_ours_is_signed_not_sealed(world):

@@ -1,6 +1,8 @@
 /* Chains that we seal, whole and broken in every way. */
 #include "policy/arc.h"
 
+#include "policy/auth_results.h"
+
 #include "tests/unit/check.h"
 #include "tests/unit/policy/dkim_rig.h"
 
@@ -13,11 +15,10 @@ join(struct rig *r, struct str a, struct str b)
 	return arena_printf(r->arena, "%.*s%.*s", STR_ARG(a), STR_ARG(b));
 }
 
-/* The message with one set more, made by what validation says of it. */
+/* The message with one set more, made by what validation said of it. */
 static enum err
-seal(struct rig *r, struct str *message)
+seal_as(struct rig *r, const struct arc_verdict *verdict, struct str *message)
 {
-	struct arc_verdict verdict = rig_arc(r, *message);
 	struct strbuf out = strbuf_arena(r->arena, 1 << 16);
 	struct arc_seal s = {
 		.domain = STR("a.example"),
@@ -31,10 +32,18 @@ seal(struct rig *r, struct str *message)
 	enum err e;
 
 	rig_split(*message, &header, &body);
-	e = arc_seal(r->arena, &s, &verdict, header, body, &out);
+	e = arc_seal(r->arena, &s, verdict, header, body, &out);
 	if (e == OK)
 		*message = join(r, strbuf_str(&out), *message);
 	return e;
+}
+
+static enum err
+seal(struct rig *r, struct str *message)
+{
+	struct arc_verdict verdict = rig_arc(r, *message);
+
+	return seal_as(r, &verdict, message);
 }
 
 static struct str
@@ -267,8 +276,13 @@ test_verdict_of(void)
 		  2, OK, ARC_PASS },
 		{ "in capitals", "ARC=Pass", 1, OK, ARC_PASS },
 		{ "an ended one", "arc=none", 2, OK, ARC_NONE },
-		{ "a broken one", "arc=fail (changed)", 2, ERR_CONFLICT, ARC_NONE },
-		{ "an unknown word", "arc=perhaps", 2, ERR_CONFLICT, ARC_NONE },
+		{ "a broken one", "arc=fail (changed) policy.arc-fault=permanent", 2, OK,
+		  ARC_FAIL },
+		{ "one that DNS hid", "arc=fail policy.arc-fault=temporary", 2, OK,
+		  ARC_FAIL },
+		{ "broken, nobody knows why", "arc=fail (changed)", 2, ERR_CONFLICT,
+		  ARC_FAIL },
+		{ "an unknown word", "arc=perhaps", 2, ERR_MESSAGE_SYNTAX, ARC_NONE },
 		{ "none was found", "", 1, ERR_NOT_FOUND, ARC_NONE },
 		{ "no word of it", "spf=pass (arc=pass)", 1, ERR_NOT_FOUND, ARC_NONE },
 		{ "whole without sets", "arc=pass", 0, ERR_MESSAGE_SYNTAX, ARC_NONE },
@@ -292,7 +306,58 @@ test_verdict_of(void)
 	}
 }
 
+/* From the field that was written when a message came in to the seal under which it goes
+   on: what failed for good is sealed so, what DNS hid is not. */
+static void
+test_failed_again(void)
+{
+	static const struct {
+		const char *what;
+		bool is_temporary;
+		enum err e;
+	} rows[] = {
+		{ "broken", false, OK },
+		{ "DNS was silent", true, ERR_DNS_TEMP },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct auth_request request = { .authserv_id = STR("mx.a"),
+			                        .helo = STR("a.example") };
+		struct auth_verdict found = { 0 };
+		struct arc_verdict v;
+		struct str message, header, body, results;
+		struct strbuf field;
+		struct rig r;
+
+		rig_init(&r);
+		message = replace(&r, chain(&r, 2), "Hello", "Hallo");
+		if (rows[i].is_temporary) {
+			message = chain(&r, 2);
+			r.records[0].status = DNS_TEMP;
+			r.records[0].text = NULL;
+		}
+		found.arc = rig_arc(&r, message);
+		CHECK_TRUE(addr_parse_ip(STR("192.0.2.1"), &request.ip), "address");
+		field = strbuf_arena(r.arena, AUTH_RESULTS_MAX);
+		CHECK_ERR_EQ(
+			auth_results_format(&request, &found, DMARC_POLICY_NONE, &field),
+			OK, rows[i].what);
+		rig_split(message, &header, &body);
+		results = arc_results_of(strbuf_str(&field), STR("mx.a"), r.arena);
+		CHECK_ERR_EQ(arc_verdict_of(header, results, r.arena, &v), OK,
+		             rows[i].what);
+		CHECK_U64_EQ(v.result, ARC_FAIL, rows[i].what);
+		CHECK_U64_EQ(v.is_temporary, rows[i].is_temporary, rows[i].what);
+		CHECK_ERR_EQ(seal_as(&r, &v, &message), rows[i].e, rows[i].what);
+		CHECK_TRUE((str_find_str(message, STR("cv=fail")) != SIZE_MAX) ==
+		                   (rows[i].e == OK),
+		           rows[i].what);
+		rig_fini(&r);
+	}
+}
+
 SUITE(policy_arc, { "whole", test_whole }, { "oldest pass", test_oldest_pass },
       { "broken", test_broken }, { "ended", test_ended }, { "limits", test_limits },
       { "DNS", test_dns }, { "results", test_results },
-      { "verdict of results", test_verdict_of });
+      { "verdict of results", test_verdict_of },
+      { "failed when it came in", test_failed_again });
