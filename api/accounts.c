@@ -225,18 +225,14 @@ create(struct api_request *r, struct str address, const struct field *f)
 		                        .password = f[F_PASSWORD].s,
 		                        .display_name = f[F_NAME].s };
 	struct change *c = change_new(r, address, 201);
-	struct domain d;
 
 	if (!f[F_PASSWORD].is_set) {
 		api_fault(r, STR("/password"), "missing", "is required");
 		api_problem(r, PROBLEM_INVALID, NULL);
 		return;
 	}
-	if (reader_domain(r->api->reader, api_domain_of(address), r->arena, &d) != OK) {
-		api_fault(r, STR("/address"), "no_such_domain", "add its domain first");
-		api_problem(r, PROBLEM_INVALID, NULL);
+	if (!names_has_domain(r, address))
 		return;
-	}
 	if (r->dry_run) {
 		api_reply_dry_run(r, "account.create", address);
 		return;

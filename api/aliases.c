@@ -176,14 +176,9 @@ put(struct api_request *r, const struct op_alias_put *op, int status)
 {
 	struct change *c = ARENA_NEW(r->arena, struct change);
 	struct account account;
-	struct domain d;
 
-	if (reader_domain(r->api->reader, api_domain_of(op->address), r->arena, &d) !=
-	    OK) {
-		api_fault(r, STR("/address"), "no_such_domain", "add its domain first");
-		api_problem(r, PROBLEM_INVALID, NULL);
+	if (!names_has_domain(r, op->address))
 		return;
-	}
 	if (reader_account(r->api->reader, op->address, r->arena, &account) == OK) {
 		names_exists(r, "acc", account.id);
 		return;

@@ -207,6 +207,21 @@ names_domain_filter(struct api_request *r, struct str name)
 
 /* --- answers ---------------------------------------------------------------------- */
 
+bool
+names_has_domain(struct api_request *r, struct str address)
+{
+	struct domain d;
+	enum err e = reader_domain(r->api->reader, api_domain_of(address), r->arena, &d);
+
+	if (e == ERR_NOT_FOUND) {
+		api_fault(r, STR("/address"), "no_such_domain", "add its domain first");
+		api_problem(r, PROBLEM_INVALID, NULL);
+	} else if (e != OK) {
+		api_problem_err(r, e);
+	}
+	return e == OK;
+}
+
 void
 names_exists(struct api_request *r, const char *prefix, uint64_t id)
 {

@@ -32,6 +32,8 @@ MUSTUSE bool names_account(struct api_request *r, struct str param,
 MUSTUSE bool names_alias(struct api_request *r, struct str param,
                          struct str *address_out);
 
+/* Is the address in a domain of ours? False: no, or nobody can say now; it is answered. */
+MUSTUSE bool names_has_domain(struct api_request *r, struct str address);
 /* 409 already_exists with the id of the one that is there. */
 void names_exists(struct api_request *r, const char *prefix, uint64_t id);
 /* "a b c" as a list of strings; or_null: null where there are none. */

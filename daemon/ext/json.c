@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 
 #include <jansson.h>
+#include <pthread.h>
 
 /* A struct json_value is never defined: it is jansson's json_t under a name of ours, so
    that no header of ours shows theirs. */
@@ -53,12 +54,22 @@ is_shallow(struct str text)
 	return true;
 }
 
+/* Out of memory jansson says that the text is wrong, which is what our client would be
+   told. With these it does what everybody does then. */
+static void
+use_our_memory(void)
+{
+	json_set_alloc_funcs(mem_alloc, mem_free);
+}
+
 enum err
 json_parse(struct str text, struct json **doc_out, struct diag *diag)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	json_error_t error;
 	json_t *root;
 
+	(void)pthread_once(&once, use_our_memory);
 	*doc_out = NULL;
 	if (!is_shallow(text))
 		return diag_set(diag, ERR_LIMIT, "nested more than %d deep",

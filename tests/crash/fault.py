@@ -106,7 +106,7 @@ class Shots:
         self.slowest = 0.0
         self.problems = []
         self.sites = {}  # who made a call that was hit -> how often
-        truth.bounced = {}
+        truth.bounced, truth.aliases = {}, {}
 
     def problem(self, words):
         self.problems.append(words)
@@ -129,7 +129,7 @@ class Shots:
             try:
                 op.prepare(f"{token}.{n}")
                 return
-            except (imaplib.IMAP4.error, smtplib.SMTPException, *IMAP_DIED) as e:
+            except (imaplib.IMAP4.error, smtplib.SMTPException, RuntimeError, *IMAP_DIED) as e:
                 op.close()
                 if time.monotonic() - begin > seconds:
                     raise RuntimeError(f"{token}: no service within {seconds} s: {e}") from e
@@ -233,8 +233,8 @@ def plan_short(seed, count):
     rng = random.Random(seed)
     for name, op in OPERATIONS.items():
         for role in op.roles:
-            ways = ("memory",) if role == "imap" else ("eio", "sync", "die", "torn", "memory") \
-                if role == "store" else ("memory", "read")
+            ways = ("eio", "sync", "die", "torn", "memory") if role == "store" else \
+                ("memory", "read") if role in ("smtp", "queue") else ("memory",)
             for way in rng.sample(ways, min(count, len(ways))):
                 yield name, role, way, (rng.randint(1, 40 if way == "memory" else 2),)
 
@@ -248,3 +248,11 @@ def judge_bounces(shots, found):
         times = sum(f"gone-{token}@".encode() in m for m in texts)
         if times > 1 or fate != "unknown" and times != (fate == "acked"):
             found["bounced"].append(f"{token} {fate}: told {times} times")
+
+
+def judge_aliases(shots, found):
+    """What the API said was made is there, and what it refused is not."""
+    there = {a["address"].split("@")[0] for a in
+             shots.world.home.json("alias", "list")["items"]}
+    found["aliases"] = [f"{token} {fate}" for token, fate in shots.truth.aliases.items()
+                        if fate != "unknown" and (fate == "acked") != (token in there)]

@@ -66,6 +66,8 @@ class Mail:
 
 
 class Deliver(Mail):
+    roles = ("smtp", "store", "dns")
+
     def run(self):
         account = self.world.home.accounts[0]
         return self.send(PEER, account, account)
@@ -73,6 +75,7 @@ class Deliver(Mail):
 
 class Large(Deliver):
     """A body that goes through a spool file and a segment of its process."""
+    roles = ("smtp", "store")
     size = 300000
 
 
@@ -83,7 +86,7 @@ class Accept(Mail):
 
 class Relay(Accept):
     """Accepted, and over when the other side has it."""
-    roles = ("queue", "store")
+    roles = ("queue", "store", "dns")
 
     def is_over(self):
         return self.world.peer.find(f"X-Token: {self.token}\n")
@@ -226,5 +229,36 @@ class Expunge(Mailbox):
         return self.ask(self.truth.expunged, "EXPUNGE", self.uid)
 
 
+class Administer:
+    """The API: an alias is made, by the command line."""
+    roles = ("web", "store")
+
+    def __init__(self, world, truth, name):
+        self.world, self.truth, self.token = world, truth, None
+
+    def prepare(self, token):
+        self.token = token
+        self.world.home.run("alias", "list")
+
+    def close(self):
+        pass
+
+    def run(self):
+        done = self.world.home.run("alias", "add", f"{self.token}@home.example",
+                                   self.world.home.accounts[0], check=False)
+        # 1: it was told no; 3: nobody answered.
+        fate = {0: "acked", 1: "refused"}.get(done.returncode, "unknown")
+        self.truth.aliases[self.token] = fate
+        return fate, done.stderr.strip()
+
+    def is_over(self):
+        return True
+
+    @staticmethod
+    def is_temporary(words):
+        return "ry again" in words or "storage" in words
+
+
 OPERATIONS = {c.__name__.lower(): c
-              for c in (Accept, Deliver, Large, Relay, Bounce, Append, Store, Move, Expunge)}
+              for c in (Accept, Deliver, Large, Relay, Bounce, Append, Store, Move, Expunge,
+                        Administer)}
