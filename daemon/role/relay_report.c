@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "ext/gzip.h"
+#include "mail/address_list.h"
 #include "mail/header.h"
 #include "policy/report.h"
 #include "role/relay_priv.h"
@@ -35,6 +36,7 @@ struct relay_report {
 	struct body_reading *reading;
 	struct body *body;
 	bool was_moved; /* the row has been read again */
+	bool is_own;    /* this server made it (relay_own_report.c) */
 	/* of the thread, until it is done */
 	struct arena *arena;
 	struct str text, authserv_id;
@@ -133,14 +135,30 @@ pack_raw(struct relay_report *rep)
 		rep->raw = rep->raw_type = (struct str){ 0 };
 }
 
+/* Our own came through no border where anybody judged it, and needs no proof. */
+static bool
+find_sender(struct relay_report *rep, struct str header)
+{
+	struct header_field from;
+	struct address_list list;
+
+	if (!rep->is_own)
+		return report_sender(header, rep->authserv_id, rep->arena, &rep->sender);
+	if (header_find(header, STR("From"), &from)) {
+		address_list_parse(from.value, 1, rep->arena, &list);
+		if (list.count)
+			rep->sender = list.entries[0].domain;
+	}
+	return true;
+}
+
 static void
 read_it(void *arg)
 {
 	struct relay_report *rep = CAST(relay_report, REPORT_MAGIC, arg);
 	struct str header = str_first(rep->text, HEADER_MAX);
 
-	rep->is_proven = report_sender(str_first(header, header_size(header)),
-	                               rep->authserv_id, rep->arena, &rep->sender);
+	rep->is_proven = find_sender(rep, str_first(header, header_size(header)));
 	rep->error = report_parse_mail(rep->text, rep->arena, &rep->report, &rep->raw,
 	                               &rep->raw_type);
 	if (rep->error == OK)
@@ -413,6 +431,7 @@ start(struct relay *r)
 	rep->magic = REPORT_MAGIC;
 	rep->relay = r;
 	rep->job = CONTAINER_OF(l, struct relay_job, link);
+	rep->is_own = rep->job->rows[0].item.message_flags & MESSAGE_REPORT;
 	rep->arena = arena_new(REPORT_ARENA_BYTES);
 	rep->packed = strbuf_heap(REPORT_BYTES_MAX);
 	rep->authserv_id = arena_str(rep->arena, r->role->conf->hostname);

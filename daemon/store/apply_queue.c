@@ -215,8 +215,8 @@ tx_queue_leased(struct tx *tx, uint64_t id, struct tx_leased *out)
 {
 	struct stmt *s;
 	enum err e = db_one(tx->db,
-	                    "SELECT q.message_id, q.trace_id, q.rcpt, q.sender, m.size"
-	                    " FROM queue q JOIN message m ON m.id = q.message_id"
+	                    "SELECT q.message_id, q.trace_id, q.rcpt, q.sender, m.size,"
+	                    " m.flags FROM queue q JOIN message m ON m.id = q.message_id"
 	                    " WHERE q.id = $1 AND q.state = 1 AND q.lease_epoch = $2",
 	                    VALUES(V_I(id), V_I(tx->epoch)), &s);
 
@@ -227,6 +227,7 @@ tx_queue_leased(struct tx *tx, uint64_t id, struct tx_leased *out)
 			.rcpt = arena_str(tx->arena, db_str(s, 2)),
 			.sender = arena_str(tx->arena, db_str(s, 3)),
 			.size = db_u64(s, 4),
+			.flags = db_u32(s, 5),
 		};
 	db_end(&s);
 	return e == ERR_NOT_FOUND ? ERR_CONFLICT : e;

@@ -277,6 +277,17 @@ tell_report(struct tx *tx, const struct op_report_put *op, const struct tx_lease
 	tx_event(tx, &e);
 }
 
+/* The row has done what it was for. A report of our own on ourselves has arrived. */
+static enum err
+row_done(struct tx *tx, uint64_t queue_id, const struct tx_leased *leased)
+{
+	enum err e = OK;
+
+	if (leased->flags & MESSAGE_REPORT)
+		e = tx_report_ended(tx, queue_id, true, STR(""));
+	return e == OK ? tx_queue_drop(tx, queue_id, leased->message_id) : e;
+}
+
 enum err
 op_report_put_apply(struct tx *tx, const struct op_report_put *op,
                     struct answer_id *answer)
@@ -303,7 +314,7 @@ op_report_put_apply(struct tx *tx, const struct op_report_put *op,
 	answer->version = is_new;
 	tell_report(tx, op, &leased, is_new);
 	tx_changed_setting(tx, "report", op->domain);
-	return tx_queue_drop(tx, op->queue_id, leased.message_id);
+	return row_done(tx, op->queue_id, &leased);
 }
 
 /* --- what is none ------------------------------------------------------------------- */
@@ -345,5 +356,5 @@ op_report_refuse_apply(struct tx *tx, const struct op_report_refuse *op,
 	if (e == OK)
 		e = tx_run(tx, "UPDATE message SET refs = refs + $1 WHERE id = $2",
 		           VALUES(V_I(op->rcpts_count), V_I(leased.message_id)));
-	return e == OK ? tx_queue_drop(tx, op->queue_id, leased.message_id) : e;
+	return e == OK ? row_done(tx, op->queue_id, &leased) : e;
 }

@@ -242,6 +242,7 @@ struct tx_leased {
 	uint64_t message_id;
 	struct str trace_id, rcpt, sender; /* in the batch's arena */
 	uint64_t size;
+	uint32_t flags; /* enum message_flag */
 };
 MUSTUSE enum err tx_queue_leased(struct tx *tx, uint64_t id, struct tx_leased *out);
 /* Takes it away, and its reference to the message. */

@@ -92,10 +92,12 @@ def test_a_day_of_mail(world):
     with smtplib.SMTP(world.away.address, 25, "bad.example", timeout=60,
                       source_address=(BAD, 0)) as s:
         s.sendmail(ANN, [KIM], message(ANN, KIM, "forged"))
+        # … and one that poses as its own.
+        s.sendmail("x@bad.example", [KIM], message("boss@away.example", KIM, "posing"))
     with world.away.submission(KIM) as s:
         s.sendmail(KIM, [ANN], message(KIM, ANN, "to home"))
     check.until(lambda: world.home.find(ANN, "Subject: to home", "INBOX"), "it came")
-    for subject in ("to away 0", "to away 1", "forged"):
+    for subject in ("to away 0", "to away 1", "forged", "posing"):
         check.until(lambda s=subject: world.away.find(KIM, f"Subject: {s}", "INBOX"), subject)
     time.sleep(1)
     check.equal(get(world, "/reports/received?unproven=true")["items"], [], "not over yet")
@@ -116,12 +118,22 @@ def test_what_they_saw(world):
     check.true(sums["totals"]["secured"] >= 1, f"sessions: {sums['totals']}")
     advice = get(world, "/domains/home.example/policies/dmarc/advice")
     check.contains(advice["text"], "Of 3 messages", "what a step would change")
-    rows = world.home.json("trace", "to:dmarc-reports@home.example")["items"]
-    check.equal([r["verdict"] for r in rows], ["delivered"], "nothing is left over")
+    check.until(lambda: [r["verdict"] for r in world.home.json(
+        "trace", "to:dmarc-reports@home.example")["items"]] == ["delivered"], "nothing is left over")
     check.equal(world.home.find(ANN, "Subject: Report", "INBOX"), [], "nobody's mailbox")
 
 
+def test_what_it_saw_of_itself(world):
+    """Its own verdicts count as well: it reports to itself."""
+    def sums():
+        return world.away.json("reports", "dmarc", "away.example")
+    check.until(lambda: sums()["totals"]["reports"], "it reported to itself", 100)
+    check.equal(sums()["totals"], {"reports": 1, "aligned": 0, "failed": 1}, "as it was seen")
+    check.equal((sums()["items"][0]["origin"], sums()["unproven_reports"]), (BAD, 0), "by whom")
+
+
 def test_they_sent_it(world):
-    sent = check.until(lambda: world.away.json("reports", "sent")["items"], "sent")
-    check.equal(sorted(r["domain"] for r in sent if r["kind"] == "dmarc"), ["home.example"],
-                f"on whom: {sent}")
+    def sent():
+        return world.away.json("reports", "sent", "--kind", "dmarc")["items"]
+    check.until(lambda: all(r["state"] == "sent" for r in sent()), "sent")
+    check.equal(sorted(r["domain"] for r in sent()), ["away.example", "home.example"], "on whom")
