@@ -61,8 +61,8 @@ enum {
 	ARENA_BYTES = 1 << 30,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
 	CROWD_MIN = 3, /* a batch of so many operations makes the next one wait … */
-	CROWD_WAIT_US = 500, /* … for as many, while at least one comes in so long */
-	CROWD_WAITS_MAX = 10,
+	CROWD_WAIT_US = 1000, /* … for as many, while at least one comes in so long */
+	CROWD_WAITS_MAX = 5,
 	CROWD_CALM = 8, /* batches before it waits for more again, once that was vain */
 	QUEUE_COUNT_MS = 10 * 1000,
 	DISK_LOOK_MS = 100,

@@ -8,6 +8,7 @@
 #include "store/db_sqlite_priv.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -146,15 +147,25 @@ set_up(struct db *db)
 	return e;
 }
 
+/* Nobody asks how much memory there is in use, and counting it takes a lock that all
+   connections share for each piece of it. */
+static void
+configure(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err
 db_open(const char *path, enum db_mode mode, struct db **db_out)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = mem_alloc(sizeof(*db));
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
 	            (mode == DB_READ ? SQLITE_OPEN_READONLY
 	                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	enum err e;
 
+	(void)pthread_once(&once, configure);
 	*db_out = NULL;
 	db->mode = mode;
 	if (mode == DB_READ && access(path, R_OK) != 0) {
