@@ -214,7 +214,7 @@ job_apply(struct committer *c, struct job *job)
 	answer_set(job, e, answer);
 	if (e == OK && job->error != OK)
 		e = job->error;
-	if (e != OK && tx->has_written)
+	if (e != OK && (tx->has_written || !db_is_whole(tx->db)))
 		return e;
 	if (!is_found)
 		op_note(src, job);

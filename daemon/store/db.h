@@ -88,6 +88,9 @@ struct str db_str(struct stmt *s, int column);
 MUSTUSE enum err db_begin(struct db *db, enum db_mode mode);
 MUSTUSE enum err db_commit(struct db *db);
 void db_rollback(struct db *db);
+/* False: an error (no memory, disk full, I/O) has taken back all of the transaction. It
+   must be rolled back; until then every statement fails with ERR_STORE_TEMP. */
+bool db_is_whole(struct db *db);
 
 /* Schema statements, several separated by ";". $ID is the type of a numeric primary key,
    $INT of a 64-bit number, $BYTES of bytes, $CLUSTERED goes behind the parentheses of a

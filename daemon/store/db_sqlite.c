@@ -281,6 +281,11 @@ db_query(struct db *db, const char *sql, const struct value *values, size_t coun
 
 	db->prepare_error = ERR_INTERNAL;
 	CHECK(count <= VARIABLES_MAX);
+	/* On its own this statement would be committed, and what came before it not. */
+	if (!db_is_whole(db)) {
+		db->prepare_error = ERR_STORE_TEMP;
+		return NULL;
+	}
 	s = statement(db, sql);
 	if (!s)
 		return NULL;
@@ -393,6 +398,12 @@ db_str(struct stmt *s, int column)
 	int n = sqlite3_column_bytes(s->handle, column);
 
 	return str_make(p, p && n > 0 ? (size_t)n : 0);
+}
+
+bool
+db_is_whole(struct db *db)
+{
+	return !db->in_transaction || !sqlite3_get_autocommit(db->handle);
 }
 
 enum err
