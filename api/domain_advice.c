@@ -92,20 +92,16 @@ take_all(void *arg, const struct report_sum *sum)
 	return true;
 }
 
-static bool
-take_source(void *arg, const struct report_sum *sum)
+/* Those that failed. */
+static void
+take_sources(struct advice *a, const struct reports_added *added)
 {
-	struct advice *a = arg;
-	struct report_sum *to = &a->sources[a->source_count];
+	for (size_t i = 0; i < added->count; i++) {
+		const struct report_sum *sum = &added->sums[i];
 
-	if (!sum->bad)
-		return true;
-	*to = *sum;
-	to->key = arena_str(a->r->arena, sum->key);
-	to->more = arena_str(a->r->arena, sum->more);
-	to->name = arena_str(a->r->arena, sum->name);
-	to->domains = arena_str(a->r->arena, sum->domains);
-	return ++a->source_count < SOURCES_MAX;
+		if (sum->bad)
+			a->sources[a->source_count++] = *sum;
+	}
 }
 
 static int
@@ -117,26 +113,17 @@ compare(const void *x, const void *y)
 	return a < b ? 1 : a > b ? -1 : 0;
 }
 
-static enum err
-look(struct advice *a)
+static struct report_sums_query
+question(const struct advice *a, enum report_group group)
 {
-	struct report_sums_query query = {
+	return (struct report_sums_query){
 		.which = { .domain_id = a->domain.id,
 		           .kind = a->is_dmarc ? REPORT_DMARC : REPORT_TLS,
 		           .from_ms = clock_unix_ms() - (DAYS + 1) * day_ms,
 		           .to_ms = clock_unix_ms() + day_ms },
-		.group = REPORT_ALL,
+		.group = group,
 		.limit = SOURCES_MAX,
 	};
-	struct reader *reader = a->r->api->reader;
-	enum err e = reader_report_sums(reader, &query, take_all, a);
-
-	a->sources = ARENA_ARRAY(a->r->arena, struct report_sum, SOURCES_MAX);
-	query.group = a->is_dmarc ? REPORT_ORIGINS : REPORT_FAILURES;
-	if (e == OK)
-		e = reader_report_sums(reader, &query, take_source, a);
-	qsort(a->sources, a->source_count, sizeof(*a->sources), compare);
-	return e;
 }
 
 /* --- in words ----------------------------------------------------------------------- */
@@ -308,10 +295,26 @@ reply(const struct advice *a)
 	api_reply_json(a->r, 200, strbuf_str(&b));
 }
 
+/* Its sums live until this returns. */
+static void
+added(struct api_request *r, void *state, const struct reports_added *sums)
+{
+	struct advice *a = state;
+
+	if (sums->error != OK) {
+		api_problem_err(r, sums->error);
+		return;
+	}
+	take_sources(a, sums);
+	qsort(a->sources, a->source_count, sizeof(*a->sources), compare);
+	reply(a);
+}
+
 void
 domain_policies_advice(struct api_request *r)
 {
 	struct advice *a = ARENA_NEW(r->arena, struct advice);
+	struct report_sums_query query;
 	struct domain_policies p;
 	struct str name;
 	enum err e;
@@ -332,10 +335,14 @@ domain_policies_advice(struct api_request *r)
 	if (e == OK) {
 		stand(a, &p);
 		reports_own_find(r, a->domain.id, &a->own);
-		e = look(a);
+		query = question(a, REPORT_ALL);
+		e = reader_report_sums(r->api->reader, &query, take_all, a);
 	}
-	if (e == OK)
-		reply(a);
-	else
+	if (e != OK) {
 		api_problem_err(r, e);
+		return;
+	}
+	a->sources = ARENA_ARRAY(r->arena, struct report_sum, SOURCES_MAX);
+	query = question(a, a->is_dmarc ? REPORT_ORIGINS : REPORT_FAILURES);
+	reports_add_up(r, &query, added, a);
 }

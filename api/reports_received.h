@@ -26,6 +26,17 @@ MUSTUSE enum err reports_write_which(struct page *p, const struct reports_query 
 /* "totals", "days", "reporters"; good and bad are the names of the counts. */
 MUSTUSE enum err reports_write_sums(struct page *p, const struct reports_query *q,
                                     const char *good, const char *bad);
+/* Sums over rows (REPORT_ORIGINS and so on): then is called with them, later, unless the
+   request ends before. */
+struct reports_added {
+	enum err error;
+	const struct report_sum *sums;
+	size_t count;
+};
+typedef void reports_then_fn(struct api_request *r, void *state,
+                             const struct reports_added *added);
+void reports_add_up(struct api_request *r, const struct report_sums_query *query,
+                    reports_then_fn *then, void *state);
 /* The key of a sum's cursor, and the other way round. */
 struct str reports_cursor(struct api_request *r, const struct report_sum *sum);
 struct report_after reports_after(struct str cursor);

@@ -118,6 +118,23 @@ spf_term(const struct listing *l, const struct report_sum *sum,
 		str_find(sum->key, ':') == SIZE_MAX ? "ip4:" : "ip6:", STR_ARG(sum->key));
 }
 
+/* The page of sums, then those over everything. */
+static void
+finish(struct listing *l, const struct reports_added *added,
+       reader_report_sum_fn *list_one, const char *good)
+{
+	enum err e = added->error;
+
+	for (size_t i = 0; i < added->count && list_one(l, &added->sums[i]); i++)
+		continue;
+	page_end_items(&l->page);
+	if (e == OK)
+		e = reports_write_which(&l->page, &l->q);
+	if (e == OK)
+		e = reports_write_sums(&l->page, &l->q, good, "failed");
+	page_end(&l->page, e);
+}
+
 /* --- DMARC -------------------------------------------------------------------------- */
 
 static void
@@ -168,12 +185,18 @@ list_origin(void *arg, const struct report_sum *sum)
 	return true;
 }
 
+static void
+dmarc_added(struct api_request *r, void *state, const struct reports_added *added)
+{
+	(void)r;
+	finish(state, added, list_origin, "aligned");
+}
+
 void
 reports_dmarc(struct api_request *r)
 {
 	struct listing *l = ARENA_NEW(r->arena, struct listing);
 	struct report_sums_query query = { .group = REPORT_ORIGINS };
-	enum err e;
 
 	if (!reports_query_read(r, REPORT_DMARC, &l->q) ||
 	    !page_begin(&l->page, r, "reports-dmarc", l->q.filter))
@@ -184,13 +207,7 @@ reports_dmarc(struct api_request *r)
 	query.group = l->q.origin.n ? REPORT_SOURCES : REPORT_ORIGINS;
 	query.after = reports_after(l->page.after);
 	query.limit = l->page.limit + 1;
-	e = reader_report_sums(r->api->reader, &query, list_origin, l);
-	page_end_items(&l->page);
-	if (e == OK)
-		e = reports_write_which(&l->page, &l->q);
-	if (e == OK)
-		e = reports_write_sums(&l->page, &l->q, "aligned", "failed");
-	page_end(&l->page, e);
+	reports_add_up(r, &query, dmarc_added, l);
 }
 
 /* --- TLS ---------------------------------------------------------------------------- */
@@ -215,12 +232,18 @@ list_failure(void *arg, const struct report_sum *sum)
 	return true;
 }
 
+static void
+tls_added(struct api_request *r, void *state, const struct reports_added *added)
+{
+	(void)r;
+	finish(state, added, list_failure, "secured");
+}
+
 void
 reports_tls(struct api_request *r)
 {
 	struct listing *l = ARENA_NEW(r->arena, struct listing);
 	struct report_sums_query query = { .group = REPORT_FAILURES };
-	enum err e;
 
 	if (!reports_query_read(r, REPORT_TLS, &l->q) ||
 	    !page_begin(&l->page, r, "reports-tls", l->q.filter))
@@ -228,11 +251,5 @@ reports_tls(struct api_request *r)
 	query.which = l->q.which;
 	query.after = reports_after(l->page.after);
 	query.limit = l->page.limit + 1;
-	e = reader_report_sums(r->api->reader, &query, list_failure, l);
-	page_end_items(&l->page);
-	if (e == OK)
-		e = reports_write_which(&l->page, &l->q);
-	if (e == OK)
-		e = reports_write_sums(&l->page, &l->q, "secured", "failed");
-	page_end(&l->page, e);
+	reports_add_up(r, &query, tls_added, l);
 }
