@@ -60,8 +60,9 @@ enum {
 	BATCH_WRITTEN_MAX = 5000, /* rows: who comes next waits for no more than these */
 	ARENA_BYTES = 1 << 30,
 	EVENTS_WAIT_US = 200 * 1000, /* events alone may wait this long for company */
-	CROWD_MIN = 3, /* a batch of so many operations makes the next one wait … */
-	CROWD_WAIT_US = 1000, /* … for as many, while at least one comes in so long */
+	CROWD_MIN = 3,               /* in a batch: the next one waits for as many, … */
+	CROWD_WAIT_MIN_US = 250,  /* … while one comes within a quarter of the time */
+	CROWD_WAIT_MAX_US = 2000, /* that the last batch took, between these two */
 	CROWD_WAITS_MAX = 5,
 	CROWD_CALM = 8, /* batches before it waits for more again, once that was vain */
 	QUEUE_COUNT_MS = 10 * 1000,
@@ -108,6 +109,7 @@ struct committer {
 	struct tx_ids ids;
 	struct tx_limits limits;
 	struct op_log *done_ops;
+	int64_t batch_us; /* the last batch took */
 	struct recovered recovered;
 	uint64_t free_bytes; /* on the disk, looked at now and then */
 	int64_t disk_looked_ms;
@@ -510,15 +512,21 @@ wait_for(struct committer *c, enum patience patience, long wait_us)
 	c->patience = AT_WORK;
 }
 
-/* Where nobody comes any more, everybody may be waiting for this batch already. */
+/* Where nobody comes any more, everybody may be waiting for this batch already. The
+   slower the disk, the more a fuller batch is worth. */
 static void
 wait_for_crowd(struct committer *c)
 {
 	size_t had = 0;
+	long wait_us = (long)(c->batch_us / 4);
 
+	if (wait_us < CROWD_WAIT_MIN_US)
+		wait_us = CROWD_WAIT_MIN_US;
+	if (wait_us > CROWD_WAIT_MAX_US)
+		wait_us = CROWD_WAIT_MAX_US;
 	for (int i = 0; i < CROWD_WAITS_MAX && had < c->urgent_count; i++) {
 		had = c->urgent_count;
-		wait_for(c, FOR_CROWD, CROWD_WAIT_US);
+		wait_for(c, FOR_CROWD, wait_us);
 		if (c->is_stopping || c->urgent_count >= c->crowd)
 			break;
 	}
@@ -577,8 +585,12 @@ run(void *arg)
 	struct job *jobs[BATCH_JOBS_MAX];
 	size_t count;
 
-	while (take_batch(c, jobs, &count))
+	while (take_batch(c, jobs, &count)) {
+		int64_t began_us = clock_mono_us();
+
 		run_batch(c, jobs, count);
+		c->batch_us = clock_mono_us() - began_us;
+	}
 	return NULL;
 }
 
