@@ -27,6 +27,13 @@ err_is_temporary(enum err e)
 	return err_get(e)->class == ERR_CLASS_TEMP;
 }
 
+bool
+err_is_ours(enum err e)
+{
+	return err_is_temporary(e) || err_get(e)->class == ERR_CLASS_BUG ||
+	       e == ERR_CORRUPT;
+}
+
 enum err
 diag_set(struct diag *d, enum err e, const char *format, ...)
 {

@@ -41,6 +41,9 @@ struct err_info {
 const struct err_info *err_get(enum err e);
 /* True for class TEMP: the caller may try the same again later. */
 bool err_is_temporary(enum err e);
+/* True for trouble of this server, a damaged page of its index among it, and for all of
+   class TEMP: nothing that a message or an address must pay for. */
+bool err_is_ours(enum err e);
 
 /* Where and why, in words, for the operator. */
 struct diag {

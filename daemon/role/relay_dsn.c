@@ -195,7 +195,7 @@ on_stored(void *arg, enum err e, const struct new_body *body)
 	struct relay_dsn *dsn = CAST(relay_dsn, DSN_MAGIC, arg);
 	struct relay_job *job = dsn->job;
 
-	if (e != OK && err_is_temporary(e)) {
+	if (e != OK && err_is_ours(e)) {
 		timer_set(&dsn->retry, RETRY_MS);
 		return;
 	}
@@ -311,7 +311,8 @@ relay_dsn_make(struct relay_job *job)
 	dsn->op.expires_ms = relay_now(r) + r->role->conf->delivery_lifetime_ms;
 	e = relay_rcpts_find(r, item->sender, dsn->arena, &dsn->op.rcpts,
 	                     &dsn->op.rcpts_count);
-	if (e != OK && err_is_temporary(e) && e != ERR_QUOTA) {
+	/* A page that cannot be read just now must not cost the sender the news. */
+	if (e != OK && err_is_ours(e) && e != ERR_QUOTA) {
 		timer_set(&dsn->retry, RETRY_MS);
 		return;
 	}

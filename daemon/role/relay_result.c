@@ -189,7 +189,7 @@ relay_job_write(struct relay_job *job)
 static bool
 is_hopeless(enum err e)
 {
-	return !err_is_temporary(e) && e != ERR_LIMIT;
+	return !err_is_ours(e) && e != ERR_LIMIT;
 }
 
 /* A job that the store refused on its own. */
@@ -212,7 +212,7 @@ refused(struct relay_job *job, enum err e)
 		relay_dsn_make(job);
 		return;
 	}
-	if (has_note && e != ERR_DISK_FULL) {
+	if (has_note && (!err_is_ours(e) || e == ERR_QUOTA)) {
 		/* The notification cannot be stored (the sender's mailbox is full or
 		   gone): it is dropped like a bounce of a bounce. */
 		relay_tell_double_bounce(&job->rows[0], err_get(e)->text);

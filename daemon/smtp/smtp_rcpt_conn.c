@@ -144,7 +144,7 @@ resolve_rewritten(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct str 
 	if (e == OK)
 		e = address_normalize(&address, &key);
 	if (e != OK)
-		return e == ERR_NOT_FOUND || !err_is_temporary(e) ? ERR_NO_SUCH_USER : e;
+		return err_is_ours(e) ? e : ERR_NO_SUCH_USER;
 	/* By now the domain may have moved to us. */
 	e = smtp_names_resolve(c->server->names, strbuf_str(&key), 0, a, &r);
 	if (e == OK)

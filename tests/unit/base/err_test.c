@@ -30,6 +30,17 @@ test_rows(void)
 }
 
 static void
+test_ours(void)
+{
+	CHECK_TRUE(!err_is_ours(OK), "OK");
+	CHECK_TRUE(err_is_ours(ERR_STORE_TEMP), "for now");
+	CHECK_TRUE(err_is_ours(ERR_CORRUPT), "a damaged page");
+	CHECK_TRUE(err_is_ours(ERR_INTERNAL), "a mistake of ours");
+	CHECK_TRUE(!err_is_ours(ERR_NO_SUCH_USER), "of the address");
+	CHECK_TRUE(!err_is_ours(ERR_LOOP), "of the message");
+}
+
+static void
 test_diag(void)
 {
 	struct diag d = { 0 };
@@ -77,4 +88,5 @@ test_panics(void)
 	CHECK_PANICS(failed_check, "CHECK");
 }
 
-SUITE(base_err, { "rows", test_rows }, { "diag", test_diag }, { "panics", test_panics });
+SUITE(base_err, { "rows", test_rows }, { "ours", test_ours }, { "diag", test_diag },
+      { "panics", test_panics });
