@@ -548,7 +548,9 @@ static enum err
 transfer_load(struct tx *tx, const struct op_copy *op, struct transfer *t,
               struct rows *rows, uint32_t *next_uid_out)
 {
-	bool is_whole = !op->is_move && !op->work;
+	size_t max = op->is_move ? STORE_TURN_ROWS
+	             : op->work  ? STORE_COPY_ROWS
+	                         : SIZE_MAX;
 	enum err e = tx_mailbox(tx, op->account_id, op->mailbox_id, &t->from);
 
 	if (e == OK)
@@ -558,12 +560,11 @@ transfer_load(struct tx *tx, const struct op_copy *op, struct transfer *t,
 	if (e == OK && op->is_continued)
 		e = tx_stage_check(tx, op->work);
 	if (e == OK)
-		e = rows_load(
-			tx, t->from,
-			(struct wanted){ .ranges = op->uids,
-		                         .count = op->uids_count,
-		                         .max = is_whole ? SIZE_MAX : STORE_TURN_ROWS },
-			rows, next_uid_out);
+		e = rows_load(tx, t->from,
+		              (struct wanted){ .ranges = op->uids,
+		                               .count = op->uids_count,
+		                               .max = max },
+		              rows, next_uid_out);
 	return e;
 }
 

@@ -134,7 +134,10 @@ struct flags_row {
 	uint64_t flags, modseq; /* as they are now */
 };
 enum {
-	STORE_TURN_ROWS = 1000, /* entries that one op_flags or op_expunge changes */
+	/* entries that one op_flags, op_expunge or MOVE changes … */
+	STORE_TURN_ROWS = 1000,
+	/* … and a copy, which writes the rows of their messages as well */
+	STORE_COPY_ROWS = 500,
 };
 /* STORE. UIDs that do not exist are passed over. Names in keywords that the mailbox has
    not yet get a bit (FLAGS_REMOVE does not make them); ERR_LIMIT at KEYWORDS_MAX. Ends
@@ -163,10 +166,10 @@ struct answer_flags {
 };
 
 /* COPY and MOVE, within one account. ERR_NOT_FOUND: the destination (the caller answers
-   TRYCREATE); ERR_QUOTA for a copy. A copy without `work` is done whole. Else, and for a
-   MOVE, the answer comes after STORE_TURN_ROWS entries, and the caller asks again from
-   next_uid on. At no time is a moved message in both mailboxes or in neither, and those
-   of a turn move together (RFC 6851 3.3). */
+   TRYCREATE); ERR_QUOTA for a copy. A copy without `work` is done whole. Else the answer
+   comes after STORE_COPY_ROWS entries, for a MOVE after STORE_TURN_ROWS, and the caller
+   asks again from next_uid on. At no time is a moved message in both mailboxes or in
+   neither, and those of a turn move together (RFC 6851 3.3). */
 struct op_copy {
 	uint64_t account_id, mailbox_id, to_mailbox_id;
 	struct uid_range *uids;

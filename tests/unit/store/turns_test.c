@@ -339,15 +339,15 @@ test_copy(void)
 	used = used_bytes(&r, box.account_id);
 	c = copying_of(&r, &box, 77);
 	CHECK_ERR_EQ(copy_turn(&c), OK, "first turn");
-	CHECK_U64_EQ(c.answer.to_uids_count, STORE_TURN_ROWS, "a turn");
-	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS, "so far");
+	CHECK_U64_EQ(c.answer.to_uids_count, STORE_COPY_ROWS, "a turn");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_COPY_ROWS, "so far");
 	restart(&r);
 	while (c.answer.next_uid && turns < 10) {
 		CHECK_ERR_EQ(copy_turn(&c), OK, "turn");
-		CHECK_U64_EQ(c.answer.to_uids[0], turns * STORE_TURN_ROWS + 1, "goes on");
+		CHECK_U64_EQ(c.answer.to_uids[0], turns * STORE_COPY_ROWS + 1, "goes on");
 		turns++;
 	}
-	CHECK_U64_EQ(turns, 3, "turns");
+	CHECK_U64_EQ(turns, COUNT / STORE_COPY_ROWS, "turns");
 	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
 	CHECK_U64_EQ(undo_turn(&r, 77), 0, "nothing to undo");
 	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), COUNT, "all");
@@ -371,7 +371,7 @@ test_copy_undone(void)
 	CHECK_ERR_EQ(copy_turn(&c), OK, "first turn");
 	CHECK_ERR_EQ(copy_turn(&c), OK, "second turn");
 	CHECK_U64_EQ(undo_turn(&r, 78), 1, "one more");
-	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS, "half");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_COPY_ROWS, "half");
 	CHECK_ERR_EQ(copy_turn(&c), ERR_CONFLICT, "no going on");
 	restart(&r);
 	CHECK_U64_EQ(undo_turn(&r, 78), 0, "none");
@@ -430,10 +430,10 @@ test_copy_abandoned(void)
 	other = store_client_new(r.loop, r.conf);
 	(void)store_copy(other, &c.op, take_copy, &is_done);
 	CHECK_TRUE(rig_wait(&r, &is_done), "first turn");
-	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS, "so far");
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_COPY_ROWS, "so far");
 	store_server_compact(r.server, 0);
 	rig_turn(&r, 500);
-	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_TURN_ROWS,
+	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_COPY_ROWS,
 	             "its client is there");
 	store_client_free(&other);
 	for (int i = 0; i < 100 && exists(&r, box.account_id, STR("Trash")); i++) {
