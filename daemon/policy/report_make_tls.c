@@ -67,6 +67,21 @@ report_make_tls_begin(struct strbuf *out, struct arena *a, const struct report_h
 	return m;
 }
 
+/* Control bytes are no part of any of these texts, and NUL no reader takes. */
+static void
+add_text(struct json_out *j, const char *key, struct str text)
+{
+	char bytes[REPORT_FIELD_BYTES];
+	struct strbuf b = strbuf_on(bytes);
+
+	for (size_t i = 0; i < text.n && i < sizeof(bytes); i++) {
+		bool is_control = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f;
+
+		strbuf_byte(&b, is_control ? '?' : text.p[i]);
+	}
+	json_str(j, key, strbuf_str(&b));
+}
+
 /* A list, with a line or a space between. */
 static void
 add_list(struct json_out *j, const char *key, struct str list, char between)
@@ -78,7 +93,7 @@ add_list(struct json_out *j, const char *key, struct str list, char between)
 	json_open_array(j, key);
 	while (str_next(&list, between, &one)) {
 		if (one.n)
-			json_str(j, NULL, one);
+			add_text(j, NULL, one);
 	}
 	json_close_array(j);
 }
@@ -128,7 +143,7 @@ static void
 add_known(struct json_out *j, const char *key, struct str value)
 {
 	if (value.n)
-		json_str(j, key, value);
+		add_text(j, key, value);
 }
 
 static void

@@ -292,7 +292,7 @@ relay_own_report_begin(struct relay *r, const struct relay_own_report_ask *ask,
 		                         .domain = p->seen.domain };
 	if (!p->seen.domain.n)
 		relay_own_report_tell_cut(p);
-	if (!p->seen.domain.n || !is_wanted(p))
+	if (!p->seen.domain.n || !p->submitter.n || !is_wanted(p))
 		relay_own_report_forget(p);
 	else if (relay_own_report_is_tls(p))
 		ask_tls(p);

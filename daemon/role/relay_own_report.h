@@ -28,8 +28,8 @@ typedef void relay_own_report_fn(void *arg, enum relay_own_report_end end);
 struct relay_own_report_ask {
 	const struct seen_domain *seen; /* these are copied */
 	struct str from;                /* an address of ours */
-	struct str submitter;           /* its domain */
-	bool is_last;                   /* what cannot be found out now never can */
+	struct str submitter; /* its domain; empty: nobody is told, its rows go */
+	bool is_last;         /* what cannot be found out now never can */
 };
 struct relay_own_report *relay_own_report_begin(struct relay *r,
                                                 const struct relay_own_report_ask *ask,

@@ -197,8 +197,13 @@ on_look(void *arg)
 	}
 	if (!find_identity(p)) {
 		tell_waiting(p, today);
-		rest(p);
-		return;
+		p->submitter = STR("");
+		/* What waits too long goes; what is younger is further on. */
+		if (p->seen.day >= today - TRIES_DAYS && p->seen.domain.n) {
+			p->has_later = true;
+			look_in(p, NEXT_MS);
+			return;
+		}
 	}
 	begin(p, today);
 }

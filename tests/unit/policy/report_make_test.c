@@ -157,7 +157,7 @@ make_tls(struct arena *a)
 		  "*.example.net\\n"
 		  "max_age: 86400\\n\" mx=\"*.example.net mx.example.com\""
 		  " host=mx.example.net ip=192.0.2.1 result=certificate-expired"
-		  " reason=\"certificate has expired\"",
+		  " reason=\"certificate\\x00has\\nexpired\"",
 		  100 },
 		{ "policy=tlsa rules=\"3 1 1 0123\" host=mx.example.net ip=192.0.2.1"
 		  " own_ip=198.51.100.1 result=certificate-not-trusted",
@@ -199,7 +199,7 @@ test_tls(void)
 		"\"result-type\":\"certificate-expired\","
 		"\"receiving-mx-hostname\":\"mx.example.net\","
 		"\"receiving-ip\":\"192.0.2.1\",\"failed-session-count\":100,"
-		"\"failure-reason-code\":\"certificate has expired\"}]},"
+		"\"failure-reason-code\":\"certificate?has?expired\"}]},"
 		"{\"policy\":{\"policy-type\":\"tlsa\",\"policy-string\":[\"3 1 1 "
 		"0123\"],"
 		"\"policy-domain\":\"example.net\"},"

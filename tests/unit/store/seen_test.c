@@ -199,5 +199,118 @@ test_policy(void)
 	report_counts_free(&c);
 }
 
+/* --- reports that were made --------------------------------------------------------- */
+
+static bool
+add_report(void *arg, const struct sent_report *s)
+{
+	struct strbuf *b = arg;
+
+	strbuf_printf(b, "%.*s %s%s%.*s; ", STR_ARG(s->domain),
+	              report_state_name(s->state), s->reason.n ? ": " : "",
+	              STR_ARG(s->reason));
+	return true;
+}
+
+static struct str
+sent(struct rig *r, const struct sent_query *query)
+{
+	struct strbuf b = strbuf_arena(r->arena, 8192);
+
+	CHECK_ERR_EQ(reader_sent_reports(r->reader, query, 100, add_report, &b), OK,
+	             "reports");
+	return strbuf_str(&b);
+}
+
+/* Claims the one row that waits, and says what came of it. */
+static void
+end_row(struct rig *r, enum queue_outcome outcome, const char *text)
+{
+	struct op_queue_claim claim = { .now_ms = clock_unix_ms() + 1000,
+		                        .limit = 10,
+		                        .lease_ms = 60000,
+		                        .is_attempt = true };
+	struct queue_outcome_row row = { .outcome = outcome,
+		                         .text = str_from(text),
+		                         .is_report = true };
+	struct op_queue_result result = { .now_ms = clock_unix_ms(),
+		                          .rows = &row,
+		                          .rows_count = 1 };
+	struct answer_queue rows;
+	struct answer_accept none;
+
+	CHECK_ERR_EQ(rig_queue_claim(r, &claim, &rows), OK, "claim");
+	CHECK_U64_EQ(rows.items_count, 1, "one row");
+	if (rows.items_count)
+		row.id = rows.items[0].id;
+	CHECK_ERR_EQ(rig_queue_result(r, &result, &none), OK, "result");
+}
+
+static enum err
+make_report(struct rig *r, const char *domain, const char *rcpts, bool has_mail)
+{
+	struct accept_rcpt rcpt = { .kind = RCPT_REMOTE,
+		                    .rcpt = STR("d@a.example"),
+		                    .domain = STR("a.example") };
+	struct id trace = id_new("mtr_");
+	struct op_accept mail = { .trace_id = id_str(&trace),
+		                  .direction = TRACE_OWN,
+		                  .expires_ms = INT64_C(1) << 50,
+		                  .rcpts = &rcpt,
+		                  .rcpts_count = 1 };
+	struct op_report_made op = { .kind = SEEN_DMARC,
+		                     .day = clock_unix_ms() / day_ms,
+		                     .domain = str_from(domain),
+		                     .name = STR("1"),
+		                     .rcpts = str_from(rcpts),
+		                     .reason = rcpts[0] ? STR("") : STR("nobody"),
+		                     .packed = STR("packed"),
+		                     .keep_ms = day_ms,
+		                     .mails = &mail,
+		                     .mails_count = has_mail };
+	struct answer_id answer;
+
+	CHECK_ERR_EQ(rig_body(r, STR("Subject: report\r\n\r\n")), OK, "body");
+	mail.body = r->body;
+	return rig_report_made(r, &op, &answer);
+}
+
+static void
+test_made(void)
+{
+	static const struct sent_query all = { 0 };
+	struct rig r;
+
+	rig_open(&r);
+	tell_dmarc(&r, "a.example", "192.0.2.1", "mailto:d@a.example");
+	tell_dmarc(&r, "b.example", "192.0.2.1", "mailto:d@b.example");
+	check_seen(&r,
+	           "* 2/2/0: a.example 1/1/0: 1 x " ROW(
+			   "192.0.2.1") "b.example 1/1/0: 1 x " ROW("192.0.2.1"),
+	           "two domains");
+	CHECK_ERR_EQ(make_report(&r, "a.example", "d@a.example", true), OK, "made");
+	CHECK_STR_EQ(sent(&r, &all), STR("a.example queued; "), "it waits");
+	CHECK_STR_EQ(seen(&r), STR("* 2/2/0: b.example 1/1/0: 1 x " ROW("192.0.2.1")),
+	             "its rows are gone");
+	CHECK_ERR_EQ(make_report(&r, "a.example", "d@a.example", true), ERR_EXISTS,
+	             "once only");
+	end_row(&r, OUTCOME_DELIVERED, "");
+	CHECK_STR_EQ(sent(&r, &all), STR("a.example sent; "), "it came through");
+	CHECK_ERR_EQ(make_report(&r, "b.example", "d@b.example", true), OK, "another");
+	end_row(&r, OUTCOME_BOUNCED, "550 no");
+	CHECK_ERR_EQ(make_report(&r, "c.example", "", false), OK, "for nobody");
+	CHECK_STR_EQ(sent(&r, &all),
+	             STR("c.example refused: nobody; b.example failed: 550 no;"
+	                 " a.example sent; "),
+	             "all three");
+	CHECK_STR_EQ(sent(&r, &(struct sent_query){ .state = REPORT_FAILED }),
+	             STR("b.example failed: 550 no; "), "by state");
+	CHECK_STR_EQ(sent(&r, &(struct sent_query){ .kind = SEEN_TLS }), STR(""),
+	             "by kind");
+	CHECK_STR_EQ(sent(&r, &(struct sent_query){ .domain = STR("a.example") }),
+	             STR("a.example sent; "), "by domain");
+	rig_close(&r);
+}
+
 SUITE(store_seen, { "sums", test_sums }, { "limits", test_limits }, { "days", test_days },
-      { "policy", test_policy });
+      { "policy", test_policy }, { "made", test_made });
