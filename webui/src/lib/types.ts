@@ -387,6 +387,23 @@ export interface ReceivedReport {
   trace_id: string;
 }
 
+export interface SentReport {
+  id: string;
+  kind: "dmarc" | "tls";
+  domain: string;
+  day: string;
+  report_id: string;
+  made_at: string;
+  state: string;
+  recipients: string[];
+  reason: string | null;
+  count: number;
+  rows: number;
+  left_out: number;
+  size: number;
+  trace_id: string | null;
+}
+
 export interface ReportRow {
   source: string;
   name: string;

@@ -7,6 +7,7 @@ import { query, setQuery } from "../lib/router";
 import type { DmarcOrigin, DmarcSums, Domain, Page, ReceivedReport, ReportSums, ReportWithRows, TlsSums } from "../lib/types";
 import { Bars, Copy, Empty, Notice, Quoted, State, Tabs, When } from "../ui/parts";
 import { Pager, Table, type Column } from "../ui/table";
+import { SentTab } from "./reports_sent";
 
 const DAY = 86400e3;
 const PERIODS: [days: string, label: string][] = [
@@ -19,6 +20,7 @@ export const REPORT_TABS: [id: string, label: string][] = [
   ["", "DMARC"],
   ["tls", "TLS"],
   ["received", "Received"],
+  ["sent", "Sent"],
 ];
 
 /** 9920 of 10000 is "99.2 %"; all but one of many is never "100 %". */
@@ -470,6 +472,7 @@ export function Reports() {
       {tab === "" && <DmarcTab />}
       {tab === "tls" && <TlsTab />}
       {tab === "received" && <ReceivedTab />}
+      {tab === "sent" && <SentTab />}
     </>
   );
 }
