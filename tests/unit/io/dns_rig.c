@@ -33,7 +33,7 @@ on_question(void *arg, unsigned events)
 	if (n < 17)
 		return;
 	r->asked++;
-	if (r->manner == SILENT)
+	if (r->manner == SILENT || (r->deaf && strchr(r->deaf, byte_lower((char)m[13]))))
 		return;
 	m[2] |= 0x80;
 	m[3] = 0x80;

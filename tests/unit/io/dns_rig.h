@@ -26,6 +26,7 @@ struct responder {
 	int fd;
 	struct watch *watch;
 	enum manner manner;
+	const char *deaf; /* first letters of names that it does not hear; NULL: none */
 	unsigned asked;
 	struct addr addr;
 };

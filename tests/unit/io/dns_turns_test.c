@@ -57,11 +57,11 @@ test_part_of_the_places(void)
 	struct dns_rig f;
 
 	dns_rig_bounds(&f, 5000, 4, 2);
-	f.responder.manner = SILENT;
+	f.responder.manner = RIGHT;
+	f.responder.deaf = "abcdefgh";
 	ask_for(&f, 1, "abcdefgh");
 	dns_rig_pause(&f, 20);
 	CHECK_U64_EQ(f.responder.asked, 2, "two of them are out");
-	f.responder.manner = RIGHT;
 	ask_for(&f, 2, "uvwxyz");
 	dns_rig_wait(&f, 6);
 	CHECK_CSTR_EQ(f.order, "uvwxyz", "the others get theirs");
@@ -82,7 +82,8 @@ test_cancelled_place(void)
 			dns_rig_remote(&f, NULL, 5000);
 		else
 			dns_rig_init(&f, NULL, 5000);
-		f.responder.manner = SILENT;
+		f.responder.manner = RIGHT;
+		f.responder.deaf = "n";
 		for (size_t i = 0; i < ARRAY_LEN(q); i++) {
 			char name[32];
 
@@ -91,7 +92,6 @@ test_cancelled_place(void)
 		}
 		dns_rig_pause(&f, 50);
 		CHECK_U64_EQ(f.responder.asked, 3, "all places are taken");
-		f.responder.manner = RIGHT;
 		(void)dns_ask(f.dns, STR("last.example"), DNS_A, dns_rig_answer, &f);
 		dns_rig_pause(&f, 50);
 		CHECK_U64_EQ(f.answers, 0, "it stands in line");
@@ -103,6 +103,7 @@ test_cancelled_place(void)
 		dns_cancel(&q[0]);
 		dns_cancel(&q[2]);
 		dns_rig_pause(&f, 20);
+		f.responder.deaf = NULL;
 		dns_rig_ask(&f, "n0.example", DNS_A);
 		CHECK_U64_EQ(f.status, DNS_OK, "what was called off can be asked again");
 		dns_rig_fini(&f);
