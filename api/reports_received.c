@@ -197,9 +197,10 @@ reports_write_sums(struct page *p, const struct reports_query *q, const char *go
 struct str
 reports_cursor(struct api_request *r, const struct report_sum *sum)
 {
-	return arena_printf(r->arena, "%llu\n%.*s\n%.*s",
-	                    (unsigned long long)(sum->good + sum->bad), STR_ARG(sum->key),
-	                    STR_ARG(sum->more));
+	uint64_t count = sum->good + sum->bad;
+
+	return arena_printf(r->arena, "%llu\n%.*s\n%.*s", (unsigned long long)count,
+	                    STR_ARG(sum->key), STR_ARG(sum->more));
 }
 
 struct report_after
