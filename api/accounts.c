@@ -123,12 +123,12 @@ accounts_list(struct api_request *r)
 		return;
 	filter = arena_printf(r->arena, "%.*s %.*s", STR_ARG(f[DOMAIN].s),
 	                      STR_ARG(f[SEARCH].s));
-	if (!page_begin(&l.page, r, "accounts", filter))
+	if (!page_begin_both(&l.page, r, "accounts", filter, "address", false))
 		return;
 	l.search = f[SEARCH].s;
 	page_end(&l.page,
 	         reader_accounts(r->api->reader, names_domain_filter(r, f[DOMAIN].s),
-	                         l.page.after, NAMES_SCAN_MAX, list_one, &l));
+	                         page_names(&l.page), NAMES_SCAN_MAX, list_one, &l));
 }
 
 void

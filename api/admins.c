@@ -74,7 +74,9 @@ list_one(void *arg, const struct admin *a)
 {
 	struct page *p = arg;
 
-	if (p->after.n && str_cmp(a->name, p->after) <= 0)
+	int where = p->after.n ? str_cmp(a->name, p->after) : 0;
+
+	if (p->after.n && (p->is_down ? where >= 0 : where <= 0))
 		return true;
 	if (!page_take(p, a->name))
 		return false;
@@ -87,8 +89,8 @@ admins_list(struct api_request *r)
 {
 	struct page p;
 
-	if (page_begin(&p, r, "admins", STR("")))
-		page_end(&p, reader_admins(r->api->reader, list_one, &p));
+	if (page_begin_both(&p, r, "admins", STR(""), "name", false))
+		page_end(&p, reader_admins(r->api->reader, p.is_down, list_one, &p));
 }
 
 static void
@@ -232,7 +234,7 @@ is_last_owner(struct api_request *r, const struct admin *a)
 
 	if (!a->enabled || !str_eq(a->role, STR("owner")))
 		return false;
-	return reader_admins(r->api->reader, count_owner, &o) != OK || !o.count;
+	return reader_admins(r->api->reader, false, count_owner, &o) != OK || !o.count;
 }
 
 void

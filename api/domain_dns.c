@@ -323,9 +323,9 @@ domains_dns_history(struct api_request *r)
 		api_problem_err(r, e);
 		return;
 	}
-	if (!page_begin(&p, r, "dns-history", name))
+	if (!page_begin_both(&p, r, "dns-history", name, "time", true))
 		return;
 	page_end(&p,
 	         reader_dns_changes(r->api->reader, d.id, names_parse_id(p.after, "dnc"),
-	                            p.limit + 1, list_change, &p));
+	                            !p.is_down, p.limit + 1, list_change, &p));
 }

@@ -103,13 +103,17 @@ domains_list(struct api_request *r)
 	struct field f;
 	enum err e;
 
-	if (!fields_query(r, &search, 1, &f) || !page_begin(&l.page, r, "domains", f.s))
+	if (!fields_query(r, &search, 1, &f) ||
+	    !page_begin_both(&l.page, r, "domains", f.s, "name", false))
 		return;
 	l.search = f.s;
 	l.rows = ARENA_ARRAY(r->arena, struct domain, l.page.limit);
-	e = reader_domains(r->api->reader, l.page.after, NAMES_SCAN_MAX, list_one, &l);
-	for (size_t i = 0; i < l.page.taken; i++)
+	e = reader_domains(r->api->reader, page_names(&l.page), NAMES_SCAN_MAX, list_one,
+	                   &l);
+	for (size_t i = 0; i < l.page.taken; i++) {
+		page_item(&l.page, i);
 		(void)write_domain(r, &l.page.j, &l.rows[i]);
+	}
 	page_end(&l.page, e);
 }
 

@@ -136,8 +136,9 @@ names_domain(struct api_request *r, struct str param, struct str *name_out)
 	struct domain_by_id find = { .r = r, .id = names_parse_id(param, "dom") };
 
 	if (find.id) {
-		if (reader_domains(r->api->reader, STR(""), NAMES_SCAN_MAX,
-		                   is_that_domain, &find) != OK ||
+		if (reader_domains(r->api->reader,
+		                   (struct names_from){ .is_down = false },
+		                   NAMES_SCAN_MAX, is_that_domain, &find) != OK ||
 		    !find.name.n)
 			return not_found(r);
 		*name_out = find.name;
@@ -180,8 +181,9 @@ names_alias(struct api_request *r, struct str param, struct str *address_out)
 	struct domain_by_id find = { .r = r, .id = names_parse_id(param, "als") };
 
 	if (find.id) {
-		if (reader_aliases(r->api->reader, 0, STR(""), NAMES_SCAN_MAX,
-		                   is_that_alias, &find) != OK ||
+		if (reader_aliases(r->api->reader, 0,
+		                   (struct names_from){ .is_down = false },
+		                   NAMES_SCAN_MAX, is_that_alias, &find) != OK ||
 		    !find.name.n)
 			return not_found(r);
 		*address_out = find.name;

@@ -6,7 +6,12 @@
  *
  * A cursor holds the key of the last row shown, bound to the list and its filter, and
  * signed with a secret that the process makes when it starts; so it survives the deletion
- * of its row, and nobody can make one up. Lists are read forwards: prev is always null.
+ * of its row, and nobody can make one up.
+ *
+ * A list whose rows can be read in both directions begins with page_begin_both(): it
+ * has prev as well, and sort=KEY or sort=-KEY. It reads in the direction of is_down, from
+ * `after` on; where that is against the order of the list, the page is turned round at
+ * its end. So each item is written right behind its page_take(), or behind page_item().
  */
 #ifndef API_PAGE_H
 #define API_PAGE_H
@@ -18,18 +23,32 @@ struct page {
 	struct strbuf b;
 	struct json_out j;
 	size_t limit, taken;
-	struct str after;  /* start behind this key; empty: at the beginning */
-	struct str last;   /* key of the last row taken */
-	struct str fields; /* the members of items that are wanted; empty: all */
-	uint32_t binding;  /* of the cursors to this list and filter */
+	struct str after;       /* start behind this key; empty: at the beginning */
+	struct str first, last; /* keys of the first and the last row taken */
+	struct str fields;      /* the members of items that are wanted; empty: all */
+	uint32_t binding;       /* of the cursors to this list and filter */
 	bool has_more;
-	bool is_listed; /* there are no more items */
+	bool is_down; /* read towards smaller keys */
+	bool is_both; /* it can be read in both directions */
+	bool is_back; /* read against the order of the list */
+	bool has_cursor;
+	size_t items;    /* where they begin in b */
+	size_t *offsets; /* where each begins */
+	bool is_listed;  /* there are no more items */
 };
 
 /* Reads limit, cursor and fields. filter: all parameters that choose rows. False:
    answered. */
 MUSTUSE bool page_begin(struct page *p, struct api_request *r, const char *list,
                         struct str filter);
+/* The same for a list in order of a key, of which smaller ones come first, or where
+   is_down greater ones: the caller may turn that round with sort. */
+MUSTUSE bool page_begin_both(struct page *p, struct api_request *r, const char *list,
+                             struct str filter, const char *key, bool is_down);
+/* Where names are read from, and in which direction. */
+struct names_from page_names(const struct page *p);
+/* The i-th row taken (from 0) is written now. */
+void page_item(struct page *p, size_t i);
 /* Is there room for one more row? Its key is copied. */
 MUSTUSE bool page_take(struct page *p, struct str key);
 /* No more items: members of the answer itself may follow, then page_end. */

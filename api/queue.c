@@ -279,15 +279,17 @@ queue_list(struct api_request *r)
 	    !queue_filter_read(r, f[Q].s, f[STATE].s, "?q", &l.filter))
 		return;
 	bound = arena_printf(r->arena, "%.*s %.*s", STR_ARG(f[STATE].s), STR_ARG(f[Q].s));
-	if (!page_begin(&l.page, r, "queue", bound))
+	if (!page_begin_both(&l.page, r, "queue", bound, "created", false))
 		return;
 	l.filter.query.after = names_parse_id(l.page.after, "q");
+	l.filter.query.is_down = l.page.is_down;
 	e = reader_queue(r->api->reader, &l.filter.query, NAMES_SCAN_MAX, list_one, &l);
 	if (!f[COUNT].b || e != OK) {
 		page_end(&l.page, e);
 		return;
 	}
 	l.filter.query.after = 0;
+	l.filter.query.is_down = false;
 	e = reader_queue(r->api->reader, &l.filter.query, NAMES_SCAN_MAX, count_one, &l);
 	page_end_counted(&l.page, e, l.count, l.count == API_COUNT_MAX);
 }

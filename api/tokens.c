@@ -87,7 +87,9 @@ list_one(void *arg, const struct token *t)
 	struct api_request *r = l->page.r;
 	struct str key = names_id(r, "tok", t->id);
 
-	if (t->revoked || t->id <= names_parse_id(l->page.after, "tok"))
+	uint64_t after = names_parse_id(l->page.after, "tok");
+
+	if (t->revoked || (after && (l->page.is_down ? t->id >= after : t->id <= after)))
 		return true;
 	if (!page_take(&l->page, key))
 		return false;
@@ -101,12 +103,14 @@ tokens_list(struct api_request *r)
 	struct listing l;
 	enum err e;
 
-	if (!page_begin(&l.page, r, "tokens", STR("")))
+	if (!page_begin_both(&l.page, r, "tokens", STR(""), "created", false))
 		return;
 	l.rows = ARENA_ARRAY(r->arena, struct token, l.page.limit);
-	e = reader_tokens(r->api->reader, list_one, &l);
-	for (size_t i = 0; i < l.page.taken; i++)
+	e = reader_tokens(r->api->reader, l.page.is_down, list_one, &l);
+	for (size_t i = 0; i < l.page.taken; i++) {
+		page_item(&l.page, i);
 		write_token(r, &l.page.j, &l.rows[i], STR(""));
+	}
 	page_end(&l.page, e);
 }
 
@@ -135,7 +139,7 @@ find_token(struct api_request *r, struct find *f)
 	enum err e;
 
 	*f = (struct find){ .r = r, .id = names_parse_id(r->params[0], "tok") };
-	e = reader_tokens(r->api->reader, is_that, f);
+	e = reader_tokens(r->api->reader, false, is_that, f);
 	return e == OK && !f->is_found ? ERR_NOT_FOUND : e;
 }
 

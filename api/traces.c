@@ -348,13 +348,15 @@ traces_list(struct api_request *r)
 		filter_problem(r, "?q", &error);
 		return;
 	}
-	if (!page_begin(&l.page, r, "traces", f.s))
+	if (!page_begin_both(&l.page, r, "traces", f.s, "time", true))
 		return;
 	push_down(&l);
 	l.query.before = l.page.after;
+	l.query.is_up = !l.page.is_down;
 	l.rows = ARENA_ARRAY(r->arena, struct trace, l.page.limit);
 	e = trace_search(r->api->traces, &l.query, SCAN_MAX, list_one, &l);
 	for (size_t i = 0; i < l.page.taken; i++) {
+		page_item(&l.page, i);
 		json_open_object(&l.page.j, NULL);
 		write_members(r, &l.page.j, &l.rows[i]);
 		json_close_object(&l.page.j);

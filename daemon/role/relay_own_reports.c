@@ -85,7 +85,8 @@ find_identity(struct relay_own_reports *p)
 	}
 	if (relay_sign_key(p->relay, p->relay->role->conf->hostname, p->arena, &key))
 		p->submitter = key.domain;
-	else if (reader_domains(p->relay->reader, STR(""), 1000, take_signer, p) != OK)
+	else if (reader_domains(p->relay->reader, (struct names_from){ .is_down = false },
+	                        1000, take_signer, p) != OK)
 		return false;
 	p->from[0] = arena_printf(p->arena, "dmarc-reports@%.*s", STR_ARG(p->submitter));
 	p->from[1] = arena_printf(p->arena, "tls-reports@%.*s", STR_ARG(p->submitter));

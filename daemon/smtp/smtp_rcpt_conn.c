@@ -112,7 +112,8 @@ postmaster_key(struct smtp_conn *c, struct strbuf *key)
 	if (e == OK)
 		strbuf_add(key, c->settings->session.hostname);
 	else if (e == ERR_NOT_FOUND)
-		e = reader_domains(reader, (struct str){ NULL, 0 }, 1, take_name, key);
+		e = reader_domains(reader, (struct names_from){ .is_down = false }, 1,
+		                   take_name, key);
 	return e;
 }
 

@@ -139,12 +139,17 @@ MUSTUSE enum err reader_message(struct reader *r, uint64_t message_id, unsigned 
                                 struct arena *a, struct message *out);
 
 /* --- who there is ------------------------------------------------------------------- */
-/* Lists are in order of name; after: the last name of the page before, empty at first. */
+/* Lists are in order of name; after: the last name of the page before, empty at first.
+   is_down: in the other order, those before it. */
+struct names_from {
+	struct str after;
+	bool is_down;
+};
 
 MUSTUSE enum err reader_domain(struct reader *r, struct str name, struct arena *a,
                                struct domain *out);
 typedef bool reader_domain_fn(void *arg, const struct domain *d);
-MUSTUSE enum err reader_domains(struct reader *r, struct str after, size_t limit,
+MUSTUSE enum err reader_domains(struct reader *r, struct names_from from, size_t limit,
                                 reader_domain_fn *fn, void *arg);
 
 MUSTUSE enum err reader_account(struct reader *r, struct str address, struct arena *a,
@@ -153,27 +158,31 @@ MUSTUSE enum err reader_account_by_id(struct reader *r, uint64_t id, struct aren
                                       struct account *out);
 typedef bool reader_account_fn(void *arg, const struct account *account);
 /* domain_id 0: of all domains. */
-MUSTUSE enum err reader_accounts(struct reader *r, uint64_t domain_id, struct str after,
-                                 size_t limit, reader_account_fn *fn, void *arg);
+MUSTUSE enum err reader_accounts(struct reader *r, uint64_t domain_id,
+                                 struct names_from from, size_t limit,
+                                 reader_account_fn *fn, void *arg);
 
 MUSTUSE enum err reader_alias(struct reader *r, struct str address, struct arena *a,
                               struct alias *out);
 typedef bool reader_alias_fn(void *arg, const struct alias *alias);
-MUSTUSE enum err reader_aliases(struct reader *r, uint64_t domain_id, struct str after,
-                                size_t limit, reader_alias_fn *fn, void *arg);
+MUSTUSE enum err reader_aliases(struct reader *r, uint64_t domain_id,
+                                struct names_from from, size_t limit, reader_alias_fn *fn,
+                                void *arg);
 
 MUSTUSE enum err reader_admin(struct reader *r, struct str name, struct arena *a,
                               struct admin *out);
 MUSTUSE enum err reader_admin_by_id(struct reader *r, uint64_t id, struct arena *a,
                                     struct admin *out);
 typedef bool reader_admin_fn(void *arg, const struct admin *admin);
-MUSTUSE enum err reader_admins(struct reader *r, reader_admin_fn *fn, void *arg);
+MUSTUSE enum err reader_admins(struct reader *r, bool is_down, reader_admin_fn *fn,
+                               void *arg);
 
 /* By the SHA-256 of the whole token. Revoked and expired ones are found too. */
 MUSTUSE enum err reader_token(struct reader *r, struct str hash, struct arena *a,
                               struct token *out);
 typedef bool reader_token_fn(void *arg, const struct token *token);
-MUSTUSE enum err reader_tokens(struct reader *r, reader_token_fn *fn, void *arg);
+MUSTUSE enum err reader_tokens(struct reader *r, bool is_down, reader_token_fn *fn,
+                               void *arg);
 
 /* By the SHA-256 of the cookie's secret. Expired ones are found too. */
 MUSTUSE enum err reader_session(struct reader *r, struct str hash, struct arena *a,
@@ -220,7 +229,8 @@ typedef bool reader_dns_mute_fn(void *arg, const struct dns_mute *mute);
 MUSTUSE enum err reader_dns_mutes(struct reader *r, uint64_t domain_id,
                                   reader_dns_mute_fn *fn, void *arg);
 MUSTUSE enum err reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before,
-                                    size_t limit, reader_dns_change_fn *fn, void *arg);
+                                    bool is_up, size_t limit, reader_dns_change_fn *fn,
+                                    void *arg);
 
 typedef bool reader_audit_fn(void *arg, const struct audit_entry *entry);
 /* Newest first; before: id of the last one of the page before, 0 at first. target empty:
@@ -333,6 +343,7 @@ struct queue_query {
 	struct str rcpt;     /* exact */
 	struct str trace_id;
 	uint64_t after;            /* id of the last one of the page before */
+	bool is_down;              /* newest first: those before `after`; 0: all */
 	int64_t created_before_ms; /* 0: any age */
 };
 typedef bool reader_queue_fn(void *arg, const struct queue_item *item);

@@ -47,11 +47,14 @@ admin_call(void *fn, void *arg, const void *row)
 }
 
 enum err
-reader_admins(struct reader *r, reader_admin_fn *fn, void *arg)
+reader_admins(struct reader *r, bool is_down, reader_admin_fn *fn, void *arg)
 {
 	struct admin row;
 
-	return reader_each(r, QUERY(ADMIN_SELECT " ORDER BY name", NO_VALUES),
+	return reader_each(r,
+	                   QUERY(is_down ? ADMIN_SELECT " ORDER BY name DESC"
+	                                 : ADMIN_SELECT " ORDER BY name",
+	                         NO_VALUES),
 	                   &admin_form, &row, ROW_CALLS(admin_call, &fn, arg));
 }
 
@@ -102,12 +105,15 @@ token_call(void *fn, void *arg, const void *row)
 }
 
 enum err
-reader_tokens(struct reader *r, reader_token_fn *fn, void *arg)
+reader_tokens(struct reader *r, bool is_down, reader_token_fn *fn, void *arg)
 {
 	struct token row;
 
-	return reader_each(r, QUERY(TOKEN_SELECT " ORDER BY id", NO_VALUES), &token_form,
-	                   &row, ROW_CALLS(token_call, &fn, arg));
+	return reader_each(r,
+	                   QUERY(is_down ? TOKEN_SELECT " ORDER BY id DESC"
+	                                 : TOKEN_SELECT " ORDER BY id",
+	                         NO_VALUES),
+	                   &token_form, &row, ROW_CALLS(token_call, &fn, arg));
 }
 
 /* --- browser sessions ------------------------------------------------------------- */

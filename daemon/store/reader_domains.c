@@ -250,6 +250,10 @@ static const uint16_t change_strings[] = { offsetof(struct dns_change, name),
 	                                   offsetof(struct dns_change, body) };
 static const struct row_form change_form = { change_read, change_strings, 5 };
 
+#define CHANGE_SELECT                                                                    \
+	"SELECT id, name, old_state, state, cause, body, at_ms FROM dns_change"          \
+	" WHERE domain_id = $1"
+
 static bool
 change_call(void *fn, void *arg, const void *row)
 {
@@ -257,16 +261,15 @@ change_call(void *fn, void *arg, const void *row)
 }
 
 enum err
-reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before, size_t limit,
-                   reader_dns_change_fn *fn, void *arg)
+reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before, bool is_up,
+                   size_t limit, reader_dns_change_fn *fn, void *arg)
 {
 	struct dns_change row;
 
-	return reader_each(
-		r,
-		QUERY("SELECT id, name, old_state, state, cause, body, at_ms FROM"
-	              " dns_change WHERE domain_id = $1 AND ($2 = 0 OR id < $2)"
-	              " ORDER BY id DESC LIMIT $3",
-	              VALUES(V_I(domain_id), V_I(before), V_I(limit))),
-		&change_form, &row, ROW_CALLS(change_call, &fn, arg));
+	return reader_each(r,
+	                   QUERY(is_up ? CHANGE_SELECT " AND id > $2 ORDER BY id LIMIT $3"
+	                               : CHANGE_SELECT " AND ($2 = 0 OR id < $2)"
+	                                               " ORDER BY id DESC LIMIT $3",
+	                         VALUES(V_I(domain_id), V_I(before), V_I(limit))),
+	                   &change_form, &row, ROW_CALLS(change_call, &fn, arg));
 }

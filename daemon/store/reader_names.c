@@ -47,14 +47,16 @@ domain_call(void *fn, void *arg, const void *row)
 }
 
 enum err
-reader_domains(struct reader *r, struct str after, size_t limit, reader_domain_fn *fn,
-               void *arg)
+reader_domains(struct reader *r, struct names_from from, size_t limit,
+               reader_domain_fn *fn, void *arg)
 {
+	const char *sql = from.is_down ? DOMAIN_SELECT " WHERE ($1 = '' OR name < $1)"
+	                                               " ORDER BY name DESC LIMIT $2"
+	                               : DOMAIN_SELECT
+	                          " WHERE name > $1 ORDER BY name LIMIT $2";
 	struct domain row;
 
-	return reader_each(r,
-	                   QUERY(DOMAIN_SELECT " WHERE name > $1 ORDER BY name LIMIT $2",
-	                         VALUES(V_S(after), V_I(limit))),
+	return reader_each(r, QUERY(sql, VALUES(V_S(from.after), V_I(limit))),
 	                   &domain_form, &row, ROW_CALLS(domain_call, &fn, arg));
 }
 
@@ -161,23 +163,31 @@ account_call(void *fn, void *arg, const void *row)
 	return (*(reader_account_fn **)fn)(arg, row);
 }
 
+/* domain_id 0: of all. */
+static const char *
+account_list(uint64_t domain_id, bool is_down)
+{
+	if (domain_id)
+		return is_down ? ACCOUNT_SELECT " WHERE domain_id = $1 AND ($2 = '' OR"
+		                                " address < $2) ORDER BY address DESC"
+		                                " LIMIT $3"
+		               : ACCOUNT_SELECT " WHERE domain_id = $1 AND address > $2"
+		                                " ORDER BY address LIMIT $3";
+	return is_down ? ACCOUNT_SELECT " WHERE $1 = 0 AND ($2 = '' OR address < $2)"
+	                                " ORDER BY address DESC LIMIT $3"
+	               : ACCOUNT_SELECT " WHERE $1 = 0 AND address > $2"
+	                                " ORDER BY address LIMIT $3";
+}
+
 enum err
-reader_accounts(struct reader *r, uint64_t domain_id, struct str after, size_t limit,
-                reader_account_fn *fn, void *arg)
+reader_accounts(struct reader *r, uint64_t domain_id, struct names_from from,
+                size_t limit, reader_account_fn *fn, void *arg)
 {
 	struct account row;
 
-	if (!domain_id)
-		return reader_each(r,
-		                   QUERY(ACCOUNT_SELECT
-		                         " WHERE address > $1 ORDER BY address LIMIT $2",
-		                         VALUES(V_S(after), V_I(limit))),
-		                   &account_form, &row,
-		                   ROW_CALLS(account_call, &fn, arg));
 	return reader_each(r,
-	                   QUERY(ACCOUNT_SELECT " WHERE domain_id = $1 AND address > $2"
-	                                        " ORDER BY address LIMIT $3",
-	                         VALUES(V_I(domain_id), V_S(after), V_I(limit))),
+	                   QUERY(account_list(domain_id, from.is_down),
+	                         VALUES(V_I(domain_id), V_S(from.after), V_I(limit))),
 	                   &account_form, &row, ROW_CALLS(account_call, &fn, arg));
 }
 
@@ -219,22 +229,31 @@ alias_call(void *fn, void *arg, const void *row)
 	return (*(reader_alias_fn **)fn)(arg, row);
 }
 
+/* domain_id 0: of all. */
+static const char *
+alias_list(uint64_t domain_id, bool is_down)
+{
+	if (domain_id)
+		return is_down ? ALIAS_SELECT " WHERE domain_id = $1 AND ($2 = '' OR"
+		                              " address < $2) ORDER BY address DESC"
+		                              " LIMIT $3"
+		               : ALIAS_SELECT " WHERE domain_id = $1 AND address > $2"
+		                              " ORDER BY address LIMIT $3";
+	return is_down ? ALIAS_SELECT " WHERE $1 = 0 AND ($2 = '' OR address < $2)"
+	                              " ORDER BY address DESC LIMIT $3"
+	               : ALIAS_SELECT " WHERE $1 = 0 AND address > $2"
+	                              " ORDER BY address LIMIT $3";
+}
+
 enum err
-reader_aliases(struct reader *r, uint64_t domain_id, struct str after, size_t limit,
+reader_aliases(struct reader *r, uint64_t domain_id, struct names_from from, size_t limit,
                reader_alias_fn *fn, void *arg)
 {
 	struct alias row;
 
-	if (!domain_id)
-		return reader_each(r,
-		                   QUERY(ALIAS_SELECT
-		                         " WHERE address > $1 ORDER BY address LIMIT $2",
-		                         VALUES(V_S(after), V_I(limit))),
-		                   &alias_form, &row, ROW_CALLS(alias_call, &fn, arg));
 	return reader_each(r,
-	                   QUERY(ALIAS_SELECT " WHERE domain_id = $1 AND address > $2"
-	                                      " ORDER BY address LIMIT $3",
-	                         VALUES(V_I(domain_id), V_S(after), V_I(limit))),
+	                   QUERY(alias_list(domain_id, from.is_down),
+	                         VALUES(V_I(domain_id), V_S(from.after), V_I(limit))),
 	                   &alias_form, &row, ROW_CALLS(alias_call, &fn, arg));
 }
 
@@ -556,8 +575,8 @@ resolve_to_oldest(struct reader *r, struct str domain, struct arena *a,
 	enum err e = reader_domain(r, domain, a, &row);
 
 	if (e == OK)
-		e = reader_accounts(r, row.id, str_from(NULL), ACCOUNTS_LOOKED_AT,
-		                    take_older, &o);
+		e = reader_accounts(r, row.id, (struct names_from){ .is_down = false },
+		                    ACCOUNTS_LOOKED_AT, take_older, &o);
 	if (e != OK || o.id == 0)
 		return e == OK || e == ERR_NOT_FOUND ? ERR_NO_SUCH_USER : e;
 	e = reader_resolve(r, strbuf_str(&o.address), 0, a, out);

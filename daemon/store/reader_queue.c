@@ -17,6 +17,8 @@ static const struct row_form item_form = { item_read, NULL, 0 };
 	" AND ($6 = '' OR q.rcpt = $6) AND ($7 = '' OR q.trace_id = $7)"                 \
 	" AND ($8 = 0 OR q.created_ms < $8)"
 
+#define QUEUE_DOWN                                                                       \
+	" WHERE ($1 = 0 OR q.id < $1) AND (($2 >> q.state) & 1) = 1" QUEUE_CONDITIONS
 #define QUEUE_ALL " WHERE q.id > $1 AND (($2 >> q.state) & 1) = 1" QUEUE_CONDITIONS
 
 enum {
@@ -49,8 +51,11 @@ reader_queue(struct reader *r, const struct queue_query *query, size_t limit,
 	if (limit > INT64_MAX)
 		limit = INT64_MAX;
 	return reader_each(r,
-	                   QUERY("SELECT " QUEUE_COLUMNS QUEUE_FROM QUEUE_ALL
-	                         " ORDER BY q.id LIMIT $9",
+	                   QUERY(query->is_down
+	                                 ? "SELECT " QUEUE_COLUMNS QUEUE_FROM QUEUE_DOWN
+	                                   " ORDER BY q.id DESC LIMIT $9"
+	                                 : "SELECT " QUEUE_COLUMNS QUEUE_FROM QUEUE_ALL
+	                                   " ORDER BY q.id LIMIT $9",
 	                         VALUES(QUERY_VALUES(query), V_I(limit))),
 	                   &item_form, &row, ROW_CALLS(item_call, &fn, arg));
 }

@@ -166,7 +166,7 @@ trace_read(struct stmt *s, struct trace *t)
 
 /* What is left after the walk has found a row: each says itself whether it is meant. */
 #define TRACE_CONDITIONS                                                                 \
-	" AND t.id < $2 AND ($3 = 0 OR t.direction = $3) AND ($4 = 0 OR t.verdict = $4)" \
+	" AND ($3 = 0 OR t.direction = $3) AND ($4 = 0 OR t.verdict = $4)"               \
 	" AND t.at_ms >= $5 AND t.at_ms < $6"                                            \
 	" AND ($7 = '' OR t.ip = $7)"                                                    \
 	" AND ($8 = '' OR lower(t.subject) LIKE $8 ESCAPE '\\')"                         \
@@ -175,8 +175,10 @@ trace_read(struct stmt *s, struct trace *t)
 	" AND (r.rcpt = $11 OR r.orig_rcpt = $11 OR r.rcpt LIKE $12 ESCAPE '\\')))"      \
 	" AND ($13 = '' OR t.sender = $13 OR t.sender LIKE $14 ESCAPE '\\' OR"           \
 	" EXISTS (SELECT 1 FROM rcpt r WHERE r.trace_id = t.id AND (r.rcpt = $13 OR"     \
-	" r.orig_rcpt = $13 OR r.rcpt LIKE $14 ESCAPE '\\')))"                           \
-	" ORDER BY t.id DESC LIMIT $15"
+	" r.orig_rcpt = $13 OR r.rcpt LIKE $14 ESCAPE '\\')))"
+/* The two directions. */
+#define DOWN " AND t.id < $2" TRACE_CONDITIONS " ORDER BY t.id DESC LIMIT $15"
+#define UP   " AND t.id > $2" TRACE_CONDITIONS " ORDER BY t.id LIMIT $15"
 
 /* $1 is what the walk goes by; the others stand in TRACE_CONDITIONS. */
 enum walk {
@@ -189,26 +191,27 @@ enum walk {
 	WALK_ADDRESS, /* on either side */
 };
 
-static const char *const walks[] = {
-	[WALK_ALL] =
-		"SELECT " TRACE_COLUMNS " FROM trace t WHERE $1 = ''" TRACE_CONDITIONS,
-	[WALK_ID] =
-		"SELECT " TRACE_COLUMNS
-		" FROM trace t WHERE (t.id = $1 OR t.session_id = $1)" TRACE_CONDITIONS,
-	[WALK_MESSAGE] = "SELECT " TRACE_COLUMNS
-			 " FROM trace t WHERE t.message_id = $1" TRACE_CONDITIONS,
-	[WALK_IP] =
-		"SELECT " TRACE_COLUMNS " FROM trace t WHERE t.ip = $1" TRACE_CONDITIONS,
-	[WALK_SENDER] = "SELECT " TRACE_COLUMNS
-			" FROM trace t WHERE t.sender = $1" TRACE_CONDITIONS,
-	[WALK_RCPT] =
-		"SELECT " TRACE_COLUMNS " FROM trace t WHERE t.id IN (SELECT trace_id"
-		" FROM rcpt WHERE rcpt = $1)" TRACE_CONDITIONS,
-	[WALK_ADDRESS] = "SELECT " TRACE_COLUMNS
-			 " FROM trace t WHERE t.id IN (SELECT trace_id FROM rcpt WHERE"
-			 " rcpt = $1 UNION SELECT id FROM trace WHERE sender = "
-			 "$1)" TRACE_CONDITIONS,
-};
+#define WALKS(direction)                                                                 \
+	{                                                                                \
+		[WALK_ALL] =                                                             \
+			"SELECT " TRACE_COLUMNS " FROM trace t WHERE $1 = ''" direction, \
+		[WALK_ID] = "SELECT " TRACE_COLUMNS " FROM trace t WHERE (t.id = $1 OR " \
+			    "t.session_id = $1)" direction,                              \
+		[WALK_MESSAGE] = "SELECT " TRACE_COLUMNS                                 \
+				 " FROM trace t WHERE t.message_id = $1" direction,      \
+		[WALK_IP] = "SELECT " TRACE_COLUMNS                                      \
+			    " FROM trace t WHERE t.ip = $1" direction,                   \
+		[WALK_SENDER] = "SELECT " TRACE_COLUMNS                                  \
+				" FROM trace t WHERE t.sender = $1" direction,           \
+		[WALK_RCPT] = "SELECT " TRACE_COLUMNS                                    \
+			      " FROM trace t WHERE t.id IN (SELECT trace_id FROM rcpt"   \
+			      " WHERE rcpt = $1)" direction,                             \
+		[WALK_ADDRESS] = "SELECT " TRACE_COLUMNS                                 \
+				 " FROM trace t WHERE t.id IN (SELECT trace_id FROM"     \
+				 " rcpt WHERE rcpt = $1 UNION SELECT id FROM trace"      \
+				 " WHERE sender = $1)" direction,                        \
+	}
+static const char *const walks_down[] = WALKS(DOWN), *const walks_up[] = WALKS(UP);
 
 /* The query in the form the statements want it. */
 struct search {
@@ -301,7 +304,7 @@ search_init(struct search *s, const struct trace_query *q, struct arena *a)
 {
 	*s = (struct search){ .query = q, .arena = a };
 	/* Ids are ASCII: nothing sorts behind this. */
-	s->before = q->before.n ? q->before : STR("\x7f");
+	s->before = q->before.n ? q->before : q->is_up ? STR("") : STR("\x7f");
 	s->to_ms = q->to_ms ? q->to_ms : INT64_MAX;
 	s->ip = str_first(q->ip, 64);
 	set_address(s, q->from, &s->from, &s->from_like);
@@ -317,7 +320,7 @@ search_day(struct trace_reader *r, struct search *s)
 {
 	const struct trace_query *q = s->query;
 	struct stmt *stmt = db_query(
-		r->db, walks[s->walk],
+		r->db, (q->is_up ? walks_up : walks_down)[s->walk],
 		VALUES(V_S(s->by), V_S(s->before), V_I(q->direction), V_I(q->verdict),
 	               V_I(q->from_ms), V_I(s->to_ms), V_S(s->ip), V_S(s->text_like),
 	               V_S(s->from), V_S(s->from_like), V_S(s->to), V_S(s->to_like),
@@ -347,7 +350,8 @@ is_day_meant(const struct trace_query *q, int64_t day)
 	/* A trace may be told of after the day its id was made, not before. */
 	if (q->to_ms && day * day_ms >= q->to_ms)
 		return false;
-	if (id_parse(q->before, "mtr_", &id) && day > id_time_ms(&id) / day_ms)
+	if (id_parse(q->before, "mtr_", &id) &&
+	    (q->is_up ? day < id_time_ms(&id) / day_ms : day > id_time_ms(&id) / day_ms))
 		return false;
 	if (id_parse(q->id, "mtr_", &id) && day != id_time_ms(&id) / day_ms)
 		return false;
@@ -383,9 +387,11 @@ trace_search(struct trace_reader *r, const struct trace_query *query, size_t lim
 	s.fn = fn;
 	s.arg = arg;
 	for (size_t i = 0; i < count && s.found < limit && !s.is_stopped; i++) {
-		if (!is_day_meant(query, days[i]))
+		int64_t day = days[query->is_up ? count - 1 - i : i];
+
+		if (!is_day_meant(query, day))
 			continue;
-		e = day_open(r, days[i]);
+		e = day_open(r, day);
 		if (e == OK)
 			e = search_day(r, &s);
 		e = passed_over(r, e);

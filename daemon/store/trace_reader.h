@@ -31,9 +31,10 @@ struct trace_query {
 	uint32_t verdict;       /* enum trace_verdict */
 	int64_t from_ms, to_ms; /* from <= at < to; 0: open */
 	struct str before; /* id of the last one of the page before; empty at first */
+	bool is_up;        /* oldest first, those behind `before` */
 };
 typedef bool trace_fn(void *arg, const struct trace *t);
-/* Newest first, up to limit. */
+/* Newest first, or oldest with is_up; up to limit. */
 MUSTUSE enum err trace_search(struct trace_reader *r, const struct trace_query *query,
                               size_t limit, trace_fn *fn, void *arg);
 MUSTUSE enum err trace_get(struct trace_reader *r, struct str id, struct arena *a,

@@ -104,7 +104,8 @@ def operations(world):
 
 def filled(path):
     values = {"{domain}": "home.example", "{address}": ANN, "{name}": "owner",
-              "{id}": "q_1", "{check}": "disk", "{key}": "hostname", "{policy}": "dmarc"}
+              "{id}": "q_1", "{check}": "disk", "{key}": "hostname", "{policy}": "dmarc",
+              "{record}": "spf"}
     for name, value in values.items():
         path = path.replace(name, value)
     return path
@@ -756,6 +757,55 @@ def test_pages(world):
     check.equal(call(world, "GET", f"{BASE}/aliases?limit=0").status, 422, "no rows")
     tag = call(world, "GET", f"{BASE}/aliases").headers["ETag"]
     check.equal(call(world, "GET", f"{BASE}/aliases", headers={"If-None-Match": tag}).status, 304, "unchanged")
+
+
+def pages_of(world, path, key, way="next", cursor=None):
+    """Keys of all items from there on, page by page, and the last page."""
+    seen = []
+    while True:
+        a = call(world, "GET", f"{BASE}/{path}" + (f"&cursor={cursor}" if cursor else ""))
+        check.equal(a.status, 200, f"{path} {cursor}: {a.body[:200]}")
+        items = [x[key] for x in a.json["items"]]
+        seen = seen + items if way == "next" else items + seen
+        if not a.json[way]:
+            return seen, a.json
+        check.contains(a.headers["Link"], f'rel="{way}"', "Link")
+        cursor = a.json[way]
+
+
+def test_pages_back_and_in_the_other_order(world):
+    with world.home.submission(ANN) as s:
+        for i in range(5):
+            s.sendmail(ANN, [f"x{i}@waits.example"], message(ANN, "x@waits.example", f"page {i}"))
+    held = {"action": "hold", "filter": "to_domain:waits.example"}
+    check.until(lambda: call(world, "POST", f"{BASE}/queue/actions", held).status == 200, "held", 10, 0.3)
+    for path, key, sort in (("aliases", "address", "address"), ("accounts", "address", "address"),
+                            ("domains", "name", "name"), ("admins", "name", "name"), ("tokens", "id", "created"),
+                            ("queue", "id", "created"), ("traces", "id", "-time")):
+        whole = [x[key] for x in call(world, "GET", f"{BASE}/{path}?limit=500").json["items"]]
+        check.true(len(whole) > 0, f"{path} has rows")
+        few = max(1, len(whole) // 3)
+        back = sort[1:] if sort.startswith("-") else f"-{sort}"
+        check.equal([x[key] for x in call(world, "GET", f"{BASE}/{path}?limit=500&sort={back}").json["items"]],
+                    whole[::-1], f"{path} in the other order")
+        for order, want in ((sort, whole), (back, whole[::-1])):
+            there, last = pages_of(world, f"{path}?limit={few}&sort={order}", key)
+            check.equal(there, want, f"{path} {order}: forwards")
+            if not last["prev"]:
+                check.true(len(want) <= few, f"{path}: only the first page has none")
+                continue
+            here, first = pages_of(world, f"{path}?limit={few}&sort={order}", key, "prev", last["prev"])
+            check.equal(here + [x[key] for x in last["items"]], want, f"{path} {order}: and back")
+            again, _ = pages_of(world, f"{path}?limit={few}&sort={order}", key, "next", first["next"])
+            check.equal(again, want[len(first["items"]):], f"{path} {order}: and forwards from there")
+        a = call(world, "GET", f"{BASE}/{path}?sort=nonsense")
+        check.equal((a.status, a.json["errors"][0]["pointer"]), (422, "?sort"), f"{path}: no such order")
+        cursor = call(world, "GET", f"{BASE}/{path}?limit=1&sort={sort}").json["next"]
+        if cursor:
+            a = call(world, "GET", f"{BASE}/{path}?limit=1&sort={back}&cursor={cursor}")
+            check.equal(a.json["code"], "cursor_mismatch", f"{path}: a cursor of the other order")
+    check.until(lambda: call(world, "POST", f"{BASE}/queue/actions", dict(held, action="delete")).status == 200,
+                "taken out", 10, 0.3)
 
 
 def test_the_queue(world):
