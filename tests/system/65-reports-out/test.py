@@ -120,11 +120,11 @@ def morning(world):
 def publish_keys(world):
     def keys():
         return world.home.json("domain", "dkim", "list", "home.example")["items"]
-    check.until(lambda: len(keys()) == 2, "a pair of keys", 10)
+    check.until(lambda: len(keys()) == 2, "a pair of keys", 60)
     rows = "".join(f'{k["record"]["relative"]} IN TXT {k["record"]["master"]}\n' for k in keys())
     world.dns.change("home.example", HOME_ZONE + rows)
     world.home.run("domain", "dns", "home.example", "--check")
-    check.until(lambda: all(k["state"] == "active" for k in keys()), "both active", 20)
+    check.until(lambda: all(k["state"] == "active" for k in keys()), "both active", 60)
 
 
 def send(world, client, domain, subject):
