@@ -38,7 +38,7 @@ WAYS = {
     "die-synced": (DIE_AFTER, SYNC, 0, False),
     "memory": (FAIL, MEMORY, ENOMEM, False),
 }
-BACK_S, BACK_MAX_S = 2.0, 5.0  # the second one on a machine that is busy with others
+BACK_S, BACK_MAX_S = 2.0, 10.0  # the second one on a machine that is busy with others
 UNTOUCHED = 2
 
 

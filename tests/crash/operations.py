@@ -256,7 +256,7 @@ class Administer:
 
     @staticmethod
     def is_temporary(words):
-        return "ry again" in words or "storage" in words
+        return any(w in words for w in ("ry again", "storage", "damaged"))
 
 
 OPERATIONS = {c.__name__.lower(): c

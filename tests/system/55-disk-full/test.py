@@ -2,6 +2,7 @@
 import os
 import smtplib
 import subprocess
+import time
 
 import check
 from appliance import Appliance
@@ -27,7 +28,13 @@ def send(world, subject, size=1000):
 
 
 def fill(world, leave):
-    """Takes all room but `leave` bytes."""
+    """Takes all room but `leave` bytes, and waits until the store has looked: it does so ten
+    times a second."""
+    take_room(world, leave)
+    time.sleep(0.3)
+
+
+def take_room(world, leave):
     with open(world.disk / "filler", "ab") as f:
         while True:
             free = os.statvfs(world.disk)
