@@ -48,6 +48,12 @@ secure_wants_tlsa(const struct secure_facts *f)
 	return f->is_mx_authentic && f->is_host_authentic && !f->is_plain_fine;
 }
 
+bool
+secure_has_tlsa(const struct dns_answer *tlsa)
+{
+	return tlsa->status == DNS_TEMP || (tlsa->status == DNS_OK && tlsa->authentic);
+}
+
 /* False: DANE has nothing to say. */
 static bool
 decide_dane(const struct secure_facts *f, struct secure_verdict *v)
@@ -65,7 +71,7 @@ decide_dane(const struct secure_facts *f, struct secure_verdict *v)
 		v->reason = "the TLSA records of the host could not be looked up";
 		return true;
 	}
-	if (tlsa->status != DNS_OK || !tlsa->authentic)
+	if (!secure_has_tlsa(tlsa))
 		return false;
 	take_tlsa(tlsa, v);
 	v->policy = "dane";
@@ -110,6 +116,13 @@ decide_required(const struct secure_facts *f, struct secure_verdict *v)
 		v->policy = "requiretls";
 		v->reason = "the sender demands encryption to a proven host, and neither "
 			    "DNSSEC nor MTA-STS vouches for this one";
+		/* There may be a policy that vouches: no reason to send it back at once. */
+		v->is_passing = f->is_sts_unknown;
+		if (v->is_passing)
+			v->reason =
+				"the sender demands encryption to a proven host, and "
+				"the MTA-STS policy that may vouch for this one cannot "
+				"be had now";
 	} else if (v->level < SECURE_NAME) {
 		v->level = SECURE_NAME;
 		v->policy = "requiretls";

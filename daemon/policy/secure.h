@@ -33,6 +33,7 @@ struct secure_facts {
 	bool is_host_authentic;           /* its addresses are */
 	const struct dns_answer *tlsa;    /* of _25._tcp.HOST; NULL: not asked for */
 	const struct mta_sts_policy *sts; /* NULL: none */
+	bool is_sts_unknown;              /* it could not be looked for or fetched */
 	bool is_required;                 /* REQUIRETLS (RFC 8689 2) */
 	bool is_plain_fine;               /* TLS-Required: No (RFC 8689 3) */
 };
@@ -48,6 +49,9 @@ struct secure_verdict {
 
 /* Should the TLSA records of the host be asked for? */
 bool secure_wants_tlsa(const struct secure_facts *facts);
+/* Does the answer decide, whatever other names of the host have? Records that are signed,
+   and silence (RFC 7672 2.2.3). */
+bool secure_has_tlsa(const struct dns_answer *tlsa);
 /* The strings of the verdict are literals or the answer's. */
 void secure_decide(const struct secure_facts *facts, struct secure_verdict *verdict_out);
 

@@ -425,7 +425,7 @@ relay_sweep(struct relay *r)
 		}
 		if (!list_is_empty(&d->jobs) && d->job_rows < RELAY_CONGESTED_ROWS)
 			r->congested_rows += d->job_rows;
-		if (!d->held && list_is_empty(&d->conns) &&
+		if (!d->held && list_is_empty(&d->conns) && !relay_sts_is_busy(d) &&
 		    queue_destination_is_idle(&d->d, now))
 			dest_free(d);
 	}

@@ -88,6 +88,15 @@ take_addresses(struct relay_path *p, const struct dns_answer *answer, struct add
 	return n;
 }
 
+/* Where the host's CNAMEs led; empty where no address came of it. */
+static struct str
+name_of(struct relay_conn *c, const struct dns_answer *answer)
+{
+	if (answer->status != DNS_OK || !answer->count)
+		return str_from(NULL);
+	return arena_str(c->arena, answer->name);
+}
+
 static void
 on_a(void *arg, const struct dns_answer *answer)
 {
@@ -96,6 +105,7 @@ on_a(void *arg, const struct dns_answer *answer)
 	c->path.a = NULL;
 	c->path.is_v4_authentic = answer->authentic;
 	c->path.v4_count = take_addresses(&c->path, answer, c->path.v4);
+	c->path.v4_name = name_of(c, answer);
 	if (!c->path.aaaa)
 		on_addresses(c);
 }
@@ -108,6 +118,7 @@ on_aaaa(void *arg, const struct dns_answer *answer)
 	c->path.aaaa = NULL;
 	c->path.is_v6_authentic = answer->authentic;
 	c->path.v6_count = take_addresses(&c->path, answer, c->path.v6);
+	c->path.v6_name = name_of(c, answer);
 	if (!c->path.a)
 		on_addresses(c);
 }

@@ -212,6 +212,8 @@ struct relay_path {
 	size_t v4_count, v6_count;
 	struct dns_query *mx, *a, *aaaa, *tlsa;
 	bool is_mx_authentic, is_v4_authentic, is_v6_authentic; /* signed by DNSSEC */
+	/* Where the CNAMEs of the host led; empty: it has no such address. */
+	struct str v4_name, v6_name;
 	enum err dns; /* the best reason why a host had no address */
 };
 
@@ -232,6 +234,8 @@ struct relay_conn {
 	struct tls_client tls;
 	struct secure_verdict secure; /* of the host; its records live in secure_arena */
 	struct arena *secure_arena;
+	struct str
+		tlsa_base; /* whose TLSA records were asked for last, in secure_arena */
 	struct link sts_link; /* in the line for the policy of its destination */
 	bool is_asking_sts;
 	struct id session_id;
@@ -345,6 +349,10 @@ struct str relay_sts_text(const struct relay_dest *d);
 /* Nothing holds, and this is why, in the words of TLS reports (RFC 8460 4.3.2.2): what
    the domain wants could not be had. NULL: it wants nothing. */
 const char *relay_sts_fault(const struct relay_dest *d);
+/* It was looked for in vain the last time: nobody knows whether there is one. */
+bool relay_sts_is_unknown(const struct relay_dest *d);
+/* A policy is being fetched: its answer is worth waiting for. */
+bool relay_sts_is_busy(const struct relay_dest *d);
 void relay_sts_free(struct relay_dest *d);
 
 /* --- relay_secure.c ----------------------------------------------------------------- */

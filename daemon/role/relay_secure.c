@@ -31,6 +31,7 @@ facts_of(const struct relay_conn *c)
 		                            relay_dest_name(c->dest)),
 		.is_required = c->demand == MESSAGE_TLS_REQUIRED,
 		.is_plain_fine = c->demand == MESSAGE_TLS_OPTIONAL,
+		.is_sts_unknown = relay_sts_is_unknown(c->dest),
 		/* RFC 7672 2.2.2: of both families, where it has both. */
 		.is_host_authentic = (!p->v4_count || p->is_v4_authentic) &&
 		                     (!p->v6_count || p->is_v6_authentic),
@@ -65,31 +66,58 @@ decide(struct relay_conn *c, const struct dns_answer *tlsa)
 	relay_path_secured(c);
 }
 
+static void on_tlsa(void *arg, const struct dns_answer *answer);
+
+static void
+ask_tlsa(struct relay_conn *c, struct str base)
+{
+	const struct relay *r = c->dest->relay;
+	char bytes[NAME_ROOM];
+	struct strbuf name = strbuf_on(bytes);
+
+	c->tlsa_base = arena_str(c->secure_arena, base);
+	strbuf_printf(&name, "_%lld._tcp.", (long long)r->role->conf->delivery_port);
+	strbuf_add(&name, base);
+	c->path.tlsa = dns_ask(r->dns, strbuf_str(&name), DNS_TLSA, on_tlsa, c);
+}
+
 static void
 on_tlsa(void *arg, const struct dns_answer *answer)
 {
 	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
+	struct str host = c->path.route.hosts[c->path.host].name;
 
 	c->path.tlsa = NULL;
-	decide(c, answer);
+	if (!str_eq_icase(c->tlsa_base, host) && !secure_has_tlsa(answer))
+		ask_tlsa(c, host);
+	else
+		decide(c, answer);
+}
+
+/* The name at the end of the host's CNAMEs, which is asked first; all of its addresses
+   are signed, and so is the way there. The host itself where it is no alias.
+   RFC 7672 2.2.3 */
+static struct str
+expanded(const struct relay_path *p, struct str host)
+{
+	struct str name = p->v4_name.n ? p->v4_name : p->v6_name;
+
+	if (!name.n || (p->v6_name.n && !str_eq_icase(name, p->v6_name)))
+		return host;
+	return name;
 }
 
 void
 relay_secure_host(struct relay_conn *c, struct str host)
 {
 	struct secure_facts facts = facts_of(c);
-	const struct relay *r = c->dest->relay;
-	char bytes[NAME_ROOM];
-	struct strbuf name = strbuf_on(bytes);
 
 	arena_reset(c->secure_arena);
-	if (!secure_wants_tlsa(&facts)) {
+	c->tlsa_base = str_from(NULL);
+	if (secure_wants_tlsa(&facts))
+		ask_tlsa(c, expanded(&c->path, host));
+	else
 		decide(c, NULL);
-		return;
-	}
-	strbuf_printf(&name, "_%lld._tcp.", (long long)r->role->conf->delivery_port);
-	strbuf_add(&name, host);
-	c->path.tlsa = dns_ask(r->dns, strbuf_str(&name), DNS_TLSA, on_tlsa, c);
 }
 
 void
@@ -124,7 +152,9 @@ relay_secure_client(const struct relay_conn *c)
 
 	CHECK(c->secure.level != SECURE_NEVER);
 	return (struct tls_client){
-		.name = is_literal ? (struct str){ 0 } : c->host,
+		.name = is_literal                       ? (struct str){ 0 }
+		        : c->secure.level == SECURE_DANE ? c->tlsa_base
+		                                         : c->host,
 		.check = checks[c->secure.level],
 		.tlsa = c->secure.tlsa,
 		.tlsa_count = c->secure.tlsa_count,

@@ -33,6 +33,7 @@ struct relay_sts {
 	struct mta_sts_policy policy;   /* points into text */
 	int64_t fetched_ms, expires_ms; /* Unix; expires_ms 0: there is none */
 	int64_t failed_ms;              /* monotonic: when a fetch did, or 0 */
+	bool is_unknown;                /* DNS or its server did not say */
 	const char *fault;              /* … and how, in the words of TLS reports */
 };
 
@@ -62,6 +63,18 @@ relay_sts_fault(const struct relay_dest *d)
 	const struct relay_sts *s = d->sts;
 
 	return s && s->failed_ms && !relay_sts_policy(d) ? s->fault : NULL;
+}
+
+bool
+relay_sts_is_unknown(const struct relay_dest *d)
+{
+	return d->sts && d->sts->is_unknown && !relay_sts_policy(d);
+}
+
+bool
+relay_sts_is_busy(const struct relay_dest *d)
+{
+	return d->sts && d->sts->get;
 }
 
 /* ── keeping ── */
@@ -147,6 +160,7 @@ failed(struct relay_sts *s, const char *fault)
 		relay_sts_policy(s->dest) ? "the old one stays" : "nothing is demanded";
 
 	s->failed_ms = relay_mono(relay_of(s));
+	s->is_unknown = true;
 	relay_tell_sts_failed(s->dest, fault, then);
 	go_on(s);
 }
@@ -171,6 +185,7 @@ on_fetched(void *arg, enum err e, struct str body, const char *fault)
 		format(&policy, &text);
 	if (e == OK && keep(s, strbuf_str(&text), strbuf_str(&s->wanted))) {
 		s->failed_ms = 0;
+		s->is_unknown = false;
 		s->fetched_ms = now;
 		s->expires_ms = now + s->policy.max_age_s * 1000;
 		store(s);
@@ -221,6 +236,7 @@ on_txt(void *arg, const struct dns_answer *answer)
 	   still holds. */
 	if (e != OK) {
 		s->fault = NULL; /* RFC 8461 3.1: as if there were none */
+		s->is_unknown = answer->status == DNS_TEMP;
 		if (e == ERR_SYNTAX)
 			failed(s, "its record in the DNS is broken");
 		else

@@ -214,6 +214,7 @@ check_from_field(struct smtp_conn *c, const struct smtp_mail *mail)
 {
 	struct arena *a;
 	struct address_list list;
+	size_t mailboxes = 0;
 	enum err e = OK;
 
 	if (!smtp_session_login(c->session).n || mail->from_fields == 0)
@@ -226,11 +227,16 @@ check_from_field(struct smtp_conn *c, const struct smtp_mail *mail)
 		const struct list_entry *entry = &list.entries[i];
 		struct address from = { .local = entry->local, .domain = entry->domain };
 
-		if (entry->kind == LIST_MAILBOX)
-			e = check_login_sender(c, &from);
+		if (entry->kind != LIST_MAILBOX)
+			continue;
+		mailboxes++;
+		e = check_login_sender(c, &from);
 	}
 	if (e == OK && list.is_cut)
 		e = ERR_MESSAGE_SYNTAX;
+	/* Else anything may stand there that programs show as a sender. */
+	if (e == OK && !mailboxes)
+		e = ERR_SENDER_NOBODY;
 	arena_free(&a);
 	return e;
 }

@@ -119,6 +119,20 @@ def test_refusals_name_their_reason(world):
         check.contains(got[1], text, f"{sender} to {rcpt}")
 
 
+def test_a_sender_must_be_somebody(world):
+    for sender, want in (("undisclosed:;", 550), ("A:;, B:;", 550), ("Ann", 553), (":;", 553),
+                         ("bank@home.example <>", 553)):
+        with world.home.submission(ANN) as s:
+            try:
+                s.sendmail(ANN, [BOB], f"From: {sender}\nTo: <{BOB}>\nSubject: from nobody\n\nx\n")
+                code, text = 250, b""
+            except smtplib.SMTPDataError as e:
+                code, text = e.smtp_code, e.smtp_error
+        check.equal(code, want, f"From: {sender}: {text}")
+        check.contains(text, b"names no mailbox" if want == 550 else b"5.7.1", f"From: {sender}")
+    check.equal(world.home.find(BOB, "Subject: from nobody"), [], "nothing was taken")
+
+
 def test_submission_wants_a_login(world):
     s = smtplib.SMTP(world.home.address, 587, timeout=30)
     s.ehlo()

@@ -44,6 +44,11 @@ def dane_zone(digests):
     for host, whose in DANE.items():
         lines += [f"{host} IN A {HOSTS[host]}", f"{host}-mail IN MX 10 {host}",
                   f"_25._tcp.{host} IN TLSA 3 1 1 {digests[whose]}"]
+    # Names of their own in the MX, which lead to these hosts.
+    for host in ("right", "wrong"):
+        lines += [f"{host}-alias IN CNAME {host}", f"{host}-alias-mail IN MX 10 {host}-alias"]
+    lines += ["own-alias IN CNAME bare", "own-alias-mail IN MX 10 own-alias", f"bare IN A {HOSTS['wrong']}",
+              f"_25._tcp.own-alias IN TLSA 3 1 1 {digests['right']}"]
     return "\n".join(lines) + "\n"
 
 
@@ -76,6 +81,7 @@ _25._tcp.wrong IN TLSA 3 1 1 {digests["right"]}
 """
     start_names(world)
     domains = [f"{d}.sts.example" for d in STS] + [f"{h}-mail.dane.example" for h in DANE] + \
+        [f"{h}-alias-mail.dane.example" for h in ("right", "wrong", "own")] + \
         ["wrong-mail.unsigned.example"]
     master = []
     for host in ("wrong", "expired", "plain"):
@@ -199,6 +205,14 @@ def test_dane(world):
     delivered(world, "expired-mail.dane.example")
 
 
+def test_dane_where_a_cname_leads(world):
+    """RFC 7672 2.2.3: the target's records are asked for first, then those of the name."""
+    delivered(world, "right-alias-mail.dane.example")
+    check.until(lambda: story(world, "delivery.tls.policy", "policy=dane", "right-alias-mail.dane.example"), "told")
+    refused(world, "wrong-alias-mail.dane.example", "tls_cert", "TLSA")
+    refused(world, "own-alias-mail.dane.example", "tls_cert", "TLSA")
+
+
 def test_unsigned_records_demand_nothing(world):
     delivered(world, "wrong-mail.unsigned.example")
 
@@ -242,6 +256,19 @@ def test_requiretls(world):
     # Its next message may: nothing is held against the host.
     subject = demanding(world, "good.sts.example", "", ())
     check.until(lambda: world.peer.find(f"Subject: {subject}"), "reached without the demand", 20)
+
+
+def test_requiretls_and_a_policy_that_cannot_be_had(world):
+    """There is a record; its server is gone. That is no reason to send mail back at once."""
+    subject = demanding(world, "badweb.sts.example")
+
+    def waiting():
+        return [i for i in world.home.json("queue", "list")["items"]
+                if i["to"] == "pat@badweb.sts.example" and i.get("attempts", 0) >= 2]
+    row = check.until(waiting, "tried again", 20)
+    check.contains(str(row), "cannot be had now", "in plain words")
+    check.equal(world.peer.find(f"Subject: {subject}"), [], "nothing of it is there")
+    world.home.run("queue", "delete", row[0]["id"]) if row else None
 
 
 def test_plain_is_fine_for_the_sender(world):

@@ -152,4 +152,44 @@ test_decide(void)
 	}
 }
 
-SUITE(policy_secure, { "levels", test_decide });
+/* What is demanded may be there, only nobody can say now: that is no last word. */
+static void
+test_policy_that_cannot_be_had(void)
+{
+	static const struct {
+		const char *what;
+		bool mx, is_required, is_unknown, is_passing;
+		const char *level;
+	} rows[] = {
+		{ "nothing is demanded", false, false, true, false, "may" },
+		{ "REQUIRETLS", false, true, true, true, "never" },
+		{ "REQUIRETLS, and there is none", false, true, false, false, "never" },
+		{ "REQUIRETLS, DNSSEC vouches", true, true, true, false, "verify" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct secure_facts f = { .host = STR("mx.example"),
+			                  .is_mx_authentic = rows[i].mx,
+			                  .is_required = rows[i].is_required,
+			                  .is_sts_unknown = rows[i].is_unknown };
+		struct secure_verdict v;
+
+		secure_decide(&f, &v);
+		CHECK_CSTR_EQ(secure_level_word(v.level), rows[i].level, rows[i].what);
+		CHECK_U64_EQ(v.is_passing, rows[i].is_passing, rows[i].what);
+	}
+}
+
+static void
+test_whose_tlsa(void)
+{
+	CHECK_TRUE(secure_has_tlsa(&signed_good) && secure_has_tlsa(&signed_bad),
+	           "signed");
+	CHECK_TRUE(secure_has_tlsa(&temp), "silence");
+	CHECK_TRUE(!secure_has_tlsa(&plain_good) && !secure_has_tlsa(&none),
+	           "another name is asked");
+}
+
+SUITE(policy_secure, { "levels", test_decide },
+      { "a policy that cannot be had", test_policy_that_cannot_be_had },
+      { "whose TLSA records", test_whose_tlsa });
