@@ -26,6 +26,7 @@ enum {
 	Q_ATTEMPTS,
 	Q_NEXT,
 	Q_SIZE,
+	Q_TLS,
 	Q_COUNT,
 };
 
@@ -48,6 +49,7 @@ static const struct filter_field queue_fields[Q_COUNT] = {
 	[Q_ATTEMPTS] = { "attempts", FILTER_NUMBER, false },
 	[Q_NEXT] = { "next", FILTER_DURATION, false },
 	[Q_SIZE] = { "size", FILTER_SIZE, false },
+	[Q_TLS] = { "tls", FILTER_EXACT, false },
 };
 
 struct row {
@@ -65,6 +67,15 @@ reason_of(const struct queue_item *item)
 		                .host = item->last_host,
 		                .ip = item->last_ip,
 		                .text = item->last_text };
+}
+
+/* What its sender says of encryption on the way (RFC 8689); NULL: nothing. */
+static const char *
+tls_word(const struct queue_item *item)
+{
+	if (item->message_flags & MESSAGE_TLS_REQUIRED)
+		return "required";
+	return item->message_flags & MESSAGE_TLS_OPTIONAL ? "optional" : NULL;
 }
 
 static int64_t
@@ -93,6 +104,7 @@ get_text(const struct row *row, size_t field)
 		[Q_HOST] = item->last_host,
 		[Q_IP] = item->last_ip,
 		[Q_CLASS] = reason.class,
+		[Q_TLS] = str_from(tls_word(item)),
 	};
 
 	if (field == Q_BUCKET && (reason.class.n || reason.code))
@@ -219,6 +231,7 @@ queue_write_item(struct api_request *r, struct json_out *j, const struct queue_i
 	json_str(j, "subject", item->subject);
 	json_str(j, "message_id", item->message_id_field);
 	json_i64(j, "size", (int64_t)item->ref.size);
+	json_str_or_null(j, "tls", str_from(tls_word(item)));
 	json_i64(j, "attempts", item->attempts);
 	json_time(j, "created_at", item->created_ms);
 	json_i64(j, "age_s", (now_ms - item->created_ms) / 1000);

@@ -46,6 +46,7 @@ cmd_queue_list(struct call *c)
 		{ "age_s", "AGE" },
 		{ "attempts", "TRIES" },
 		{ "next_try_at", "NEXT TRY" },
+		{ "tls", "TLS" },
 		{ "reason.plain", "WHY" },
 	};
 

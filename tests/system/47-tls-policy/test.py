@@ -267,6 +267,9 @@ def test_requiretls_and_a_policy_that_cannot_be_had(world):
                 if i["to"] == "pat@badweb.sts.example" and i.get("attempts", 0) >= 2]
     row = check.until(waiting, "tried again", 20)
     check.contains(str(row), "cannot be had now", "in plain words")
+    check.equal(row[0]["tls"] if row else None, "required", "shown with it")
+    check.equal([i["to"] for i in world.home.json("queue", "list", "tls:required")["items"]],
+                ["pat@badweb.sts.example"], "and found by it")
     check.equal(world.peer.find(f"Subject: {subject}"), [], "nothing of it is there")
     world.home.run("queue", "delete", row[0]["id"]) if row else None
 

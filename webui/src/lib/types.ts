@@ -201,6 +201,7 @@ export interface QueueItem {
   to_domain: string;
   subject: string;
   size: number;
+  tls: "required" | "optional" | null;
   attempts: number;
   created_at: string;
   age_s: number;

@@ -107,6 +107,12 @@ export function Journey({ id }: { id: string }) {
             </dd>
           </div>
         )}
+        {events.data?.items.some((e) => e.event === "smtp.mail" && e.fields["demand"] === "requiretls") && (
+          <div>
+            <dt>Encryption</dt>
+            <dd>demanded all the way (REQUIRETLS)</dd>
+          </div>
+        )}
         {t.dmarc && (
           <div>
             <dt>Sender proven</dt>

@@ -67,7 +67,16 @@ function columnsFor(reload: () => void): Column<QueueItem>[] {
       ),
     },
     { name: "From", cell: (i) => <Quoted text={i.from} empty="bounce" /> },
-    { name: "State", cell: (i) => <State of={i.state} /> },
+    {
+      name: "State",
+      cell: (i) => (
+        <>
+          <State of={i.state} />
+          {i.tls === "required" && <span title="Its sender demands encryption all the way (REQUIRETLS)"> TLS required</span>}
+          {i.tls === "optional" && <span title="Its sender says that it may go unencrypted (TLS-Required: No)"> TLS optional</span>}
+        </>
+      ),
+    },
     { name: "Age", cell: (i) => duration((now.value - Date.parse(i.created_at)) / 1000), right: true },
     { name: "Tries", cell: (i) => count(i.attempts), right: true },
     { name: "Next try", cell: (i) => <NextTry item={i} />, right: true },
