@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "conf/conf.h"
 #include "role/role.h"
+#include "role/setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +67,11 @@ cmd_serve(int argc, char **argv)
 static void
 print_error(void *arg, const struct diag *diag)
 {
-	(void)fprintf(stderr, "%s:%d:%d: %s\n", (const char *)arg, diag->line,
-	              diag->column, diag->text);
+	if (diag->line)
+		(void)fprintf(stderr, "%s:%d:%d: %s\n", (const char *)arg, diag->line,
+		              diag->column, diag->text);
+	else /* of a file that it names */
+		(void)fprintf(stderr, "%s: %s\n", (const char *)arg, diag->text);
 }
 
 static int
@@ -88,6 +92,8 @@ static int
 cmd_check(int argc, char **argv)
 {
 	struct conf *conf = NULL;
+	struct diag diag = { 0 };
+	enum err e;
 	char shown[4096];
 	struct strbuf b = strbuf_on(shown);
 	const char *path;
@@ -103,8 +109,11 @@ cmd_check(int argc, char **argv)
 	(void)strbuf_cstr(&b);
 	if (conf_load(path, print_error, shown, &conf) != OK)
 		return 1;
+	e = setup_check_files(conf, &diag);
+	if (e != OK)
+		print_error(shown, &diag);
 	conf_free(&conf);
-	return 0;
+	return e == OK ? 0 : 1;
 }
 
 static const struct command {

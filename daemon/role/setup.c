@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -169,6 +170,18 @@ read_pair(struct conf *c, struct strbuf *certificate_pem, struct strbuf *key_pem
 }
 
 enum err
+setup_check_files(const struct conf *c, struct diag *diag)
+{
+	char cause[sizeof(diag->text)];
+	enum err e = c->tls_ca_file.n ? tls_trust(c->tls_ca_file, diag) : OK;
+
+	if (e == OK)
+		return OK;
+	(void)snprintf(cause, sizeof(cause), "%s", diag->text);
+	return diag_set(diag, e, "tls.ca_file: %s", cause);
+}
+
+enum err
 setup_read(struct setup *s, const char *path, conf_error_fn *on_error, void *arg)
 {
 	struct strbuf text = strbuf_heap(TEXT_MAX), certificate = strbuf_heap(TEXT_MAX),
@@ -184,6 +197,8 @@ setup_read(struct setup *s, const char *path, conf_error_fn *on_error, void *arg
 		    conf_needs_restart(s->conf, fresh, &restart_key))
 			e = diag_set(&diag, ERR_CONFIG,
 			             "%s: can only change with a restart", restart_key);
+		if (e == OK)
+			e = setup_check_files(fresh, &diag);
 		if (e == OK)
 			e = read_pair(fresh, &certificate, &key, &diag);
 	}

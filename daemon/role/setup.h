@@ -27,6 +27,8 @@ struct setup {
 	int lock_fd, pid_fd;
 };
 
+/* Whether the files that the configuration names for others' certificates can be used. */
+MUSTUSE enum err setup_check_files(const struct conf *c, struct diag *diag);
 /* Reads the configuration at path and the certificate it names, checks both as a whole
    and puts them into s; on error s is as before and each error has been told to on_error.
  */

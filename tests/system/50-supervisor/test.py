@@ -62,6 +62,12 @@ def test_a_wrong_configuration_is_refused_and_the_old_one_stays(world):
     check.until(lambda: "config.refused" in home.log(), "refusal logged")
     send(world, "old configuration")
     check.until(lambda: home.find(ANN, "Subject: old configuration"), "mail flows on")
+    for file, words in (("/nowhere/ca.pem", "No such file"), (str(home.config), "no usable certificate")):
+        home.config.write_text(good + f"tls: {{ca_file: {file}}}\n")
+        done = home.run("check", check=False)
+        check.true(done.returncode != 0, f"ca_file {file}: check says no")
+        check.contains(done.stderr, "tls.ca_file", f"ca_file {file}: the key")
+        check.contains(done.stderr, words, f"ca_file {file}: why")
     home.config.write_text(good.replace("level: debug", "level: info"))
     check.equal(home.run("check").stdout, "", "silence is consent")
     home.process.child.send_signal(signal.SIGHUP)
