@@ -1,5 +1,5 @@
 // node reports.mjs STAGE: URL, NAME, PASSWORD, SHOTS in the environment. STAGE is "empty", before
-// any report has come, "full", or "advice". Prints a line for each step and "N passed, N failed".
+// any report has come, "full", "sent", or "advice". Prints a line for each step and "N passed, N failed".
 import { driver } from "./driver.mjs";
 
 const { URL: BASE, NAME, PASSWORD, SHOTS } = process.env;
@@ -75,6 +75,22 @@ async function full() {
   });
 }
 
+async function sent() {
+  await step("what others were told, and where it got", async () => {
+    await page.goto(`${BASE}/reports?tab=sent`);
+    const row = page.getByRole("row").filter({ hasText: "reports@peer.example" });
+    await row.getByText("5 messages").waitFor();
+    await row.getByText("sent", { exact: false }).first().waitFor();
+    const refused = page.getByRole("row").filter({ hasText: "outside.example" });
+    await refused.getByText("Why not").click();
+    await refused.getByText("they do not say that they want reports").waitFor();
+    await look("reports-sent", SHOTS);
+    const download = page.waitForEvent("download");
+    await row.getByRole("link", { name: "XML" }).click();
+    must(/\.xml$/.test((await download).suggestedFilename()), "a document");
+  });
+}
+
 async function advice() {
   await step("a step of the ladder says what it would have changed", async () => {
     await page.goto(`${BASE}/domains/steps.example?tab=policies`);
@@ -88,5 +104,5 @@ async function advice() {
 }
 
 await signIn(BASE, NAME, PASSWORD);
-await { empty, full, advice }[process.argv[2]]();
+await { empty, full, sent, advice }[process.argv[2]]();
 await finish();

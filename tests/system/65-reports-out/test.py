@@ -17,7 +17,7 @@ import time
 import xml.etree.ElementTree as ET
 
 import check
-from appliance import SANITIZER
+from appliance import ROOT, SANITIZER
 from authority import Authority, WebServer
 from milters import OpenDkim
 from world import message
@@ -359,3 +359,16 @@ def test_a_restart_sends_nothing_again(world):
     world.home.start()
     time.sleep(4)
     check.equal(len(world.peer.messages()), before, "nothing new")
+
+
+def test_the_page(world):
+    """In a real browser, whose clock is right: so must be the appliance's, or its cookie is old."""
+    set_clock(world, int(time.time()))
+    home = world.home
+    home.add_admin("owner")
+    env = dict(os.environ, URL=f"https://{home.hostname}", NAME="owner", HOME=str(world.out),
+               PASSWORD=home.passwords["owner"], SHOTS=str(world.out))
+    done = subprocess.run(["node", str(ROOT / "tests" / "browser" / "reports.mjs"), "sent"], env=env,
+                          stdout=subprocess.PIPE, text=True, timeout=300)
+    print(done.stdout, end="", flush=True)
+    check.equal(done.returncode, 0, "the page")
