@@ -66,8 +66,6 @@ class Mail:
 
 
 class Deliver(Mail):
-    roles = ("smtp", "store", "dns")
-
     def run(self):
         account = self.world.home.accounts[0]
         return self.send(PEER, account, account)
@@ -75,7 +73,6 @@ class Deliver(Mail):
 
 class Large(Deliver):
     """A body that goes through a spool file and a segment of its process."""
-    roles = ("smtp", "store")
     size = 300000
 
 
@@ -86,7 +83,7 @@ class Accept(Mail):
 
 class Relay(Accept):
     """Accepted, and over when the other side has it."""
-    roles = ("queue", "store", "dns")
+    roles = ("queue", "store")
 
     def is_over(self):
         return self.world.peer.find(f"X-Token: {self.token}\n")
