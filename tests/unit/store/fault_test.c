@@ -186,7 +186,7 @@ test_damaged_page(void)
 	rig_stop_store(&r);
 	damage_table(&r, "segment");
 	rig_start_store(&r);
-	for (int i = 0; i < 100 && !stats.index_damaged; i++) {
+	for (int i = 0; i < 1000 && !stats.index_damaged; i++) {
 		rig_turn(&r, 20);
 		CHECK_ERR_EQ(rig_stats(&r, &op, &stats), OK, "stats");
 	}

@@ -233,7 +233,8 @@ test_remove(void)
 	restart(&r);
 	CHECK_ERR_EQ(rig_mailbox_remove(&r, &op, &none), OK, "remove");
 	CHECK_ERR_EQ(rig_mailbox_remove(&r, &op, &none), ERR_NOT_FOUND, "it is gone");
-	CHECK_TRUE(written_max(&r) < 100, "by a few rows");
+	/* A turn of the housekeeping may have come already. */
+	CHECK_TRUE(written_max(&r) < COUNT, "its mail does not go at once");
 	CHECK_ERR_EQ(reader_account_by_id(r.reader, box.account_id, r.arena, &account),
 	             OK, "account");
 	CHECK_U64_EQ(account.used_bytes, 0, "its room is free");
