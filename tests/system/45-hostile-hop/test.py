@@ -1,11 +1,11 @@
 """Next hops that misbehave in fourteen ways: memory stays, mail is kept, and honest mail
 goes out meanwhile."""
-import os
 import pathlib
 import re
 import time
 
 import check
+from appliance import FREES_SOON
 from hostile import BEHAVIOURS, Hostile
 from world import message
 
@@ -20,9 +20,7 @@ def setup(world):
     rows = "".join(f"b{n} IN MX 10 h{n}\nh{n} IN A {world.hostile.address(n)}\n"
                    for n in range(len(BEHAVIOURS)))
     world.dns.change("odd.example", rows)
-    # A sanitizer keeps what was freed for a while; here that would look like a leak.
-    options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"
-    world.appliance(retry="2s 3s", lifetime="1h", env={"ASAN_OPTIONS": options.strip(":")},
+    world.appliance(retry="2s 3s", lifetime="1h", env=FREES_SOON,
                     more="limits: {delivery_reply_timeout: 4s, delivery_data_timeout: 4s, "
                          "delivery_connect_timeout: 3s}\n")
 

@@ -21,6 +21,10 @@ SANITIZER = re.findall(r"/\S*libasan\S*", subprocess.run(["ldd", BINARY], text=T
 SANITIZED = bool(SANITIZER)
 # By how much longer anything may take there.
 PATIENCE = 5 if SANITIZED else 1
+# Its environment where memory is measured: a sanitizer keeps what was freed for a while,
+# which would look like a leak.
+FREES_SOON = {"ASAN_OPTIONS": (os.environ.get("ASAN_OPTIONS", "") +
+                               ":quarantine_size_mb=4").strip(":")}
 
 CONFIG = """hostname: {hostname}
 data_dir: {folder}/data
