@@ -75,6 +75,7 @@ check  libopendmarc2        libopendmarc                -
 check  opendmarc            opendmarc                   opendmarc
 check  dbconfig-no-thanks   -                           opendmarc
 check  libswitch-perl       perl-Switch                 -
+check  libxml2-utils        libxml2                     xmllint
 check  libwww-perl          perl-libwww-perl            -
 check  python3-dnspython    python3-dns                 -
 check  ldnsutils            ldns-utils                  ldns-signzone
