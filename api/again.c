@@ -129,15 +129,15 @@ on_begun(void *arg, enum err e, const struct answer_api *answer)
 void
 again_begin(struct api_request *r)
 {
-	struct str key = api_head(r, "idempotency-key"), secret = r->caller.secret;
+	struct str given = api_head(r, "idempotency-key"), secret = r->caller.secret;
 	struct again *a;
 	struct op_api_begin op;
 
-	if (!is_for(r, key)) {
+	if (!is_for(r, given)) {
 		r->route->handler(r);
 		return;
 	}
-	if (!read_key(key, &key)) {
+	if (!read_key(given, &given)) {
 		api_problem(r, PROBLEM_MALFORMED,
 		            "an Idempotency-Key has 1 to %d printable characters",
 		            KEY_MAX);
@@ -148,7 +148,7 @@ again_begin(struct api_request *r)
 		secret = str_make((const char *)r->api->secret, sizeof(r->api->secret));
 	a = ARENA_NEW(r->arena, struct again);
 	r->if_match = arena_str(r->arena, api_head(r, "if-match"));
-	a->name = hmac_sha256(secret, key);
+	a->name = hmac_sha256(secret, given);
 	a->print = print_of(r, secret);
 	r->again = a;
 	op = (struct op_api_begin){

@@ -58,8 +58,10 @@ static bool
 read_view(struct api_request *r, struct view *v)
 {
 	struct addr ips[RECORDS_IPS_MAX];
+	struct domain_records_host host = { .conf = r->api->conf,
+		                            .tls = r->api->tls,
+		                            .ips = ips };
 	struct str name;
-	size_t count;
 	enum err e;
 
 	*v = (struct view){ .r = r };
@@ -71,10 +73,9 @@ read_view(struct api_request *r, struct view *v)
 	if (e == ERR_NOT_FOUND && v->domain.id)
 		e = OK;
 	if (e == OK) {
-		count = domain_records_ips(v->zone.facts, ips, RECORDS_IPS_MAX);
-		e = domain_records_conf(r->api->reader, r->api->conf, v->domain.id,
-		                        v->domain.name, ips, count, r->api->tls, r->arena,
-		                        &v->conf);
+		host.ip_count = domain_records_ips(v->zone.facts, ips, RECORDS_IPS_MAX);
+		e = domain_records_conf(r->api->reader, &host, v->domain.id,
+		                        v->domain.name, r->arena, &v->conf);
 	}
 	if (e == OK) {
 		v->records = records_make(&v->conf, r->arena);
@@ -314,6 +315,7 @@ domains_dns_history(struct api_request *r)
 	struct page p;
 	struct str name;
 	struct domain d;
+	struct dns_changes_from from;
 	enum err e;
 
 	if (!names_domain(r, r->params[0], &name))
@@ -325,7 +327,7 @@ domains_dns_history(struct api_request *r)
 	}
 	if (!page_begin_both(&p, r, "dns-history", name, "time", true))
 		return;
-	page_end(&p,
-	         reader_dns_changes(r->api->reader, d.id, names_parse_id(p.after, "dnc"),
-	                            !p.is_down, p.limit + 1, list_change, &p));
+	from = (struct dns_changes_from){ names_parse_id(p.after, "dnc"), !p.is_down };
+	page_end(&p, reader_dns_changes(r->api->reader, d.id, from, p.limit + 1,
+	                                list_change, &p));
 }

@@ -8,22 +8,30 @@ enum {
 
 /* --- policies ----------------------------------------------------------------------- */
 
+/* The policies of one domain, while they are read. */
+struct reading {
+	struct reader *reader;
+	uint64_t domain_id;
+	struct arena *arena;
+	int64_t changed_ms; /* of the last one that is set */
+};
+
 /* The JSON of one policy; NULL: nothing is set. */
-static struct json *
-read_policy(struct reader *r, uint64_t domain_id, struct str name, struct arena *a,
-            uint64_t *version_out, int64_t *changed_ms_out, enum err *e)
+static enum err
+read_policy(struct reading *g, struct str name, uint64_t *version_out,
+            struct json **doc_out)
 {
 	struct domain_policy p;
-	struct json *doc = NULL;
+	enum err e = reader_domain_policy(g->reader, g->domain_id, name, g->arena, &p);
 
-	*e = reader_domain_policy(r, domain_id, name, a, &p);
-	if (*e == ERR_NOT_FOUND)
-		*e = OK;
-	else if (*e == OK && json_parse(p.value, &doc, NULL) == OK) {
+	*doc_out = NULL;
+	if (e == ERR_NOT_FOUND)
+		return OK;
+	if (e == OK && json_parse(p.value, doc_out, NULL) == OK) {
 		*version_out = p.version;
-		*changed_ms_out = p.changed_ms;
+		g->changed_ms = p.changed_ms;
 	}
-	return doc;
+	return e;
 }
 
 static struct str
@@ -57,13 +65,12 @@ domain_policies_read(struct reader *r, uint64_t domain_id, struct str domain,
 	struct str dmarc = arena_printf(a, "dmarc-reports@%.*s", STR_ARG(domain));
 	struct str tls = arena_printf(a, "tls-reports@%.*s", STR_ARG(domain)), mode;
 	const struct json_value *v;
+	struct reading reading = { r, domain_id, a, 0 };
 	struct json *doc;
-	int64_t changed_ms = 0;
 	enum err e;
 
 	*out = (struct domain_policies){ .sts_max_age_s = 604800 };
-	doc = read_policy(r, domain_id, STR("dmarc"), a, &out->dmarc_version, &changed_ms,
-	                  &e);
+	e = read_policy(&reading, STR("dmarc"), &out->dmarc_version, &doc);
 	v = root_of(doc);
 	out->dmarc_policy = policy_word(text_of(v, "policy", STR("none"), a));
 	out->dmarc_rua = text_of(v, "rua", dmarc, a);
@@ -72,8 +79,7 @@ domain_policies_read(struct reader *r, uint64_t domain_id, struct str domain,
 	if (e != OK)
 		return e;
 
-	doc = read_policy(r, domain_id, STR("mta_sts"), a, &out->sts_version, &changed_ms,
-	                  &e);
+	e = read_policy(&reading, STR("mta_sts"), &out->sts_version, &doc);
 	v = root_of(doc);
 	mode = text_of(v, "mode", STR("none"), a);
 	out->sts_mode = str_eq(mode, STR("enforce"))   ? STS_ENFORCE
@@ -81,13 +87,12 @@ domain_policies_read(struct reader *r, uint64_t domain_id, struct str domain,
 	                                               : STS_NONE;
 	(void)json_get_i64(json_find(v, "max_age_s"), &out->sts_max_age_s);
 	/* A new id with each change (RFC 8461 3.1). */
-	out->sts_id = arena_printf(a, "%lld", (long long)changed_ms);
+	out->sts_id = arena_printf(a, "%lld", (long long)reading.changed_ms);
 	json_free(&doc);
 	if (e != OK)
 		return e;
 
-	doc = read_policy(r, domain_id, STR("tls_rpt"), a, &out->tls_version, &changed_ms,
-	                  &e);
+	e = read_policy(&reading, STR("tls_rpt"), &out->tls_version, &doc);
 	out->tls_rua = text_of(root_of(doc), "rua", tls, a);
 	json_free(&doc);
 	return e;
@@ -129,14 +134,14 @@ port_of(const struct conf *conf, enum conf_protocol protocol)
 }
 
 enum err
-domain_records_conf(struct reader *r, const struct conf *conf, uint64_t domain_id,
-                    struct str domain, const struct addr *ips, size_t ip_count,
-                    const struct tls_server *tls, struct arena *a,
+domain_records_conf(struct reader *r, const struct domain_records_host *host,
+                    uint64_t domain_id, struct str domain, struct arena *a,
                     struct records_conf *out)
 {
+	const struct conf *conf = host->conf;
 	struct tls_certificate certificate = { 0 };
 	struct keys keys = { a, ARENA_ARRAY(a, struct records_key, RECORDS_KEYS_MAX), 0 };
-	struct addr *own = ARENA_ARRAY(a, struct addr, ip_count + 1);
+	struct addr *own = ARENA_ARRAY(a, struct addr, host->ip_count + 1);
 	struct domain_policies p;
 	enum err e = domain_policies_read(r, domain_id, domain, a, &p);
 
@@ -144,15 +149,15 @@ domain_records_conf(struct reader *r, const struct conf *conf, uint64_t domain_i
 		e = reader_dkim_keys(r, domain_id, DKIM_KEY_ANY, take_key, &keys);
 	if (e != OK)
 		return e;
-	for (size_t i = 0; i < ip_count; i++)
-		own[i] = ips[i];
-	if (tls)
-		(void)tls_server_certificate(tls, a, &certificate);
+	for (size_t i = 0; i < host->ip_count; i++)
+		own[i] = host->ips[i];
+	if (host->tls)
+		(void)tls_server_certificate(host->tls, a, &certificate);
 	*out = (struct records_conf){
 		.domain = domain,
 		.hostname = conf->hostname,
 		.ips = own,
-		.ip_count = ip_count,
+		.ip_count = host->ip_count,
 		.keys = keys.p,
 		.key_count = keys.count,
 		.dmarc_policy = p.dmarc_policy,

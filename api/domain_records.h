@@ -28,13 +28,19 @@ MUSTUSE enum err domain_policies_read(struct reader *r, uint64_t domain_id,
                                       struct str domain, struct arena *a,
                                       struct domain_policies *out);
 
-/* ips: of the host, as the name service says. tls: whose certificate is shown; NULL: not
-   known. Everything lives in the arena. */
-MUSTUSE enum err domain_records_conf(struct reader *r, const struct conf *conf,
+/* The host that the records lead to. */
+struct domain_records_host {
+	const struct conf *conf;
+	const struct tls_server *tls; /* whose certificate is shown; NULL: not known */
+	const struct addr *ips;       /* as the name service says */
+	size_t ip_count;
+};
+
+/* Everything lives in the arena. */
+MUSTUSE enum err domain_records_conf(struct reader *r,
+                                     const struct domain_records_host *host,
                                      uint64_t domain_id, struct str domain,
-                                     const struct addr *ips, size_t ip_count,
-                                     const struct tls_server *tls, struct arena *a,
-                                     struct records_conf *out);
+                                     struct arena *a, struct records_conf *out);
 
 /* What the last look found of the host: the addresses in facts (struct dns_zone). */
 size_t domain_records_ips(struct str facts, struct addr *out, size_t max);

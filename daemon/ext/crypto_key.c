@@ -326,16 +326,19 @@ static EVP_PKEY_CTX *
 rsa_context(const struct crypto_key *key, EVP_PKEY_CTX **kept,
             int (*init)(EVP_PKEY_CTX *ctx))
 {
-	if (*kept)
-		return *kept;
-	*kept = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
-	CHECK(*kept);
-	if (init(*kept) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_padding(*kept, RSA_PKCS1_PADDING) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(*kept, crypto_sha256_md()) == 1)
-		return *kept;
-	EVP_PKEY_CTX_free(*kept);
-	*kept = NULL;
+	EVP_PKEY_CTX *made = *kept;
+
+	if (made)
+		return made;
+	made = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	CHECK(made);
+	if (init(made) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_padding(made, RSA_PKCS1_PADDING) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(made, crypto_sha256_md()) == 1) {
+		*kept = made;
+		return made;
+	}
+	EVP_PKEY_CTX_free(made);
 	return NULL;
 }
 

@@ -273,8 +273,8 @@ on_first(void *arg)
 }
 
 struct dns_direct *
-dns_direct_ask(struct loop *l, const struct addr *server, struct str name,
-               enum dns_type type, int64_t timeout_ms, dns_direct_fn *fn, void *arg)
+dns_direct_ask(struct loop *l, const struct addr *server,
+               const struct dns_direct_question *question, dns_direct_fn *fn, void *arg)
 {
 	struct dns_direct *q = mem_alloc(sizeof(*q));
 	struct strbuf wire = strbuf_heap(DNS_NAME_MAX + 1);
@@ -286,18 +286,18 @@ dns_direct_ask(struct loop *l, const struct addr *server, struct str name,
 	q->fn = fn;
 	q->arg = arg;
 	q->fd = -1;
-	q->step_ms = timeout_ms / TRIES + 1;
+	q->step_ms = question->timeout_ms / TRIES + 1;
 	q->query = strbuf_heap(QUERY_MAX);
 	q->stream = strbuf_heap(MESSAGE_MAX + LENGTH_BYTES);
-	if (dns_name_parse(name, &wire)) {
+	if (dns_name_parse(question->name, &wire)) {
 		dns_message_format(&q->query, (uint16_t)random_u64(), strbuf_str(&wire),
-		                   type, random_u64());
+		                   question->type, random_u64());
 		q->query.p[2] = (char)(q->query.p[2] & ~FLAG_RECURSE);
 	}
 	strbuf_release(&wire);
 	timer_init(&q->step, l, on_step, q);
 	timer_init(&q->limit, l, on_limit, q);
-	timer_set(&q->limit, timeout_ms);
+	timer_set(&q->limit, question->timeout_ms);
 	loop_defer(l, on_first, q);
 	return q;
 }

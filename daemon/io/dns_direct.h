@@ -21,9 +21,14 @@ struct dns_direct;
    there is a CNAME. */
 typedef void dns_direct_fn(void *arg, const struct dns_answer *answer);
 
-/* server.port 0: 53. The handle is good until the call-back. */
+struct dns_direct_question {
+	struct str name;
+	enum dns_type type;
+	int64_t timeout_ms; /* for all tries together */
+};
+/* server.port 0: 53. The question is copied. The handle is good until the call-back. */
 struct dns_direct *dns_direct_ask(struct loop *l, const struct addr *server,
-                                  struct str name, enum dns_type type, int64_t timeout_ms,
+                                  const struct dns_direct_question *question,
                                   dns_direct_fn *fn, void *arg);
 /* No call-back any more; *q becomes NULL. Harmless on NULL. */
 void dns_direct_cancel(struct dns_direct **q);

@@ -217,12 +217,12 @@ check_dmarc(struct auth_check *c, struct lookups *l, bool is_final)
 /* ---- trusted sealers -------------------------------------------------------------- */
 
 static bool
-is_trusted(struct str trusted, struct str domain)
+is_trusted(struct str trusted, struct str name)
 {
 	struct str one;
 
 	while (str_next(&trusted, ' ', &one)) {
-		if (one.n && iprev_is_below(domain, one))
+		if (one.n && iprev_is_below(name, one))
 			return true;
 	}
 	return false;

@@ -53,9 +53,9 @@ is_name(struct str name, bool wants_dot)
 				return false;
 			has_dot = true;
 			label = 0;
-		} else if (!byte_is_alnum((char)c) && c != '-' && c != '_' && c < 0x80) {
-			return false;
-		} else if (++label > LABEL_MAX && c < 0x80) {
+		} else if ((!byte_is_alnum((char)c) && c != '-' && c != '_' &&
+		            c < 0x80) ||
+		           (++label > LABEL_MAX && c < 0x80)) {
 			return false;
 		}
 	}

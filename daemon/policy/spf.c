@@ -487,9 +487,8 @@ is_domain(struct str s)
 
 /* What the macros and the first record begin with. False: there is no such domain. */
 static bool
-set_values(struct check *c)
+set_values(struct check *c, const struct spf_request *r)
 {
-	const struct spf_request *r = c->request;
 	struct spf_macro_values *v = &c->values;
 	struct strbuf sender = strbuf_on(c->sender_bytes);
 	struct strbuf domain = strbuf_on(c->domain_bytes);
@@ -540,7 +539,7 @@ spf_check(const struct spf_request *request, struct lookups *l, struct arena *a,
 	c.arena = a;
 	c.verdict = verdict_out;
 	c.leaf = c.leaf_domain = (struct str){ 0 };
-	if (!set_values(&c)) {
+	if (!set_values(&c, request)) {
 		(void)finish(
 			&c, SPF_NONE,
 			spf_reason_no_domain(a, c.values.domain, request->sender.n == 0));

@@ -71,6 +71,7 @@ next_piece(struct str *s, struct str *text, struct macro *m)
 {
 	size_t n = str_find(*s, '%');
 
+	*text = (struct str){ 0 };
 	if (!s->n)
 		return PIECE_END;
 	if (n != 0) {
@@ -195,6 +196,34 @@ add_escaped(struct strbuf *out, struct str s, bool is_escaped)
 	}
 }
 
+/* Takes the last part off, and the delimiter before it. */
+static struct str
+take_last(struct str *value, struct str delimiters)
+{
+	size_t at = value->n;
+	struct str part;
+
+	while (at && !has(delimiters, value->p[at - 1]))
+		at--;
+	part = str_from_offset(*value, at);
+	value->n = at ? at - 1 : 0;
+	return part;
+}
+
+/* … the first part, and the delimiter behind it. */
+static struct str
+take_first(struct str *value, struct str delimiters)
+{
+	size_t end = 0;
+	struct str part;
+
+	while (end < value->n && !has(delimiters, value->p[end]))
+		end++;
+	part = str_first(*value, end);
+	*value = str_from_offset(*value, end + 1);
+	return part;
+}
+
 /* Cuts the value at the delimiters, turns the parts around, keeps those on the right
    and joins them with dots. Parts are found again for each use: a value has 512 bytes at
    most, and so no memory is needed for as many parts. */
@@ -210,28 +239,14 @@ add_transformed(struct strbuf *out, struct str value, const struct macro *m)
 		parts += has(delimiters, value.p[i]);
 	from = m->keep && m->keep < parts ? parts - m->keep : 0;
 	for (size_t k = 0; k < parts; k++) {
-		size_t end = 0, part;
+		struct str part = m->is_reversed ? take_last(&value, delimiters)
+		                                 : take_first(&value, delimiters);
 
-		if (m->is_reversed) {
-			for (end = value.n; end && !has(delimiters, value.p[end - 1]);)
-				end--;
-			part = end;
-			end = value.n;
-		} else {
-			part = 0;
-			while (end < value.n && !has(delimiters, value.p[end]))
-				end++;
-		}
-		if (k >= from) {
-			if (k > from)
-				strbuf_byte(out, '.');
-			add_escaped(out, str_make(value.p + part, end - part),
-			            m->is_escaped);
-		}
-		if (m->is_reversed)
-			value.n = part ? part - 1 : 0;
-		else
-			value = str_from_offset(value, end + 1);
+		if (k < from)
+			continue;
+		if (k > from)
+			strbuf_byte(out, '.');
+		add_escaped(out, part, m->is_escaped);
 	}
 }
 
@@ -349,8 +364,7 @@ spf_macro_expand_name(struct str s, const struct spf_macro_values *values,
 
 		name = str_from_offset(name, name.n - LOOKUPS_NAME_MAX - 1);
 		dot = str_find(name, '.');
-		name = dot == SIZE_MAX ? (struct str){ 0 }
-		                       : str_from_offset(name, dot + 1);
+		name = str_from_offset(name, dot == SIZE_MAX ? name.n : dot + 1);
 	}
 	strbuf_add(out, name);
 }

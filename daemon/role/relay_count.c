@@ -144,15 +144,14 @@ relay_count_secured(const struct relay_conn *c)
 	const struct tls_info *info = stream_tls_info(c->stream);
 	struct str words = info ? str_from(info->verify_text) : STR("");
 	bool is_dane = str_eq(str_from(c->secure.policy), STR("dane"));
+	bool is_test = c->secure.level == SECURE_TEST;
 
 	if (c->secure.level == SECURE_ENCRYPT && is_dane)
 		relay_count_session(c, "tlsa-invalid", STR(""));
-	else if (c->secure.level != SECURE_TEST)
-		relay_count_session(c, "ok", STR(""));
-	else if (policy && !mta_sts_has_mx(policy, c->host))
+	else if (is_test && policy && !mta_sts_has_mx(policy, c->host))
 		relay_count_session(c, "validation-failure",
 		                    STR("the policy does not name the host"));
-	else if (info && !info->verified)
+	else if (is_test && info && !info->verified)
 		relay_count_session(c, relay_count_certificate(words), words);
 	else
 		relay_count_session(c, "ok", STR(""));

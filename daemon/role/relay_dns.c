@@ -182,8 +182,10 @@ ask(struct look *l, struct records_question q, unsigned server, struct lookup *l
 		/* Somebody has just changed it, and wants to know. */
 		dns_query_fresh(k->query);
 	} else {
-		k->direct = dns_direct_ask(r->loop, &l->servers[server], q.name, q.type,
-		                           ANSWER_MS, on_direct, k);
+		k->direct = dns_direct_ask(
+			r->loop, &l->servers[server],
+			&(struct dns_direct_question){ q.name, q.type, ANSWER_MS },
+			on_direct, k);
 	}
 	return k;
 }
@@ -476,6 +478,7 @@ make_records(struct look *l)
 		find_answer(l, r->role->conf->hostname, DNS_A, true),
 		find_answer(l, r->role->conf->hostname, DNS_AAAA, true)
 	};
+	struct domain_records_host host;
 
 	for (size_t k = 0; k < ARRAY_LEN(answers); k++) {
 		for (size_t i = 0; answers[k] && i < answers[k]->count; i++) {
@@ -483,8 +486,10 @@ make_records(struct look *l)
 				l->ips[l->ip_count++] = answers[k]->records[i].addr;
 		}
 	}
-	if (domain_records_conf(r->reader, r->role->conf, l->domain_id, l->domain, l->ips,
-	                        l->ip_count, r->role->tls, l->arena, &l->conf) != OK) {
+	host = (struct domain_records_host){ r->role->conf, r->role->tls, l->ips,
+		                             l->ip_count };
+	if (domain_records_conf(r->reader, &host, l->domain_id, l->domain, l->arena,
+	                        &l->conf) != OK) {
 		look_free(l);
 		return;
 	}

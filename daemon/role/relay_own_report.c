@@ -63,11 +63,11 @@ relay_own_report_finish(struct relay_own_report *p, enum relay_own_report_end en
 }
 
 void
-relay_own_report_cancel(struct relay_own_report **pp)
+relay_own_report_cancel(struct relay_own_report **report)
 {
-	if (*pp)
-		report_free(*pp);
-	*pp = NULL;
+	if (*report)
+		report_free(*report);
+	*report = NULL;
 }
 
 /* --- its text ----------------------------------------------------------------------- */

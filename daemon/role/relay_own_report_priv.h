@@ -61,7 +61,7 @@ void relay_own_report_send(struct relay_own_report *p);
 /* Nobody asks for it: only its rows go. */
 void relay_own_report_forget(struct relay_own_report *p);
 /* Of its timer: what the store could not take just now. */
-void relay_own_report_retry(void *report);
+void relay_own_report_retry(void *arg);
 /* What of it found no row. */
 void relay_own_report_tell_cut(struct relay_own_report *p);
 

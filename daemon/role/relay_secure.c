@@ -148,13 +148,13 @@ relay_secure_client(const struct relay_conn *c)
 		[SECURE_ENCRYPT] = TLS_CHECK_NONE, [SECURE_NAME] = TLS_CHECK_NAME,
 		[SECURE_DANE] = TLS_CHECK_DANE,
 	};
-	bool is_literal = c->host.n && c->host.p[0] == '[';
+	struct str name = c->secure.level == SECURE_DANE ? c->tlsa_base : c->host;
 
 	CHECK(c->secure.level != SECURE_NEVER);
+	if (c->host.n && c->host.p[0] == '[')
+		name = (struct str){ 0 };
 	return (struct tls_client){
-		.name = is_literal                       ? (struct str){ 0 }
-		        : c->secure.level == SECURE_DANE ? c->tlsa_base
-		                                         : c->host,
+		.name = name,
 		.check = checks[c->secure.level],
 		.tlsa = c->secure.tlsa,
 		.tlsa_count = c->secure.tlsa_count,

@@ -64,10 +64,10 @@ relay_conn_remember(struct relay_conn *c, enum err cause, struct str words)
 		.stage = STAGE_SESSION,
 		.text = words,
 		.host = c->host,
-		.ip = c->addr.family == ADDR_NONE ? (struct str){ 0 }
-		                                  : addr_ip_text(&c->addr, &c->ip_text),
 	};
 
+	if (c->addr.family != ADDR_NONE)
+		f.ip = addr_ip_text(&c->addr, &c->ip_text);
 	remember(c, &f);
 }
 

@@ -268,6 +268,21 @@ take_name(struct smtp_head *h, char c)
 	return OK;
 }
 
+/* One byte of the name, or of a line that is none. */
+static enum err
+write_name(struct smtp_head *h, char c)
+{
+	enum err e = take_name(h, c);
+
+	if (h->where == IN_NAME)
+		return e;
+	strbuf_clear(&h->name);
+	/* A stray line can be over with the byte that showed it. */
+	if (h->where == IN_VALUE && c == '\n')
+		h->where = IN_NAME;
+	return e;
+}
+
 enum err
 smtp_head_write(void *head, struct str bytes)
 {
@@ -289,16 +304,8 @@ smtp_head_write(void *head, struct str bytes)
 			continue;
 		}
 		if (h->where == IN_NAME) {
-			char c = bytes.p[0];
-
-			e = take_name(h, c);
+			e = write_name(h, bytes.p[0]);
 			bytes = str_from_offset(bytes, 1);
-			if (h->where == IN_NAME)
-				continue;
-			strbuf_clear(&h->name);
-			/* A stray line can be over with the byte that showed it. */
-			if (h->where == IN_VALUE && c == '\n')
-				h->where = IN_NAME;
 			continue;
 		}
 		lf = str_find(bytes, '\n');

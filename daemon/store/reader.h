@@ -223,14 +223,19 @@ MUSTUSE enum err reader_dns_due(struct reader *r, int64_t now_ms, size_t limit,
 typedef bool reader_dns_row_fn(void *arg, const struct dns_row *row);
 MUSTUSE enum err reader_dns_rows(struct reader *r, uint64_t domain_id,
                                  reader_dns_row_fn *fn, void *arg);
-typedef bool reader_dns_change_fn(void *arg, const struct dns_change *change);
-/* Newest first; before: id of the last one of the page before, 0 at first. */
 typedef bool reader_dns_mute_fn(void *arg, const struct dns_mute *mute);
 MUSTUSE enum err reader_dns_mutes(struct reader *r, uint64_t domain_id,
                                   reader_dns_mute_fn *fn, void *arg);
-MUSTUSE enum err reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before,
-                                    bool is_up, size_t limit, reader_dns_change_fn *fn,
-                                    void *arg);
+typedef bool reader_dns_change_fn(void *arg, const struct dns_change *change);
+/* Newest first; id: of the last one of the page before, 0 at first. is_up: in the other
+   order, those after it. */
+struct dns_changes_from {
+	uint64_t id;
+	bool is_up;
+};
+MUSTUSE enum err reader_dns_changes(struct reader *r, uint64_t domain_id,
+                                    struct dns_changes_from from, size_t limit,
+                                    reader_dns_change_fn *fn, void *arg);
 
 typedef bool reader_audit_fn(void *arg, const struct audit_entry *entry);
 /* Newest first; before: id of the last one of the page before, 0 at first. target empty:

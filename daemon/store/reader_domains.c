@@ -261,15 +261,16 @@ change_call(void *fn, void *arg, const void *row)
 }
 
 enum err
-reader_dns_changes(struct reader *r, uint64_t domain_id, uint64_t before, bool is_up,
+reader_dns_changes(struct reader *r, uint64_t domain_id, struct dns_changes_from from,
                    size_t limit, reader_dns_change_fn *fn, void *arg)
 {
+	const char *up = CHANGE_SELECT " AND id > $2 ORDER BY id LIMIT $3";
+	const char *down = CHANGE_SELECT " AND ($2 = 0 OR id < $2)"
+					 " ORDER BY id DESC LIMIT $3";
 	struct dns_change row;
 
 	return reader_each(r,
-	                   QUERY(is_up ? CHANGE_SELECT " AND id > $2 ORDER BY id LIMIT $3"
-	                               : CHANGE_SELECT " AND ($2 = 0 OR id < $2)"
-	                                               " ORDER BY id DESC LIMIT $3",
-	                         VALUES(V_I(domain_id), V_I(before), V_I(limit))),
+	                   QUERY(from.is_up ? up : down,
+	                         VALUES(V_I(domain_id), V_I(from.id), V_I(limit))),
 	                   &change_form, &row, ROW_CALLS(change_call, &fn, arg));
 }

@@ -280,11 +280,9 @@ run(struct bench *b, enum crypto_key_kind kind, const char *name)
 {
 	static const size_t sizes[] = { SMALL_BYTES, LARGE_BYTES };
 	struct strbuf record = strbuf_arena(b->arena, RECORD_MAX);
-	struct bare bare;
 	char label[64];
 
-	bare_open(&bare, kind);
-	b->bare = &bare;
+	bare_open(b->bare, kind);
 	b->key = crypto_key_generate(kind);
 	strbuf_printf(&record,
 	              "v=DKIM1; k=%s; p=", kind == CRYPTO_RSA ? "rsa" : "ed25519");
@@ -299,16 +297,18 @@ run(struct bench *b, enum crypto_key_kind kind, const char *name)
 		               sizes[i] >> 10);
 		measure(b, label, verify, bare_verify);
 	}
-	bare_close(&bare);
+	bare_close(b->bare);
 	crypto_key_free(&b->key);
 }
 
 int
 main(int argc, char **argv)
 {
+	struct bare bare;
 	struct bench b = {
 		.arena = arena_new(ARENA_BYTES),
 		.scratch = arena_new(ARENA_BYTES),
+		.bare = &bare,
 		.seconds = argc > 1 ? strtod(argv[1], NULL) : 1,
 		.only = argc > 2 ? argv[2] : NULL,
 	};

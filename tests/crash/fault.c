@@ -223,6 +223,10 @@ result(enum mode mode, long made)
 
 /* ── the calls ── */
 
+/* The C library's headers name the parameters of its calls with words that are reserved
+   for it, so ours cannot have the same.
+   NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 static int
 do_open(int dir, const char *path, int flags, mode_t mode)
 {
@@ -421,3 +425,4 @@ realloc(void *p, size_t n)
 	return look(CALL_MEMORY, "realloc", -1, NULL) == OFF ? __libc_realloc(p, n)
 	                                                     : NULL;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

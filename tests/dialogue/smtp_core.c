@@ -146,7 +146,7 @@ static void
 log_message(struct world *w, const struct smtp_mail *mail)
 {
 	strbuf_printf(w->log, "stored size=%llu prefix=%zu",
-	              (unsigned long long)(mail->size + mail->return_path.n),
+	              (unsigned long long)mail->size + mail->return_path.n,
 	              mail->return_path.n);
 	strbuf_printf(w->log, " from=<%.*s>", STR_ARG(mail->from_text));
 	for (const struct smtp_rcpt *r = mail->rcpts; r; r = r->next)

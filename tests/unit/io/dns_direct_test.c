@@ -181,6 +181,14 @@ on_answer(void *arg, const struct dns_answer *a)
 	}
 }
 
+static struct dns_direct *
+ask(struct rig *r, struct str name, enum dns_type type)
+{
+	return dns_direct_ask(r->loop, &r->addr,
+	                      &(struct dns_direct_question){ name, type, 400 }, on_answer,
+	                      r);
+}
+
 static void
 test_manners(void)
 {
@@ -204,8 +212,7 @@ test_manners(void)
 		struct rig r;
 
 		open_rig(&r, rows[i].manner);
-		(void)dns_direct_ask(r.loop, &r.addr, str_from(rows[i].name), DNS_A, 400,
-		                     on_answer, &r);
+		(void)ask(&r, str_from(rows[i].name), DNS_A);
 		CHECK_U64_EQ(r.answers, 0, "never inside the call");
 		for (int t = 0; t < TURNS_MAX && !r.answers; t++)
 			(void)loop_turn(r.loop);
@@ -226,7 +233,7 @@ test_cancel(void)
 	struct dns_direct *q;
 
 	open_rig(&r, RIGHT);
-	q = dns_direct_ask(r.loop, &r.addr, STR("a.example"), DNS_A, 400, on_answer, &r);
+	q = ask(&r, STR("a.example"), DNS_A);
 	dns_direct_cancel(&q);
 	CHECK_TRUE(!q, "the handle is gone");
 	for (int t = 0; t < 50; t++)
@@ -242,8 +249,7 @@ test_bytes(void)
 	struct rig r;
 
 	open_rig(&r, TLSA);
-	(void)dns_direct_ask(r.loop, &r.addr, STR("_25._tcp.a.example"), DNS_TLSA, 400,
-	                     on_answer, &r);
+	(void)ask(&r, STR("_25._tcp.a.example"), DNS_TLSA);
 	for (int t = 0; t < TURNS_MAX && !r.answers; t++)
 		(void)loop_turn(r.loop);
 	CHECK_U64_EQ(r.count, 1, "a record");

@@ -250,7 +250,7 @@ test_tlsa_records(void)
 	};
 	struct tls_server *t = tls_server_new();
 	uint8_t leaf[32];
-	struct files f;
+	struct files f = { 0 };
 	struct diag diag;
 
 	files_init(&f);

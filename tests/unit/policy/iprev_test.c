@@ -16,8 +16,8 @@ static const char *const zone[] = {
 	"5.2.0.192.in-addr.arpa PTR slow.example.org",
 	"slow.example.org A !temp",
 	"6.2.0.192.in-addr.arpa PTR none.example.org",
-	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR "
-	"six.example.org",
+	("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR "
+	 "six.example.org"),
 	"six.example.org AAAA 2001:db8::1",
 	"7.2.0.192.in-addr.arpa PTR a1.example.org",
 	"7.2.0.192.in-addr.arpa PTR a2.example.org",

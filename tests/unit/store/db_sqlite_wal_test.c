@@ -101,7 +101,7 @@ good_rows(struct db *db)
 static void
 test_one_commit(void)
 {
-	struct files f;
+	struct files f = { 0 };
 
 	files_open(&f);
 	for (uint64_t i = 0; i < 40; i++) {
@@ -122,7 +122,7 @@ test_one_commit(void)
 static void
 test_more_than_memory(void)
 {
-	struct files f;
+	struct files f = { 0 };
 
 	files_open(&f);
 	CHECK_ERR_EQ(add_rows(f.db, 0, 10), OK, "some rows");
@@ -154,7 +154,7 @@ test_more_than_memory(void)
 static void
 test_left_alone(void)
 {
-	struct files f;
+	struct files f = { 0 };
 
 	files_open(&f);
 	CHECK_ERR_EQ(add_rows(f.db, 0, 10), OK, "committed");
@@ -178,7 +178,7 @@ test_left_alone(void)
 static void
 test_no_room(void)
 {
-	struct files f;
+	struct files f = { 0 };
 	struct rlimit old, tight;
 	void (*was)(int);
 

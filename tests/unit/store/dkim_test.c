@@ -255,7 +255,8 @@ test_dns(void)
 	CHECK_ERR_EQ(rig_dns_result(&r, &op, NULL), OK, "a second one");
 	CHECK_ERR_EQ(reader_dns_rows(r.reader, d.id, see_row, &seen), OK, "rows");
 	CHECK_U64_EQ(seen.rows, 1, "what was not seen again is gone");
-	CHECK_ERR_EQ(reader_dns_changes(r.reader, d.id, 0, false, 10, see_change, &seen),
+	CHECK_ERR_EQ(reader_dns_changes(r.reader, d.id, (struct dns_changes_from){ 0 },
+	                                10, see_change, &seen),
 	             OK, "");
 	CHECK_U64_EQ(seen.changes, 1, "one change");
 	CHECK_CSTR_EQ(seen.last, "mx: missing -> ok", "the change");

@@ -234,46 +234,50 @@ test_access(void)
 	rig_close(&r);
 }
 
-/* Puts two settings; expects this, and the value and version of "a.b" after it. */
-static void
-put_settings(struct rig *r, struct op_settings_put op, const char *a, const char *c,
-             enum err want, const char *value, uint64_t version)
-{
-	struct setting_new items[] = { { STR("a.b"), str_from(a) },
-		                       { STR("c"), str_from(c) } };
-	struct setting found = { 0 };
-	struct answer_id id;
-
-	op.actor = (struct actor){ .name = STR("admin:ann") };
-	op.items = items;
-	op.items_count = ARRAY_LEN(items);
-	CHECK_ERR_EQ(rig_settings_put(r, &op, &id), want, a);
-	CHECK_ERR_EQ(reader_setting(r->reader, STR("a.b"), r->arena, &found), OK, "get");
-	CHECK_STR_EQ(found.value, str_from(value), "value");
-	CHECK_U64_EQ(found.version, version, "version of one");
-	CHECK_STR_EQ(found.changed_by, STR("admin:ann"), "who");
-}
+/* Puts two settings; what comes of it, and the value and version of "a.b" after it. */
+static const struct {
+	uint64_t if_version;
+	bool of_one;
+	const char *a, *c;
+	enum err want;
+	const char *value;
+	uint64_t version;
+} settings[] = {
+	{ 1, false, "1", "", OK, "1", 1 },
+	{ 1, false, "2", "", ERR_ETAG, "1", 1 },
+	{ 0, false, "1", "x", OK, "1", 1 },
+	{ 2, false, "2", "", ERR_ETAG, "1", 1 },
+	/* Of the first alone: the other one's change does not count. */
+	{ 2, true, "2", "x", OK, "2", 3 },
+	{ 4, false, "", "x", OK, "", 4 },
+	{ 4, false, "3", "x", ERR_ETAG, "", 4 },
+};
 
 static void
 test_settings(void)
 {
-	const struct op_settings_put any = { .if_version = 0 };
 	struct rig r;
 
 	rig_open(&r);
-	put_settings(&r, (struct op_settings_put){ .if_version = 1 }, "1", "", OK, "1",
-	             1);
-	put_settings(&r, (struct op_settings_put){ .if_version = 1 }, "2", "", ERR_ETAG,
-	             "1", 1);
-	put_settings(&r, any, "1", "x", OK, "1", 1);
-	put_settings(&r, (struct op_settings_put){ .if_version = 2 }, "2", "", ERR_ETAG,
-	             "1", 1);
-	/* Of the first alone: the other one's change does not count. */
-	put_settings(&r, (struct op_settings_put){ .if_version = 2, .of_one = true }, "2",
-	             "x", OK, "2", 3);
-	put_settings(&r, (struct op_settings_put){ .if_version = 4 }, "", "x", OK, "", 4);
-	put_settings(&r, (struct op_settings_put){ .if_version = 4 }, "3", "x", ERR_ETAG,
-	             "", 4);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		struct setting_new items[] = { { STR("a.b"), str_from(settings[i].a) },
+			                       { STR("c"), str_from(settings[i].c) } };
+		struct op_settings_put op = { .actor = { .name = STR("admin:ann") },
+			                      .items = items,
+			                      .items_count = ARRAY_LEN(items),
+			                      .of_one = settings[i].of_one,
+			                      .if_version = settings[i].if_version };
+		struct setting found = { 0 };
+		struct answer_id id;
+
+		CHECK_ERR_EQ(rig_settings_put(&r, &op, &id), settings[i].want,
+		             settings[i].a);
+		CHECK_ERR_EQ(reader_setting(r.reader, STR("a.b"), r.arena, &found), OK,
+		             "get");
+		CHECK_STR_EQ(found.value, str_from(settings[i].value), "value");
+		CHECK_U64_EQ(found.version, settings[i].version, "version of one");
+		CHECK_STR_EQ(found.changed_by, STR("admin:ann"), "who");
+	}
 	rig_close(&r);
 }
 
