@@ -375,7 +375,7 @@ body_fill(struct tools *t, int fd, const struct body_ref *ref, struct body *body
 {
 	struct strbuf buf =
 		strbuf_heap(HEAP_BYTES_MAX + RECORD_HEADER_MAX + HEADER_GUESS);
-	struct record r;
+	struct record r = { 0 }; /* nothing may be read of it */
 	enum err e = read_header(fd, ref, &buf, &r);
 
 	if (!id_parse(r.trace_id, "mtr_", &body->trace))

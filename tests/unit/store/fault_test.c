@@ -246,6 +246,8 @@ test_flipped_bytes(void)
 	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_CORRUPT, "a wrong place");
 	m.ref.offset = 1 << 30;
 	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_CORRUPT, "behind the end");
+	m.ref.offset = UINT64_C(1) << 63;
+	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_IO, "cannot be read");
 	m.ref.segment = 12345;
 	CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), ERR_NOT_FOUND,
 	             "no such segment");
