@@ -73,7 +73,10 @@ export async function call<T>(method: string, path: string, options: CallOptions
     throw new Problem({ title: "The appliance does not answer", status: 0, code: "offline" });
   }
   if (answer.status === 204) return undefined as T;
-  const body: unknown = await answer.json().catch(() => null);
+  const body: unknown = await answer.json().catch((error: Error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
   if (!answer.ok && answer.status !== 207) {
     const problem = new Problem(
       (body as ProblemBody) ?? { title: `Status ${answer.status}`, status: answer.status, code: "" },

@@ -32,9 +32,11 @@ export function useResource<T>(
     const abort = new AbortController();
     setLoading(true);
     get<T>(path, query, abort.signal)
-      .then((data) => setState({ key, data, problem: null }))
+      .then((data) => {
+        if (!abort.signal.aborted) setState({ key, data, problem: null });
+      })
       .catch((problem) => {
-        if (problem instanceof Problem)
+        if (problem instanceof Problem && !abort.signal.aborted)
           setState((s) => ({ key, data: s.key === key ? s.data : null, problem }));
       })
       .finally(() => {
