@@ -3,6 +3,7 @@
 #include "policy/dkim_verify.h"
 
 #include "policy/dkim_hash.h"
+#include "policy/dkim_signature.h"
 #include "tests/unit/check.h"
 #include "tests/unit/policy/dkim_rig.h"
 
@@ -58,6 +59,39 @@ static const char rfc8463_rsa[] =
 	"v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3id"
 	"Y6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lx"
 	"j+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
+/* RFC 6376 C and RFC 8463 A.1 */
+static const char rfc6376_private[] =
+	"-----BEGIN RSA PRIVATE KEY-----\n"
+	"MIICXwIBAAKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFC\n"
+	"jxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gb\n"
+	"to/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB\n"
+	"AoGBALmn+XwWk7akvkUlqb+dOxyLB9i5VBVfje89Teolwc9YJT36BGN/l4e0l6QX\n"
+	"/1//6DWUTB3KI6wFcm7TWJcxbS0tcKZX7FsJvUz1SbQnkS54DJck1EZO/BLa5ckJ\n"
+	"gAYIaqlA9C0ZwM6i58lLlPadX/rtHb7pWzeNcZHjKrjM461ZAkEA+itss2nRlmyO\n"
+	"n1/5yDyCluST4dQfO8kAB3toSEVc7DeFeDhnC1mZdjASZNvdHS4gbLIA1hUGEF9m\n"
+	"3hKsGUMMPwJBAPW5v/U+AWTADFCS22t72NUurgzeAbzb1HWMqO4y4+9Hpjk5wvL/\n"
+	"eVYizyuce3/fGke7aRYw/ADKygMJdW8H/OcCQQDz5OQb4j2QDpPZc0Nc4QlbvMsj\n"
+	"7p7otWRO5xRa6SzXqqV3+F0VpqvDmshEBkoCydaYwc2o6WQ5EBmExeV8124XAkEA\n"
+	"qZzGsIxVP+sEVRWZmW6KNFSdVUpk3qzK0Tz/WjQMe5z0UunY9Ax9/4PVhp/j61bf\n"
+	"eAYXunajbBSOLlx4D+TunwJBANkPI5S9iylsbLs6NkaMHV6k5ioHBBmgCak95JGX\n"
+	"GMot/L2x0IYyMLAz6oLWh2hm7zwtb0CgOrPo1ke44hFYnfc=\n"
+	"-----END RSA PRIVATE KEY-----\n";
+static const char rfc8463_private[] =
+	"-----BEGIN RSA PRIVATE KEY-----\n"
+	"MIICXQIBAAKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQi\n"
+	"Y/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqM\n"
+	"KrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB\n"
+	"AoGAH0cxOhFZDgzXWhDhnAJDw5s4roOXN4OhjiXa8W7Y3rhX3FJqmJSPuC8N9vQm\n"
+	"6SVbaLAE4SG5mLMueHlh4KXffEpuLEiNp9Ss3O4YfLiQpbRqE7Tm5SxKjvvQoZZe\n"
+	"zHorimOaChRL2it47iuWxzxSiRMv4c+j70GiWdxXnxe4UoECQQDzJB/0U58W7RZy\n"
+	"6enGVj2kWF732CoWFZWzi1FicudrBFoy63QwcowpoCazKtvZGMNlPWnC7x/6o8Gc\n"
+	"uSe0ga2xAkEA8C7PipPm1/1fTRQvj1o/dDmZp243044ZNyxjg+/OPN0oWCbXIGxy\n"
+	"WvmZbXriOWoSALJTjExEgraHEgnXssuk7QJBALl5ICsYMu6hMxO73gnfNayNgPxd\n"
+	"WFV6Z7ULnKyV7HSVYF0hgYOHjeYe9gaMtiJYoo0zGN+L3AAtNP9huqkWlzECQE1a\n"
+	"licIeVlo1e+qJ6Mgqr0Q7Aa7falZ448ccbSFYEPD6oFxiOl9Y9se9iYHZKKfIcst\n"
+	"o7DUw1/hz2Ck4N5JrgUCQQCyKveNvjzkkd8HjYs0SwM0fPjK16//5qDZ2UiDGnOe\n"
+	"uEzxBDAr518Z8VFbR41in3W4Y3yCDgQlLlcETrS+zYcL\n"
+	"-----END RSA PRIVATE KEY-----\n";
 /* clang-format on */
 
 static void
@@ -93,6 +127,52 @@ test_rfc8463(void)
 	CHECK_CSTR_EQ(r.verdicts[0].algorithm, "ed25519-sha256", "a=");
 	CHECK_U64_EQ(r.questions, 2, "both keys at once");
 	rig_fini(&r);
+}
+
+/* Signing with the private keys that are printed makes the signatures that are printed:
+   RSA with SHA-256 and Ed25519 leave nothing to chance. */
+static void
+test_signed_again(void)
+{
+	static const struct {
+		const char *what, *message, *key; /* key NULL: the rig's, RFC 8463 A.1 */
+		size_t field;
+	} vectors[] = {
+		{ "RFC 6376 A.2", rfc6376, rfc6376_private, 0 },
+		{ "RFC 8463 A.3, Ed25519", rfc8463, NULL, 0 },
+		{ "RFC 8463 A.3, RSA", rfc8463, rfc8463_private, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		const char *what = vectors[i].what;
+		struct crypto_key *key = NULL;
+		struct dkim_signature s = { 0 };
+		struct dkim_fields *fields;
+		struct dkim_problem p;
+		struct str header, body;
+		struct sha256 digest;
+		struct strbuf made;
+		struct rig r;
+
+		rig_init(&r);
+		rig_split(rig_crlf(&r, vectors[i].message), &header, &body);
+		fields = dkim_fields_new(r.arena, header);
+		p = dkim_signature_parse(DKIM_FORM_SIGNATURE,
+		                         dkim_fields_raw(fields, vectors[i].field),
+		                         r.arena, &s);
+		CHECK_U64_EQ(p.result, DKIM_NONE, what);
+		if (vectors[i].key)
+			CHECK_ERR_EQ(
+				crypto_key_parse_private(str_from(vectors[i].key), &key),
+				OK, what);
+		digest = dkim_signature_hash(&s, fields);
+		made = strbuf_arena(r.arena, CRYPTO_SIGNATURE_MAX);
+		CHECK_ERR_EQ(crypto_key_sign(key ? key : r.key, &digest, &made), OK,
+		             what);
+		CHECK_STR_EQ(strbuf_str(&made), s.b, what);
+		crypto_key_free(&key);
+		rig_fini(&r);
+	}
 }
 
 #define HEADER "From: ann@a.example\nTo: bob@b.example\nSubject: one\nSubject: two\n"
@@ -518,7 +598,8 @@ test_own_name(void)
 }
 
 SUITE(policy_dkim_verify, { "RFC 6376", test_rfc6376 }, { "RFC 8463", test_rfc8463 },
-      { "rules", test_rules }, { "changes", test_changes }, { "length", test_length },
-      { "keys", test_keys }, { "none", test_none },
-      { "many signatures", test_many_signatures }, { "many fields", test_many_fields },
-      { "long list", test_long_list }, { "own name", test_own_name });
+      { "signed again", test_signed_again }, { "rules", test_rules },
+      { "changes", test_changes }, { "length", test_length }, { "keys", test_keys },
+      { "none", test_none }, { "many signatures", test_many_signatures },
+      { "many fields", test_many_fields }, { "long list", test_long_list },
+      { "own name", test_own_name });
