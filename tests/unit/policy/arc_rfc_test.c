@@ -83,7 +83,7 @@ body_hash(struct rig *r)
 	struct sha256 digest;
 
 	(void)dkim_hashes_want(h, DKIM_RELAXED, DKIM_WHOLE);
-	dkim_hashes_add(h, rig_crlf(r, BODY + 1));
+	dkim_hashes_add(h, rig_crlf(r, &BODY[1]));
 	dkim_hashes_end(h);
 	digest = dkim_hashes_result(h, 0);
 	dkim_hashes_free(&h);
