@@ -55,7 +55,6 @@ check  shellcheck           ShellCheck                  shellcheck
 check  python3              python3                     python3
 check  python3-spf          python3-pyspf               -
 check  git                  git-core                    git
-check  gdb                  gdb                         gdb
 check  faketime             libfaketime                 faketime
 check  procps               procps-ng                   ps
 check  iproute2             iproute                     ss
@@ -90,6 +89,9 @@ check  offlineimap3         offlineimap                 offlineimap
 check  getmail6             getmail6                    getmail
 check  fetchmail            fetchmail                   fetchmail
 check  mpop                 -                           mpop
+check  fdm                  -                           fdm
+check  s-nail               s-nail                      s-nail
+check  libmail-imapclient-perl perl-Mail-IMAPClient     -
 check  chromium             chromium                    chromium
 check  chromium-driver      chromedriver                chromedriver
 check  fonts-dejavu-core    dejavu-sans-fonts           -
@@ -162,22 +164,27 @@ forbid_services()
 	$as_root chmod 755 $policy
 }
 
+# A machine that has just come up may be busy with updates of its own: that is waited for.
 apt_install()
 {
 	# shellcheck disable=SC2086 # one word per package
 	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-		--no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 $want </dev/null >/dev/null
+		--no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
+		-o DPkg::Lock::Timeout=600 $want </dev/null >/dev/null
 }
 
 if [ $system = apt ]; then
 	forbid_services
-	if ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
-		# Old lists name files that are gone: read them again and try once more.
-		apt_install || { $as_root apt-get update -qq && apt_install; }
-	else
-		$as_root apt-get update -qq
-		apt_install
-	fi
+	# Old lists name files that are gone, and a mirror may be away for a moment: the lists are
+	# read again, and all is tried once more.
+	tries=3
+	ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || $as_root apt-get update -qq || true
+	until apt_install; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || exit 1
+		sleep 10
+		$as_root apt-get update -qq || true
+	done
 else
 	# shellcheck disable=SC2086
 	$as_root dnf install -y -q --setopt=install_weak_deps=False \

@@ -10,6 +10,16 @@ packaging/install.sh "$tree" /usr
 strip --strip-unneeded $tree/usr/bin/mailstead
 gzip -9n $tree/usr/share/man/man*/*.[15]
 
+# Debian keeps licences of its own, and wants to read what is new.
+newest=$(sed -n '1s/^mailstead (\(.*\)) .*/\1/p' packaging/debian/changelog)
+[ "$newest" = "$version" ] || {
+	echo "make-deb: packaging/debian/changelog ends at $newest, this is $version" >&2
+	exit 1
+}
+install -m 644 packaging/debian/copyright $tree/usr/share/doc/mailstead/copyright
+gzip -9nc packaging/debian/changelog >$tree/usr/share/doc/mailstead/changelog.gz
+chmod 644 $tree/usr/share/doc/mailstead/changelog.gz
+
 # The package that has a library, by its soname.
 package_of()
 {
@@ -55,11 +65,11 @@ cat >$tree/DEBIAN/control <<END
 Package: mailstead
 Version: $version
 Architecture: $arch
-Maintainer: Mailstead <mailstead@localhost>
+Maintainer: Mailstead developers <mailstead@mailstead.invalid>
 Section: mail
 Priority: optional
 Installed-Size: $(du -sk $tree | cut -f 1)
-Depends: $list, passwd, init-system-helpers
+Depends: $list, passwd
 Provides: imap-server, pop3-server
 Description: mail appliance: SMTP, IMAP, POP3, queue, REST API and dashboard
  One service that receives mail, keeps it, hands it to mail programs and sends
@@ -69,4 +79,5 @@ echo /etc/mailstead/mailstead.yaml >$tree/DEBIAN/conffiles
 for script in postinst prerm postrm; do
 	install -m 755 packaging/debian/$script $tree/DEBIAN/$script
 done
+(cd $tree && find etc usr -type f -exec md5sum {} + | LC_ALL=C sort -k 2) >$tree/DEBIAN/md5sums
 dpkg-deb --root-owner-group -Zxz --build $tree build/mailstead_"${version}_$arch".deb
