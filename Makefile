@@ -12,7 +12,7 @@ ifeq ($(V),)
 SAY      = @echo "  $(1) $@";
 endif
 PREFIX  ?= /usr
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/.*MAILSTEAD_VERSION "\(.*\)"/\1/p' daemon/base/version.h)
 PKGS    := libuv openssl libcares yaml-0.1 libpcre2-8 sqlite3 jansson libsodium libidn2 \
            libpsl libutf8proc libzstd zlib expat libseccomp
 # Those that few processes need: loaded by these alone (ext/library.h), not linked.
@@ -30,14 +30,40 @@ OPT     := -O1 -g -fno-omit-frame-pointer
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
 
+# TSAN=1 builds it with ThreadSanitizer, below build/tsan.
+ifdef TSAN
+B       := build/tsan
+HARDEN  := -fPIE
+OPT     := -O1 -g -fno-omit-frame-pointer
+SANITIZE := -fsanitize=thread
+endif
+
 # FUZZ=1 builds for libFuzzer, with clang, below build/fuzz.
 ifdef FUZZ
 B       := build/fuzz
-CC      := clang
-WARN    += -Wno-missing-field-initializers # the macros of seccomp.h leave fields out
 HARDEN  := -fPIE
 OPT     := -O1 -g -fno-omit-frame-pointer
 SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+endif
+
+# COV=1 builds with clang's counters of what is reached, below build/cov.
+ifdef COV
+B       := build/cov
+HARDEN  := -fPIE
+OPT     := -O1 -g
+SANITIZE := -fprofile-instr-generate -fcoverage-mapping
+endif
+
+# Both need clang, whichever compiler all the rest is built with (make CC=gcc-13 check-all).
+ifneq ($(FUZZ)$(COV),)
+ifeq ($(findstring clang,$(CC)),)
+override CC := clang
+endif
+endif
+
+# The macros of seccomp.h leave fields out, which clang does not forgive.
+ifneq ($(findstring clang,$(CC)),)
+WARN    += -Wno-missing-field-initializers
 endif
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_LOADED) 2>/dev/null)
@@ -108,7 +134,7 @@ webui:
 endif
 
 webui/node_modules/.installed: webui/package-lock.json
-	cd webui && npm ci --no-audit --no-fund --loglevel=error
+	cd webui && npm ci --no-audit --no-fund --loglevel=error --fetch-retries=5
 	@touch $@
 
 build/webui/.built: webui/node_modules/.installed $(WEBUI_SRC)
@@ -132,7 +158,7 @@ test: ## unit and dialogue tests and the quick lints: under a minute
 # What make check runs, in this order: what fails fast comes first. It is to stay under 15
 # minutes on two cores; what takes longer is added by make check-all.
 SUITES := lint-quick unit dialogue unit-san dialogue-san replay differential system crash
-SUITES_LONG := lint system-san crash-long differential-long fuzz
+SUITES_LONG := lint system-san crash-long differential-long trust fuzz
 
 .PHONY: check
 check: ## everything that must hold before a change lands; ends with "N passed, N failed"
@@ -157,15 +183,20 @@ unit-san dialogue-san:
 	@$(MAKE) --no-print-directory SAN=1 $(@:-san=)
 
 # Twice: as people run it, closed in by its sandboxes; and with sanitizers, which cannot live
-# in those but see what a real peer provokes.
-.PHONY: system system-san
-system: all $(B)/dialogue-tests ## the appliance against real mail programs
-	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/system/run
-system-san:
-	@$(MAKE) --no-print-directory SAN=1 all build/san/dialogue-tests
-	@ln -sfn ../webui build/san/webui # looked for beside the binary
-	@SYSTEM_LOGS=build/system-san MAILSTEAD_BINARY=$(CURDIR)/build/san/mailstead \
-	        tests/system/run
+# in those but see what a real peer provokes, and which take their time. TESTS="10 40" runs
+# only those whose names have one of these words.
+TESTS ?=
+.PHONY: system system-san system-tsan
+system: all $(B)/dialogue-tests ## the appliance against real mail programs; TESTS="10 40": some
+	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/system/run $(TESTS)
+system-san: SANITIZER := san
+system-tsan: SANITIZER := tsan
+system-san system-tsan:
+	@$(MAKE) --no-print-directory $(if $(filter san,$(SANITIZER)),SAN,TSAN)=1 all \
+	        build/$(SANITIZER)/dialogue-tests
+	@ln -sfn ../webui build/$(SANITIZER)/webui # looked for beside the binary
+	@SYSTEM_TEST_LIMIT_S=1500 SYSTEM_LOGS=build/system-$(SANITIZER) \
+	        MAILSTEAD_BINARY=$(CURDIR)/build/$(SANITIZER)/mailstead tests/system/run $(TESTS)
 
 .PHONY: browser
 browser: all ## the system tests that drive the dashboard with headless Chromium, alone
@@ -181,6 +212,10 @@ crash: all $(B)/fault.so ## processes killed under load, a short run
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run
 crash-long: all $(B)/fault.so
 	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/crash/run --long
+
+.PHONY: trust
+trust: all $(B)/fault.so ## attacks and faults with their figures (tests/trust), under an hour
+	@MAILSTEAD_BINARY=$(CURDIR)/$(B)/mailstead tests/trust/run
 
 $(B)/dkim_bench: $(B)/obj/tests/bench/dkim_bench.o $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
@@ -217,6 +252,11 @@ bench: all ## measure beside Postfix and Dovecot
 fuzz: ## each fuzzer for FUZZ_SECONDS (10) with libFuzzer
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
 	@tests/fuzz/run build/fuzz
+
+.PHONY: fuzz-coverage
+fuzz-coverage: ## how much of each parser the corpora reach
+	@$(MAKE) --no-print-directory COV=1 fuzzers
+	@tests/fuzz/coverage build/cov
 
 .PHONY: replay
 replay: ## every fuzzer over its corpus, with gcc's sanitizers

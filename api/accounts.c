@@ -1,4 +1,5 @@
 /* /accounts: people (and programs) with a mailbox and a login. */
+#include "api/again.h"
 #include "api/fields.h"
 #include "api/names.h"
 #include "api/page.h"
@@ -254,6 +255,7 @@ accounts_create(struct api_request *r)
 	struct str address;
 	struct account a;
 	struct alias alias;
+	bool is_again = again_has_deeds(r);
 
 	if (!fields_read(r, specs, F_COUNT, f) ||
 	    !names_check_login(r, STR("/address"), f[F_ADDRESS].s, &address))
@@ -261,9 +263,10 @@ accounts_create(struct api_request *r)
 	if (!api_may_domain(r, api_domain_of(address)))
 		api_problem(r, PROBLEM_FORBIDDEN_SCOPE,
 		            "this token is limited to some domains");
-	else if (reader_account(r->api->reader, address, r->arena, &a) == OK)
+	else if (!is_again && reader_account(r->api->reader, address, r->arena, &a) == OK)
 		names_exists(r, "acc", a.id);
-	else if (reader_alias(r->api->reader, address, r->arena, &alias) == OK)
+	else if (!is_again &&
+	         reader_alias(r->api->reader, address, r->arena, &alias) == OK)
 		names_exists(r, "als", alias.id);
 	else
 		create(r, address, f);

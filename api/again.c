@@ -16,8 +16,10 @@ enum {
 
 struct again {
 	struct sha256 name, print;
-	bool is_noted; /* the store knows of it */
-	bool is_kept;  /* and of its answer */
+	struct deed deed;
+	bool has_deeds; /* a process that is gone has begun it */
+	bool is_noted;  /* the store knows of it */
+	bool is_kept;   /* and of its answer */
 	void (*sent)(struct api_request *r);
 };
 
@@ -61,24 +63,60 @@ print_of(struct api_request *r, struct str secret)
 	return print;
 }
 
+static struct str
+deed_name(const struct again *a)
+{
+	return str_make(a->deed.name, sizeof(a->deed.name));
+}
+
+/* Whatever fn asks of the store is a deed of this request. fn may end the request. */
+static void
+carry_out(struct api_request *r, void (*fn)(struct api_request *r))
+{
+	struct store_client *store = r->api->store;
+
+	store_set_deed(store, r->again && r->again->is_noted ? &r->again->deed : NULL);
+	fn(r);
+	store_set_deed(store, NULL);
+}
+
+void
+again_next(struct api_request *r)
+{
+	carry_out(r, r->next);
+}
+
+bool
+again_has_deeds(const struct api_request *r)
+{
+	return r->again && r->again->has_deeds;
+}
+
 static void
 forget(struct api_request *r)
 {
-	struct op_api_end op = { .name = sha256_str(&r->again->name) };
+	struct op_api_end op = { .name = sha256_str(&r->again->name),
+		                 .deed = deed_name(r->again) };
 
 	(void)store_api_end(r->api->store, &op, NULL, NULL);
 }
 
 /* The names are those of http_fields that reply.c made, so they outlive the answer. */
 static void
+tell_of_secret(struct api_request *r)
+{
+	api_problem(r, PROBLEM_CONFLICT,
+	            "it was done by the first request, and its answer alone had the "
+	            "secret");
+}
+
+static void
 replay(struct api_request *r, const struct answer_api *a)
 {
 	struct str rest = arena_str(r->arena, a->headers), line;
 
 	if ((r->route->flags & ROUTE_SECRET) && a->status < 300) {
-		api_problem(r, PROBLEM_CONFLICT,
-		            "it was done by the first request, and its answer alone had "
-		            "the secret");
+		tell_of_secret(r);
 		return;
 	}
 	while (str_next(&rest, '\n', &line)) {
@@ -111,7 +149,11 @@ on_begun(void *arg, enum err e, const struct answer_api *answer)
 			return;
 		}
 		r->again->is_noted = true;
-		r->route->handler(r);
+		r->again->has_deeds = answer->has_deeds;
+		if (answer->has_deeds && (r->route->flags & ROUTE_SECRET))
+			tell_of_secret(r);
+		else
+			carry_out(r, r->route->handler);
 		return;
 	case API_RUNNING:
 		api_header(r, "Retry-After", STR("1"));
@@ -124,6 +166,16 @@ on_begun(void *arg, enum err e, const struct answer_api *answer)
 		break;
 	}
 	api_problem(r, PROBLEM_KEY_REUSED, NULL);
+}
+
+/* A key that was forgotten may come with another request, which has deeds of its own. */
+static void
+name_deeds(struct again *a)
+{
+	struct sha256 both = hmac_sha256(sha256_str(&a->name), sha256_str(&a->print));
+
+	_Static_assert(sizeof(both.bytes) == sizeof(a->deed.name), "a digest");
+	memcpy(a->deed.name, both.bytes, sizeof(a->deed.name));
 }
 
 void
@@ -150,10 +202,12 @@ again_begin(struct api_request *r)
 	r->if_match = arena_str(r->arena, api_head(r, "if-match"));
 	a->name = hmac_sha256(secret, given);
 	a->print = print_of(r, secret);
+	name_deeds(a);
 	r->again = a;
 	op = (struct op_api_begin){
 		.name = sha256_str(&a->name),
 		.print = sha256_str(&a->print),
+		.deed = deed_name(a),
 		.epoch = store_epoch(r->api->store),
 		.keep_since_ms = clock_unix_ms() - KEEP_MS,
 	};
@@ -199,10 +253,12 @@ again_keep(struct api_request *r, int status, struct str body,
 	}
 	op = (struct op_api_end){
 		.name = sha256_str(&a->name),
+		.deed = deed_name(a),
 		.status = is_forgotten ? 0 : (uint32_t)status,
 		.headers = strbuf_str(&headers),
 		.body = is_secret || body.n > BODY_MAX ? STR("{}") : body,
 	};
+	store_set_deed(r->api->store, NULL); /* it is none itself */
 	r->call = store_api_end(r->api->store, &op, on_kept, r);
 	return true;
 }

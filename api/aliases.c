@@ -1,4 +1,5 @@
 /* /aliases and /resolve: addresses that stand for others, and where an address leads. */
+#include "api/again.h"
 #include "api/fields.h"
 #include "api/names.h"
 #include "api/page.h"
@@ -217,7 +218,8 @@ aliases_create(struct api_request *r)
 	}
 	if (!take_targets(r, &f[F_TARGETS], &op))
 		return;
-	if (reader_alias(r->api->reader, op.address, r->arena, &a) == OK) {
+	if (!again_has_deeds(r) &&
+	    reader_alias(r->api->reader, op.address, r->arena, &a) == OK) {
 		names_exists(r, "als", a.id);
 		return;
 	}

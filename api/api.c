@@ -320,14 +320,26 @@ static const struct http_ops http_ops = {
 	.drained = on_drained,
 };
 
+/* Signing in asks whether a password is right, which is no deed yet. */
+static bool
+is_change(const struct api_request *r)
+{
+	return !str_eq(r->method, STR("GET")) && !str_eq(r->method, STR("HEAD")) &&
+	       !(r->route->flags & ROUTE_SIGN_IN);
+}
+
 void
 api_continue(void *request, enum err e)
 {
 	struct api_request *r = CAST(api_request, API_REQUEST_MAGIC, request);
 
 	r->call = 0;
+	if (e == OK && is_change(r))
+		r->deeds = API_DEEDS_ALL;
+	else if (r->deeds == API_DEEDS_ALL)
+		r->deeds = API_DEEDS_PART;
 	if (e == OK)
-		r->next(r);
+		again_next(r);
 	else
 		api_problem_err(r, e);
 }

@@ -86,6 +86,13 @@ struct api_error {
 	size_t position; /* in a filter, from 1; 0: none */
 };
 
+/* What the store has carried out of a request that changes something. */
+enum api_deeds {
+	API_DEEDS_NONE,
+	API_DEEDS_PART, /* and refused the next step */
+	API_DEEDS_ALL,  /* of what it was asked so far: only the answer is missing */
+};
+
 struct api_request {
 	uint32_t magic;
 	struct api *api;
@@ -110,6 +117,7 @@ struct api_request {
 	/* What a handler must remember over a store call. */
 	void (*next)(struct api_request *r);
 	void *state;
+	enum api_deeds deeds;
 	/* Called when the request ends, with or without an answer; or NULL. */
 	void (*release)(struct api_request *r);
 	struct str if_match; /* of the head, which may be gone where `again` is set */
@@ -157,7 +165,8 @@ void api_reply_text(struct api_request *r, int status, const char *type, struct 
 void api_reply_empty(struct api_request *r, int status);
 /* {"dry_run": true, "action": …, "target": …} */
 void api_reply_dry_run(struct api_request *r, const char *action, struct str target);
-/* A problem; detail may be NULL. What api_fault() collected goes along. */
+/* A problem; detail may be NULL. What api_fault() collected goes along. Where all is done
+   already (api_continue) it is 204 instead: what cannot be read back is no refusal. */
 void api_problem(struct api_request *r, enum problem what, const char *detail, ...)
 	PRINTF_LIKE(3, 4);
 /* The problem that an error of the store or a reader means. */
@@ -173,7 +182,7 @@ void api_fault(struct api_request *r, struct str pointer, const char *code,
  */
 
 /* For the call-backs of store_<name>(): answers with a problem where e is not OK, else
-   calls r->next. True where next was called. */
+   calls r->next, which asks for the next step or answers: nothing else may fail there. */
 void api_continue(void *request, enum err e);
 /* Who did it, for the audit log. Borrows from the request. */
 struct actor api_actor(const struct api_request *r);

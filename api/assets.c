@@ -16,6 +16,7 @@ enum {
 	FILES_MAX = 200,
 	FILE_MAX = 4 << 20,
 	ARENA_MAX = 32 << 20,
+	PAGE_MAX = 4 << 20,
 };
 
 #define CSP                                                                              \
@@ -37,14 +38,14 @@ struct api_assets {
 	struct arena *arena;
 	struct map *by_name;
 	size_t count;
+	struct str sheet; /* name of the style sheet; empty: there is none */
 };
 
 /* Paths of the dashboard's own pages begin with one of these. */
 static const struct str rooms[] = {
-	STR_INIT(""),          STR_INIT("overview"), STR_INIT("messages"),
-	STR_INIT("queue"),     STR_INIT("domains"),  STR_INIT("accounts"),
-	STR_INIT("reports"),   STR_INIT("security"), STR_INIT("settings"),
-	STR_INIT("developer"), STR_INIT("aliases"),  STR_INIT("signin"),
+	STR_INIT(""),        STR_INIT("messages"), STR_INIT("queue"),
+	STR_INIT("domains"), STR_INIT("setup"),    STR_INIT("accounts"),
+	STR_INIT("reports"), STR_INIT("settings"),
 };
 
 static const struct {
@@ -135,6 +136,8 @@ add_file(struct api_assets *t, int dir, struct str name)
 	file->etag = strbuf_str(&hex);
 	file->type = type_of(name);
 	file->is_immutable = has_hash(name);
+	if (str_ends(name, STR(".css")))
+		t->sheet = file->name;
 	(void)map_set(t->by_name, file->name, file);
 	t->count++;
 }
@@ -202,7 +205,7 @@ takes_gzip(struct str accepted)
 }
 
 static void
-send_file(struct api_request *r, const struct asset *file)
+send_file(struct api_request *r, int status, const struct asset *file)
 {
 	bool zipped = file->zipped.n && takes_gzip(api_head(r, "accept-encoding"));
 
@@ -213,29 +216,67 @@ send_file(struct api_request *r, const struct asset *file)
 	if (file->zipped.n)
 		api_header(r, "Vary", STR("Accept-Encoding"));
 	request_add_security(r, STR(CSP));
-	if (str_eq(api_head(r, "if-none-match"), file->etag)) {
+	if (status == 200 && str_eq(api_head(r, "if-none-match"), file->etag)) {
 		http_answer(r->x, 304, r->headers, r->headers_count, STR(""));
 	} else {
 		if (zipped)
 			api_header(r, "Content-Encoding", STR("gzip"));
 		api_header(r, "Content-Type", str_from(file->type));
-		http_answer_static(r->x, 200, r->headers, r->headers_count,
+		http_answer_static(r->x, status, r->headers, r->headers_count,
 		                   zipped ? file->zipped : file->bytes);
 	}
 	request_end(r);
 }
 
 void
+assets_reply_page(struct api_request *r, const char *title, struct str body)
+{
+	const struct api_assets *t = r->api->assets;
+	struct strbuf b = strbuf_arena(r->arena, PAGE_MAX);
+
+	strbuf_printf(&b,
+	              "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
+	              "<meta name=\"viewport\" content=\"width=device-width\">"
+	              "<meta name=\"color-scheme\" content=\"light dark\">"
+	              "<title>%s</title>",
+	              title);
+	if (t && t->sheet.n)
+		strbuf_printf(&b, "<link rel=\"stylesheet\" href=\"/%.*s\">",
+		              STR_ARG(t->sheet));
+	strbuf_add(&b, body);
+	api_header(r, "Cache-Control", STR("no-cache"));
+	request_add_security(r, STR(CSP));
+	api_header(r, "Content-Type", STR("text/html; charset=utf-8"));
+	http_answer(r->x, 200, r->headers, r->headers_count, strbuf_str(&b));
+	request_end(r);
+}
+
+/* A person with a browser who asks for a page: the dashboard says itself that there is
+   none, with the way back. Scripts and sheets are asked for otherwise. */
+static const struct asset *
+page_for_people(struct api_request *r)
+{
+	if (!r->api->assets ||
+	    str_find_str(api_head(r, "accept"), STR("text/html")) == SIZE_MAX)
+		return NULL;
+	return map_find(r->api->assets->by_name, STR("index.html"));
+}
+
+void
 assets_reply(struct api_request *r)
 {
 	const struct asset *file = find(r->api->assets, r->path);
+	bool is_read = str_eq(r->method, STR("GET")) || str_eq(r->method, STR("HEAD"));
+	const struct asset *page = file || !is_read ? NULL : page_for_people(r);
 
-	if (!file) {
+	if (page) {
+		send_file(r, 404, page);
+	} else if (!file) {
 		api_problem(r, PROBLEM_NOT_FOUND, NULL);
-	} else if (!str_eq(r->method, STR("GET")) && !str_eq(r->method, STR("HEAD"))) {
+	} else if (!is_read) {
 		api_header(r, "Allow", STR("GET, HEAD"));
 		api_problem(r, PROBLEM_METHOD, NULL);
 	} else {
-		send_file(r, file);
+		send_file(r, 200, file);
 	}
 }

@@ -192,6 +192,25 @@ touch_token(struct api_request *r, int64_t now)
 	(void)store_token_used(r->api->store, &op, NULL, NULL);
 }
 
+/* A token may no more than whoever made it may now. False: answered. */
+static bool
+limit_to_maker(struct api_request *r)
+{
+	struct caller *c = &r->caller;
+	struct admin admin;
+	enum err e =
+		reader_admin_by_id(r->api->reader, c->token.admin_id, r->arena, &admin);
+
+	if (e == ERR_NOT_FOUND || (e == OK && !admin.enabled))
+		return refuse(r, PROBLEM_UNAUTHENTICATED);
+	if (e != OK) {
+		api_problem_err(r, e);
+		return false;
+	}
+	c->scopes &= role_scopes(admin.role);
+	return true;
+}
+
 static bool
 by_token(struct api_request *r, struct str value)
 {
@@ -219,11 +238,13 @@ by_token(struct api_request *r, struct str value)
 		return refuse(r, PROBLEM_UNAUTHENTICATED);
 	if (t->expires_ms && t->expires_ms <= now)
 		return refuse(r, PROBLEM_TOKEN_EXPIRED);
+	c->scopes = scopes_parse(t->scopes);
+	if (t->admin_id && !limit_to_maker(r))
+		return false;
 	c->kind = CALLER_TOKEN;
 	c->secret = arena_str(r->arena, value);
 	c->name = t->name;
 	c->domains = t->domains;
-	c->scopes = scopes_parse(t->scopes);
 	c->admin_id = t->admin_id;
 	touch_token(r, now);
 	return true;

@@ -90,20 +90,6 @@ write_key(struct api_request *r, struct json_out *j, const struct dkim_key *k)
 
 /* --- finding ------------------------------------------------------------------------ */
 
-static bool
-find_domain(struct api_request *r, struct domain *d)
-{
-	struct str name;
-	enum err e;
-
-	if (!names_domain(r, r->params[0], &name))
-		return false;
-	e = reader_domain(r->api->reader, name, r->arena, d);
-	if (e != OK)
-		api_problem_err(r, e);
-	return e == OK;
-}
-
 struct search {
 	struct str selector;
 	uint64_t id; /* wanted, then found */
@@ -122,21 +108,27 @@ match(void *arg, const struct dkim_key *k)
 }
 
 /* By id or selector. */
-static bool
-find_key(struct api_request *r, struct dkim_key *k)
+static enum err
+read_key(struct api_request *r, const struct domain *d, struct dkim_key *k)
 {
 	struct search s = { .selector = r->params[1],
 		            .id = names_parse_id(r->params[1], "dkim") };
+	enum err e = reader_dkim_keys(r->api->reader, d->id, DKIM_KEY_ANY, match, &s);
+
+	if (e == OK && !s.is_found)
+		e = ERR_NOT_FOUND;
+	return e == OK ? reader_dkim_key(r->api->reader, s.id, r->arena, k) : e;
+}
+
+static bool
+find_key(struct api_request *r, struct dkim_key *k)
+{
 	struct domain d;
 	enum err e;
 
-	if (!find_domain(r, &d))
+	if (!names_find_domain(r, r->params[0], &d))
 		return false;
-	e = reader_dkim_keys(r->api->reader, d.id, DKIM_KEY_ANY, match, &s);
-	if (e == OK && !s.is_found)
-		e = ERR_NOT_FOUND;
-	if (e == OK)
-		e = reader_dkim_key(r->api->reader, s.id, r->arena, k);
+	e = read_key(r, &d, k);
 	if (e != OK)
 		api_problem_err(r, e);
 	return e == OK;
@@ -182,7 +174,7 @@ dkim_keys_list(struct api_request *r)
 	struct domain d;
 	enum err e;
 
-	if (!find_domain(r, &d))
+	if (!names_find_domain(r, r->params[0], &d))
 		return;
 	json_open_object(&l.j, NULL);
 	json_open_array(&l.j, "items");
@@ -216,7 +208,7 @@ made(struct api_request *r)
 		reply_key(r, 201, m->id);
 		return;
 	}
-	if (!find_domain(r, &d))
+	if (!names_find_domain(r, r->params[0], &d))
 		return;
 	json_open_object(&l.j, NULL);
 	json_open_array(&l.j, "items");
@@ -235,13 +227,18 @@ create_done(void *arg, enum err e, const struct answer_id *answer)
 	struct api_request *r = arg;
 	struct making *m = r->state;
 
-	if (e == OK && m->wants_pair && m->op.algorithm == DKIM_RSA) {
-		m->op.algorithm = DKIM_ED25519;
-		r->call = store_dkim_key_create(r->api->store, &m->op, create_done, r);
-		return;
-	}
 	m->id = answer ? answer->id : 0;
 	api_continue(r, e);
+}
+
+static void
+make_other(struct api_request *r)
+{
+	struct making *m = r->state;
+
+	m->op.algorithm = DKIM_ED25519;
+	r->next = made;
+	r->call = store_dkim_key_create(r->api->store, &m->op, create_done, r);
 }
 
 static void
@@ -252,7 +249,7 @@ make(struct api_request *r, struct making *m)
 		return;
 	}
 	r->state = m;
-	r->next = made;
+	r->next = m->wants_pair ? make_other : made;
 	r->call = store_dkim_key_create(r->api->store, &m->op, create_done, r);
 }
 
@@ -272,7 +269,8 @@ dkim_keys_create(struct api_request *r)
 	struct field f[ARRAY_LEN(specs)];
 	struct domain d;
 
-	if (!fields_read(r, specs, ARRAY_LEN(specs), f) || !find_domain(r, &d))
+	if (!fields_read(r, specs, ARRAY_LEN(specs), f) ||
+	    !names_find_domain(r, r->params[0], &d))
 		return;
 	m->op = (struct op_dkim_key_create){
 		.actor = api_actor(r),
@@ -295,7 +293,8 @@ dkim_keys_rotate(struct api_request *r)
 	struct field f[ARRAY_LEN(specs)];
 	struct domain d;
 
-	if (!fields_read(r, specs, ARRAY_LEN(specs), f) || !find_domain(r, &d))
+	if (!fields_read(r, specs, ARRAY_LEN(specs), f) ||
+	    !names_find_domain(r, r->params[0], &d))
 		return;
 	m->wants_pair = true;
 	m->op = (struct op_dkim_key_create){
@@ -389,9 +388,23 @@ void
 dkim_keys_delete(struct api_request *r)
 {
 	struct op_dkim_key_remove op = { .actor = api_actor(r) };
+	struct domain d;
 	struct dkim_key k;
+	enum err e;
 
-	if (!find_key(r, &k) || !api_if_match(r, k.version, false, &op.if_version))
+	if (!names_find_domain(r, r->params[0], &d))
+		return;
+	e = read_key(r, &d, &k);
+	if (e != OK && e != ERR_NOT_FOUND) {
+		api_problem_err(r, e);
+		return;
+	}
+	/* What is not there is gone already. */
+	if (e == ERR_NOT_FOUND) {
+		removed(r);
+		return;
+	}
+	if (!api_if_match(r, k.version, false, &op.if_version))
 		return;
 	op.id = k.id;
 	if (r->dry_run) {

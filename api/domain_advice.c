@@ -175,6 +175,7 @@ static void
 add_effect(struct strbuf *b, const struct advice *a)
 {
 	const char *what = a->is_dmarc ? "messages" : "sessions";
+	const char *sources = a->source_count == 1 ? "source" : "sources";
 
 	if (!a->next) {
 		strbuf_lit(b, " This is the last step.");
@@ -184,15 +185,14 @@ add_effect(struct strbuf *b, const struct advice *a)
 		strbuf_printf(
 			b,
 			" The next step only tries it out: nothing happens to mail. "
-			"%llu %s from %zu sources would fail later",
-			(unsigned long long)a->all.bad, what, a->source_count);
+			"%llu %s from %zu %s would fail later",
+			(unsigned long long)a->all.bad, what, a->source_count, sources);
 		add_sources(b, a);
 		strbuf_byte(b, '.');
 	} else {
-		strbuf_printf(b,
-		              " At the next step, %llu %s from %zu sources would have %s",
+		strbuf_printf(b, " At the next step, %llu %s from %zu %s would have %s",
 		              (unsigned long long)a->all.bad, what, a->source_count,
-		              a->next->does);
+		              sources, a->next->does);
 		add_sources(b, a);
 		strbuf_byte(b, '.');
 	}

@@ -61,16 +61,13 @@ read_view(struct api_request *r, struct view *v)
 	struct domain_records_host host = { .conf = r->api->conf,
 		                            .tls = r->api->tls,
 		                            .ips = ips };
-	struct str name;
 	enum err e;
 
 	*v = (struct view){ .r = r };
-	if (!names_domain(r, r->params[0], &name))
+	if (!names_find_domain(r, r->params[0], &v->domain))
 		return false;
-	e = reader_domain(r->api->reader, name, r->arena, &v->domain);
-	if (e == OK)
-		e = reader_dns_zone(r->api->reader, v->domain.id, r->arena, &v->zone);
-	if (e == ERR_NOT_FOUND && v->domain.id)
+	e = reader_dns_zone(r->api->reader, v->domain.id, r->arena, &v->zone);
+	if (e == ERR_NOT_FOUND)
 		e = OK;
 	if (e == OK) {
 		host.ip_count = domain_records_ips(v->zone.facts, ips, RECORDS_IPS_MAX);
@@ -201,16 +198,10 @@ domains_dns_check(struct api_request *r)
 	struct str *name = ARENA_NEW(r->arena, struct str);
 	struct op_dns_ask op;
 	struct domain d;
-	enum err e;
 
-	if (!names_domain(r, r->params[0], name))
+	if (!names_find_domain(r, r->params[0], &d))
 		return;
-	e = reader_domain(r->api->reader, *name, r->arena, &d);
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
-	op.domain = *name;
+	op.domain = *name = d.name;
 	r->state = name;
 	r->next = asked;
 	r->call = store_dns_ask(r->api->store, &op, ask_done, r);
@@ -313,19 +304,12 @@ void
 domains_dns_history(struct api_request *r)
 {
 	struct page p;
-	struct str name;
 	struct domain d;
 	struct dns_changes_from from;
-	enum err e;
 
-	if (!names_domain(r, r->params[0], &name))
+	if (!names_find_domain(r, r->params[0], &d))
 		return;
-	e = reader_domain(r->api->reader, name, r->arena, &d);
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
-	if (!page_begin_both(&p, r, "dns-history", name, "time", true))
+	if (!page_begin_both(&p, r, "dns-history", d.name, "time", true))
 		return;
 	from = (struct dns_changes_from){ names_parse_id(p.after, "dnc"), !p.is_down };
 	page_end(&p, reader_dns_changes(r->api->reader, d.id, from, p.limit + 1,

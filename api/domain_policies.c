@@ -59,14 +59,31 @@ find(struct api_request *r, struct found *f)
 	return true;
 }
 
+/* Do reports that go there come to us, and are read? */
+static bool
+is_read(struct api_request *r, struct str rua)
+{
+	size_t at = str_find_last(rua, '@');
+
+	return at != SIZE_MAX && reader_is_for_reports(rua) &&
+	       reader_is_local_domain(r->api->reader, str_from_offset(rua, at + 1)) == OK;
+}
+
 static void
-write_members(struct json_out *j, const struct found *f)
+write_rua(struct api_request *r, struct json_out *j, struct str rua)
+{
+	json_str(j, "rua", rua);
+	json_bool(j, "rua_is_read", is_read(r, rua));
+}
+
+static void
+write_members(struct api_request *r, struct json_out *j, const struct found *f)
 {
 	switch (f->which) {
 	case POLICY_DMARC:
 		json_cstr(j, "policy", f->p.dmarc_policy);
 		json_bool(j, "testing", f->p.dmarc_testing);
-		json_str(j, "rua", f->p.dmarc_rua);
+		write_rua(r, j, f->p.dmarc_rua);
 		break;
 	case POLICY_STS:
 		json_cstr(j, "mode", sts_modes[f->p.sts_mode]);
@@ -74,7 +91,7 @@ write_members(struct json_out *j, const struct found *f)
 		json_str(j, "policy_id", f->p.sts_id);
 		break;
 	default:
-		json_str(j, "rua", f->p.tls_rua);
+		write_rua(r, j, f->p.tls_rua);
 		break;
 	}
 }
@@ -91,7 +108,7 @@ reply(struct api_request *r)
 	json_open_object(&j, NULL);
 	json_str(&j, "domain", f.domain.name);
 	json_cstr(&j, "name", names[f.which]);
-	write_members(&j, &f);
+	write_members(r, &j, &f);
 	api_header(r, "ETag", api_close_with_etag(r, &j, 0, f.version));
 	api_reply_json(r, 200, strbuf_str(&b));
 }

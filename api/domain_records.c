@@ -170,6 +170,8 @@ domain_records_conf(struct reader *r, const struct domain_records_host *host,
 		.backup_mx = conf->backup_mx,
 		.has_https = conf->listen[CONF_HTTPS].n > 0,
 		.spki_sha256 = certificate.spki_sha256,
+		.tlsa = certificate.tlsa,
+		.tlsa_count = certificate.tlsa_count,
 		.names = certificate.names,
 		.name_count = certificate.name_count,
 	};

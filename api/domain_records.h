@@ -31,8 +31,8 @@ MUSTUSE enum err domain_policies_read(struct reader *r, uint64_t domain_id,
 /* The host that the records lead to. */
 struct domain_records_host {
 	const struct conf *conf;
-	const struct tls_server *tls; /* whose certificate is shown; NULL: not known */
-	const struct addr *ips;       /* as the name service says */
+	struct tls_server *tls; /* whose certificate is shown; NULL: not known */
+	const struct addr *ips; /* as the name service says */
 	size_t ip_count;
 };
 

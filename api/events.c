@@ -23,10 +23,22 @@ enum {
 static const struct {
 	const char *topic, *start;
 } topics[] = {
-	{ "message", "message." }, { "queue", "queue." },   { "trace", "smtp." },
-	{ "trace", "delivery." },  { "trace", "mailbox." }, { "auth", "auth." },
-	{ "admin", "admin." },     { "admin", "config." },  { "dns", "dns." },
-	{ "dns", "dkim." },        { "report", "report." }, { "role", "" },
+	/* clang-format off */
+	{ "message", "message." },
+	{ "queue", "queue." },
+	{ "trace", "smtp." },
+	{ "trace", "delivery." },
+	{ "trace", "mailbox." },
+	{ "auth", "auth." },
+	{ "admin", "admin." },
+	{ "admin", "config." },
+	{ "dns", "dns." },
+	{ "dns", "dkim." },
+	{ "report", "report." },
+	{ "health", "health." },
+	{ "queue", "tls.policy." },
+	{ "role", "" },
+	/* clang-format on */
 };
 
 /* An event as it goes out, kept for a while. */
@@ -242,7 +254,8 @@ check_topics(struct api_request *r, struct str given)
 		if (is_known)
 			continue;
 		api_fault(r, STR("?topics"), "unknown_value",
-		          "topics are message, queue, trace, auth, admin, dns and role");
+		          "topics are message, queue, trace, auth, admin, dns, "
+		          "report, health and role");
 		api_problem(r, PROBLEM_INVALID, NULL);
 		return false;
 	}
@@ -296,6 +309,8 @@ events_stream(struct api_request *r)
 	if (!fields_query(r, &spec, 1, &f) || !check_topics(r, f.s))
 		return;
 	if (h->readers_count >= (size_t)r->api->conf->limits.event_streams) {
+		api_header(r, "Retry-After",
+		           arena_printf(r->arena, "%d", COMMENT_MS / 1000));
 		api_problem(r, PROBLEM_QUOTA, "too many live views are open");
 		return;
 	}
@@ -323,13 +338,6 @@ event_hub_forget(struct event_hub *h, struct api_request *r)
 	r->stream = NULL;
 	if (--h->readers_count == 0)
 		h->idle_since_ms = loop_now_ms(h->loop);
-}
-
-void
-event_hub_end(struct event_hub *h)
-{
-	LIST_EACH(&h->readers, l)
-	http_stream_end(CONTAINER_OF(l, struct event_reader, in_list)->r->x);
 }
 
 struct event_hub *

@@ -18,7 +18,5 @@ struct event_hub *event_hub_new(struct loop *l, struct store_client *store);
 void event_hub_free(struct event_hub **h);
 /* The request of a reader is over: called for every request, does nothing for others. */
 void event_hub_forget(struct event_hub *h, struct api_request *r);
-/* Ends all streams: for shutting down. */
-void event_hub_end(struct event_hub *h);
 
 #endif

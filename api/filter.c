@@ -602,6 +602,19 @@ filter_needs(const struct filter *f, size_t field, struct str *value_out)
 }
 
 bool
+filter_needs_part(const struct filter *f, size_t field, struct str *part_out)
+{
+	if (f && f->kind == KIND_AND)
+		return filter_needs_part(f->left, field, part_out) ||
+		       filter_needs_part(f->right, field, part_out);
+	if (!f || f->kind != KIND_TERM || f->field != field || f->values->next ||
+	    f->op == OP_NOT || str_find(f->values->text, '*') != SIZE_MAX)
+		return false;
+	*part_out = f->values->text;
+	return true;
+}
+
+bool
 filter_needs_word(const struct filter *f, struct str *word_out)
 {
 	if (f && f->kind == KIND_AND)

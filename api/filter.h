@@ -79,6 +79,9 @@ bool filter_matches(const struct filter *f, filter_get_fn *get, const void *row)
    EXACT fields and whole addresses, ":"), for handing down to a reader. False: there is
    no such value. */
 bool filter_needs(const struct filter *f, size_t field, struct str *value_out);
+/* Text that must stand in this field (address or TEXT) of every row that matches, without
+   regard to case; less than the filter says, for readers to leave out most rows. */
+bool filter_needs_part(const struct filter *f, size_t field, struct str *part_out);
 /* The one bare word that a row must have. */
 bool filter_needs_word(const struct filter *f, struct str *word_out);
 /* The same for numbers: the range that a row must be in; both ends included. */

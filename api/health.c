@@ -1,4 +1,5 @@
 /* /health, /healthz, /readyz: is it well, and whose move is it if not. */
+#include "api/health_host.h"
 #include "api/routes.h"
 #include "base/clock.h"
 
@@ -13,6 +14,8 @@ enum {
 	OVERDUE_FAIL_S = 120,
 	CERTIFICATE_WARN_DAYS = 21,
 	CERTIFICATE_FAIL_DAYS = 7,
+	CLOCK_WARN_MS = 2000,
+	CLOCK_FAIL_MS = 30 * 1000,
 };
 
 enum check_state {
@@ -38,8 +41,10 @@ struct facts {
 	bool has_stats;
 	struct answer_stats stats;
 	struct str processes; /* the supervisor's list; empty: none */
+	struct str clock;     /* what the kernel says of it, or empty */
 	enum err queue_error;
 	struct queue_totals queue;
+	struct health_host host;
 };
 
 typedef void check_fn(const struct facts *f, struct check *c);
@@ -115,19 +120,43 @@ check_store(const struct facts *f, struct check *c)
 	set(c, CHECK_FAIL, "store_away", "wait", "It is started again by itself.");
 }
 
+static struct str
+size_words(const struct facts *f, uint64_t bytes)
+{
+	if (bytes < 10ULL << 30)
+		return arena_printf(f->r->arena, "%llu MiB",
+		                    (unsigned long long)(bytes >> 20));
+	return arena_printf(f->r->arena, "%llu GiB", (unsigned long long)(bytes >> 30));
+}
+
+/* "7 s", "12 min", "5 h", "3 d": the largest unit only. */
+static struct str
+age_words(const struct facts *f, int64_t s)
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (s >= units[i].s)
+			return arena_printf(f->r->arena, "%lld %s",
+			                    (long long)(s / units[i].s), units[i].name);
+	}
+	return arena_printf(f->r->arena, "%lld s", (long long)(s > 0 ? s : 0));
+}
+
 static void
 check_disk(const struct facts *f, struct check *c)
 {
-	unsigned long long free_mib = f->stats.disk_free_bytes >> 20;
-	unsigned long long reserve_mib = f->stats.disk_reserve_bytes >> 20;
-
 	if (!f->has_stats) {
 		c->text = STR("not known while the store is away");
 		set(c, CHECK_UNKNOWN, "store_away", "wait", NULL);
 		return;
 	}
-	c->text = arena_printf(f->r->arena, "%llu MiB free, new mail stops at %llu MiB",
-	                       free_mib, reserve_mib);
+	c->text = arena_printf(f->r->arena, "%.*s free, new mail stops at %.*s",
+	                       STR_ARG(size_words(f, f->stats.disk_free_bytes)),
+	                       STR_ARG(size_words(f, f->stats.disk_reserve_bytes)));
 	c->details =
 		arena_printf(f->r->arena, "{\"free_bytes\":%llu,\"reserve_bytes\":%llu}",
 	                     (unsigned long long)f->stats.disk_free_bytes,
@@ -135,7 +164,7 @@ check_disk(const struct facts *f, struct check *c)
 	if (f->stats.disk_full)
 		set(c, CHECK_FAIL, "disk_full", "you",
 		    "Make room on the disk of data_dir: new mail is put off until then.");
-	else if (free_mib < 10 * reserve_mib)
+	else if (f->stats.disk_free_bytes / 10 < f->stats.disk_reserve_bytes)
 		set(c, CHECK_WARN, "disk_low", "you",
 		    "Make room on the disk of data_dir.");
 }
@@ -156,8 +185,9 @@ check_queue(const struct facts *f, struct check *c)
 	}
 	for (unsigned s = 0; s < QUEUE_STATE_COUNT; s++)
 		total += f->queue.by_state[s];
-	c->text = arena_printf(f->r->arena, "%llu waiting, the oldest for %lld s", total,
-	                       (long long)oldest_s);
+	c->text = total ? arena_printf(f->r->arena, "%llu waiting, the oldest for %.*s",
+	                               total, STR_ARG(age_words(f, oldest_s)))
+	                : STR("nothing waits");
 	c->details = arena_printf(f->r->arena, "{\"total\":%llu,\"oldest_age_s\":%lld}",
 	                          total, (long long)oldest_s);
 	if (overdue_s > OVERDUE_FAIL_S)
@@ -235,6 +265,35 @@ check_listeners(const struct facts *f, struct check *c)
 	}
 }
 
+/* How far off it is nobody knows without asking somebody else; the kernel knows how far
+   off it may be while a time service keeps it. */
+static void
+check_clock(const struct facts *f, struct check *c)
+{
+	struct str text = str_trim(f->clock);
+	uint64_t error_ms = 0;
+
+	if (!str_skip(&text, STR("kept ")) || !str_parse_u64(text, &error_ms)) {
+		bool is_free = str_eq(text, STR("free"));
+
+		c->text = is_free ? STR("no time service keeps it")
+		                  : STR("the system does not say who keeps it");
+		set(c, CHECK_UNKNOWN, is_free ? "clock_free" : "clock_unknown", "you",
+		    "Let a time service (chrony, systemd-timesyncd) keep the clock, "
+		    "unless "
+		    "the machine below does: signatures and one-time codes hang on it.");
+		return;
+	}
+	c->text = arena_printf(f->r->arena,
+	                       "kept by a time service, off by at most %llu ms",
+	                       (unsigned long long)error_ms);
+	c->details = arena_printf(f->r->arena, "{\"error_ms\":%llu}",
+	                          (unsigned long long)error_ms);
+	if (error_ms > CLOCK_WARN_MS)
+		set(c, error_ms > CLOCK_FAIL_MS ? CHECK_FAIL : CHECK_WARN, "clock_off",
+		    "you", "The time service has had no answer for long: look at it.");
+}
+
 static const struct {
 	const char *id, *title;
 	check_fn *run;
@@ -245,16 +304,18 @@ static const struct {
 	{ "queue", "Queue", check_queue },
 	{ "certificate", "Certificate", check_certificate },
 	{ "listeners", "Ports", check_listeners },
+	{ "clock", "Clock", check_clock },
 };
 
 /* --- gathering ------------------------------------------------------------------------- */
 
+/* What the supervisor wrote for us. */
 static struct str
-read_processes(struct api_request *r)
+read_run_file(struct api_request *r, const char *name)
 {
 	struct strbuf path = strbuf_arena(r->arena, 4096);
 	struct strbuf text = strbuf_arena(r->arena, PROCESSES_MAX);
-	int fd = open(conf_run_path(r->api->conf, "processes", &path),
+	int fd = open(conf_run_path(r->api->conf, name, &path),
 	              O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char *p = strbuf_reserve(&text, PROCESSES_MAX);
 	ssize_t n = 0;
@@ -289,8 +350,11 @@ gather(struct api_request *r, void (*next)(struct api_request *r))
 
 	f->r = r;
 	f->now_ms = clock_unix_ms();
-	f->processes = read_processes(r);
+	f->processes = read_run_file(r, "processes");
+	f->clock = read_run_file(r, "clock");
 	f->queue_error = reader_queue_totals(r->api->reader, &f->queue);
+	if (health_host_read(r->api->reader, r->arena, &f->host) != OK)
+		f->host = (struct health_host){ .rows = { { .asked_ms = 0 } } };
 	r->state = f;
 	r->next = next;
 	if (store_is_connected(r->api->store))
@@ -337,6 +401,17 @@ reply_all(struct api_request *r)
 		if (c.state < CHECK_UNKNOWN && c.state > worst)
 			worst = c.state;
 	}
+	for (size_t i = 0; i < HOST_CHECKS; i++) {
+		const struct host_row *row = &f->host.rows[i];
+		enum host_state state = host_state_find(row->state);
+
+		health_host_check(&j, (enum host_check)i, row);
+		needs_you += state == HOST_WARN || state == HOST_FAIL;
+		if (state == HOST_FAIL)
+			worst = CHECK_FAIL;
+		else if (state == HOST_WARN && worst == CHECK_OK)
+			worst = CHECK_WARN;
+	}
 	json_close_array(&j);
 	json_cstr(&j, "state", state_words[worst]);
 	json_i64(&j, "needs_you", needs_you);
@@ -344,12 +419,29 @@ reply_all(struct api_request *r)
 	api_reply_json(r, 200, strbuf_str(&b));
 }
 
+/* One that is looked at, not looked up: its status is the answer's. */
+static void
+reply_host(struct api_request *r, enum host_check check, int status)
+{
+	const struct facts *f = r->state;
+	struct strbuf b = api_buffer(r);
+	struct json_out j = json_out_on(&b);
+
+	health_host_check(&j, check, &f->host.rows[check]);
+	api_reply_json(r, status, strbuf_str(&b));
+}
+
 static void
 reply_one(struct api_request *r)
 {
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
+	enum host_check host;
 
+	if (host_check_find(r->params[0], &host)) {
+		reply_host(r, host, 200);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 		struct check c = { .state = CHECK_OK };
 
@@ -375,6 +467,63 @@ health_check(struct api_request *r)
 	gather(r, reply_one);
 }
 
+static void
+reply_asked(struct api_request *r)
+{
+	enum host_check host;
+
+	if (host_check_find(r->params[0], &host))
+		reply_host(r, host, 202);
+	else
+		api_problem(r, PROBLEM_NOT_FOUND, NULL);
+}
+
+static void
+asked(struct api_request *r)
+{
+	gather(r, reply_asked);
+}
+
+static void
+ask_done(void *arg, enum err e, const struct answer_none *answer)
+{
+	(void)answer;
+	api_continue(arg, e);
+}
+
+static bool
+is_worked_out(struct str id)
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		if (str_eq(id, str_from(checks[i].id)))
+			return true;
+	}
+	return false;
+}
+
+void
+health_run(struct api_request *r)
+{
+	struct op_host_ask op = { .name = r->params[0] };
+	enum host_check host;
+
+	if (is_worked_out(r->params[0])) {
+		/* Whenever it is shown: it need not be asked for. */
+		gather(r, reply_one);
+		return;
+	}
+	if (!host_check_find(r->params[0], &host)) {
+		api_problem(r, PROBLEM_NOT_FOUND, NULL);
+		return;
+	}
+	if (r->dry_run) {
+		api_reply_dry_run(r, "health.run", r->params[0]);
+		return;
+	}
+	r->next = asked;
+	r->call = store_host_ask(r->api->store, &op, ask_done, r);
+}
+
 void
 healthz(struct api_request *r)
 {
@@ -386,7 +535,7 @@ void
 readyz(struct api_request *r)
 {
 	static const char *const roles[] = { "smtp", "imap", "queue", "dns" };
-	struct str processes = read_processes(r);
+	struct str processes = read_run_file(r, "processes");
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
 	bool is_ready = store_is_connected(r->api->store), all_ready = is_ready;

@@ -28,6 +28,7 @@ struct http_conn {
 	bool is_ending;     /* nothing more is taken from the client */
 	bool is_closing;    /* … and the daemon is done: what is unsent goes out */
 	struct link in_list;
+	struct limiter_place place;
 };
 
 static void pump_in(struct http_conn *c);
@@ -61,6 +62,7 @@ http_conn_free(struct http_conn **c)
 	loop_defer_cancel((*c)->conf->loop, go_on, *c);
 	drop_inner(*c);
 	list_remove(&(*c)->in_list);
+	limiter_leave(&(*c)->place);
 	stream_free(&(*c)->stream);
 	http_gate_fini(&(*c)->gate);
 	strbuf_release(&(*c)->pass);
@@ -74,12 +76,11 @@ on_closed(void *arg, enum stream_end why, const char *detail)
 {
 	struct http_conn *c = of(arg);
 	const struct http_conn_conf *conf = c->conf;
-	struct http_peer peer = c->peer;
 
 	(void)why;
 	(void)detail;
 	http_conn_free(&c);
-	conf->closed(conf->arg, &peer);
+	conf->closed(conf->arg);
 }
 
 static void
@@ -206,7 +207,9 @@ refuse(struct http_conn *c, const struct http_refusal *why)
 }
 
 /* Feeds the gate until it wants more input, an answer is waited for, or enough lies in
-   c->pass; true in that last case. */
+   c->pass; true in that last case. Nothing is read while an answer is waited for; but
+   where that has no end of its own, the client's is listened for, as long as nothing
+   else comes. */
 static bool
 feed_gate(struct http_conn *c)
 {
@@ -230,7 +233,8 @@ feed_gate(struct http_conn *c)
 			stream_deadline(c->stream, c->conf->idle_ms);
 			continue;
 		}
-		stream_take(c->stream, next == HTTP_GATE_READ);
+		stream_take(c->stream,
+		            next == HTTP_GATE_READ || (c->link.is_stream && !in.n));
 		if (next == HTTP_GATE_WAIT)
 			stream_deadline(c->stream, c->conf->answer_ms);
 		else if (used && c->gate.state != HTTP_GATE_HEAD)
@@ -351,6 +355,24 @@ static const struct stream_ops stream_ops = {
 	.closed = on_closed,
 };
 
+/* No request is under way, and no answer waits for its client. */
+static bool
+may_go(void *arg)
+{
+	struct http_conn *c = of(arg);
+
+	return !c->link.exchange && !stream_output(c->stream)->n &&
+	       (c->gate.state == HTTP_GATE_HEAD || c->is_closing);
+}
+
+static void
+on_dismissed(void *arg)
+{
+	on_closed(arg, STREAM_CLOSED, "");
+}
+
+static const struct limiter_ops place_ops = { .may_go = may_go, .go = on_dismissed };
+
 struct http_conn *
 http_conn_new(const struct http_conn_conf *conf, int fd, const struct http_peer *peer,
               bool tls_now)
@@ -361,6 +383,7 @@ http_conn_new(const struct http_conn_conf *conf, int fd, const struct http_peer 
 	c->magic = CONN_MAGIC;
 	c->conf = conf;
 	c->peer = *peer;
+	limiter_hold(conf->limiter, &c->place, &peer->addr, &place_ops, c);
 	c->inner_fd = -1;
 	c->pass = strbuf_heap(4 * PASS_MAX);
 	c->link.answered = on_answered;

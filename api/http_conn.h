@@ -12,6 +12,7 @@
 
 #include "api/http_server.h"
 #include "base/list.h"
+#include "io/limiter.h"
 #include "io/loop.h"
 #include "io/stream.h"
 
@@ -29,7 +30,8 @@ struct http_conn_conf {
 	int64_t idle_ms;   /* silence between requests, or while a body comes */
 	int64_t answer_ms; /* nothing was sent for so long while an answer is due; streams
 	                      send comments more often */
-	void (*closed)(void *arg, const struct http_peer *peer);
+	struct limiter *limiter; /* NULL: not counted */
+	void (*closed)(void *arg);
 	void *arg;
 };
 

@@ -146,6 +146,7 @@ tell_gone(struct http_exchange *x)
 	if (!x->link)
 		return;
 	x->server->ops->gone(x->server->arg, x);
+	x->link->is_stream = false;
 	x->link->exchange = NULL;
 	x->link = NULL;
 }
@@ -352,7 +353,7 @@ void
 http_answer_stream(struct http_exchange *x, int status, const struct http_field *fields,
                    size_t count)
 {
-	x->is_stream = true;
+	x->is_stream = x->link->is_stream = true;
 	put_answer(x, status,
 	           lib.MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
 	                                                 on_stream_read, x, NULL),

@@ -80,6 +80,7 @@ struct http_link {
 	/* The answer has been written to the socket, all of it. */
 	void (*answered)(struct http_link *link);
 	struct http_exchange *exchange; /* under way, or NULL */
+	bool is_stream;                 /* its answer has no end but the client's */
 	int fd;
 };
 

@@ -85,6 +85,12 @@ names_check_domain(struct api_request *r, struct str pointer, struct str s,
 }
 
 bool
+names_any_domain(struct api_request *r, struct str param, struct str *name_out)
+{
+	return normal_domain(r, param, name_out) || not_found(r);
+}
+
+bool
 names_check_login(struct api_request *r, struct str pointer, struct str s,
                   struct str *address_out)
 {
@@ -146,6 +152,20 @@ names_domain(struct api_request *r, struct str param, struct str *name_out)
 		return not_found(r);
 	}
 	return api_may_domain(r, *name_out) || not_found(r);
+}
+
+bool
+names_find_domain(struct api_request *r, struct str param, struct domain *domain_out)
+{
+	struct str name;
+	enum err e;
+
+	if (!names_domain(r, param, &name))
+		return false;
+	e = reader_domain(r->api->reader, name, r->arena, domain_out);
+	if (e != OK)
+		api_problem_err(r, e);
+	return e == OK;
 }
 
 bool

@@ -24,9 +24,16 @@ MUSTUSE bool names_check_alias(struct api_request *r, struct str pointer, struct
 MUSTUSE bool names_check_target(struct api_request *r, struct str pointer, struct str s,
                                 struct str *address_out);
 
+/* A domain that need not be ours, in a path; normalised. What cannot be one is not found.
+   False: answered. */
+MUSTUSE bool names_any_domain(struct api_request *r, struct str param,
+                              struct str *name_out);
 /* What a path calls one: the normalised name, of one that this caller may see. What
    cannot exist is not found. False: answered. */
 MUSTUSE bool names_domain(struct api_request *r, struct str param, struct str *name_out);
+/* The same, and the domain itself. */
+MUSTUSE bool names_find_domain(struct api_request *r, struct str param,
+                               struct domain *domain_out);
 MUSTUSE bool names_account(struct api_request *r, struct str param,
                            struct str *address_out);
 MUSTUSE bool names_alias(struct api_request *r, struct str param,

@@ -1,5 +1,6 @@
 #include "api/openapi.h"
 
+#include "api/assets.h"
 #include "api/routes.h"
 #include "base/panic.h"
 #include "conf/yaml.h"
@@ -43,11 +44,17 @@ openapi_json(void)
 
 /* --- the page ------------------------------------------------------------------------ */
 
+/* What stands between ` is a name. */
 static void
 add_html(struct strbuf *b, struct str text)
 {
+	bool is_name = false;
+
 	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '<')
+		if (text.p[i] == '`') {
+			strbuf_add(b, is_name ? STR("</code>") : STR("<code>"));
+			is_name = !is_name;
+		} else if (text.p[i] == '<')
 			strbuf_lit(b, "&lt;");
 		else if (text.p[i] == '>')
 			strbuf_lit(b, "&gt;");
@@ -58,6 +65,8 @@ add_html(struct strbuf *b, struct str text)
 		else
 			strbuf_byte(b, text.p[i]);
 	}
+	if (is_name)
+		strbuf_lit(b, "</code>");
 }
 
 static struct str
@@ -221,17 +230,14 @@ openapi_page(void)
 		return strbuf_str(&page);
 	page = strbuf_heap(PAGE_MAX);
 	CHECK(json_parse(openapi_json(), &doc, NULL) == OK);
-	strbuf_lit(&page,
-	           "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-	           "<meta name=\"viewport\" content=\"width=device-width\">"
-	           "<meta name=\"color-scheme\" content=\"light dark\">"
-	           "<title>Mailstead REST API</title><h1>Mailstead REST API</h1><p>");
+	strbuf_lit(&page, "<main class=\"docs\"><h1>Mailstead REST API</h1><p>");
 	add_html(&page, text_of(json_find(json_root(doc), "info"), "description"));
 	strbuf_lit(&page,
 	           "</p><p>The same for programs: <a href=\"/api/v1/openapi.json\">"
 	           "/api/v1/openapi.json</a>. Paths begin with /api/v1.</p>");
 	add_paths(&page, json_root(doc));
 	add_schemas(&page, json_root(doc));
+	strbuf_lit(&page, "</main>");
 	json_free(&doc);
 	return strbuf_str(&page);
 }
@@ -245,5 +251,5 @@ openapi_get(struct api_request *r)
 void
 docs(struct api_request *r)
 {
-	api_reply_text(r, 200, "text/html; charset=utf-8", openapi_page());
+	assets_reply_page(r, "Mailstead REST API", openapi_page());
 }

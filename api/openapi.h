@@ -6,7 +6,7 @@
 
 /* The document as JSON; made when first asked for, kept for the life of the process. */
 struct str openapi_json(void);
-/* The same as a page for people, without scripts. */
+/* The same as HTML for people: the body of assets_reply_page(). */
 struct str openapi_page(void);
 
 #endif

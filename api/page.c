@@ -78,15 +78,15 @@ read_cursor(struct page *p, struct str cursor)
 	return false;
 }
 
-/* sort=KEY or -KEY; false: answered. */
+/* sort=KEY or -KEY, one of keys; false: answered. */
 static bool
-read_sort(struct api_request *r, const char *key, bool *is_down)
+read_sort(struct api_request *r, const char *keys, bool *is_down, size_t *which)
 {
 	static const struct field_spec spec = {
 		.name = "sort", .kind = FIELD_STR, .min = 1, .max = 64
 	};
+	struct str rest = str_from(keys), key, word;
 	struct field f;
-	struct str word;
 
 	if (!fields_query(r, &spec, 1, &f))
 		return false;
@@ -94,9 +94,12 @@ read_sort(struct api_request *r, const char *key, bool *is_down)
 		return true;
 	word = f.s;
 	*is_down = str_skip_byte(&word, '-');
-	if (str_eq(word, str_from(key)))
-		return true;
-	api_fault(r, STR("?sort"), "unknown_value", "%s or -%s", key, key);
+	for (*which = 0; str_next(&rest, ' ', &key); ++*which) {
+		if (str_eq(word, key))
+			return true;
+	}
+	api_fault(r, STR("?sort"), "unknown_value",
+	          "one of: %s; - before it turns it round", keys);
 	api_problem(r, PROBLEM_INVALID, NULL);
 	return false;
 }
@@ -154,7 +157,17 @@ page_begin_both(struct page *p, struct api_request *r, const char *list,
 	*p = (struct page){
 		.r = r, .limit = API_PAGE, .is_both = true, .is_down = is_down
 	};
-	return read_sort(r, key, &p->is_down) && begin(p, r, list, filter);
+	return read_sort(r, key, &p->is_down, &p->sort) && begin(p, r, list, filter);
+}
+
+bool
+page_begin_sorted(struct page *p, struct api_request *r, const char *list,
+                  struct str filter, const char *keys)
+{
+	*p = (struct page){ .r = r, .limit = API_PAGE, .is_both = true };
+	return read_sort(r, keys, &p->is_down, &p->sort) &&
+	       begin(p, r, list,
+	             arena_printf(r->arena, "%zu %.*s", p->sort, STR_ARG(filter)));
 }
 
 struct names_from

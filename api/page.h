@@ -8,6 +8,8 @@
  * signed with a secret that the process makes when it starts; so it survives the deletion
  * of its row, and nobody can make one up.
  *
+ * sort may name one of several keys (page_begin_sorted); which, is in p.sort.
+ *
  * A list whose rows can be read in both directions begins with page_begin_both(): it
  * has prev as well, and sort=KEY or sort=-KEY. It reads in the direction of is_down, from
  * `after` on; where that is against the order of the list, the page is turned round at
@@ -31,6 +33,7 @@ struct page {
 	bool is_down; /* read towards smaller keys */
 	bool is_both; /* it can be read in both directions */
 	bool is_back; /* read against the order of the list */
+	size_t sort;  /* which of the keys it is in order of */
 	bool has_cursor;
 	size_t items;    /* where they begin in b */
 	size_t *offsets; /* where each begins */
@@ -45,6 +48,10 @@ MUSTUSE bool page_begin(struct page *p, struct api_request *r, const char *list,
    is_down greater ones: the caller may turn that round with sort. */
 MUSTUSE bool page_begin_both(struct page *p, struct api_request *r, const char *list,
                              struct str filter, const char *key, bool is_down);
+/* The same for a list that knows several keys, one space between; the first is meant
+   where sort is left out. */
+MUSTUSE bool page_begin_sorted(struct page *p, struct api_request *r, const char *list,
+                               struct str filter, const char *keys);
 /* Where names are read from, and in which direction. */
 struct names_from page_names(const struct page *p);
 /* The i-th row taken (from 0) is written now. */

@@ -86,52 +86,81 @@ until_next_s(const struct row *row)
 	return ms > 0 ? ms / 1000 : 0;
 }
 
-static struct filter_value
+static int64_t
+get_number(const struct row *row, size_t field)
+{
+	const struct queue_item *item = row->item;
+
+	switch (field) {
+	case Q_CODE:
+		return item->last_code;
+	case Q_AGE:
+		return (row->f->now_ms - item->created_ms) / 1000;
+	case Q_ATTEMPTS:
+		return item->attempts;
+	case Q_NEXT:
+		return until_next_s(row);
+	case Q_SIZE:
+		return (int64_t)item->ref.size;
+	default:
+		return 0;
+	}
+}
+
+static struct str
+bucket_of(const struct queue_item *item)
+{
+	struct reason reason = reason_of(item);
+
+	return reason.class.n || reason.code ? reason_bucket(&reason) : str_from(NULL);
+}
+
+/* Called for each field of each row of a long queue: nothing is made that is not asked
+   for. */
+static struct str
 get_text(const struct row *row, size_t field)
 {
 	const struct queue_item *item = row->item;
-	struct reason reason = reason_of(item);
-	struct str values[Q_COUNT] = {
-		[Q_ID] = str_from(row->id),
-		[Q_TRACE] = item->trace_id,
-		[Q_STATE] = str_from(queue_state_name((enum queue_state)item->state)),
-		[Q_FROM] = item->sender,
-		[Q_FROM_DOMAIN] = api_domain_of(item->sender),
-		[Q_TO] = item->rcpt,
-		[Q_TO_DOMAIN] = item->domain,
-		[Q_SUBJECT] = item->subject,
-		[Q_MSGID] = item->message_id_field,
-		[Q_HOST] = item->last_host,
-		[Q_IP] = item->last_ip,
-		[Q_CLASS] = reason.class,
-		[Q_TLS] = str_from(tls_word(item)),
-	};
 
-	if (field == Q_BUCKET && (reason.class.n || reason.code))
-		values[Q_BUCKET] = reason_bucket(&reason);
-	return (struct filter_value){ .text = values[field] };
+	switch (field) {
+	case Q_ID:
+		return str_from(row->id);
+	case Q_TRACE:
+		return item->trace_id;
+	case Q_STATE:
+		return str_from(queue_state_name((enum queue_state)item->state));
+	case Q_FROM:
+		return item->sender;
+	case Q_FROM_DOMAIN:
+		return api_domain_of(item->sender);
+	case Q_TO:
+		return item->rcpt;
+	case Q_TO_DOMAIN:
+		return item->domain;
+	case Q_SUBJECT:
+		return item->subject;
+	case Q_MSGID:
+		return item->message_id_field;
+	case Q_HOST:
+		return item->last_host;
+	case Q_IP:
+		return item->last_ip;
+	case Q_CLASS:
+		return item->last_class;
+	case Q_BUCKET:
+		return bucket_of(item);
+	case Q_TLS:
+		return str_from(tls_word(item));
+	default:
+		return str_from(NULL);
+	}
 }
 
 static struct filter_value
 get(const void *arg, size_t field)
 {
-	const struct row *row = arg;
-	const struct queue_item *item = row->item;
-	struct filter_value v = { .number = 0 };
-
-	if (field == Q_CODE)
-		v.number = item->last_code;
-	else if (field == Q_AGE)
-		v.number = (row->f->now_ms - item->created_ms) / 1000;
-	else if (field == Q_ATTEMPTS)
-		v.number = item->attempts;
-	else if (field == Q_NEXT)
-		v.number = until_next_s(row);
-	else if (field == Q_SIZE)
-		v.number = (int64_t)item->ref.size;
-	else
-		return get_text(row, field);
-	return v;
+	return (struct filter_value){ .text = get_text(arg, field),
+		                      .number = get_number(arg, field) };
 }
 
 bool
@@ -143,7 +172,8 @@ queue_filter_has(const struct queue_filter *f, const struct queue_item *item)
 	if (!api_may_domain(f->r, item->domain) &&
 	    !api_may_domain(f->r, api_domain_of(item->sender)))
 		return false;
-	strbuf_printf(&id, "q_%llu", (unsigned long long)item->id);
+	strbuf_lit(&id, "q_");
+	strbuf_u64(&id, item->id);
 	(void)strbuf_cstr(&id);
 	return filter_matches(f->filter, get, &row);
 }
@@ -194,6 +224,10 @@ queue_filter_read(struct api_request *r, struct str q, struct str state,
 		narrow_state(&out->query, value);
 	if (filter_needs(out->filter, Q_TO_DOMAIN, &value))
 		out->query.domain = lower(r, value);
+	if (filter_needs_part(out->filter, Q_FROM, &value))
+		out->query.sender_part = lower(r, value);
+	if (filter_needs_part(out->filter, Q_TO, &value))
+		out->query.rcpt_part = lower(r, value);
 	if (filter_needs(out->filter, Q_TRACE, &value))
 		out->query.trace_id = value;
 	return true;
@@ -220,6 +254,7 @@ queue_write_item(struct api_request *r, struct json_out *j, const struct queue_i
 	json_open_object(j, NULL);
 	json_str(j, "id", names_id(r, "q", item->id));
 	json_str(j, "trace_id", item->trace_id);
+	json_cstr(j, "kind", queue_is_receipt(item->expires_ms) ? "receipt" : "mail");
 	json_cstr(j, "state", queue_state_name((enum queue_state)item->state));
 	if (item->wish)
 		json_cstr(j, "wish", queue_verb_name(item->wish));
@@ -237,7 +272,9 @@ queue_write_item(struct api_request *r, struct json_out *j, const struct queue_i
 	json_i64(j, "age_s", (now_ms - item->created_ms) / 1000);
 	json_time(j, "next_try_at", is_held ? 0 : item->due_ms);
 	json_time(j, "last_try_at", item->last_attempt_ms);
-	json_time(j, "expires_at", item->expires_ms);
+	/* What goes back to its sender is not waited for. */
+	json_time(j, "expires_at",
+	          item->expires_ms <= QUEUE_MARK_LAST ? 0 : item->expires_ms);
 	reason_write(j, "reason", &reason);
 	*etag_out = api_close_with_etag(r, j, from, item->version);
 }
@@ -248,7 +285,60 @@ struct listing {
 	struct page page;
 	struct queue_filter filter;
 	uint64_t count; /* of all that match, up to API_COUNT_MAX */
+	bool counts;    /* all that match are looked at: the page is its beginning */
 };
+
+/* As ?sort names them: "age" is "created" seen from the other end. */
+#define SORTS "created age next size attempts to_domain"
+static const enum queue_sort sorts[] = {
+	QUEUE_BY_AGE,  QUEUE_BY_AGE,      QUEUE_BY_NEXT,
+	QUEUE_BY_SIZE, QUEUE_BY_ATTEMPTS, QUEUE_BY_DOMAIN
+};
+enum {
+	SORT_AGE = 1, /* place of "age" */
+};
+
+/* The key of a row in its page: "q_ID", with what the list is in order of before it. */
+static struct str
+key_of(const struct listing *l, const struct queue_item *item)
+{
+	struct api_request *r = l->page.r;
+	struct str id = names_id(r, "q", item->id);
+	uint64_t number = 0;
+
+	switch (l->filter.query.sort) {
+	case QUEUE_BY_DOMAIN:
+		return arena_printf(r->arena, "%.*s %.*s", STR_ARG(item->domain),
+		                    STR_ARG(id));
+	case QUEUE_BY_NEXT:
+		number = (uint64_t)item->due_ms;
+		break;
+	case QUEUE_BY_SIZE:
+		number = item->ref.size;
+		break;
+	case QUEUE_BY_ATTEMPTS:
+		number = item->attempts;
+		break;
+	default:
+		return id;
+	}
+	return arena_printf(r->arena, "%llu %.*s", (unsigned long long)number,
+	                    STR_ARG(id));
+}
+
+/* The same read again; a cursor is ours, so it has the form. */
+static void
+go_behind(struct queue_query *query, struct str key)
+{
+	size_t at = str_find_last(key, ' ');
+	uint64_t number;
+
+	query->after =
+		names_parse_id(str_from_offset(key, at == SIZE_MAX ? 0 : at + 1), "q");
+	query->after_text = str_first(key, at == SIZE_MAX ? 0 : at);
+	if (str_parse_u64(query->after_text, &number))
+		query->after_number = (int64_t)number;
+}
 
 static bool
 list_one(void *arg, const struct queue_item *item)
@@ -259,8 +349,9 @@ list_one(void *arg, const struct queue_item *item)
 
 	if (!queue_filter_has(&l->filter, item))
 		return true;
-	if (!page_take(&l->page, names_id(r, "q", item->id)))
-		return false;
+	l->count++;
+	if (!page_take(&l->page, key_of(l, item)))
+		return l->counts && l->count < API_COUNT_MAX;
 	queue_write_item(r, &l->page.j, item, l->filter.now_ms, &ignored);
 	return true;
 }
@@ -272,6 +363,26 @@ count_one(void *arg, const struct queue_item *item)
 
 	l->count += queue_filter_has(&l->filter, item);
 	return l->count < API_COUNT_MAX;
+}
+
+/* What the reader can tell apart by itself, it counts by itself. */
+static bool
+counts_itself(const struct listing *l)
+{
+	return filter_is_empty(l->filter.filter) && !l->page.r->caller.domains.n;
+}
+
+static enum err
+count_rows(struct listing *l)
+{
+	struct api_request *r = l->page.r;
+
+	l->count = 0;
+	if (counts_itself(l))
+		return reader_queue_count(r->api->reader, &l->filter.query, API_COUNT_MAX,
+		                          &l->count);
+	return reader_queue(r->api->reader, &l->filter.query, NAMES_SCAN_MAX, count_one,
+	                    l);
 }
 
 void
@@ -292,10 +403,14 @@ queue_list(struct api_request *r)
 	    !queue_filter_read(r, f[Q].s, f[STATE].s, "?q", &l.filter))
 		return;
 	bound = arena_printf(r->arena, "%.*s %.*s", STR_ARG(f[STATE].s), STR_ARG(f[Q].s));
-	if (!page_begin_both(&l.page, r, "queue", bound, "created", false))
+	if (!page_begin_sorted(&l.page, r, "queue", bound, SORTS))
 		return;
-	l.filter.query.after = names_parse_id(l.page.after, "q");
-	l.filter.query.is_down = l.page.is_down;
+	l.filter.query.sort = sorts[l.page.sort];
+	l.filter.query.is_down = l.page.is_down ^ (l.page.sort == SORT_AGE);
+	go_behind(&l.filter.query, l.page.after);
+	/* The first page of what only we can tell apart: one look at each row is enough. */
+	l.counts = f[COUNT].b && l.filter.query.sort == QUEUE_BY_AGE &&
+	           !l.page.has_cursor && !counts_itself(&l);
 	e = reader_queue(r->api->reader, &l.filter.query, NAMES_SCAN_MAX, list_one, &l);
 	if (!f[COUNT].b || e != OK) {
 		page_end(&l.page, e);
@@ -303,7 +418,9 @@ queue_list(struct api_request *r)
 	}
 	l.filter.query.after = 0;
 	l.filter.query.is_down = false;
-	e = reader_queue(r->api->reader, &l.filter.query, NAMES_SCAN_MAX, count_one, &l);
+	l.filter.query.sort = QUEUE_BY_AGE;
+	if (!l.counts)
+		e = count_rows(&l);
 	page_end_counted(&l.page, e, l.count, l.count == API_COUNT_MAX);
 }
 
@@ -385,6 +502,10 @@ act(struct api_request *r, enum queue_verb verb, const char *name)
 
 	if (!queue_find(r, r->params[0], &item))
 		return;
+	if (verb == QUEUE_BOUNCE && queue_is_receipt(item.expires_ms)) {
+		api_problem_err(r, ERR_CONFLICT);
+		return;
+	}
 	if (r->dry_run) {
 		api_reply_dry_run(r, name, r->params[0]);
 		return;

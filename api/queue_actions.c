@@ -1,5 +1,6 @@
 /* POST /queue/actions: one action on many rows, by ids, by filter, or by a plan made with
    dry_run, which is run on exactly the rows that it showed. */
+#include "api/again.h"
 #include "api/fields.h"
 #include "api/names.h"
 #include "api/plans.h"
@@ -276,6 +277,12 @@ queue_actions(struct api_request *r)
 
 	if (!fields_read(r, specs, F_COUNT, f) || !check_selector(r, f))
 		return;
+	/* A plan is gone with its process, and a filter finds other rows now. */
+	if (again_has_deeds(r)) {
+		api_problem(r, PROBLEM_CONFLICT,
+		            "it was done by the first request, whose answer was lost");
+		return;
+	}
 	s->r = s->filter.r = r;
 	s->verb = (uint32_t)f[F_ACTION].i + 1;
 	if (f[F_PLAN].is_set)

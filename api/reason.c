@@ -27,6 +27,13 @@ static const struct queue_reason_info refused_here = {
 	.title = "",
 };
 
+/* "250 2.0.0 Ok: queued as …", which the log keeps of what was delivered. */
+static bool
+is_good_news(const struct reason *reason)
+{
+	return reason->code && reason->code < 400;
+}
+
 static enum queue_reason
 class_of(const struct reason *reason)
 {
@@ -34,7 +41,7 @@ class_of(const struct reason *reason)
 
 	if (reason->class.n && found != REASON_COUNT)
 		return found;
-	if (!reason->code)
+	if (!reason->code || is_good_news(reason))
 		return REASON_NONE;
 	return queue_reason_from_reply(STAGE_RCPT, (int)reason->code, reason->enhanced,
 	                               reason->text);
@@ -104,7 +111,7 @@ reason_write(struct json_out *j, const char *key, const struct reason *reason)
 	char bytes[16];
 	struct strbuf code = strbuf_on(bytes);
 
-	if (!reason->class.n && !reason->text.n) {
+	if (!reason->class.n && (!reason->text.n || is_good_news(reason))) {
 		json_out_null(j, key);
 		return;
 	}

@@ -14,7 +14,8 @@ struct reason {
 	bool is_ours;    /* we said no: the sender's move */
 };
 
-/* Writes a Reason object, or null where there is neither class nor text. */
+/* Writes a Reason object, or null where there is neither class nor text, or where the
+   text is the reply of who took it. */
 void reason_write(struct json_out *j, const char *key, const struct reason *reason);
 /* From "550 5.1.1 No such user …" as the delivery log keeps it. */
 struct reason reason_from_text(struct str text);

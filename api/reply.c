@@ -300,9 +300,19 @@ static void
 problem(struct api_request *r, int status, const char *code, const char *title,
         struct str detail)
 {
-	struct strbuf b = api_buffer(r), type = strbuf_arena(r->arena, 100);
-	struct json_out j = json_out_on(&b);
+	struct strbuf b, type = strbuf_arena(r->arena, 100);
+	struct json_out j;
 
+	/* Who is refused takes it that nothing was done. Where the answer has a secret,
+	   there is nothing to have without it. */
+	if (r->deeds == API_DEEDS_ALL && !(r->route->flags & ROUTE_SECRET)) {
+		api_reply_empty(r, 204);
+		return;
+	}
+	if (!detail.n && (r->deeds != API_DEEDS_NONE || again_has_deeds(r)))
+		detail = STR("a part of it is done already");
+	b = api_buffer(r);
+	j = json_out_on(&b);
 	strbuf_lit(&type, "/problems/");
 	for (const char *p = code; *p; p++)
 		strbuf_byte(&type, *p == '_' ? '-' : *p);
@@ -386,6 +396,9 @@ api_if_match(struct api_request *r, uint64_t current, bool is_required,
 	struct str tag = r->again ? r->if_match : api_head(r, "if-match");
 
 	*version_out = 0;
+	/* It fitted then, and its own work is what has changed it since. */
+	if (again_has_deeds(r))
+		return true;
 	if (!tag.n) {
 		/* The command line has just been told by a person what to do. */
 		if (!is_required || r->caller.kind == CALLER_LOCAL)

@@ -15,7 +15,43 @@ enum {
 };
 
 static const int64_t day_ms = INT64_C(86400000);
-static const char *const kinds[] = { "", "dmarc", "tls" };
+
+/* --- what received and sent ones have in common --------------------------------------- */
+
+const char *
+reports_kind_word(uint32_t kind)
+{
+	static const char *const words[] = { "", "dmarc", "tls" };
+
+	return words[kind < ARRAY_LEN(words) ? kind : 0];
+}
+
+bool
+reports_begin_item(struct page *p, struct str id)
+{
+	if (!page_take(p, id))
+		return false;
+	json_open_object(&p->j, NULL);
+	return true;
+}
+
+void
+reports_reply_document(struct api_request *r, struct str id, struct str packed,
+                       bool is_json)
+{
+	struct strbuf text = strbuf_arena(r->arena, RAW_MAX);
+	enum err e = packed.n ? unpack(packed, &text) : ERR_NOT_FOUND;
+
+	if (e != OK) {
+		api_problem_err(r, e);
+		return;
+	}
+	api_header(r, "Content-Disposition",
+	           arena_printf(r->arena, "attachment; filename=\"%.*s.%s\"", STR_ARG(id),
+	                        is_json ? "json" : "xml"));
+	api_reply_text(r, 200, is_json ? "application/json" : "application/xml",
+	               strbuf_str(&text));
+}
 
 /* --- which of them ------------------------------------------------------------------ */
 
@@ -223,7 +259,7 @@ static void
 write_report(struct api_request *r, struct json_out *j, const struct received_report *rep)
 {
 	json_str(j, "id", names_id(r, "rep", rep->id));
-	json_cstr(j, "kind", kinds[rep->kind < ARRAY_LEN(kinds) ? rep->kind : 0]);
+	json_cstr(j, "kind", reports_kind_word(rep->kind));
 	json_str(j, "domain", rep->domain);
 	json_str(j, "about", rep->about);
 	json_str(j, "reporter", rep->reporter);
@@ -240,22 +276,15 @@ write_report(struct api_request *r, struct json_out *j, const struct received_re
 	json_str(j, "trace_id", rep->trace_id);
 }
 
-struct listing {
-	struct page page;
-};
-
 static bool
 list_one(void *arg, const struct received_report *rep)
 {
-	struct listing *l = arg;
-	struct api_request *r = l->page.r;
-	struct str id = names_id(r, "rep", rep->id);
+	struct page *p = arg;
 
-	if (!page_take(&l->page, id))
+	if (!reports_begin_item(p, names_id(p->r, "rep", rep->id)))
 		return false;
-	json_open_object(&l->page.j, NULL);
-	write_report(r, &l->page.j, rep);
-	json_close_object(&l->page.j);
+	write_report(p->r, &p->j, rep);
+	json_close_object(&p->j);
 	return true;
 }
 
@@ -266,16 +295,16 @@ reports_received(struct api_request *r)
 		                                .kind = FIELD_WORD,
 		                                .words = "dmarc tls" };
 	struct reports_query q;
-	struct listing l;
 	struct field kind;
+	struct page p;
 
 	if (!fields_query(r, &spec, 1, &kind) ||
 	    !reports_query_read(r, kind.is_set ? (uint32_t)kind.i + 1 : 0, &q) ||
-	    !page_begin(&l.page, r, "reports", q.filter))
+	    !page_begin(&p, r, "reports", q.filter))
 		return;
-	page_end(&l.page, reader_reports(r->api->reader, &q.which,
-	                                 names_parse_id(l.page.after, "rep"),
-	                                 l.page.limit + 1, list_one, &l));
+	page_end(&p,
+	         reader_reports(r->api->reader, &q.which, names_parse_id(p.after, "rep"),
+	                        p.limit + 1, list_one, &p));
 }
 
 /* False: answered. */
@@ -338,26 +367,16 @@ reports_get(struct api_request *r)
 void
 reports_raw(struct api_request *r)
 {
-	struct strbuf text = strbuf_arena(r->arena, RAW_MAX);
 	struct received_report rep;
 	struct str raw;
-	bool is_json;
 	enum err e;
 
 	if (!find(r, &rep))
 		return;
 	e = reader_report_raw(r->api->reader, rep.id, r->arena, &raw);
 	if (e == OK)
-		e = unpack(raw, &text);
-	if (e != OK) {
+		reports_reply_document(r, names_id(r, "rep", rep.id), raw,
+		                       str_eq(rep.raw_type, STR("application/json")));
+	else
 		api_problem_err(r, e);
-		return;
-	}
-	is_json = str_eq(rep.raw_type, STR("application/json"));
-	api_header(r, "Content-Disposition",
-	           arena_printf(r->arena, "attachment; filename=\"%.*s.%s\"",
-	                        STR_ARG(names_id(r, "rep", rep.id)),
-	                        is_json ? "json" : "xml"));
-	api_reply_text(r, 200, is_json ? "application/json" : "application/xml",
-	               strbuf_str(&text));
 }

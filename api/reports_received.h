@@ -54,4 +54,12 @@ bool reports_own_has(const struct reports_own *own, struct str source);
 /* "Mailchimp", or the address. */
 struct str reports_origin_name(struct str origin);
 
+/* "dmarc" or "tls" of enum report_kind, which counts as enum seen_kind does. */
+const char *reports_kind_word(uint32_t kind);
+/* The next item of a list, begun; false: there is no room for it. */
+bool reports_begin_item(struct page *p, struct str id);
+/* The document of a report, as it was sent, to be saved under its id. */
+void reports_reply_document(struct api_request *r, struct str id, struct str packed,
+                            bool is_json);
+
 #endif

@@ -1,17 +1,11 @@
 /* /reports/sent: what we told others of what we saw of them. */
 #include "api/fields.h"
 #include "api/names.h"
-#include "api/page.h"
+#include "api/reports_received.h"
 #include "api/routes.h"
 #include "base/rfc3339.h"
-#include "ext/unpack.h"
-
-enum {
-	RAW_MAX = API_REPLY_MAX,
-};
 
 static const int64_t day_ms = INT64_C(86400000);
-static const char *const kinds[] = { "", "dmarc", "tls" };
 
 static void
 write_report(struct api_request *r, struct json_out *j, const struct sent_report *s)
@@ -21,7 +15,7 @@ write_report(struct api_request *r, struct json_out *j, const struct sent_report
 
 	rfc3339_format(&day, s->day * day_ms);
 	json_str(j, "id", names_id(r, "rps", s->id));
-	json_cstr(j, "kind", kinds[s->kind < ARRAY_LEN(kinds) ? s->kind : 0]);
+	json_cstr(j, "kind", reports_kind_word(s->kind));
 	json_str(j, "domain", s->domain);
 	json_str(j, "day", str_first(strbuf_str(&day), str_find(strbuf_str(&day), 'T')));
 	json_str(j, "report_id", s->name);
@@ -36,21 +30,15 @@ write_report(struct api_request *r, struct json_out *j, const struct sent_report
 	json_str_or_null(j, "trace_id", s->trace_id);
 }
 
-struct listing {
-	struct page page;
-};
-
 static bool
 list_one(void *arg, const struct sent_report *s)
 {
-	struct listing *l = arg;
-	struct api_request *r = l->page.r;
+	struct page *p = arg;
 
-	if (!page_take(&l->page, names_id(r, "rps", s->id)))
+	if (!reports_begin_item(p, names_id(p->r, "rps", s->id)))
 		return false;
-	json_open_object(&l->page.j, NULL);
-	write_report(r, &l->page.j, s);
-	json_close_object(&l->page.j);
+	write_report(p->r, &p->j, s);
+	json_close_object(&p->j);
 	return true;
 }
 
@@ -67,8 +55,8 @@ reports_sent(struct api_request *r)
 	};
 	struct sent_query query = { 0 };
 	struct field f[COUNT];
-	struct listing l;
 	struct str filter;
+	struct page p;
 
 	if (!fields_query(r, specs, COUNT, f))
 		return;
@@ -77,11 +65,11 @@ reports_sent(struct api_request *r)
 	query.domain = f[DOMAIN].s;
 	filter = arena_printf(r->arena, "%u %u %.*s", query.kind, query.state,
 	                      STR_ARG(query.domain));
-	if (!page_begin(&l.page, r, "reports_sent", filter))
+	if (!page_begin(&p, r, "reports_sent", filter))
 		return;
-	query.before = names_parse_id(l.page.after, "rps");
-	page_end(&l.page, reader_sent_reports(r->api->reader, &query, l.page.limit + 1,
-	                                      list_one, &l));
+	query.before = names_parse_id(p.after, "rps");
+	page_end(&p,
+	         reader_sent_reports(r->api->reader, &query, p.limit + 1, list_one, &p));
 }
 
 /* False: answered. */
@@ -115,23 +103,9 @@ reports_sent_get(struct api_request *r)
 void
 reports_sent_raw(struct api_request *r)
 {
-	struct strbuf text = strbuf_arena(r->arena, RAW_MAX);
 	struct sent_report s;
-	bool is_tls;
-	enum err e;
 
-	if (!find(r, &s))
-		return;
-	e = s.packed.n ? unpack(s.packed, &text) : ERR_NOT_FOUND;
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
-	is_tls = s.kind == SEEN_TLS;
-	api_header(r, "Content-Disposition",
-	           arena_printf(r->arena, "attachment; filename=\"%.*s.%s\"",
-	                        STR_ARG(names_id(r, "rps", s.id)),
-	                        is_tls ? "json" : "xml"));
-	api_reply_text(r, 200, is_tls ? "application/json" : "application/xml",
-	               strbuf_str(&text));
+	if (find(r, &s))
+		reports_reply_document(r, names_id(r, "rps", s.id), s.packed,
+		                       s.kind == SEEN_TLS);
 }

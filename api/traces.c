@@ -86,75 +86,73 @@ recipients(const struct row *row)
 	                    STR_ARG(extra));
 }
 
+static struct str
+get_text(const struct row *row, size_t field)
+{
+	const struct trace *t = row->t;
+	struct reason reason;
+
+	switch (field) {
+	case T_ID:
+		return t->id;
+	case T_FROM:
+		return t->from;
+	case T_FROM_DOMAIN:
+		return api_domain_of(t->from);
+	case T_TO:
+		return recipients(row);
+	case T_TO_DOMAIN:
+		return api_domain_of(t->to);
+	case T_SUBJECT:
+		return t->subject;
+	case T_MSGID:
+		return t->message_id;
+	case T_IP:
+		return t->ip;
+	case T_CLASS:
+		reason = reason_from_text(t->reason);
+		return reason_class(&reason);
+	case T_DIRECTION:
+		return str_from(direction_name(
+			t->direction ? (enum trace_direction)t->direction : TRACE_IN));
+	case T_VERDICT:
+		return str_from(verdict_name((enum trace_verdict)t->verdict));
+	case T_USER:
+	case T_ACCOUNT:
+		return t->user;
+	case T_SPF:
+		return t->spf;
+	case T_DKIM:
+		return t->dkim;
+	case T_DMARC:
+		return t->dmarc;
+	default:
+		return str_from(NULL);
+	}
+}
+
+static int64_t
+get_number(const struct trace *t, size_t field)
+{
+	switch (field) {
+	case T_CODE:
+		return reason_from_text(t->reason).code;
+	case T_SIZE:
+		return (int64_t)t->size;
+	case T_TIME:
+		return t->at_ms;
+	default:
+		return 0;
+	}
+}
+
 static struct filter_value
 get(const void *arg, size_t field)
 {
 	const struct row *row = arg;
-	const struct trace *t = row->t;
-	struct reason reason = reason_from_text(t->reason);
-	struct filter_value v = { .number = 0 };
 
-	switch (field) {
-	case T_ID:
-		v.text = t->id;
-		break;
-	case T_FROM:
-		v.text = t->from;
-		break;
-	case T_FROM_DOMAIN:
-		v.text = api_domain_of(t->from);
-		break;
-	case T_TO:
-		v.text = recipients(row);
-		break;
-	case T_TO_DOMAIN:
-		v.text = api_domain_of(t->to);
-		break;
-	case T_SUBJECT:
-		v.text = t->subject;
-		break;
-	case T_MSGID:
-		v.text = t->message_id;
-		break;
-	case T_IP:
-		v.text = t->ip;
-		break;
-	case T_CODE:
-		v.number = reason.code;
-		break;
-	case T_CLASS:
-		v.text = reason_class(&reason);
-		break;
-	case T_DIRECTION:
-		v.text = str_from(direction_name(
-			t->direction ? (enum trace_direction)t->direction : TRACE_IN));
-		break;
-	case T_VERDICT:
-		v.text = str_from(verdict_name((enum trace_verdict)t->verdict));
-		break;
-	case T_USER:
-	case T_ACCOUNT:
-		v.text = t->user;
-		break;
-	case T_SIZE:
-		v.number = (int64_t)t->size;
-		break;
-	case T_TIME:
-		v.number = t->at_ms;
-		break;
-	case T_SPF:
-		v.text = t->spf;
-		break;
-	case T_DKIM:
-		v.text = t->dkim;
-		break;
-	case T_DMARC:
-		v.text = t->dmarc;
-		break;
-	default:
-		break;
-	}
-	return v;
+	return (struct filter_value){ .text = get_text(row, field),
+		                      .number = get_number(row->t, field) };
 }
 
 static bool

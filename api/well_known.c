@@ -9,6 +9,7 @@
 #include "api/fields.h"
 #include "api/routes.h"
 #include "ext/crypto.h"
+#include "io/tls.h"
 #include "mail/address.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
 	AUTODISCOVER_MAX = 16 * 1024,
 	UUID_BYTES = 16,
 	UUID_TEXT = 40,
+	SIGNED_MAX = 128 * 1024, /* with the certificates of a chain */
 };
 
 static const char *const paths[] = {
@@ -327,6 +329,19 @@ add_server(struct strbuf *b, const struct api_request *r, const char *which, boo
 	strbuf_lit(b, "</string>\n");
 }
 
+/* Signed, an iPhone shows it as verified. By a certificate that nobody vouches for it
+   would show a warning, where a plain one is only called unsigned: so then it is plain. */
+static void
+reply_profile(struct api_request *r, struct str profile)
+{
+	struct strbuf b = strbuf_arena(r->arena, SIGNED_MAX);
+
+	if (r->api->tls &&
+	    tls_server_sign(r->api->tls, r->api->conf->hostname, profile, &b) == OK)
+		profile = strbuf_str(&b);
+	api_reply_text(r, 200, "application/x-apple-aspen-config", profile);
+}
+
 void
 well_known_mobileconfig(struct api_request *r)
 {
@@ -364,5 +379,5 @@ well_known_mobileconfig(struct api_request *r)
 	add_pair(&b, "PayloadUUID", uuid_of(r, "profile", address));
 	strbuf_lit(&b,
 	           "<key>PayloadVersion</key><integer>1</integer>\n</dict></plist>\n");
-	api_reply_text(r, 200, "application/x-apple-aspen-config", strbuf_str(&b));
+	reply_profile(r, strbuf_str(&b));
 }

@@ -21,8 +21,7 @@ static const char usage[] =
 	"usage: mailstead COMMAND [OPTIONS]\n"
 	"  serve --config FILE    the appliance, in the foreground\n"
 	"  check --config FILE    0 and silence, or every error with line and column\n"
-	"  check --schema[=man]   every key of the configuration, as JSON or for a "
-	"manual\n"
+	"  check --schema[=man]   every key of the configuration, as JSON or roff\n"
 	"FILE is $MAILSTEAD_CONFIG or " DEFAULT_CONFIG " where it is left out.\n";
 
 static int
@@ -30,8 +29,7 @@ usage_error(void)
 {
 	(void)fputs(usage, stderr);
 	(void)fputs("Commands to the running appliance, and checks without one; all take "
-	            "--config "
-	            "and --json:\n",
+	            "--config and --json:\n",
 	            stderr);
 	cli_print_commands(stderr);
 	return EXIT_USAGE;
@@ -62,16 +60,6 @@ cmd_serve(int argc, char **argv)
 	const char *path = config_path(argc, argv);
 
 	return path ? role_serve(path) : usage_error();
-}
-
-static void
-print_error(void *arg, const struct diag *diag)
-{
-	if (diag->line)
-		(void)fprintf(stderr, "%s:%d:%d: %s\n", (const char *)arg, diag->line,
-		              diag->column, diag->text);
-	else /* of a file that it names */
-		(void)fprintf(stderr, "%s: %s\n", (const char *)arg, diag->text);
 }
 
 static int
@@ -107,11 +95,11 @@ cmd_check(int argc, char **argv)
 		return usage_error();
 	strbuf_add(&b, str_from(path));
 	(void)strbuf_cstr(&b);
-	if (conf_load(path, print_error, shown, &conf) != OK)
+	if (conf_load(path, conf_error_print, shown, &conf) != OK)
 		return 1;
 	e = setup_check_files(conf, &diag);
 	if (e != OK)
-		print_error(shown, &diag);
+		conf_error_print(shown, &diag);
 	conf_free(&conf);
 	return e == OK ? 0 : 1;
 }

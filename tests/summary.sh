@@ -5,11 +5,22 @@
 #
 # Each prints "N passed, N failed" as its last line of that form; what each said is kept
 # in build/check/TARGET.log. A target that ends badly without a failed test to show for it
-# counts as one failure. The last line is the sum; the exit status says whether all passed.
+# counts as one failure. What failed is told once more in the end, for of a log that was cut
+# the end is what is left. The last line is the sum; the exit status says whether all passed.
 set -u
 logs=build/check
 mkdir -p $logs
-passed=0 failed=0 table=
+passed=0 failed=0 table='' told=''
+
+# What failed in a target: what it names itself as "failed: WHAT"; else the lines that look like
+# it; else its last ones.
+what_failed()
+{
+	lines=$(sed -n 's/^failed: //p' "$1")
+	[ -n "$lines" ] || lines=$(grep -E '^FAIL|^[^ :]+:[0-9]+: |error: |: ERROR: ' "$1")
+	[ -n "$lines" ] || lines=$(grep -vE '^([0-9]+ passed, [0-9]+ failed)?$' "$1" | tail -n 5)
+	printf '%s\n' "$lines" | head -n 20 | cut -c 1-700
+}
 
 for target in "$@"; do
 	echo "==== $target"
@@ -27,12 +38,14 @@ for target in "$@"; do
 		echo "$target: ran no test"
 		f=1
 	fi
+	[ "$f" = 0 ] || told="$told$(what_failed "$logs/$target.log" | sed "s/^/failed: $target /")
+"
 	passed=$((passed + p)) failed=$((failed + f))
 	table="$table$(printf '%-14s %6d passed %4d failed %5d s' "$target" "$p" "$f" "$took")
 "
 done
 rm -f $logs/status
 
-printf '\n%s\n' "$table"
+printf '\n%s\n%s' "$table" "$told"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

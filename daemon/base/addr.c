@@ -80,13 +80,26 @@ addr_parse(struct str s, struct addr *addr_out)
 	return true;
 }
 
+static void
+format_v4(struct strbuf *out, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+	strbuf_u64(out, a);
+	strbuf_byte(out, '.');
+	strbuf_u64(out, b);
+	strbuf_byte(out, '.');
+	strbuf_u64(out, c);
+	strbuf_byte(out, '.');
+	strbuf_u64(out, d);
+}
+
 void
 addr_format_ip(struct strbuf *out, const struct addr *a)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (a->family != ADDR_NONE && inet_ntop(a->family == ADDR_V4 ? AF_INET : AF_INET6,
-	                                        a->ip, text, sizeof(text)))
+	if (a->family == ADDR_V4)
+		format_v4(out, a->ip[0], a->ip[1], a->ip[2], a->ip[3]);
+	else if (a->family == ADDR_V6 && inet_ntop(AF_INET6, a->ip, text, sizeof(text)))
 		strbuf_add(out, str_from(text));
 	else
 		strbuf_byte(out, '-');
@@ -102,7 +115,8 @@ addr_format(struct strbuf *out, const struct addr *a)
 	addr_format_ip(out, a);
 	if (is_v6)
 		strbuf_byte(out, ']');
-	strbuf_printf(out, ":%u", (unsigned)a->port);
+	strbuf_byte(out, ':');
+	strbuf_u64(out, a->port);
 }
 
 struct str
@@ -118,8 +132,8 @@ void
 addr_format_reverse(struct strbuf *out, const struct addr *a)
 {
 	if (a->family == ADDR_V4) {
-		strbuf_printf(out, "%u.%u.%u.%u.in-addr.arpa", a->ip[3], a->ip[2],
-		              a->ip[1], a->ip[0]);
+		format_v4(out, a->ip[3], a->ip[2], a->ip[1], a->ip[0]);
+		strbuf_lit(out, ".in-addr.arpa");
 	} else if (a->family == ADDR_V6) {
 		for (int i = 15; i >= 0; i--)
 			strbuf_printf(out, "%x.%x.", a->ip[i] & 15U,

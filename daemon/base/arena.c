@@ -9,23 +9,16 @@
 
 /* Memory comes in chunks that double from the first size to the last one: a session that
    stays small costs one small chunk, a busy one few large ones. What is larger than a
-   chunk gets one of its own.
-
-   Every command and every message fills and frees some arenas, so each thread keeps a few
-   chunks for the next ones. They are given out as they were and cleared piece by piece:
-   most chunks are not filled. */
-enum {
-	CHUNK_FIRST = 512,
-	CHUNK_LAST = 64 * 1024,
-	SIZES = 8, /* from the one to the other */
-	KEPT_BYTES_MAX = 128 * 1024,
-};
-_Static_assert(CHUNK_FIRST << (SIZES - 1) == CHUNK_LAST, "a size for each doubling");
-
+   chunk gets one of its own. Chunks are cleared piece by piece: most are not filled. */
 struct chunk {
 	struct chunk *next;
 	size_t cap, used;
 	alignas(max_align_t) char bytes[];
+};
+
+enum {
+	CHUNK_FIRST = 512 - sizeof(struct chunk), /* with its head a block */
+	CHUNK_LAST = MEM_BLOCK_MAX - sizeof(struct chunk),
 };
 
 struct arena {
@@ -33,47 +26,14 @@ struct arena {
 	size_t budget, given, chunk_size;
 	bool is_secret;
 };
-
-/* --- chunks that are kept ------------------------------------------------------------ */
-
-static _Thread_local struct {
-	struct chunk *free[SIZES];
-	size_t bytes;
-} kept;
-
-/* AddressSanitizer must see every use of what was freed. */
-#ifdef __has_feature
-#define HAS_SANITIZER __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_SANITIZER 1
-#else
-#define HAS_SANITIZER 0
-#endif
-
-/* -1: of no size that is kept. */
-static int
-size_class(size_t cap)
-{
-	for (int i = 0; i < SIZES && !HAS_SANITIZER; i++) {
-		if (cap == (size_t)CHUNK_FIRST << i)
-			return i;
-	}
-	return -1;
-}
+_Static_assert(sizeof(struct arena) <= MEM_BLOCK_MIN, "a block has room for it");
 
 static struct chunk *
 chunk_new(size_t cap)
 {
-	int class = size_class(cap);
-	struct chunk *c = class < 0 ? NULL : kept.free[class];
+	struct chunk *c = mem_block(size_add(sizeof(*c), cap));
 
-	if (c) {
-		kept.free[class] = c->next;
-		kept.bytes -= cap;
-	} else {
-		c = mem_grow(NULL, size_add(sizeof(*c), cap));
-		c->cap = cap;
-	}
+	c->cap = cap;
 	c->used = 0;
 	return c;
 }
@@ -81,15 +41,7 @@ chunk_new(size_t cap)
 static void
 chunk_free(struct chunk *c)
 {
-	int class = size_class(c->cap);
-
-	if (class < 0 || kept.bytes + c->cap > KEPT_BYTES_MAX) {
-		mem_free(c);
-		return;
-	}
-	c->next = kept.free[class];
-	kept.free[class] = c;
-	kept.bytes += c->cap;
+	mem_block_free(c, sizeof(*c) + c->cap);
 }
 
 /* --- arenas ------------------------------------------------------------------------- */
@@ -97,11 +49,11 @@ chunk_free(struct chunk *c)
 static struct arena *
 new_arena(size_t budget_bytes, bool is_secret)
 {
-	struct arena *a = mem_alloc(sizeof(*a));
+	struct arena *a = mem_block(MEM_BLOCK_MIN);
 
-	a->budget = budget_bytes;
-	a->chunk_size = CHUNK_FIRST;
-	a->is_secret = is_secret;
+	*a = (struct arena){ .budget = budget_bytes,
+		             .chunk_size = CHUNK_FIRST,
+		             .is_secret = is_secret };
 	return a;
 }
 
@@ -160,8 +112,15 @@ arena_free(struct arena **a)
 	if (!*a)
 		return;
 	arena_reset(*a);
-	mem_free(*a);
+	mem_block_free(*a, MEM_BLOCK_MIN);
 	*a = NULL;
+}
+
+/* With its head, a chunk has twice the size of the one before. */
+static size_t
+next_size(size_t size)
+{
+	return 2 * size + sizeof(struct chunk);
 }
 
 /* Not cleared. */
@@ -172,13 +131,13 @@ take(struct arena *a, size_t n)
 	void *p;
 
 	if (!c || c->cap - c->used < n) {
-		size_t cap = a->chunk_size > n ? a->chunk_size : n;
-
-		c = chunk_new(cap);
+		while (a->chunk_size < n && a->chunk_size < CHUNK_LAST)
+			a->chunk_size = next_size(a->chunk_size);
+		c = chunk_new(a->chunk_size > n ? a->chunk_size : n);
 		c->next = a->chunks;
 		a->chunks = c;
 		if (a->chunk_size < CHUNK_LAST)
-			a->chunk_size *= 2;
+			a->chunk_size = next_size(a->chunk_size);
 	}
 	p = c->bytes + c->used;
 	c->used += n;

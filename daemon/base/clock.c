@@ -28,3 +28,9 @@ clock_mono_us(void)
 {
 	return read_us(CLOCK_MONOTONIC);
 }
+
+int64_t
+clock_cpu_us(void)
+{
+	return read_us(CLOCK_PROCESS_CPUTIME_ID);
+}

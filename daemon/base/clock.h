@@ -11,5 +11,7 @@
 int64_t clock_unix_ms(void);
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+/* What all threads of this process have used of the processors. */
+int64_t clock_cpu_us(void);
 
 #endif

@@ -43,12 +43,6 @@ event_name(enum event_id id)
 	return rows[id].name;
 }
 
-const char *
-event_text(enum event_id id)
-{
-	return rows[id].text;
-}
-
 enum event_level
 event_level(enum event_id id)
 {
@@ -77,6 +71,37 @@ event_level_parse(struct str s, enum event_level *level_out)
 		}
 	}
 	return false;
+}
+
+void
+event_tell_refused(struct str protocol, struct str session_id, struct str ip,
+                   enum err why, struct str command, const char *reason)
+{
+	struct event e;
+
+	event_init(&e, EV_COMMAND_REJECTED, STR(""), session_id);
+	event_str(&e, "protocol", protocol);
+	if (command.n)
+		event_str(&e, "command", command);
+	event_str(&e, "ip", ip);
+	event_str(&e, "reason", str_from(reason));
+	event_str(&e, "reply", str_from(err_get(why)->text));
+	event_tell(&e);
+}
+
+void
+event_tell_tls_failed(struct str protocol, struct str session_id, struct str ip,
+                      const char *reason, const char *detail)
+{
+	struct event e;
+
+	event_init(&e, EV_TLS_FAILED, STR(""), session_id);
+	event_str(&e, "protocol", protocol);
+	event_str(&e, "ip", ip);
+	event_str(&e, "reason", str_from(reason));
+	if (detail && *detail)
+		event_str(&e, "detail", str_from(detail));
+	event_tell(&e);
 }
 
 void
@@ -292,13 +317,21 @@ logfmt_next(struct str *rest, struct str *key_out, struct strbuf *scratch)
 }
 
 void
-event_init(struct event *e, enum event_id id, struct str trace_id, struct str session_id)
+event_again(struct event *e, enum event_id id, int64_t at_ms, struct str trace_id,
+            struct str session_id, struct str body)
 {
 	e->id = id;
-	e->at_ms = clock_unix_ms();
+	e->at_ms = at_ms;
 	e->trace_id = trace_id;
 	e->session_id = session_id;
 	e->body = strbuf_on(e->bytes);
+	strbuf_add(&e->body, body);
+}
+
+void
+event_init(struct event *e, enum event_id id, struct str trace_id, struct str session_id)
+{
+	event_again(e, id, clock_unix_ms(), trace_id, session_id, STR(""));
 }
 
 static void

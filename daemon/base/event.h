@@ -10,6 +10,7 @@
 #ifndef BASE_EVENT_H
 #define BASE_EVENT_H
 
+#include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
 #include "base/strbuf.h"
@@ -45,7 +46,6 @@ struct event {
 };
 
 const char *event_name(enum event_id id);
-const char *event_text(enum event_id id);
 enum event_level event_level(enum event_id id);
 /* The event of that name, or EVENT_COUNT. */
 enum event_id event_find(struct str name);
@@ -53,12 +53,24 @@ enum event_id event_find(struct str name);
 /* Starts an event; both ids may be empty and must live until event_tell. */
 void event_init(struct event *e, enum event_id id, struct str trace_id,
                 struct str session_id);
+/* The same with the time and the fields of one that was kept. */
+void event_again(struct event *e, enum event_id id, int64_t at_ms, struct str trace_id,
+                 struct str session_id, struct str body);
 void event_str(struct event *e, const char *key, struct str value);
 void event_i64(struct event *e, const char *key, int64_t value);
 /* Tells it: log line and sink. */
 void event_tell(struct event *e);
 /* The log line alone, for an event that has been recorded already. */
 void event_log(const struct event *e);
+
+/* Tells that a client's command, or all that it said, was refused (COMMAND_REJECTED).
+   command may be empty; reason is a stable word. */
+void event_tell_refused(struct str protocol, struct str session_id, struct str ip,
+                        enum err why, struct str command, const char *reason);
+
+/* Tells that TLS failed on a connection to us (TLS_FAILED). */
+void event_tell_tls_failed(struct str protocol, struct str session_id, struct str ip,
+                           const char *reason, const char *detail);
 
 /* Where this process's events go besides the log; NULL: nowhere. */
 typedef void event_sink_fn(void *arg, const struct event *e);

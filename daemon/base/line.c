@@ -1,5 +1,7 @@
 #include "base/line.h"
 
+#include "base/macros.h"
+
 static enum line_result
 judge(char c, bool has_next, char next)
 {
@@ -41,4 +43,23 @@ line_next(struct line_reader *r, struct str input, size_t max, struct str *line_
 	}
 	r->seen = input.n;
 	return LINE_MORE;
+}
+
+bool
+line_is_http(struct str line)
+{
+	static const struct str methods[] = {
+		STR_INIT("GET "),   STR_INIT("POST "),    STR_INIT("HEAD "),
+		STR_INIT("PUT "),   STR_INIT("DELETE "),  STR_INIT("PATCH "),
+		STR_INIT("TRACE "), STR_INIT("OPTIONS "), STR_INIT("CONNECT "),
+	};
+	size_t last = str_find_last(line, ' ');
+
+	if (last == SIZE_MAX || !str_starts(str_from_offset(line, last), STR(" HTTP/")))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		if (str_starts(line, methods[i]))
+			return true;
+	}
+	return false;
 }

@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum line_result {
@@ -33,5 +34,9 @@ struct line_reader {
    same. */
 enum line_result line_next(struct line_reader *r, struct str input, size_t max,
                            struct str *line_out, size_t *used_out);
+
+/* The first line of an HTTP request, where another protocol was expected: a browser was
+   made to talk to us, and what follows may be chosen by somebody else. */
+bool line_is_http(struct str line);
 
 #endif

@@ -2,13 +2,17 @@
 
 #include "base/panic.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	SMALL_BYTES = 1024,
+	SIZES = 11, /* of blocks that are kept */
+	KEPT_BYTES_MAX = 512 * 1024,
 };
+_Static_assert(MEM_BLOCK_MIN << (SIZES - 1) == MEM_BLOCK_MAX, "a size for each doubling");
 
 void *
 mem_alloc(size_t n)
@@ -39,16 +43,74 @@ mem_free(void *p)
 	free(p);
 }
 
-size_t
-size_add(size_t a, size_t b)
+/* --- blocks ------------------------------------------------------------------------- */
+
+struct block {
+	struct block *next;
+};
+
+static _Thread_local struct {
+	struct block *free[SIZES];
+	size_t bytes;
+} kept;
+
+/* AddressSanitizer must see every use of what was freed. */
+#ifdef __has_feature
+#define HAS_SANITIZER __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
+/* -1: of no size that is kept. */
+static int
+size_class(size_t n)
 {
-	CHECK(a <= SIZE_MAX - b);
-	return a + b;
+	if (HAS_SANITIZER || n < MEM_BLOCK_MIN || n > MEM_BLOCK_MAX || n & (n - 1))
+		return -1;
+	return __builtin_ctzll(n / MEM_BLOCK_MIN);
 }
 
-size_t
-size_mul(size_t a, size_t b)
+void *
+mem_block(size_t n)
 {
-	CHECK(b == 0 || a <= SIZE_MAX / b);
-	return a * b;
+	int class = size_class(n);
+	struct block *b = class < 0 ? NULL : kept.free[class];
+
+	if (!b)
+		return mem_grow(NULL, n);
+	kept.free[class] = b->next;
+	kept.bytes -= n;
+	return b;
+}
+
+void
+mem_block_free(void *p, size_t n)
+{
+	int class = size_class(n);
+	struct block *b = p;
+
+	if (!b || class < 0 || kept.bytes + n > KEPT_BYTES_MAX) {
+		mem_free(p);
+		return;
+	}
+	b->next = kept.free[class];
+	kept.free[class] = b;
+	kept.bytes += n;
+}
+
+void
+mem_give_back(void)
+{
+	for (size_t i = 0; i < SIZES; i++) {
+		while (kept.free[i]) {
+			struct block *b = kept.free[i];
+
+			kept.free[i] = b->next;
+			mem_free(b);
+		}
+	}
+	kept.bytes = 0;
+	(void)malloc_trim(0);
 }

@@ -7,7 +7,10 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include "base/panic.h"
+
 #include <stddef.h>
+#include <stdint.h>
 
 /* n bytes, zeroed; never NULL. n == 0 gives a pointer that may be freed. */
 void *mem_alloc(size_t n);
@@ -15,8 +18,33 @@ void *mem_alloc(size_t n);
 void *mem_grow(void *p, size_t n);
 void mem_free(void *p);
 
+/* n bytes, as they happen to be, for what comes and goes with every command and message:
+   where n is a power of two from MEM_BLOCK_MIN to MEM_BLOCK_MAX, each thread keeps some
+   of what was freed for the next one. */
+enum {
+	MEM_BLOCK_MIN = 64,
+	MEM_BLOCK_MAX = 64 * 1024,
+};
+void *mem_block(size_t n);
+/* n as it was asked for; p may be NULL. */
+void mem_block_free(void *p, size_t n);
+/* Frees what this thread keeps, and gives the system what is free of the whole heap: for
+   who has nothing to do. Some milliseconds. */
+void mem_give_back(void);
+
 /* a + b and a * b; a panic where they do not fit (our own sizes only, never a peer's). */
-size_t size_add(size_t a, size_t b);
-size_t size_mul(size_t a, size_t b);
+static inline size_t
+size_add(size_t a, size_t b)
+{
+	CHECK(a <= SIZE_MAX - b);
+	return a + b;
+}
+
+static inline size_t
+size_mul(size_t a, size_t b)
+{
+	CHECK(b == 0 || a <= SIZE_MAX / b);
+	return a * b;
+}
 
 #endif

@@ -1,13 +1,13 @@
 #include "base/pack.h"
 
+#include <endian.h>
+
 static void
 put(struct strbuf *b, uint64_t v, size_t n)
 {
-	char bytes[8];
+	uint64_t little = htole64(v);
 
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = (char)(v >> (8 * i) & 0xff);
-	strbuf_bytes(b, bytes, n);
+	strbuf_bytes(b, &little, n);
 }
 
 void
@@ -75,11 +75,10 @@ static uint64_t
 get(struct unpack *u, size_t n)
 {
 	struct str bytes = take(u, n);
-	uint64_t v = 0;
+	uint64_t little = 0;
 
-	for (size_t i = 0; i < bytes.n; i++)
-		v |= (uint64_t)(unsigned char)bytes.p[i] << (8 * i);
-	return v;
+	memcpy(&little, bytes.p, bytes.n);
+	return le64toh(little);
 }
 
 uint8_t

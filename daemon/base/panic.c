@@ -5,20 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *panic_context = "";
-
-void
-panic_set_context(const char *context)
-{
-	panic_context = context ? context : "";
-}
-
 void
 panic_at(const char *file, int line, const char *what)
 {
-	(void)fprintf(stderr,
-	              "panic panic.check where=%s:%d check=\"%s\" context=\"%s\"\n", file,
-	              line, what, panic_context);
+	(void)fprintf(stderr, "panic panic.check where=%s:%d check=\"%s\"\n", file, line,
+	              what);
 	abort();
 }
 

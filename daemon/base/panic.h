@@ -16,9 +16,6 @@
 /* Ends the process with SIGABRT after one log line of level panic. */
 NORETURN void panic_at(const char *file, int line, const char *what);
 
-/* Extra words for the panic line (session, state); may be NULL. The pointer is kept. */
-void panic_set_context(const char *context);
-
 #define CHECK(x)                                                                         \
 	do {                                                                             \
 		if (!(x))                                                                \

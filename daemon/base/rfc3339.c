@@ -34,18 +34,22 @@ take_number(struct str *s, size_t digits, int max, int *value_out)
 	return true;
 }
 
-static int
-take_fraction_ms(struct str *s)
+/* ".123", or nothing; what is finer than a millisecond is cut off. */
+static bool
+take_fraction(struct str *s, int *ms_out)
 {
-	int ms = 0, weight = 100;
+	int weight = 100;
 
+	*ms_out = 0;
 	if (!str_skip_byte(s, '.'))
-		return 0;
+		return true;
+	if (!s->n || !byte_is_digit(s->p[0]))
+		return false;
 	for (; s->n && byte_is_digit(s->p[0]); *s = str_from_offset(*s, 1)) {
-		ms += (s->p[0] - '0') * weight;
+		*ms_out += (s->p[0] - '0') * weight;
 		weight /= 10;
 	}
-	return ms;
+	return true;
 }
 
 static bool
@@ -84,8 +88,7 @@ rfc3339_parse(struct str s, int64_t *unix_ms_out)
 		    !take_number(&s, 2, 59, &tm.tm_min) || !str_skip_byte(&s, ':') ||
 		    !take_number(&s, 2, 60, &tm.tm_sec))
 			return false;
-		ms = take_fraction_ms(&s);
-		if (!take_offset(&s, &offset_min) || s.n)
+		if (!take_fraction(&s, &ms) || !take_offset(&s, &offset_min) || s.n)
 			return false;
 	}
 	tm.tm_year -= 1900;

@@ -1,16 +1,6 @@
 #include "base/str.h"
 
-struct str
-str_from(const char *cstr)
-{
-	return (struct str){ cstr, cstr ? strlen(cstr) : 0 };
-}
-
-bool
-str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
+#include "base/lanes.h"
 
 int
 str_cmp(struct str a, struct str b)
@@ -41,7 +31,22 @@ str_cmp_icase(struct str a, struct str b)
 bool
 str_eq_icase(struct str a, struct str b)
 {
-	return a.n == b.n && str_cmp_icase(a, b) == 0;
+	size_t i = 0;
+
+	if (a.n != b.n)
+		return false;
+	for (; a.n - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+		uint64_t x, y;
+
+		memcpy(&x, a.p + i, sizeof(x));
+		memcpy(&y, b.p + i, sizeof(y));
+		if (x != y && bytes_lower(x) != bytes_lower(y))
+			return false;
+	}
+	for (; i < a.n; i++)
+		if (byte_lower(a.p[i]) != byte_lower(b.p[i]))
+			return false;
+	return true;
 }
 
 bool
@@ -79,28 +84,6 @@ str_ends_icase(struct str s, struct str suffix)
 {
 	return s.n >= suffix.n &&
 	       str_eq_icase(str_from_offset(s, s.n - suffix.n), suffix);
-}
-
-struct str
-str_from_offset(struct str s, size_t from)
-{
-	if (from >= s.n)
-		return (struct str){ s.n ? s.p + s.n : s.p, 0 };
-	return (struct str){ s.p + from, s.n - from };
-}
-
-struct str
-str_first(struct str s, size_t n)
-{
-	return (struct str){ s.p, n < s.n ? n : s.n };
-}
-
-size_t
-str_find(struct str s, char c)
-{
-	const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
-
-	return at ? (size_t)(at - s.p) : SIZE_MAX;
 }
 
 size_t
@@ -156,12 +139,6 @@ str_skip_icase(struct str *s, struct str prefix)
 }
 
 bool
-str_skip_byte(struct str *s, char c)
-{
-	return s->n > 0 && s->p[0] == c && skip(s, 1);
-}
-
-bool
 str_next(struct str *rest, char sep, struct str *part_out)
 {
 	size_t at;
@@ -197,23 +174,27 @@ str_trim(struct str s)
 	return s;
 }
 
-/* Eight bytes at a time: a byte below '!' borrows and has its top bit clear before, a DEL
-   does so after it was made zero. What one byte borrows from the next may make that look
-   wrong too, so the eight are looked at one by one then. */
+static lanes
+not_plain(const char *p)
+{
+	lanes v = lanes_load(p);
+
+	return (lanes)(v <= ' ') | (lanes)(v == 0x7f);
+}
+
 size_t
 str_plain(struct str s)
 {
-	static const uint64_t tops = 0x8080808080808080U, ones = 0x0101010101010101U;
 	size_t n = 0;
 
-	for (; s.n - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
-		uint64_t x, del;
+	for (; s.n - n >= LANES; n += LANES) {
+		lanes found = not_plain(s.p + n);
 
-		memcpy(&x, s.p + n, sizeof(x));
-		del = x ^ (ones * 0x7f);
-		if ((((x - ones * '!') & ~x) | ((del - ones) & ~del)) & tops)
-			break;
+		if (lanes_any(found))
+			return n + lanes_first(found);
 	}
+	if (n) /* the last ones once more, rather than byte by byte */
+		return s.n - LANES + lanes_first(not_plain(s.p + s.n - LANES));
 	while (n < s.n && (unsigned char)s.p[n] > ' ' && s.p[n] != 0x7f)
 		n++;
 	return n;

@@ -31,7 +31,7 @@ void
 strbuf_release(struct strbuf *b)
 {
 	if (b->kind == STRBUF_HEAP) {
-		mem_free(b->p);
+		mem_block_free(b->p, b->cap);
 		b->p = NULL;
 		b->cap = 0;
 	}
@@ -62,6 +62,24 @@ strbuf_truncate(struct strbuf *b, size_t n)
 	b->n = n;
 }
 
+/* What there is, in `cap` bytes; NULL where the arena has none. What is large may grow
+   where it is. */
+static char *
+moved(struct strbuf *b, size_t cap)
+{
+	bool is_heap = b->kind == STRBUF_HEAP;
+	char *p;
+
+	if (is_heap && cap > MEM_BLOCK_MAX)
+		return mem_grow(b->p, cap);
+	p = is_heap ? mem_block(cap) : arena_try_raw(b->arena, cap);
+	if (p && b->n)
+		memcpy(p, b->p, b->n);
+	if (is_heap)
+		mem_block_free(b->p, b->cap);
+	return p;
+}
+
 /* Makes room for n more bytes; false, and overflow, where they may not be. */
 static bool
 has_room(struct strbuf *b, size_t n)
@@ -73,75 +91,48 @@ has_room(struct strbuf *b, size_t n)
 		b->overflow = true;
 		return false;
 	}
-	if (n <= b->cap - b->n && (b->p || !n))
+	if (n <= b->cap - b->n)
 		return true;
 	while (cap - b->n < n)
 		cap = cap ? size_mul(cap, 2) : GROW_FIRST;
 	if (cap > b->max)
 		cap = b->max;
-	if (b->kind == STRBUF_HEAP) {
-		b->p = mem_grow(b->p, cap);
-	} else {
-		p = arena_try_raw(b->arena, cap);
-		if (!p) {
-			b->overflow = true;
-			return false;
-		}
-		if (b->p && b->n)
-			memcpy(p, b->p, b->n);
-		b->p = p;
+	p = moved(b, cap);
+	if (!p) {
+		b->overflow = true;
+		return false;
 	}
+	b->p = p;
 	b->cap = cap;
 	return true;
-}
-
-/* Is there room already? The short way of has_room, for what is called once a byte. */
-static inline bool
-is_room(const struct strbuf *b, size_t n)
-{
-	return b->p && !b->overflow && n <= b->cap - b->n && n <= b->max - b->n;
 }
 
 char *
 strbuf_reserve(struct strbuf *b, size_t n)
 {
-	return has_room(b, n) ? b->p + b->n : NULL;
+	if (!has_room(b, n))
+		return NULL;
+	return b->p ? b->p + b->n : b->p; /* no bytes of no buffer */
 }
 
 void
-strbuf_bytes(struct strbuf *b, const void *p, size_t n)
+strbuf_digits(struct strbuf *b, uint64_t value, unsigned width)
 {
-	if (n == 0 || (!is_room(b, n) && !has_room(b, n)))
-		return;
-	memcpy(b->p + b->n, p, n);
-	b->n += n;
-}
+	char digits[20];
+	size_t at = sizeof(digits);
 
-void
-strbuf_add(struct strbuf *b, struct str s)
-{
-	strbuf_bytes(b, s.p, s.n);
-}
-
-void
-strbuf_byte(struct strbuf *b, char c)
-{
-	if (!is_room(b, 1) && !has_room(b, 1))
-		return;
-	b->p[b->n++] = c;
+	CHECK(width <= sizeof(digits));
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value || sizeof(digits) - at < width);
+	strbuf_bytes(b, digits + at, sizeof(digits) - at);
 }
 
 void
 strbuf_u64(struct strbuf *b, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	strbuf_bytes(b, digits + at, sizeof(digits) - at);
+	strbuf_digits(b, value, 1);
 }
 
 void
@@ -175,7 +166,7 @@ strbuf_vprintf(struct strbuf *b, const char *format, va_list ap)
 
 	/* Mostly it fits into what is there already: formatted once. */
 	va_copy(again, ap);
-	n = vsnprintf(b->p ? b->p + b->n : NULL, b->cap - b->n, format, again);
+	n = vsnprintf(b->cap ? b->p + b->n : NULL, b->cap - b->n, format, again);
 	va_end(again);
 	CHECK(n >= 0);
 	if (b->overflow)

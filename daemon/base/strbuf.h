@@ -26,7 +26,7 @@ enum strbuf_kind {
 struct strbuf {
 	char *p;
 	size_t n;   /* bytes in use */
-	size_t cap; /* bytes there are */
+	size_t cap; /* bytes there are: none without p, never more than max */
 	size_t max; /* bytes there may ever be */
 	struct arena *arena;
 	enum strbuf_kind kind;
@@ -48,17 +48,47 @@ void strbuf_consume(struct strbuf *b, size_t n);
 /* Cuts to n bytes (n <= b->n). */
 void strbuf_truncate(struct strbuf *b, size_t n);
 
-void strbuf_add(struct strbuf *b, struct str s);
-void strbuf_byte(struct strbuf *b, char c);
-void strbuf_bytes(struct strbuf *b, const void *p, size_t n);
-void strbuf_u64(struct strbuf *b, uint64_t value);
-void strbuf_i64(struct strbuf *b, int64_t value);
-void strbuf_hex(struct strbuf *b, struct str bytes);
-void strbuf_printf(struct strbuf *b, const char *format, ...) PRINTF_LIKE(2, 3);
-void strbuf_vprintf(struct strbuf *b, const char *format, va_list ap);
 /* Room for n more bytes at the end, to be filled and then counted with b->n += used;
    NULL and overflow where they do not fit. */
 MUSTUSE char *strbuf_reserve(struct strbuf *b, size_t n);
+
+/* What is added piece by piece mostly finds its room: that way is in place. */
+static inline bool
+strbuf_has_room(const struct strbuf *b, size_t n)
+{
+	return !b->overflow && n <= b->cap - b->n;
+}
+
+static inline void
+strbuf_bytes(struct strbuf *b, const void *p, size_t n)
+{
+	if (n == 0 || (!strbuf_has_room(b, n) && !strbuf_reserve(b, n)))
+		return;
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+
+static inline void
+strbuf_add(struct strbuf *b, struct str s)
+{
+	strbuf_bytes(b, s.p, s.n);
+}
+
+static inline void
+strbuf_byte(struct strbuf *b, char c)
+{
+	if (!strbuf_has_room(b, 1) && !strbuf_reserve(b, 1))
+		return;
+	b->p[b->n++] = c;
+}
+
+void strbuf_u64(struct strbuf *b, uint64_t value);
+void strbuf_i64(struct strbuf *b, int64_t value);
+/* With zeros in front where it has fewer digits than `width` (<= 20). */
+void strbuf_digits(struct strbuf *b, uint64_t value, unsigned width);
+void strbuf_hex(struct strbuf *b, struct str bytes);
+void strbuf_printf(struct strbuf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+void strbuf_vprintf(struct strbuf *b, const char *format, va_list ap);
 
 static inline struct str
 strbuf_str(const struct strbuf *b)

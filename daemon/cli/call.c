@@ -324,7 +324,9 @@ call_show(struct call *c, const char *method, struct str path, struct str body)
 
 	if (!call_is_ok(answer))
 		return status_of(answer);
-	if (c->is_json || !answer->doc)
+	if (answer->status == 204 && !c->is_json)
+		(void)puts("done");
+	else if (c->is_json || !answer->doc)
 		print_raw(answer->body);
 	else
 		print_members(c, json_root(answer->doc));

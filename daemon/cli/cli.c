@@ -28,6 +28,8 @@ static const struct cli_command commands[] = {
 	{ "domain dkim rotate", "NAME",                        "",                       "make a new pair of DKIM keys that takes over when every name server has it", 1, 1, cmd_domain_dkim_rotate },
 	{ "domain dkim set",  "NAME SELECTOR publish|active|retiring|revoked [--emergency]", "emergency", "move a DKIM key on; --emergency: revoke it at once", 3, 3, cmd_domain_dkim_set },
 	{ "domain dkim remove", "NAME SELECTOR",               "",                       "forget a DKIM key that never signed, or is revoked", 2, 2, cmd_domain_dkim_remove },
+	{ "domain policy show", "NAME dmarc|mta_sts|tls_rpt",  "",                       "what it says of itself, and where reports on it go", 2, 2, cmd_domain_policy_show },
+	{ "domain policy set", "NAME dmarc|mta_sts|tls_rpt [--policy none|quarantine|reject] [--testing yes|no] [--mode none|testing|enforce] [--max-age SECONDS] [--rua ADDRESS|default]", "policy= testing= mode= max-age= rua=", "change that; what is not given stays; --rua default: the address that is read here", 2, 2, cmd_domain_policy_set },
 	{ "domain set",       "NAME [--incoming honour|junk|mark] [--state active|disabled]", "incoming= state=", "change a domain: what is done with mail whose sender is not proven", 1, 1, cmd_domain_set },
 	{ "domain remove",    "NAME [--cascade]",              "cascade",                "no longer take mail for it; --cascade: with its accounts and their mail", 1, 1, cmd_domain_remove },
 	{ "account add",      "ADDRESS [--password-stdin] [--name NAME] [--quota SIZE]", "password-stdin name= quota=", "make a mailbox and its login", 1, 1, cmd_account_add },
@@ -60,6 +62,9 @@ static const struct cli_command commands[] = {
 	{ "queue release",    "ID… | --filter FILTER",         "filter=",                "let held ones go on", 0, CALL_ARGS_MAX, cmd_queue_release },
 	{ "queue bounce",     "ID… | --filter FILTER",         "filter=",                "give up and tell the sender", 0, CALL_ARGS_MAX, cmd_queue_bounce },
 	{ "queue delete",     "ID… | --filter FILTER",         "filter=",                "take out of the queue, silently", 0, CALL_ARGS_MAX, cmd_queue_delete },
+	{ "tls-policy list",  "[--search TEXT]",               "search=",                "what other domains demand of the way to them (MTA-STS), as it was fetched", 0, 0, cmd_tls_policy_list },
+	{ "tls-policy show",  "DOMAIN",                        "",                       "the policy of one domain, and how its last fetch failed", 1, 1, cmd_tls_policy_show },
+	{ "tls-policy fetch", "DOMAIN",                        "",                       "fetch it now", 1, 1, cmd_tls_policy_fetch },
 	{ "trace show",       "ID",                            "",                       "what happened to one message, step by step", 1, 1, cmd_trace_show },
 	{ "trace",            "[QUERY]",                       "",                       "find messages and refusals, like: to:x@y.tld verdict:deferred", 0, CALL_ARGS_MAX, cmd_trace },
 	{ "reports dmarc",    "[DOMAIN] [--days N] [--unproven]", "days= unproven",      "what others saw of mail that names our domains, by who sent it; --unproven: reports whose sender is not proven as well", 0, 1, cmd_reports_dmarc },
@@ -67,6 +72,8 @@ static const struct cli_command commands[] = {
 	{ "reports list",     "[DOMAIN] [--days N] [--unproven]", "days= unproven",      "the reports themselves, newest first", 0, 1, cmd_reports_list },
 	{ "reports sent",     "[DOMAIN] [--kind dmarc|tls] [--state queued|sent|failed|refused]", "kind= state=", "the reports that we sent to others on what we saw of them, newest first", 0, 1, cmd_reports_sent },
 	{ "reports show",     "ID",                            "",                       "one report with its rows", 1, 1, cmd_reports_show },
+	{ "health show",      "CHECK",                         "",                       "one check: what was found, and what to do", 1, 1, cmd_health_show },
+	{ "health run",       "[CHECK…]",                      "",                       "look now, past all caches, at what can be looked at: address, ptr, outbound, inbound, blocklists, resolver; left out: all of them; status 1 where one fails", 0, CALL_ARGS_MAX, cmd_health_run },
 	{ "health",           "",                              "",                       "the checks; status 1 where one fails", 0, 0, cmd_health },
 	{ "settings set",     "KEY VALUE…",                    "",                       "change a setting that does not stand in the configuration file; it holds at once", 2, CALL_ARGS_MAX, cmd_settings_set },
 	{ "settings reset",   "KEY…",                          "",                       "back to the default", 1, CALL_ARGS_MAX, cmd_settings_reset },
@@ -224,15 +231,6 @@ parse(struct call *c, struct str *conf_path, int argc, char **argv)
 	return CLI_OK;
 }
 
-static void
-on_conf_error(void *arg, const struct diag *diag)
-{
-	const char *path = arg;
-
-	(void)fprintf(stderr, "%s:%d:%d: %s\n", path, diag->line, diag->column,
-	              diag->text);
-}
-
 static int
 run(struct call *c, const char *conf_path)
 {
@@ -240,7 +238,7 @@ run(struct call *c, const char *conf_path)
 	struct conf *conf = NULL;
 	int status;
 
-	if (conf_load(conf_path, on_conf_error, (void *)(uintptr_t)conf_path, &conf) !=
+	if (conf_load(conf_path, conf_error_print, (void *)(uintptr_t)conf_path, &conf) !=
 	    OK) {
 		(void)fprintf(stderr, "mailstead: cannot use %s\n", conf_path);
 		return CLI_UNREACHABLE;

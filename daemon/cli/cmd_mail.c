@@ -1,4 +1,4 @@
-/* queue, trace, health, settings */
+/* queue, trace, settings */
 #include "cli/call.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -177,35 +177,6 @@ cmd_trace_show(struct call *c)
 }
 
 /* --- the appliance --------------------------------------------------------- */
-
-int
-cmd_health(struct call *c)
-{
-	static const char *const members[] = { "state", "title", "text", "fix" };
-	const struct client_answer *answer =
-		client_call(c->client, "GET", STR("/health"), STR(""));
-	const struct json_value *root, *items;
-	struct str state = { NULL, 0 }, text;
-
-	if (!call_is_ok(answer))
-		return answer->status ? CLI_REFUSED : CLI_UNREACHABLE;
-	root = answer->doc ? json_root(answer->doc) : NULL;
-	(void)json_get_str(json_find(root, "state"), &state);
-	if (c->is_json)
-		(void)printf("%.*s\n", STR_ARG(answer->body));
-	items = json_find(root, "items");
-	for (size_t i = 0; !c->is_json && i < json_count(items); i++) {
-		for (size_t k = 0; k < ARRAY_LEN(members); k++) {
-			if (!json_get_str(json_find(json_at(items, i), members[k]),
-			                  &text))
-				continue;
-			(void)fputs(k ? "  " : "", stdout);
-			call_print(text);
-		}
-		(void)fputc('\n', stdout);
-	}
-	return str_eq(state, STR("fail")) ? CLI_REFUSED : CLI_OK;
-}
 
 int
 cmd_settings(struct call *c)

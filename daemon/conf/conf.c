@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ enum {
 	ARENA_BYTES = 64 << 20, /* a file of 1 MiB that is all nodes stays below it */
 	PROCESSES_DEFAULT_MAX = 4,
 	PATH_KEY_MAX = 128,
+	ERROR_MAX = 8192, /* a path, and what is wrong with it */
 };
 
 struct owned {
@@ -24,7 +26,8 @@ struct owned {
 	struct origin {
 		enum conf_source source;
 		int line; /* in the file */
-	} origins[];      /* one for each row */
+		struct conf_place value;
+	} origins[]; /* one for each row */
 };
 
 struct loading {
@@ -108,8 +111,9 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 		if (row && n->is_null)
 			continue; /* "key:" with nothing behind is the same as no key */
 		if (row) {
-			l->owned->origins[row_index(row)] =
-				(struct origin){ CONF_SOURCE_FILE, n->key_line };
+			l->owned->origins[row_index(row)] = (struct origin){
+				CONF_SOURCE_FILE, n->key_line, { n->line, n->column }
+			};
 			if (conf_value_read(row, n, &l->owned->conf, a, &d) != OK)
 				on_yaml_error(l, &d);
 		} else if (!prefix.n && conf_row_is_group(path)) {
@@ -224,20 +228,6 @@ check_listen(struct loading *l, const struct yaml_node *root)
 	}
 }
 
-/* What it is in full is judged where it is used; a slip of the pen is seen here. */
-static bool
-is_plain_address(struct str s)
-{
-	size_t at = str_find(s, '@');
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] <= ' ' || s.p[i] > '~' || (s.p[i] == '@' && i != at))
-			return false;
-	}
-	return at != SIZE_MAX && at > 0 &&
-	       str_find(str_from_offset(s, at), '.') != SIZE_MAX;
-}
-
 static void
 check_whole(struct loading *l, const struct yaml_node *root)
 {
@@ -249,9 +239,6 @@ check_whole(struct loading *l, const struct yaml_node *root)
 		tell(l, 1, 1, STR("hostname"), "must be set");
 	if (!c->tls_certificate.n != !c->tls_key.n)
 		tell_at(l, root, "tls", NULL, "certificate and key go together");
-	if (c->reports_contact.n && !is_plain_address(c->reports_contact))
-		tell_at(l, root, "reports", "contact",
-		        "must be an address like reports@example.org");
 	check_listen(l, root);
 }
 
@@ -272,6 +259,17 @@ conf_source(const struct conf *c, const struct conf_row *row, int *line_out)
 
 	*line_out = origin->line;
 	return origin->source;
+}
+
+struct conf_place
+conf_place(const struct conf *c, const char *key)
+{
+	const struct owned *o = (const struct owned *)c;
+	const struct origin *origin =
+		&o->origins[row_index(conf_row_find(str_from(key)))];
+
+	return origin->source == CONF_SOURCE_FILE ? origin->value
+	                                          : (struct conf_place){ 1, 1 };
 }
 
 enum err
@@ -330,6 +328,25 @@ read_file(const char *path, struct strbuf *out, struct diag *d)
 	if (out->overflow)
 		return diag_set(d, ERR_CONFIG, "longer than 1 MiB");
 	return n < 0 ? diag_set(d, ERR_IO, "%s", strerrordesc_np(errno)) : OK;
+}
+
+void
+conf_error_format(struct strbuf *out, struct str path, const struct diag *diag)
+{
+	strbuf_add(out, path);
+	if (diag->line)
+		strbuf_printf(out, ":%d:%d", diag->line, diag->column);
+	strbuf_printf(out, ": %s", diag->text);
+}
+
+void
+conf_error_print(void *path, const struct diag *diag)
+{
+	struct strbuf b = strbuf_heap(ERROR_MAX);
+
+	conf_error_format(&b, str_from(path), diag);
+	(void)fprintf(stderr, "%.*s\n", STR_ARG(strbuf_str(&b)));
+	strbuf_release(&b);
 }
 
 enum err

@@ -72,11 +72,13 @@ struct conf {
 	struct str incoming_sealers, incoming_forwarders; /* one space between */
 	struct conf_nets incoming_networks;
 	bool incoming_refuse_spf, incoming_defer;
+	bool incoming_dsn;
 	bool reports_dmarc_send, reports_tls_send;
 	struct str reports_organization, reports_contact; /* "": from hostname */
 	int64_t reports_hour, reports_keep_ms;
-	struct str certificate_issuer;          /* "": not known */
-	struct str backup_mx;                   /* one space between */
+	struct str certificate_issuer;                         /* "": not known */
+	struct str backup_mx;                                  /* one space between */
+	struct str host_lists, host_lists_minor, host_targets; /* the same */
 	int64_t processes_smtp, processes_imap; /* >= 1: the default is worked out */
 	enum event_level log_level;
 	struct conf_limits limits;
@@ -93,8 +95,12 @@ struct conf_settings {
 	size_t n;
 };
 
-/* Each error found; diag->line and column are set. */
+/* Each error found; diag->line and column say where, line 0: it is the whole file. */
 typedef void conf_error_fn(void *arg, const struct diag *diag);
+/* The error of the file at path as people read it: "FILE:LINE:COLUMN: text". */
+void conf_error_format(struct strbuf *out, struct str path, const struct diag *diag);
+/* A conf_error_fn that prints it to stderr; path: a NUL-terminated text. */
+void conf_error_print(void *path, const struct diag *diag);
 
 /* Reads and checks the file. On OK *conf_out is new (conf_free); else ERR_CONFIG (or
    ERR_IO: cannot be read) after on_error was called for each error. */
@@ -122,6 +128,13 @@ enum conf_source {
 /* line_out: where it stands in the file; else 0. */
 enum conf_source conf_source(const struct conf *c, const struct conf_row *row,
                              int *line_out);
+
+/* Where the value of a key stands in the file, for errors that are found later; the
+   beginning of the file where it does not. */
+struct conf_place {
+	int line, column;
+};
+struct conf_place conf_place(const struct conf *c, const char *key);
 
 /* True when going from a to b needs a restart of the service; *key_out: the first such
    key, for the log. */

@@ -63,6 +63,7 @@ static const char *const type_words[CONF_TYPE_COUNT] = {
 	[CONF_TYPE_durations] = "durations", [CONF_TYPE_addresses] = "addresses",
 	[CONF_TYPE_networks] = "networks",   [CONF_TYPE_level] = "level",
 	[CONF_TYPE_domains] = "domains",     [CONF_TYPE_ips] = "ips",
+	[CONF_TYPE_mailbox] = "mailbox",
 };
 
 static const char *const unit_words[CONF_UNIT_COUNT] = {

@@ -19,6 +19,7 @@ enum conf_type {
 	CONF_TYPE_hostname,
 	CONF_TYPE_path,
 	CONF_TYPE_user,
+	CONF_TYPE_mailbox, /* an address of mail, or nothing */
 	CONF_TYPE_domains, /* one str, lower case, one space between */
 	CONF_TYPE_boolean,
 	CONF_TYPE_number,

@@ -168,6 +168,22 @@ check_user(struct str s)
 	return true;
 }
 
+/* What it is in full is judged where it is used; a slip of the pen is seen here. */
+static bool
+check_mailbox(struct str s)
+{
+	size_t at = str_find(s, '@');
+
+	if (!s.n)
+		return true;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] <= ' ' || s.p[i] > '~' || (s.p[i] == '@' && i != at))
+			return false;
+	}
+	return at != SIZE_MAX && at > 0 &&
+	       str_find(str_from_offset(s, at), '.') != SIZE_MAX;
+}
+
 static enum err
 read_text(struct reading *r, const struct yaml_node *node, struct str *out)
 {
@@ -181,6 +197,8 @@ read_text(struct reading *r, const struct yaml_node *node, struct str *out)
 		return wrong(r, node, "an absolute path");
 	if (r->row->type == CONF_TYPE_user && !check_user(text))
 		return wrong(r, node, "a user name of the system");
+	if (r->row->type == CONF_TYPE_mailbox && !check_mailbox(text))
+		return wrong(r, node, "an address like reports@example.org");
 	*out = str_from(arena_cstr(r->arena, text));
 	return OK;
 }

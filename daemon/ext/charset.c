@@ -168,12 +168,6 @@ charset_find(struct str name)
 	return NULL;
 }
 
-const char *
-charset_name(const struct charset *c)
-{
-	return c->name;
-}
-
 bool
 charset_is_utf8(const struct charset *c)
 {

@@ -17,7 +17,6 @@ struct charset;
 /* By any usual name, without case ("latin1", "cp1252", "UTF8"); NULL for one that is not
    on the list. The empty name is US-ASCII, which is read as UTF-8. */
 const struct charset *charset_find(struct str name);
-const char *charset_name(const struct charset *c);
 /* True for US-ASCII and UTF-8, where ASCII bytes mean themselves and nothing need be done
    for them. */
 bool charset_is_utf8(const struct charset *c);

@@ -3,15 +3,20 @@
 #include "base/mem.h"
 #include "base/panic.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 enum {
 	STATES_KEPT = 8,
+	HELD_BYTES = 512,
 };
 
+/* Small pieces are held until they are worth a call of the library. */
 struct sha256_state {
 	EVP_MD_CTX *ctx;
+	size_t held;
+	uint8_t bytes[HELD_BYTES];
 };
 
 /* States that rest: making one takes longer than hashing a kilobyte. */
@@ -53,16 +58,34 @@ sha256_new(void)
 	return s;
 }
 
+static void
+forget_held(struct sha256_state *s)
+{
+	OPENSSL_cleanse(s->bytes, s->held);
+	s->held = 0;
+}
+
 void
 sha256_restart(struct sha256_state *s)
 {
+	forget_held(s);
 	CHECK(EVP_DigestInit_ex(s->ctx, crypto_sha256_md(), NULL) == 1);
 }
 
 void
 sha256_add(struct sha256_state *s, const void *p, size_t n)
 {
-	CHECK(EVP_DigestUpdate(s->ctx, p, n) == 1);
+	if (n > HELD_BYTES - s->held) {
+		CHECK(EVP_DigestUpdate(s->ctx, s->bytes, s->held) == 1);
+		forget_held(s);
+	}
+	if (n > HELD_BYTES) {
+		CHECK(EVP_DigestUpdate(s->ctx, p, n) == 1);
+		return;
+	}
+	if (n)
+		memcpy(s->bytes + s->held, p, n);
+	s->held += n;
 }
 
 struct sha256
@@ -71,6 +94,8 @@ sha256_result(struct sha256_state *s)
 	struct sha256 d;
 	unsigned n = sizeof(d.bytes);
 
+	CHECK(EVP_DigestUpdate(s->ctx, s->bytes, s->held) == 1);
+	forget_held(s);
 	CHECK(EVP_DigestFinal_ex(s->ctx, d.bytes, &n) == 1 && n == sizeof(d.bytes));
 	return d;
 }
@@ -82,6 +107,7 @@ sha256_free(struct sha256_state **s)
 
 	if (!*s)
 		return;
+	forget_held(*s);
 	for (size_t i = 0; i < STATES_KEPT; i++, none = NULL) {
 		if (__atomic_compare_exchange_n(&kept[i], &none, *s, false,
 		                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {

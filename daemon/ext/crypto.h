@@ -51,11 +51,12 @@ enum crypto_key_kind {
 };
 
 enum {
-	CRYPTO_RSA_BITS = 2048,       /* of a new key */
-	CRYPTO_RSA_BITS_MAX = 4096,   /* of any key */
-	CRYPTO_SIGNATURE_MAX = 512,   /* bytes of a signature */
-	CRYPTO_PEM_MAX = 16384,       /* bytes of a private key as PEM */
-	CRYPTO_ED25519_KEY_BYTES = 32 /* of a public key */
+	CRYPTO_RSA_BITS = 2048,        /* of a new key */
+	CRYPTO_RSA_BITS_MAX = 4096,    /* of any key */
+	CRYPTO_SIGNATURE_MAX = 512,    /* bytes of a signature */
+	CRYPTO_PEM_MAX = 16384,        /* bytes of a private key as PEM */
+	CRYPTO_ED25519_KEY_BYTES = 32, /* of a public key */
+	CRYPTO_POOL_TEXT_MAX = 1024    /* bytes; an RSA key of 4096 bits has 750 */
 };
 
 /* A new private key; takes up to a second for RSA. Free with crypto_key_free. */
@@ -72,8 +73,7 @@ MUSTUSE enum err crypto_key_format_private(const struct crypto_key *key,
 /* Reads a public key as DKIM publishes it, base64 taken off: for RSA DER, either a
    SubjectPublicKeyInfo or a bare RSAPublicKey (RFC 6376 3.6.1 and its erratum 3017); for
    Ed25519 the 32 bytes (RFC 8463 4). ERR_MALFORMED: it is none; ERR_LIMIT: RSA with more
-   than CRYPTO_RSA_BITS_MAX, or with an exponent over 64 bits. Keys that were freed lately
-   are kept ready, so the same one again costs next to nothing. */
+   than CRYPTO_RSA_BITS_MAX, or with an exponent over 64 bits. */
 MUSTUSE enum err crypto_key_parse_public(enum crypto_key_kind kind, struct str bytes,
                                          struct crypto_key **key_out);
 /* Appends what `p=` of a DKIM key record holds: base64 of SubjectPublicKeyInfo for RSA,
@@ -94,5 +94,17 @@ MUSTUSE enum err crypto_key_sign(const struct crypto_key *key,
 bool crypto_key_verify(const struct crypto_key *key, const struct sha256 *digest,
                        struct str signature);
 void crypto_key_free(struct crypto_key **key);
+
+/* --- public keys that rest ---------------------------------------------------------- */
+
+/* To read a key and to prepare its numbers takes as long as to verify with it, so keys of
+   others are not freed but rest, for all threads, under the text that they were read
+   from: who changes one character has another key. A few dozen rest, no more. */
+
+/* The key that rests under that text, which is the caller's from now on, and the note
+   given with it; or NULL. */
+struct crypto_key *crypto_pool_take(struct str text, unsigned *note_out);
+/* Lays the key down, or frees it where the text is longer than CRYPTO_POOL_TEXT_MAX. */
+void crypto_pool_give(struct str text, unsigned note, struct crypto_key **key);
 
 #endif

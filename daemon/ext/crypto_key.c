@@ -1,7 +1,7 @@
 /* Keys over OpenSSL 3. What costs is not the arithmetic alone: a context that is made
    anew, an algorithm that is fetched anew and, for RSA, the numbers prepared for a new
-   modulus take as long as a verification. So a key keeps its contexts, and a public key
-   that is freed rests in a pool until it is asked for again, by its bytes. */
+   modulus take as long as a verification. So a key keeps its contexts, and those of
+   others rest in a pool (crypto_pool.c). */
 #include "ext/crypto_priv.h"
 
 #include "base/base64.h"
@@ -17,12 +17,8 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
-#include <pthread.h>
 
 enum {
-	POOL_KEYS = 64,
-	PLACE_BYTES = 8,
-	NAME_MAX_BYTES = 1024, /* a key of 4096 bits has 550 */
 	MODULUS_MAX = CRYPTO_RSA_BITS_MAX / 8,
 	EXPONENT_MAX =
 		8, /* bytes: more would let a stranger choose how long we compute */
@@ -40,14 +36,7 @@ struct crypto_key {
 	bool has_private;
 	EVP_PKEY *pkey;
 	struct contexts *kept; /* memory for the use of a key that is const to its user */
-	char *name; /* the bytes it was read from: it goes to the pool; or NULL */
-	size_t name_size;
 };
-
-static struct {
-	pthread_mutex_t lock;
-	struct crypto_key *keys[POOL_KEYS];
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct crypto_key *
 key_new(enum crypto_key_kind kind, EVP_PKEY *pkey, bool has_private)
@@ -61,68 +50,12 @@ key_new(enum crypto_key_kind kind, EVP_PKEY *pkey, bool has_private)
 	return key;
 }
 
-static void
-key_destroy(struct crypto_key *key)
-{
-	if (!key)
-		return;
-	EVP_PKEY_CTX_free(key->kept->sign);
-	EVP_PKEY_CTX_free(key->kept->verify);
-	EVP_MD_CTX_free(key->kept->once);
-	EVP_PKEY_free(key->pkey); /* overwrites its secrets */
-	mem_free(key->name);
-	mem_free(key->kept);
-	mem_free(key);
-}
-
 /* The library's list of errors is one for all its users; nothing of ours stays there. */
 static enum err
 failed(enum err e)
 {
 	ERR_clear_error();
 	return e;
-}
-
-/* --- the pool of public keys -------------------------------------------------------- */
-
-/* By a few bytes out of the middle, where a modulus is random. Who chooses keys with the
-   same ones loses the pool for these. */
-static struct crypto_key **
-pool_place(struct str name)
-{
-	unsigned place = 0;
-
-	for (size_t i = name.n / 2; i < name.n && i < name.n / 2 + PLACE_BYTES; i++)
-		place = place * 31 + (unsigned char)name.p[i];
-	return &pool.keys[place % POOL_KEYS];
-}
-
-/* The key of that name, which is the caller's from now on; or NULL. */
-static struct crypto_key *
-pool_take(enum crypto_key_kind kind, struct str name)
-{
-	struct crypto_key **place = pool_place(name), *key;
-
-	CHECK(pthread_mutex_lock(&pool.lock) == 0);
-	key = *place;
-	if (key && key->kind == kind && str_eq(str_make(key->name, key->name_size), name))
-		*place = NULL;
-	else
-		key = NULL;
-	CHECK(pthread_mutex_unlock(&pool.lock) == 0);
-	return key;
-}
-
-static void
-pool_give(struct crypto_key *key)
-{
-	struct crypto_key **place = pool_place(str_make(key->name, key->name_size)), *old;
-
-	CHECK(pthread_mutex_lock(&pool.lock) == 0);
-	old = *place;
-	*place = key;
-	CHECK(pthread_mutex_unlock(&pool.lock) == 0);
-	key_destroy(old);
 }
 
 /* --- making and reading ------------------------------------------------------------- */
@@ -256,18 +189,10 @@ crypto_key_parse_public(enum crypto_key_kind kind, struct str bytes,
 	EVP_PKEY *pkey = NULL;
 	enum err e;
 
-	*key_out = pool_take(kind, bytes);
-	if (*key_out)
-		return OK;
 	e = kind == CRYPTO_RSA ? rsa_public(bytes, &pkey) : ed25519_public(bytes, &pkey);
 	if (e != OK)
 		return e;
 	*key_out = key_new(kind, pkey, false);
-	if (bytes.n <= NAME_MAX_BYTES) {
-		(*key_out)->name = mem_alloc(bytes.n);
-		(*key_out)->name_size = bytes.n;
-		memcpy((*key_out)->name, bytes.p, bytes.n);
-	}
 	return OK;
 }
 
@@ -312,10 +237,12 @@ crypto_key_free(struct crypto_key **key)
 {
 	if (!*key)
 		return;
-	if ((*key)->name)
-		pool_give(*key);
-	else
-		key_destroy(*key);
+	EVP_PKEY_CTX_free((*key)->kept->sign);
+	EVP_PKEY_CTX_free((*key)->kept->verify);
+	EVP_MD_CTX_free((*key)->kept->once);
+	EVP_PKEY_free((*key)->pkey); /* overwrites its secrets */
+	mem_free((*key)->kept);
+	mem_free(*key);
 	*key = NULL;
 }
 

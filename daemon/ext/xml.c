@@ -8,6 +8,7 @@
 enum {
 	PATH_MAX_BYTES = 512,
 	PIECE_BYTES = 16 << 10, /* a length that fits any int */
+	SPACE_MAX = 256,        /* of a name space, or of what stands for it */
 };
 
 struct reader {
@@ -15,6 +16,7 @@ struct reader {
 	xml_element_fn *fn;
 	void *arg;
 	struct strbuf path, text;
+	struct strbuf prefix, space; /* of the root */
 	size_t depth;
 	enum err e;
 };
@@ -27,20 +29,58 @@ stop(struct reader *r, enum err e)
 	(void)XML_StopParser(r->parser, XML_FALSE);
 }
 
+static struct str
+attribute(const XML_Char **attributes, struct str name)
+{
+	for (; *attributes; attributes += 2) {
+		if (str_eq(str_from(attributes[0]), name))
+			return str_from(attributes[1]);
+	}
+	return STR("");
+}
+
+static void
+begin_root(struct reader *r, struct str prefix, const XML_Char **attributes)
+{
+	char bytes[SPACE_MAX];
+	struct strbuf name = strbuf_on(bytes);
+
+	strbuf_printf(&name, "xmlns%s%.*s", prefix.n ? ":" : "", STR_ARG(prefix));
+	strbuf_add(&r->prefix, prefix);
+	strbuf_add(&r->space, attribute(attributes, strbuf_str(&name)));
+	if (name.overflow || r->prefix.overflow || r->space.overflow)
+		stop(r, ERR_LIMIT);
+}
+
+/* Of another name space than the root: what somebody added to the format. */
+static bool
+is_foreign(const struct reader *r, struct str prefix, const XML_Char **attributes)
+{
+	struct str space = attribute(attributes, STR("xmlns"));
+
+	if (prefix.n)
+		return !str_eq(prefix, strbuf_str(&r->prefix));
+	return space.n && !str_eq(space, strbuf_str(&r->space));
+}
+
 static void XMLCALL
 on_open(void *arg, const XML_Char *name, const XML_Char **attributes)
 {
 	struct reader *r = arg;
 	struct str s = str_from(name);
 	size_t colon = str_find_last(s, ':');
+	struct str prefix = colon == SIZE_MAX ? STR("") : str_first(s, colon);
 
-	(void)attributes;
 	if (++r->depth > XML_DEPTH_MAX) {
 		stop(r, ERR_LIMIT);
 		return;
 	}
+	if (r->depth == 1)
+		begin_root(r, prefix, attributes);
 	if (r->path.n)
 		strbuf_byte(&r->path, '/');
+	if (is_foreign(r, prefix, attributes))
+		strbuf_lit(&r->path, ":");
 	strbuf_add(&r->path, str_from_offset(s, colon == SIZE_MAX ? 0 : colon + 1));
 	if (r->path.overflow)
 		stop(r, ERR_LIMIT);
@@ -91,7 +131,9 @@ xml_parse(struct str document, xml_element_fn *fn, void *arg)
 	struct reader r = { .fn = fn,
 		            .arg = arg,
 		            .path = strbuf_heap(PATH_MAX_BYTES),
-		            .text = strbuf_heap(XML_TEXT_MAX) };
+		            .text = strbuf_heap(XML_TEXT_MAX),
+		            .prefix = strbuf_heap(SPACE_MAX),
+		            .space = strbuf_heap(SPACE_MAX) };
 	bool is_good = true;
 
 	r.parser = XML_ParserCreate(NULL);
@@ -111,6 +153,8 @@ xml_parse(struct str document, xml_element_fn *fn, void *arg)
 	XML_ParserFree(r.parser);
 	strbuf_release(&r.path);
 	strbuf_release(&r.text);
+	strbuf_release(&r.prefix);
+	strbuf_release(&r.space);
 	if (r.e != OK)
 		return r.e;
 	return is_good ? OK : ERR_MALFORMED;

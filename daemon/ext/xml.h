@@ -17,7 +17,8 @@ enum {
 };
 
 /* A leaf or a branch ends. path: the names of the elements from the root on, without
-   their name spaces, "/" between; text: what stands in it, spaces at both ends taken off,
+   their name spaces, "/" between, and a ":" in front of those that are of another name
+   space than the root; text: what stands in it, spaces at both ends taken off,
    without that of elements in it. Both are good until it returns. Any error ends it. */
 typedef enum err xml_element_fn(void *arg, struct str path, struct str text);
 

@@ -9,7 +9,6 @@
 
 enum {
 	SASL_MAX = 8 * 1024,
-	AUTH_TRIES = 3,
 };
 
 static const struct str none;
@@ -66,8 +65,12 @@ IMAP_RESUME(imap_logged_in)
 	if (answer != OK) {
 		strbuf_release(&s->user_bytes);
 		(void)imap_error(s, answer);
-		if (++s->auth_failures < AUTH_TRIES)
+		/* The password was right: there only is no room for it now. */
+		if (answer == ERR_LIMIT || answer == ERR_BUSY)
 			return STEP_DONE;
+		if (++s->auth_failures < s->conf->auth_tries)
+			return STEP_DONE;
+		s->fault = ERR_AUTH;
 		strbuf_lit(out, "* BYE Too many failed logins\r\n");
 		return STEP_CLOSE;
 	}

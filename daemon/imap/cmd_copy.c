@@ -52,14 +52,16 @@ IMAP_START(imap_cmd_move)
 	return start_copy(s, args, true);
 }
 
-/* Both sets in the order of the pairs: ranges where both sides go on by one. */
+/* In the order of the pairs. Each set has its own ranges, as long as they get: what a set
+   means is the list it stands for, and some clients read a whole range or a whole list,
+   but no mixture (Mail::IMAPClient's copy). */
 static void
-add_uids(struct strbuf *code, const uint32_t *uids, const uint32_t *other, size_t n)
+add_uids(struct strbuf *code, const uint32_t *uids, size_t n)
 {
 	size_t first = 0;
 
 	for (size_t i = 1; i <= n; i++) {
-		if (i < n && uids[i] == uids[i - 1] + 1 && other[i] == other[i - 1] + 1)
+		if (i < n && uids[i] == uids[i - 1] + 1)
 			continue;
 		if (first > 0)
 			strbuf_byte(code, ',');
@@ -82,9 +84,9 @@ copyuid(struct imap_session *s, const struct imap_copied *c)
 	strbuf_lit(&code, "COPYUID ");
 	strbuf_u64(&code, c->uidvalidity);
 	strbuf_byte(&code, ' ');
-	add_uids(&code, c->from, c->to, c->n);
+	add_uids(&code, c->from, c->n);
 	strbuf_byte(&code, ' ');
-	add_uids(&code, c->to, c->from, c->n);
+	add_uids(&code, c->to, c->n);
 	return code.overflow ? none : strbuf_str(&code);
 }
 

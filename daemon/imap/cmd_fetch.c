@@ -46,7 +46,8 @@ struct fetch {
 	size_t items_n;
 	unsigned want;
 	bool sets_seen, is_unreadable;
-	bool is_stopped; /* this read was: there may be more rows */
+	bool is_row_unreadable; /* something of this message could not be given */
+	bool is_stopped;        /* this read was: there may be more rows */
 	enum fetch_step step;
 	struct imap_set uids; /* what is left to read */
 	uint64_t missing;     /* rows that were asked for and have not come */
@@ -299,7 +300,7 @@ write_section(struct imap_session *s, struct fetch *fetch, const struct item *it
 	struct str bytes, parts = row->head ? row->head->parts : none;
 
 	if (!row->body.p) {
-		fetch->is_unreadable = true;
+		fetch->is_unreadable = fetch->is_row_unreadable = true;
 		strbuf_lit(out, "NIL");
 		return true;
 	}
@@ -308,7 +309,7 @@ write_section(struct imap_session *s, struct fetch *fetch, const struct item *it
 		return true;
 	}
 	if (s->scratch.overflow) {
-		fetch->is_unreadable = true;
+		fetch->is_unreadable = fetch->is_row_unreadable = true;
 		strbuf_lit(out, "NIL");
 		return true;
 	}
@@ -363,7 +364,8 @@ end_row(struct fetch *fetch, const struct entry *e, struct strbuf *out)
 {
 	strbuf_lit(out, ")\r\n");
 	fetch->cut_uid = 0;
-	if (fetch->sets_seen && !(e->flags & FLAG_SEEN) &&
+	/* Nobody has seen what could not be read. */
+	if (fetch->sets_seen && !fetch->is_row_unreadable && !(e->flags & FLAG_SEEN) &&
 	    !imap_set_builder_add(&fetch->unseen, e->uid, e->uid))
 		fetch->sets_seen = false; /* far more than anybody reads at once */
 }
@@ -399,6 +401,7 @@ begin_row(struct fetch *fetch, uint32_t uid, uint32_t seq, struct strbuf *out)
 	if (fetch->cut_uid == uid)
 		return fetch->cut_item;
 	end_cut_row(fetch, out);
+	fetch->is_row_unreadable = false;
 	strbuf_lit(out, "* ");
 	strbuf_u64(out, seq);
 	strbuf_lit(out, " FETCH (");

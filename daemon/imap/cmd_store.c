@@ -107,6 +107,17 @@ tell_keywords(struct imap_session *s, const struct store *store, struct strbuf *
 		imap_reply_known_flags(s, out);
 }
 
+/* With .SILENT a client reckons the new flags from those it knows: where somebody else
+   changed them since, it must be told (RFC 3501 6.4.6). A change of ours hides that other
+   one from what is told behind the command. */
+static bool
+is_told(const struct imap_session *s, const struct store *store,
+        const struct imap_row *row)
+{
+	return !store->is_silent || (row->prior_modseq > s->since_rows &&
+	                             row->prior_modseq != row->entry.modseq);
+}
+
 IMAP_ROW(imap_store_row)
 {
 	struct store *store = s->job;
@@ -114,7 +125,7 @@ IMAP_ROW(imap_store_row)
 
 	if (store->told++ == 0)
 		tell_keywords(s, store, out);
-	if (store->is_silent || imap_view_seq(&s->view, uid) == 0)
+	if (!is_told(s, store, row) || imap_view_seq(&s->view, uid) == 0)
 		return true;
 	strbuf_lit(out, "* ");
 	strbuf_u64(out, imap_view_seq(&s->view, uid));

@@ -44,10 +44,11 @@ settings_new(const struct conf *conf)
 	s->session.literal_first_max_bytes = (uint32_t)l->imap_literal_before_login;
 	s->session.append_max_bytes = (uint64_t)l->message_size;
 	s->session.bad_max = (uint32_t)l->imap_bad_max;
+	s->session.auth_tries = (uint32_t)l->auth_tries;
+	s->session.keywords_max = (uint32_t)l->keywords_per_mailbox;
 	s->message_max_bytes = (uint64_t)l->message_size;
 	s->login_ms = l->imap_login_timeout;
 	s->idle_ms = l->imap_idle_timeout;
-	s->account_max = (size_t)l->imap_connections_account;
 	s->stream = stream_limits_default;
 	s->stream.in_max = 64 * 1024 + (size_t)l->imap_line;
 	s->stream.out_full = s->session.output_soft_bytes;
@@ -93,6 +94,7 @@ struct imap_question *
 imap_conn_ask(struct imap_conn *c, loop_fn *step)
 {
 	c->q = (struct imap_question){ 0 };
+	imap_body_hold(c);
 	if (step)
 		imap_conn_step(c, step);
 	return &c->q;
@@ -122,41 +124,17 @@ forget_question(struct imap_conn *c)
 
 /* --- accounts */
 
-static struct str
-account_key(const uint64_t *id)
-{
-	return str_make(id, sizeof(*id));
-}
-
 enum err
 imap_conn_enter(struct imap_conn *c, uint64_t account_id, struct str address)
 {
-	struct map *m = c->server->accounts;
-	uintptr_t n = (uintptr_t)map_find(m, account_key(&account_id));
+	enum err e = limiter_know(&c->place, account_id);
 
-	if (n >= c->settings->account_max)
-		return ERR_LIMIT;
-	(void)map_set(m, account_key(&account_id), (void *)(n + 1));
+	if (e != OK)
+		return e;
 	c->account_id = account_id;
 	strbuf_clear(&c->address);
 	strbuf_add(&c->address, address);
 	return OK;
-}
-
-void
-imap_conn_leave(struct imap_conn *c)
-{
-	struct map *m = c->server->accounts;
-	uintptr_t n;
-
-	if (c->account_id == 0)
-		return;
-	n = (uintptr_t)map_find(m, account_key(&c->account_id));
-	if (n > 1)
-		(void)map_set(m, account_key(&c->account_id), (void *)(n - 1));
-	else
-		(void)map_remove(m, account_key(&c->account_id));
-	c->account_id = 0;
 }
 
 /* --- the way of bytes */
@@ -187,25 +165,23 @@ set_deadline(struct imap_conn *c)
 }
 
 static void
+tell_refused(struct imap_conn *c, enum err why, struct str command, const char *reason)
+{
+	char bytes[ADDR_TEXT_MAX];
+
+	event_tell_refused(STR("imap"), id_str(&c->id), addr_ip_text(&c->peer, &bytes),
+	                   why, command, reason);
+}
+
+static void
 start_tls(struct imap_conn *c)
 {
 	size_t dropped;
-	struct event e;
-	char bytes[ADDR_TEXT_MAX];
-	struct strbuf ip = strbuf_on(bytes);
 
 	stream_start_tls_server(c->stream, c->server->parts.tls, TLS_ALPN_IMAP, &dropped);
-	if (dropped == 0)
-		return;
-	event_init(&e, EV_COMMAND_REJECTED, (struct str){ NULL, 0 }, id_str(&c->id));
-	event_str(&e, "protocol", STR("imap"));
-	event_str(&e, "command", STR("STARTTLS"));
-	addr_format_ip(&ip, &c->peer);
-	event_str(&e, "ip", strbuf_str(&ip));
-	event_str(&e, "reason", STR("plaintext_behind_starttls"));
-	event_i64(&e, "size", (int64_t)dropped);
-	event_str(&e, "reply", STR("what was sent behind STARTTLS was dropped"));
-	event_tell(&e);
+	if (dropped)
+		tell_refused(c, ERR_PIPELINING, STR("STARTTLS"),
+		             "plaintext_behind_starttls");
 }
 
 /* Input that is there already is looked at now, not in the next turn. */
@@ -230,7 +206,7 @@ follow(struct imap_conn *c, enum imap_next next)
 	stream_flush_soon(c->stream);
 	switch (next) {
 	case IMAP_READ:
-		imap_body_forget(c);
+		imap_body_keep(c);
 		if (c->server->is_stopping && imap_session_is_at_rest(c->session)) {
 			say_goodbye(c, STR("Server shutting down"));
 			return;
@@ -257,6 +233,9 @@ follow(struct imap_conn *c, enum imap_next next)
 		start_tls(c);
 		return;
 	case IMAP_CLOSE:
+		if (imap_session_fault(c->session) != OK)
+			tell_refused(c, imap_session_fault(c->session), STR(""),
+			             err_get(imap_session_fault(c->session))->word);
 		stream_close(c->stream);
 		return;
 	}
@@ -329,9 +308,8 @@ conn_free(struct imap_conn *c)
 	imap_body_forget(c);
 	imap_append_abort(c);
 	feed_close(&c->feed);
-	imap_conn_leave(c);
 	stream_free(&c->stream);
-	limiter_give(s->parts.limiter, &c->counted);
+	limiter_leave(&c->place);
 	strbuf_release(&c->address);
 	settings_drop(c->settings);
 	list_remove(&c->link);
@@ -348,13 +326,17 @@ static void
 on_closed(void *arg, enum stream_end why, const char *detail)
 {
 	struct imap_conn *c = imap_conn_of(arg);
+	char bytes[ADDR_TEXT_MAX];
 
+	if (why == STREAM_TLS || why == STREAM_TLS_TIMEOUT)
+		event_tell_tls_failed(STR("imap"), id_str(&c->id),
+		                      addr_ip_text(&c->peer, &bytes),
+		                      stream_end_word(why), detail);
 	log_line(LEVEL_DEBUG, "imap.disconnect",
 	         "session=%s reason=%s state=%s command=%s", c->id.text,
 	         stream_end_word(why),
 	         c->session ? imap_state_word(imap_session_state(c->session)) : "none",
 	         c->session ? imap_session_command(c->session) : "");
-	(void)detail;
 	conn_free(c);
 }
 
@@ -376,11 +358,10 @@ imap_server_new(const struct imap_server_parts *parts)
 	s->parts = *parts;
 	s->parts.conf = NULL;
 	s->settings = settings_new(parts->conf);
-	s->accounts = map_new();
-	s->entries = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->entries));
-	s->uids = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->uids));
 	list_init(&s->conns);
 	list_init(&s->undos);
+	list_init(&s->kept);
+	timer_init(&s->kept_timer, parts->loop, imap_body_expire, s);
 	return s;
 }
 
@@ -400,8 +381,8 @@ imap_server_free(struct imap_server **s)
 	LIST_EACH(&(*s)->conns, l)
 	conn_free(CONTAINER_OF(l, struct imap_conn, link));
 	imap_undo_stop(*s);
+	timer_stop(&(*s)->kept_timer);
 	settings_drop((*s)->settings);
-	map_free(&(*s)->accounts);
 	mem_free((*s)->entries);
 	mem_free((*s)->uids);
 	mem_free(*s);
@@ -416,6 +397,32 @@ may_log_in_plain(const struct imap_settings *s, const struct addr *peer)
 	return nets_have(nets, s->plaintext_auth.n / sizeof(*nets), peer);
 }
 
+static bool
+may_go(void *arg)
+{
+	const struct imap_conn *c = imap_conn_of(arg);
+
+	return !c->q.call && !c->q.step &&
+	       (!c->account_id || imap_session_is_at_rest(c->session));
+}
+
+/* Its place is another's: who is logged in hears why. */
+static void
+on_dismissed(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	log_line(LEVEL_DEBUG, "imap.disconnect", "session=%s reason=%s state=%s",
+	         c->id.text, err_get(ERR_BUSY)->word,
+	         imap_state_word(imap_session_state(c->session)));
+	if (c->account_id)
+		say_goodbye(c, STR("Too many connections, others need some"));
+	else
+		conn_free(c);
+}
+
+static const struct limiter_ops place_ops = { .may_go = may_go, .go = on_dismissed };
+
 void
 imap_server_accept(struct imap_server *s, enum conf_protocol protocol,
                    const struct accepted *a)
@@ -423,12 +430,15 @@ imap_server_accept(struct imap_server *s, enum conf_protocol protocol,
 	struct imap_conn *c = mem_alloc(sizeof(*c));
 	size_t dropped;
 
+	if (!s->entries) {
+		s->entries = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->entries));
+		s->uids = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->uids));
+	}
 	c->magic = IMAP_CONN_MAGIC;
 	c->server = s;
 	c->settings = s->settings;
 	c->settings->refs++;
 	c->peer = a->peer;
-	c->counted = a->peer;
 	c->id = id_new("ses_");
 	c->is_implicit_tls = conf_protocol_is_tls(protocol);
 	c->address = strbuf_heap(512);
@@ -436,6 +446,7 @@ imap_server_accept(struct imap_server *s, enum conf_protocol protocol,
 	c->conf.has_starttls =
 		!c->is_implicit_tls && s->parts.tls && tls_server_is_ready(s->parts.tls);
 	c->conf.has_plaintext_auth = may_log_in_plain(c->settings, &c->peer);
+	limiter_hold(s->parts.limiter, &c->place, &a->peer, &place_ops, c);
 	list_add_last(&s->conns, &c->link);
 	c->session = imap_session_new(&c->conf, &imap_conn_ops, c, c->is_implicit_tls);
 	c->stream = stream_new(s->parts.loop, a->fd, &stream_callbacks,

@@ -8,7 +8,6 @@
 
 #include "base/ids.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/panic.h"
 #include "imap/imap_server_conn.h"
 #include "imap/imap_session.h"
@@ -30,15 +29,16 @@ struct imap_settings {
 	struct stream_limits stream;
 	int64_t login_ms, idle_ms;
 	uint64_t message_max_bytes;
-	size_t account_max; /* connections of one account */
 };
 
 struct imap_server {
 	struct imap_server_parts parts;
 	struct imap_settings *settings;
 	struct link conns;
-	struct map *accounts; /* id -> connections, as a number in a pointer */
-	struct link undos;    /* struct imap_undo */
+	struct link undos; /* struct imap_undo */
+	struct link kept;  /* struct imap_conn with a large body, longest unused first */
+	unsigned kept_n;
+	struct timer kept_timer;
 	bool is_stopping;
 	loop_fn *stopped;
 	void *stopped_arg;
@@ -92,7 +92,8 @@ struct imap_conn {
 	struct imap_conf conf;
 	struct stream *stream;
 	struct imap_session *session;
-	struct addr peer, counted;
+	struct addr peer;
+	struct limiter_place place;
 	struct id id;
 	bool is_implicit_tls, is_greeted, is_draining;
 
@@ -105,6 +106,8 @@ struct imap_conn {
 	/* the body that is sent in pieces, or is large; NULL with a UID: cannot be read */
 	struct body *body;
 	uint32_t body_uid;
+	int64_t body_until_us;        /* how long it is kept between two commands */
+	struct link kept;             /* while it is */
 	struct body_reading *reading; /* on a thread; then reading_step */
 	loop_fn *reading_step;
 	uint32_t reading_uid, moved_uid;
@@ -125,10 +128,9 @@ imap_conn_of(void *arg)
 {
 	return CAST(imap_conn, IMAP_CONN_MAGIC, arg);
 }
-/* Counts the account's connections: ERR_LIMIT. */
+/* The connection is the account's. ERR_LIMIT, ERR_BUSY: as limiter_know. */
 MUSTUSE enum err imap_conn_enter(struct imap_conn *c, uint64_t account_id,
                                  struct str address);
-void imap_conn_leave(struct imap_conn *c);
 
 extern const struct imap_ops imap_conn_ops;
 
@@ -142,12 +144,26 @@ void imap_ask_map(void *arg, uint64_t modseq, uint32_t uidnext);
 void imap_ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want);
 void imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
                       struct imap_box *box_out);
-void imap_ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length);
 void imap_box_left(void *arg);
-void imap_body_forget(struct imap_conn *c);
 /* The names of the mailbox's keywords into box. */
 MUSTUSE enum err imap_read_keywords(struct imap_conn *c, struct arena *a,
                                     struct imap_box *box);
+
+/* --- imap_body_conn.c */
+void imap_ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length);
+/* Reads the body of that message on a thread; then comes step, with c->body (NULL: it
+   cannot be had) and its UID. */
+void imap_body_read(struct imap_conn *c, uint32_t uid, const struct body_ref *ref,
+                    loop_fn *step);
+/* The bytes of c->body, p NULL where there is none. */
+struct str imap_body_use(struct imap_conn *c);
+/* A command begins: what is kept stays until it is over. */
+void imap_body_hold(struct imap_conn *c);
+/* It is over: a large body that was just used is kept for a while, others go. */
+void imap_body_keep(struct imap_conn *c);
+void imap_body_forget(struct imap_conn *c);
+/* The time of the first one is up; arg is the server. */
+void imap_body_expire(void *arg);
 
 /* --- imap_write_conn.c */
 void imap_ask_login(void *arg, struct str user, struct str password);

@@ -54,9 +54,10 @@ find_literal(struct str line, struct str *text_out, uint64_t *size_out)
 
 /* Nothing more can be read that would make sense: say so, and end. */
 static void
-refuse(struct imap_session *s, struct str text, bool is_tagged, struct strbuf *out)
+refuse(struct imap_session *s, enum err why, struct str text, struct strbuf *out)
 {
-	if (is_tagged && s->tag.n > 0) {
+	s->fault = why;
+	if (s->tag.n > 0) {
 		(void)imap_bad(s, text);
 		imap_reply_tagged(s, out);
 	}
@@ -74,11 +75,11 @@ begin_literal(struct imap_session *s, uint64_t size, enum literal kind,
 	size_t left = max > s->command.n ? max - s->command.n : 0;
 
 	if (s->state == IMAP_STATE_NOT_AUTH && size > s->conf->literal_first_max_bytes) {
-		refuse(s, STR("Literal too large"), true, out);
+		refuse(s, ERR_TOO_LARGE, STR("Literal too large"), out);
 		return;
 	}
 	if (size > left && kind == LITERAL_NONSYNC) {
-		refuse(s, STR("Literal too large"), true, out);
+		refuse(s, ERR_TOO_LARGE, STR("Literal too large"), out);
 		return;
 	}
 	if (size > left) {
@@ -133,10 +134,17 @@ take_line(struct imap_session *s, struct str line, struct strbuf *out)
 	uint64_t size = 0;
 	enum literal kind = find_literal(line, &text, &size);
 
+	if (s->state == IMAP_STATE_NOT_AUTH && line_is_http(line)) {
+		refuse(s, ERR_COMMAND, STR("This is an IMAP server"), out);
+		return;
+	}
+	/* What comes before the login may be a password, in any form. */
 	if (!s->arena)
-		s->arena = arena_new(COMMAND_BUDGET);
+		s->arena = s->state == IMAP_STATE_NOT_AUTH
+		                   ? arena_new_secret(COMMAND_BUDGET)
+		                   : arena_new(COMMAND_BUDGET);
 	if (s->command.n + line.n > command_max(s)) {
-		refuse(s, STR("Command too long"), true, out);
+		refuse(s, ERR_LINE_TOO_LONG, STR("Command too long"), out);
 		return;
 	}
 	if (kind == LITERAL_NONE) {
@@ -163,14 +171,14 @@ feed_line(struct imap_session *s, struct str in, size_t *used_out, struct strbuf
 		take_line(s, line, out);
 		return true;
 	case LINE_LONG:
-		refuse(s, STR("Command too long"), false, out);
+		refuse(s, ERR_LINE_TOO_LONG, STR("Command too long"), out);
 		return true;
 	case LINE_BARE_LF:
 	case LINE_BARE_CR:
-		refuse(s, STR("Lines must end in CRLF"), false, out);
+		refuse(s, ERR_BARE_NEWLINE, STR("Lines must end in CRLF"), out);
 		return true;
 	case LINE_NUL:
-		refuse(s, STR("NUL bytes are not allowed"), false, out);
+		refuse(s, ERR_NUL_BYTE, STR("NUL bytes are not allowed"), out);
 		return true;
 	}
 	PANIC("no such result");
@@ -230,7 +238,7 @@ feed_reply(struct imap_session *s, struct str in, size_t *used_out, struct strbu
 	if (result == LINE_MORE)
 		return false;
 	if (result != LINE_OK) {
-		refuse(s, STR("Malformed line"), true, out);
+		refuse(s, ERR_SYNTAX, STR("Malformed line"), out);
 		return true;
 	}
 	imap_take_step(s, s->cmd->reply(s, line, out), out);

@@ -59,8 +59,9 @@ enum imap_want {
 struct imap_row {
 	struct entry entry;
 	const struct message_head
-		*head;   /* the members that were wanted; NULL: none were */
-	struct str body; /* the whole message; p == NULL: cannot be read */
+		*head;         /* the members that were wanted; NULL: none were */
+	struct str body;       /* the whole message; p == NULL: cannot be read */
+	uint64_t prior_modseq; /* `store` only: before it, whatever entry.modseq is now */
 };
 
 /* Where copied or appended messages went: from[i] became to[i]; from is not filled for

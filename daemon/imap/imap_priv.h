@@ -106,6 +106,7 @@ struct imap_session {
 	struct str user; /* in user_bytes */
 	struct strbuf user_bytes;
 	uint32_t bad_in_row, auth_failures;
+	enum err fault; /* why we end it; OK: we do not, or not for that */
 
 	/* the command at work, or being read */
 	struct line_reader line;

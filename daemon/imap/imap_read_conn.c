@@ -10,7 +10,8 @@
 
 enum {
 	ENTRIES_AT_ONCE = 512,
-	UNSEEN_LOOK = 1000, /* entries looked at to number the first unseen one */
+	UNSEEN_LOOK =
+		1000, /* entries at either end in which the first unseen one is sought */
 	BOXES_MAX_BYTES = 32 * 1024 * 1024,
 };
 
@@ -107,47 +108,40 @@ imap_read_keywords(struct imap_conn *c, struct arena *a, struct imap_box *box)
 
 /* --- opening */
 
-/* How many entries there are from this UID on, up to max. */
-static size_t
-count_from(struct imap_conn *c, uint32_t first, uint32_t last, size_t max)
+/* How many entries there are from this UID to that one: a mailbox may hold far more than
+   one read gives. */
+static uint32_t
+count_between(struct imap_conn *c, uint32_t first, uint32_t last)
 {
-	size_t n = 0;
+	uint32_t count = 0;
+	size_t n = IMAP_SCRATCH_ROWS;
 
-	if (reader_uids(reader_of(c), &(struct entry_span){ c->box_id, first, last, 0 },
-	                c->server->uids, max, &n) != OK)
-		return max;
-	return n;
+	while (n == IMAP_SCRATCH_ROWS && first <= last) {
+		if (reader_uids(reader_of(c),
+		                &(struct entry_span){ c->box_id, first, last, 0 },
+		                c->server->uids, IMAP_SCRATCH_ROWS, &n) != OK)
+			break;
+		count += (uint32_t)n;
+		if (n > 0)
+			first = c->server->uids[n - 1] + 1;
+	}
+	return count;
 }
 
-/* The first unseen message has a number that costs little to find if it is among the
-   first or the last ones; else SELECT does without (RFC 3501 6.3.1 lets it). */
-static enum err
-number_unseen(struct imap_conn *c, struct imap_box *box)
+/* The recent messages are those from recent_first on; counted are they or the others,
+   whichever have fewer UIDs. */
+static uint32_t
+count_recent(struct imap_conn *c, const struct imap_box *box)
 {
 	const struct mailbox_info *info = &box->info;
-	uint32_t uid;
-	size_t n;
-	enum err e;
+	uint32_t first = box->recent_first, others;
 
-	box->unseen_seq = 0;
-	if (info->unseen == 0)
-		return OK;
-	if (info->unseen == info->exists) {
-		box->unseen_seq = 1;
-		return OK;
-	}
-	e = reader_first_unseen(reader_of(c), c->box_id, &uid);
-	if (e != OK || uid == 0)
-		return e;
-	n = count_from(c, uid, UINT32_MAX, UNSEEN_LOOK);
-	if (n < UNSEEN_LOOK && n <= info->exists) {
-		box->unseen_seq = info->exists - (uint32_t)n + 1;
-		return OK;
-	}
-	n = count_from(c, 1, uid, UNSEEN_LOOK);
-	if (n < UNSEEN_LOOK)
-		box->unseen_seq = (uint32_t)n;
-	return OK;
+	if (first >= info->uidnext)
+		return 0;
+	if (info->uidnext - first <= first)
+		return count_between(c, first, info->uidnext - 1);
+	others = first > 1 ? count_between(c, 1, first - 1) : 0;
+	return others < info->exists ? info->exists - others : 0;
 }
 
 static void
@@ -166,6 +160,7 @@ imap_box_left(void *arg)
 {
 	struct imap_conn *c = imap_conn_of(arg);
 
+	imap_body_forget(c);
 	feed_close(&c->feed);
 	c->box_id = 0;
 }
@@ -174,14 +169,15 @@ static enum err
 finish_open(struct imap_conn *c)
 {
 	struct imap_box *box = c->q.box;
-	uint32_t last = box->info.uidnext - 1;
 	enum err e;
 
-	if (box->recent_first <= last)
-		box->recent_n = (uint32_t)count_from(c, box->recent_first, last,
-		                                     IMAP_SCRATCH_ROWS);
+	box->recent_n = count_recent(c, box);
 	e = imap_read_keywords(c, c->q.arena, box);
-	return e == OK ? number_unseen(c, box) : e;
+	/* To find it among all would be to read them; SELECT may do without (RFC 3501
+	   6.3.1). */
+	return e == OK ? reader_unseen_seq(reader_of(c), &box->info, UNSEEN_LOOK,
+	                                   &box->unseen_seq)
+	               : e;
 }
 
 static void
@@ -356,41 +352,6 @@ struct messages {
 
 static void step_rows(void *arg);
 
-/* A large body is there, or cannot be had: its row comes (again). */
-static void
-large_read(void *arg, enum err e, struct body *body)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-	uint32_t uid = c->reading_uid;
-	bool was_moved = e == ERR_NOT_FOUND && c->moved_uid != uid;
-
-	c->reading = NULL;
-	/* Compaction has just moved it: its row says where to. Once. */
-	c->moved_uid = was_moved ? uid : 0;
-	if (!was_moved) {
-		c->body = body;
-		c->body_uid = uid;
-	}
-	imap_conn_step(c, c->reading_step);
-}
-
-/* Reads a body on a thread, then goes on with the question's step. */
-static void
-read_large_for(struct imap_conn *c, uint32_t uid, const struct body_ref *ref,
-               loop_fn *step)
-{
-	imap_body_forget(c);
-	c->reading_uid = uid;
-	c->reading_step = step;
-	c->reading = body_open_later(c->server->parts.bodies, ref, large_read, c);
-}
-
-static void
-read_large(struct imap_conn *c, uint32_t uid, const struct body_ref *ref)
-{
-	read_large_for(c, uid, ref, step_rows);
-}
-
 static bool
 give_message(void *arg, const struct entry *e, const struct message *m)
 {
@@ -403,11 +364,10 @@ give_message(void *arg, const struct entry *e, const struct message *m)
 	if ((c->q.want & IMAP_WANT_BODY) && body_is_large(&m->ref)) {
 		if (c->body_uid != e->uid) {
 			ms->is_large = true;
-			read_large(c, e->uid, &m->ref);
+			imap_body_read(c, e->uid, &m->ref, step_rows);
 			return false;
 		}
-		if (c->body)
-			row.body = body_bytes(c->body);
+		row.body = imap_body_use(c);
 	} else if (c->q.want & IMAP_WANT_BODY) {
 		enum err err = body_open(c->server->parts.bodies, &m->ref, &body);
 
@@ -656,84 +616,4 @@ imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
 	q->since = since;
 	q->arena = a;
 	q->box = box_out;
-}
-
-/* --- bytes of a large message */
-
-void
-imap_body_forget(struct imap_conn *c)
-{
-	body_reading_forget(&c->reading);
-	body_close(&c->body);
-	c->body_uid = 0;
-}
-
-static void step_body(void *arg);
-
-static bool
-open_body(void *arg, const struct entry *e, const struct message *m)
-{
-	struct imap_conn *c = arg;
-
-	if (body_is_large(&m->ref)) {
-		read_large_for(c, e->uid, &m->ref, step_body);
-		c->q.error = OK;
-		return false;
-	}
-	c->q.error = body_open(c->server->parts.bodies, &m->ref, &c->body);
-	if (c->q.error == OK)
-		c->body_uid = e->uid;
-	return false;
-}
-
-static enum err
-get_body(struct imap_conn *c, uint32_t uid)
-{
-	enum err e = OK;
-
-	if (c->body_uid == uid)
-		return c->body ? OK : ERR_NOT_FOUND;
-	imap_body_forget(c);
-	/* Twice: it may just be on its way to another segment. */
-	for (int i = 0; i < 2 && e == OK && !c->body && !c->reading; i++) {
-		c->q.error = ERR_NOT_FOUND;
-		e = reader_messages(reader_of(c),
-		                    &(struct entry_span){ c->box_id, uid, uid, 0 },
-		                    WANT_REF, 1, open_body, c);
-		if (e == OK && c->q.error != ERR_NOT_FOUND)
-			e = c->q.error;
-	}
-	return e == OK && !c->body && !c->reading ? ERR_NOT_FOUND : e;
-}
-
-static void
-step_body(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-	struct imap_question *q = &c->q;
-	enum err e = get_body(c, q->next_uid);
-
-	if (c->reading) {
-		q->step = NULL;
-		return;
-	}
-	if (e == OK) {
-		struct str bytes = body_bytes(c->body);
-
-		bytes = q->offset < bytes.n ? str_from_offset(bytes, (size_t)q->offset)
-		                            : str_make(bytes.p, 0);
-		imap_session_bytes(c->session, str_first(bytes, q->length),
-		                   stream_output(c->stream));
-	}
-	imap_conn_answer(c, e);
-}
-
-void
-imap_ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length)
-{
-	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_body);
-
-	q->next_uid = uid;
-	q->offset = offset;
-	q->length = length;
 }

@@ -260,6 +260,18 @@ imap_reply_flags(const struct imap_session *s, uint64_t flags, bool is_recent,
 	strbuf_byte(out, ')');
 }
 
+static size_t
+count_keywords(const struct imap_session *s)
+{
+	struct str rest = strbuf_str(&s->keywords), name;
+	unsigned bit;
+	size_t n = 0;
+
+	while (next_keyword(&rest, &bit, &name))
+		n++;
+	return n;
+}
+
 void
 imap_reply_known_flags(const struct imap_session *s, struct strbuf *out)
 {
@@ -270,8 +282,11 @@ imap_reply_known_flags(const struct imap_session *s, struct strbuf *out)
 		strbuf_lit(out, "()");
 	} else {
 		imap_reply_flags(s, UINT64_MAX, false, out);
-		strbuf_truncate(out, out->n ? out->n - 1 : 0);
-		strbuf_lit(out, " \\*)");
+		/* Only while a client may make new ones (RFC 3501 7.1). */
+		if (count_keywords(s) < s->conf->keywords_max) {
+			strbuf_truncate(out, out->n ? out->n - 1 : 0);
+			strbuf_lit(out, " \\*)");
+		}
 	}
 	strbuf_lit(out, "] Flags permitted\r\n");
 }

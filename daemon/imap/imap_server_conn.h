@@ -2,7 +2,8 @@
  *
  * Glues the session core (imap_session.h) to a stream, to the store and to the reader:
  * imap_conn.c moves bytes and keeps deadlines, imap_read_conn.c answers questions from
- * this process's own reader, imap_write_conn.c those that are operations of the store.
+ * this process's own reader (imap_body_conn.c has the large bodies), imap_write_conn.c
+ * those that are operations of the store.
  *
  * Owns: its connections and the settings they were begun with. Borrows: all of struct
  * imap_server_parts but conf, which is copied from.

@@ -25,7 +25,9 @@ const struct imap_conf imap_conf_default = {
 	.literal_first_max_bytes = 4 * 1024,
 	.append_max_bytes = 50 * 1024 * 1024,
 	.bad_max = 20,
+	.auth_tries = 3,
 	.output_soft_bytes = 128 * 1024,
+	.keywords_max = KEYWORDS_MAX,
 };
 
 enum {
@@ -116,7 +118,10 @@ imap_session_new(const struct imap_conf *conf, const struct imap_ops *ops, void 
 static void
 forget_command(struct imap_session *s)
 {
-	if (s->cmd && (s->cmd->flags & CMD_SECRET) && s->command.n > 0)
+	bool is_secret = s->state == IMAP_STATE_NOT_AUTH ||
+	                 (s->cmd && (s->cmd->flags & CMD_SECRET));
+
+	if (is_secret && s->command.n > 0)
 		explicit_bzero(s->command.p, s->command.n);
 	strbuf_release(&s->command);
 	strbuf_release(&s->scratch);
@@ -203,8 +208,10 @@ imap_finish(struct imap_session *s, struct strbuf *out)
 	s->bad_in_row = s->result == RESULT_BAD ? s->bad_in_row + 1 : 0;
 	forget_command(s);
 	s->phase = is_closing ? PHASE_CLOSED : PHASE_LINE;
-	if (!is_closing && s->bad_in_row >= s->conf->bad_max)
+	if (!is_closing && s->bad_in_row >= s->conf->bad_max) {
+		s->fault = ERR_LIMIT;
 		imap_session_bye(s, STR("Too many errors"), out);
+	}
 }
 
 /* The handler is done. Clients that pipeline get what changed with the last command. */
@@ -268,6 +275,7 @@ imap_take_step(struct imap_session *s, enum imap_step step, struct strbuf *out)
 			s->phase = PHASE_TLS;
 		return;
 	case STEP_CLOSE:
+		imap_session_leave(s);
 		s->state = IMAP_STATE_LOGOUT;
 		imap_finish(s, out);
 		return;
@@ -563,13 +571,10 @@ imap_session_command(const struct imap_session *s)
 	return s->cmd ? s->cmd->name.p : "";
 }
 
-size_t
-imap_session_held(const struct imap_session *s)
+enum err
+imap_session_fault(const struct imap_session *s)
 {
-	return s->command.cap + s->user_bytes.cap + s->keywords.cap +
-	       (s->view.cap + s->recent.cap) * sizeof(struct imap_run) +
-	       (s->arena ? arena_used(s->arena) : 0) +
-	       (s->sync_arena ? arena_used(s->sync_arena) : 0);
+	return s->fault;
 }
 
 void
@@ -582,6 +587,9 @@ imap_session_check(const struct imap_session *s)
 	CHECK(!s->has_map || s->exists == s->view.count);
 	CHECK(s->has_map || s->since_gone == s->since_rows ||
 	      s->state != IMAP_STATE_SELECTED);
+	/* What belongs to a mailbox goes with it. */
+	CHECK(s->state == IMAP_STATE_SELECTED ||
+	      (!s->view.runs && !s->recent.runs && !s->keywords.cap));
 	CHECK(s->phase != PHASE_LINE || s->command.n > 0 || s->arena == NULL || s->cmd);
 	CHECK(s->literal_left == 0 || s->phase == PHASE_LITERAL ||
 	      s->phase == PHASE_DATA || s->phase == PHASE_SKIP ||

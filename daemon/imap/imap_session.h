@@ -47,7 +47,9 @@ struct imap_conf {
 	uint32_t literal_first_max_bytes; /* before login */
 	uint64_t append_max_bytes;        /* one message */
 	uint32_t bad_max;                 /* unknown or malformed commands in a row */
+	uint32_t auth_tries;              /* failed logins */
 	uint32_t output_soft_bytes;       /* where a long answer pauses */
+	uint32_t keywords_max;            /* different ones in one mailbox */
 };
 
 /* The limits of the product, for tests and as the schema's defaults. */
@@ -101,8 +103,10 @@ bool imap_session_is_at_rest(const struct imap_session *s);
 struct str imap_session_user(const struct imap_session *s);
 /* The name of the command at work ("FETCH"), or "". */
 const char *imap_session_command(const struct imap_session *s);
-/* Bytes the session holds besides its struct, for tests. */
-size_t imap_session_held(const struct imap_session *s);
+/* Why the session ends after IMAP_CLOSE, where the client is to blame: ERR_LINE_TOO_LONG,
+   ERR_BARE_NEWLINE, ERR_NUL_BYTE, ERR_TOO_LARGE (a literal), ERR_SYNTAX, ERR_LIMIT (too
+   many errors), ERR_AUTH, ERR_COMMAND (it speaks HTTP); else OK. */
+enum err imap_session_fault(const struct imap_session *s);
 /* The invariants; panics where one is broken. Run after each step in tests. */
 void imap_session_check(const struct imap_session *s);
 

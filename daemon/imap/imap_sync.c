@@ -193,8 +193,11 @@ begin_rows(struct imap_session *s, struct strbuf *out)
 		y->first_uidnext = y->box.info.uidnext;
 		y->first_recent = y->box.recent_first;
 		if (y->first_modseq != s->since_rows &&
-		    imap_keywords_set(s, y->box.keywords, y->box.keywords_n))
+		    imap_keywords_set(s, y->box.keywords, y->box.keywords_n)) {
 			imap_reply_known_flags(s, out);
+			/* What the command told may lack these names: once more. */
+			s->own_n = 0;
+		}
 	}
 	if (y->is_gone_told || y->gone.n == 0)
 		return true;

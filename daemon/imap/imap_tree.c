@@ -138,10 +138,19 @@ struct retry {
 	bool is_set;
 };
 
+/* The bytes of a name that stand for all ways to write them (RFC 3501 5.1). */
+static size_t
+inbox_bytes(struct str name)
+{
+	struct str inbox = STR("INBOX");
+
+	return str_eq(name, inbox) || is_below(name, inbox) ? inbox.n : 0;
+}
+
 bool
 imap_pattern_match(struct str pattern, struct str name)
 {
-	bool is_inbox = str_eq(name, STR("INBOX"));
+	size_t inbox_n = inbox_bytes(name);
 	struct retry star = { 0, 0, false }, percent = { 0, 0, false };
 	size_t p = 0, n = 0;
 
@@ -158,7 +167,7 @@ imap_pattern_match(struct str pattern, struct str name)
 			continue;
 		}
 		if (p < pattern.n && n < name.n &&
-		    (is_inbox ? byte_upper(c) == name.p[n] : c == name.p[n])) {
+		    (n < inbox_n ? byte_upper(c) : c) == name.p[n]) {
 			p++;
 			n++;
 			continue;

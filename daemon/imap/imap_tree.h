@@ -36,7 +36,8 @@ struct imap_tree {
 MUSTUSE bool imap_tree_make(const struct imap_boxes *boxes, struct arena *a,
                             struct imap_tree *tree_out);
 
-/* LIST's wildcards: * is anything, % anything but '/'. INBOX matches without case. */
+/* LIST's wildcards: * is anything, % anything but '/'. INBOX matches without case,
+   also above other levels. */
 bool imap_pattern_match(struct str pattern, struct str name);
 /* More wildcards than this server bears? */
 bool imap_pattern_check(struct str pattern);

@@ -145,7 +145,8 @@ on_flags(void *arg, enum err e, const struct answer_flags *answer)
 	for (size_t i = 0; e == OK && i < answer->rows_count; i++) {
 		struct imap_row row = { .entry = { .uid = answer->rows[i].uid,
 			                           .flags = answer->rows[i].flags,
-			                           .modseq = answer->rows[i].modseq } };
+			                           .modseq = answer->rows[i].modseq },
+			                .prior_modseq = answer->rows[i].prior_modseq };
 
 		if (!imap_session_row(c->session, &row, imap_conn_output(c)))
 			break;

@@ -1,5 +1,6 @@
 /* What is out for the same question and type is one `flight` that all askers wait for;
- * how it travels is the transport's business (dns_priv.h). The cache (dns_cache.h) keeps
+ * how it travels is the transport's business (dns_priv.h), whose turn it is that of
+ * dns_line.c. The cache (dns_cache.h) keeps
  * messages as they came and they are read again at each hit: that is small, and a
  * microsecond.
  */
@@ -39,58 +40,6 @@ struct dns_query {
 
 static void flights_start(struct dns *d);
 
-/* ── words ── */
-
-const char *
-dns_status_word(enum dns_status s)
-{
-	static const char *const words[] = { "ok", "nodata", "nxdomain", "temp",
-		                             "bad_name" };
-
-	return words[s];
-}
-
-const char *
-dns_type_word(enum dns_type t)
-{
-	switch (t) {
-	case DNS_A:
-		return "A";
-	case DNS_NS:
-		return "NS";
-	case DNS_CNAME:
-		return "CNAME";
-	case DNS_SOA:
-		return "SOA";
-	case DNS_PTR:
-		return "PTR";
-	case DNS_MX:
-		return "MX";
-	case DNS_TXT:
-		return "TXT";
-	case DNS_AAAA:
-		return "AAAA";
-	case DNS_SRV:
-		return "SRV";
-	case DNS_DS:
-		return "DS";
-	case DNS_TLSA:
-		return "TLSA";
-	case DNS_CAA:
-		return "CAA";
-	}
-	return "?";
-}
-
-enum err
-dns_status_err(enum dns_status s)
-{
-	static const enum err errors[] = { OK, ERR_DNS_NODATA, ERR_DNS_NXDOMAIN,
-		                           ERR_DNS_TEMP, ERR_DNS_NXDOMAIN };
-
-	return errors[s];
-}
-
 static struct str
 key_name(const char *key, size_t key_n)
 {
@@ -129,96 +78,6 @@ answer_query(struct dns_query *q, const struct dns_answer *a, const struct dns_r
 		fn(arg, a);
 }
 
-/* ── whose turn it is ── */
-
-static struct group *
-group_get(struct dns *d, uint64_t id)
-{
-	struct str key = str_make((const char *)&id, sizeof(id));
-	struct group *g = map_find(d->groups, key);
-
-	if (!g) {
-		g = mem_alloc(sizeof(*g));
-		g->id = id;
-		list_init(&g->line);
-		(void)map_set(d->groups, key, g);
-	}
-	return g;
-}
-
-static void
-group_done(struct dns *d, struct group *g)
-{
-	if (g->held || g->lined)
-		return;
-	(void)map_remove(d->groups, str_make((const char *)&g->id, sizeof(g->id)));
-	mem_free(g);
-}
-
-static void
-line_join(struct flight *f, struct group *g)
-{
-	f->group = g;
-	list_add_last(&g->line, &f->line);
-	if (g->lined++ == 0)
-		list_add_last(&f->dns->lines, &g->link);
-}
-
-static void
-line_leave(struct flight *f)
-{
-	struct group *g = f->group;
-
-	f->group = NULL;
-	list_remove(&f->line);
-	if (--g->lined == 0)
-		list_remove(&g->link);
-	group_done(f->dns, g);
-}
-
-/* The first of the group whose turn it is and that may have another place, or NULL. */
-static struct flight *
-line_next(struct dns *d)
-{
-	LIST_EACH(&d->lines, l)
-	{
-		struct group *g = CONTAINER_OF(l, struct group, link);
-
-		if (d->conf.group_max && g->held >= d->conf.group_max)
-			continue;
-		list_remove(&g->link);
-		list_add_last(&d->lines, &g->link);
-		return CONTAINER_OF(g->line.next, struct flight, line);
-	}
-	return NULL;
-}
-
-static void
-place_take(struct flight *f)
-{
-	struct group *g = f->group;
-
-	g->held++;
-	line_leave(f);
-	f->group = g;
-	f->is_out = true;
-	f->dns->in_flight++;
-	list_add_last(&f->dns->out, &f->line);
-}
-
-static void
-place_give(struct flight *f)
-{
-	struct group *g = f->group;
-
-	f->group = NULL;
-	f->is_out = false;
-	f->dns->in_flight--;
-	list_remove(&f->line);
-	g->held--;
-	group_done(f->dns, g);
-}
-
 /* ── flights ── */
 
 static void on_over(void *arg);
@@ -235,9 +94,9 @@ flight_free(struct flight *f)
 	loop_defer_cancel(d->loop, on_over, f);
 	(void)map_remove(d->flights, str_make(f->key, f->key_n));
 	if (f->is_out)
-		place_give(f);
+		dns_place_give(f);
 	else if (f->group)
-		line_leave(f);
+		dns_line_leave(f);
 	strbuf_release(&f->wire);
 	strbuf_release(&f->query);
 	strbuf_release(&f->message);
@@ -355,7 +214,7 @@ on_limit(void *arg)
 
 	/* It leaves the line without having been asked. */
 	if (!f->is_out && f->group)
-		line_leave(f);
+		dns_line_leave(f);
 	strbuf_clear(&f->message);
 	dns_flight_over(f);
 }
@@ -365,8 +224,8 @@ flights_start(struct dns *d)
 {
 	struct flight *f;
 
-	while (d->in_flight < d->conf.in_flight_max && (f = line_next(d)) != NULL) {
-		place_take(f);
+	while (d->in_flight < d->conf.in_flight_max && (f = dns_line_next(d)) != NULL) {
+		dns_place_take(f);
 		d->transport->send(f);
 	}
 }
@@ -391,7 +250,7 @@ flight_new(struct dns *d, struct str key, uint64_t group)
 	timer_set(&f->limit, d->conf.timeout_ms);
 	strbuf_add(&f->wire, key_name(f->key, f->key_n));
 	(void)map_set(d->flights, key, f);
-	line_join(f, group_get(d, group));
+	dns_line_join(f, group);
 	return f;
 }
 
@@ -427,20 +286,6 @@ answer_from_cache(struct dns_query *q)
 	return e == OK;
 }
 
-/* One more waits for what is still in line: it goes on in the shorter of their lines. */
-static void
-line_change(struct flight *f, uint64_t id)
-{
-	struct dns *d = f->dns;
-	struct group *to = group_get(d, id);
-
-	if (to->lined + to->held < f->group->lined + f->group->held) {
-		line_leave(f);
-		line_join(f, to);
-	}
-	group_done(d, to);
-}
-
 static void
 on_asked(void *arg)
 {
@@ -460,7 +305,7 @@ on_asked(void *arg)
 	if (!f)
 		f = flight_new(d, str_make(q->key, q->key_n), q->group);
 	else if (!f->is_out && f->group)
-		line_change(f, q->group);
+		dns_line_change(f, q->group);
 	q->flight = f;
 	list_add_last(&f->waiting, &q->place);
 	flights_start(d);
@@ -503,16 +348,6 @@ dns_ask_raw(struct dns *d, struct str key, dns_raw_fn *fn, void *arg)
 	memcpy(q->key, key.p, key.n);
 	q->key_n = key.n;
 	return q;
-}
-
-struct dns_query *
-dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg)
-{
-	char text[80];
-	struct strbuf b = strbuf_on(text);
-
-	addr_format_reverse(&b, a);
-	return dns_ask(d, strbuf_str(&b), DNS_PTR, fn, arg);
 }
 
 void

@@ -1,6 +1,6 @@
 /* dns.h - asks the name service, with a cache.
  *
- * One resolver per loop. Answers always come later, never inside dns_query. Equal
+ * One resolver per loop. Answers always come later, never inside dns_ask. Equal
  * questions that are out at the same time become one. Each question has its own port
  * and id and its own time limit; a broken or silent server gives DNS_TEMP, never a wait
  * without end. Positive and negative answers are cached by their TTL (RFC 2308), and
@@ -57,8 +57,6 @@ void dns_set_conf(struct dns *d, const struct dns_conf *conf);
    (A-labels). Returns a handle that is good until the callback has run. */
 struct dns_query *dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn,
                           void *arg);
-/* The name for the PTR question about an address (in-addr.arpa, ip6.arpa). */
-struct dns_query *dns_ask_ptr(struct dns *d, const struct addr *a, dns_fn *fn, void *arg);
 /* Right after asking: on whose behalf (0: nobody's in particular). Places are given to
    one after the other, and conf.group_max at most to each: whose servers are silent keeps
    no others waiting. */

@@ -68,7 +68,7 @@ struct dns_tlsa {
 	struct str data;
 };
 
-const char *dns_status_word(enum dns_status s);
+/* "MX"; "?" for a number that has no name here. */
 const char *dns_type_word(enum dns_type t);
 /* DNS_OK -> OK, NODATA -> ERR_DNS_NODATA, NXDOMAIN and BAD_NAME -> ERR_DNS_NXDOMAIN,
    TEMP -> ERR_DNS_TEMP. */

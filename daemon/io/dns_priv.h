@@ -1,7 +1,8 @@
 /* dns_priv.h - the resolver's inside, for its transports and for the process that serves.
  *
- * dns.c keeps questions, the cache and the time; how a question travels is the business
- * of a transport: dns_ares.c asks name servers, dns_remote.c asks our own process `dns`.
+ * dns.c keeps questions, the cache and the time, dns_line.c knows whose turn it is. How a
+ * question travels is the business of a transport: dns_ares.c asks name servers,
+ * dns_remote.c asks our own process `dns`.
  */
 #ifndef IO_DNS_PRIV_H
 #define IO_DNS_PRIV_H
@@ -102,7 +103,24 @@ enum dns_type dns_flight_type(const struct flight *f);
 /* As dns_ask; the key must be one that dns_key_check lets pass. */
 struct dns_query *dns_ask_raw(struct dns *d, struct str key, dns_raw_fn *fn, void *arg);
 
-/* The servers of /etc/resolv.conf (dns_ares.c). */
+/* --- dns_line.c ---------------------------------------------------------------------- */
+
+/* To the end of the group's line. */
+void dns_line_join(struct flight *f, uint64_t group);
+/* Out of it, without having had a place. */
+void dns_line_leave(struct flight *f);
+/* One more waits for what is still in line: it goes on in the shorter of their lines.
+   id: its group. */
+void dns_line_change(struct flight *f, uint64_t id);
+/* The first of the group whose turn it is and that may have another place, or NULL. */
+struct flight *dns_line_next(struct dns *d);
+/* Out of the line to a place, among those that are out; and away from it. */
+void dns_place_take(struct flight *f);
+void dns_place_give(struct flight *f);
+
+/* --- dns_ares.c ---------------------------------------------------------------------- */
+
+/* The servers of /etc/resolv.conf. */
 size_t dns_system_servers(struct addr *servers);
 
 #endif

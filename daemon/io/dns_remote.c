@@ -12,15 +12,18 @@
 
 enum {
 	REMOTE_MAGIC = 0x646e7372,
-	AWAY_MS = 2000,
+	LOOK_MS = 500,
+	AWAY_LOOKS = 4,
 };
 
 struct remote {
 	uint32_t magic;
 	struct dns *dns;
 	struct ipc_client *client;
-	struct timer away;
-	bool is_away;
+	struct timer look;
+	/* Since it is not there: looks, not a time, which may pass while this process has
+	   no processor and cannot hear it. */
+	unsigned looks_away;
 	uint64_t last_id;
 };
 
@@ -49,7 +52,7 @@ transport_send(struct flight *f)
 
 	w->id = ++r->last_id;
 	f->way = w;
-	if (r->is_away)
+	if (r->looks_away >= AWAY_LOOKS)
 		dns_flight_over(f);
 	else
 		ask(r, f);
@@ -84,7 +87,7 @@ transport_end(struct dns *d)
 	struct remote *r = d->way;
 
 	ipc_client_free(&r->client);
-	timer_stop(&r->away);
+	timer_stop(&r->look);
 	r->magic = 0;
 	mem_free(r);
 }
@@ -108,8 +111,8 @@ on_opened(void *arg, struct ipc_peer *peer)
 	struct remote *r = remote_of(arg);
 
 	(void)peer;
-	r->is_away = false;
-	timer_stop(&r->away);
+	r->looks_away = 0;
+	timer_stop(&r->look);
 	for (struct link *l = r->dns->out.next; l != &r->dns->out; l = l->next) {
 		const struct flight *f = CONTAINER_OF(l, struct flight, line);
 
@@ -130,15 +133,18 @@ on_closed(void *arg, struct ipc_peer *peer, const char *why)
 
 		w->is_asked = false;
 	}
-	timer_set(&r->away, AWAY_MS);
+	timer_set(&r->look, LOOK_MS);
 }
 
 static void
-on_away(void *arg)
+on_look(void *arg)
 {
 	struct remote *r = remote_of(arg);
 
-	r->is_away = true;
+	if (++r->looks_away < AWAY_LOOKS) {
+		timer_set(&r->look, LOOK_MS);
+		return;
+	}
 	for (struct link *l = r->dns->out.next; l != &r->dns->out; l = l->next)
 		dns_flight_over(CONTAINER_OF(l, struct flight, line));
 }
@@ -190,9 +196,9 @@ dns_new_remote(struct loop *l, const char *path, const struct dns_conf *conf)
 
 	r->magic = REMOTE_MAGIC;
 	r->dns = dns_new_by(l, conf, &transport, r);
-	timer_init(&r->away, l, on_away, r);
+	timer_init(&r->look, l, on_look, r);
 	/* It may never come. */
-	timer_set(&r->away, AWAY_MS);
+	timer_set(&r->look, LOOK_MS);
 	r->client = ipc_client_new(l, path, &callbacks, r);
 	return r->dns;
 }

@@ -33,6 +33,8 @@ void
 ipc_format(struct strbuf *out, uint16_t kind, uint64_t id, struct str payload)
 {
 	CHECK(payload.n <= IPC_FRAME_MAX);
+	if (!strbuf_reserve(out, IPC_HEADER_BYTES + payload.n))
+		return;
 	pack_u32(out, (uint32_t)(payload.n + AFTER_LENGTH));
 	pack_u16(out, kind);
 	pack_u64(out, id);

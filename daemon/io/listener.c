@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,7 +36,9 @@ struct listener {
 	struct timer rest;
 	struct link waiting;
 	size_t waiting_count;
-	bool is_resting;
+	bool is_resting; /* asked to */
+	bool is_leaving; /* those who wait to others, until the timer */
+	int64_t left_ms; /* for so long in all */
 };
 
 /* A connection from a trusted proxy whose first bytes are waited for. */
@@ -191,7 +196,8 @@ took(struct listener *l, int fd, const struct sockaddr_storage *sa)
 		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0)
 			a.uid = (int)cred.uid;
 	} else {
-		a.local = socket_local(fd);
+		if (l->conf->want_local)
+			a.local = socket_local(fd);
 		if (nets_have(l->conf->proxies, l->conf->proxies_count, &a.peer)) {
 			wait_for_header(l, &a);
 			return;
@@ -204,17 +210,6 @@ static int
 open_reserve(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void
-on_rested(void *arg)
-{
-	struct listener *l = CAST(listener, LISTENER_MAGIC, arg);
-
-	if (l->reserve_fd < 0)
-		l->reserve_fd = open_reserve();
-	if (!l->is_resting)
-		watch_set(l->watch, WATCH_READ);
 }
 
 /* No descriptors left: the one that waits is told by a close, not left hanging, and
@@ -237,6 +232,51 @@ out_of_descriptors(struct listener *l)
 	timer_set(&l->rest, REST_MS);
 }
 
+/* False: nobody is left, or accepting rests. */
+static bool
+take_one(struct listener *l)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t n = sizeof(sa);
+	int fd = accept4(l->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		took(l, fd, &sa);
+		return !l->is_resting;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		out_of_descriptors(l);
+	return errno == EINTR || errno == ECONNABORTED || errno == EPROTO;
+}
+
+/* Who is left to others is not asked for in between: the socket would wake us again at
+   once, for as long as it holds somebody. */
+static bool
+is_left_to_others(struct listener *l)
+{
+	int64_t leave_ms = l->ops->leave_ms ? l->ops->leave_ms(l->arg) - l->left_ms : 0;
+
+	if (leave_ms <= 0)
+		return false;
+	watch_set(l->watch, 0);
+	timer_set(&l->rest, leave_ms);
+	l->left_ms += leave_ms;
+	l->is_leaving = true;
+	return true;
+}
+
+static void
+take_waiting(struct listener *l)
+{
+	for (int i = 0; i < TURN_ACCEPTS; i++) {
+		if (is_left_to_others(l))
+			return;
+		if (!take_one(l))
+			break;
+	}
+	l->left_ms = 0;
+}
+
 static void
 on_acceptable(void *arg, unsigned events)
 {
@@ -245,22 +285,23 @@ on_acceptable(void *arg, unsigned events)
 	(void)events;
 	if (watch_events(l->watch) == 0)
 		watch_set(l->watch, WATCH_READ);
-	for (int i = 0; i < TURN_ACCEPTS && !l->is_resting; i++) {
-		struct sockaddr_storage sa = { 0 };
-		socklen_t n = sizeof(sa);
-		int fd = accept4(l->fd, (struct sockaddr *)&sa, &n,
-		                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	take_waiting(l);
+}
 
-		if (fd >= 0) {
-			took(l, fd, &sa);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM)
-			out_of_descriptors(l);
-		if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO)
-			return;
-	}
+static void
+on_rested(void *arg)
+{
+	struct listener *l = CAST(listener, LISTENER_MAGIC, arg);
+	bool is_leaving = l->is_leaving;
+
+	l->is_leaving = false;
+	if (l->reserve_fd < 0)
+		l->reserve_fd = open_reserve();
+	if (l->is_resting)
+		return;
+	watch_set(l->watch, WATCH_READ);
+	if (is_leaving)
+		take_waiting(l);
 }
 
 struct listener *
@@ -268,7 +309,11 @@ listener_new(struct loop *loop, int fd, const struct listener_conf *conf,
              const struct listener_ops *ops, void *arg)
 {
 	struct listener *l = mem_alloc(sizeof(*l));
+	int on = 1, off = 0;
 
+	CHECK(ioctl(fd, FIONBIO, &on) == 0); /* who started us may have made it */
+	if (conf->is_in_turns)               /* inherited by what is accepted */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
 	l->magic = LISTENER_MAGIC;
 	l->fd = fd;
 	l->reserve_fd = open_reserve();

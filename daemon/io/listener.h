@@ -20,7 +20,8 @@ struct listener;
 struct accepted {
 	int fd;            /* now the callee's; non-blocking, close-on-exec */
 	struct addr peer;  /* the client, as the proxy says where there is one */
-	struct addr local; /* the address the client connected to */
+	struct addr local; /* the address the client connected to, as the proxy says or
+	                      where want_local is; else ADDR_NONE */
 	struct addr proxy; /* the proxy; ADDR_NONE: a direct connection */
 	int uid;           /* of the peer of a unix socket (SO_PEERCRED), else -1 */
 };
@@ -34,6 +35,9 @@ struct listener_ops {
 	   sent before (a protocol's "421 …"); plain-text listeners only. May be NULL. */
 	void (*refused)(void *arg, const struct addr *peer, enum err why,
 	                struct str *goodbye_out);
+	/* Asked before each client that waits is taken: those who have not been left to
+	   other processes on the socket for so many ms are. 0, or NULL: taken at once. */
+	int64_t (*leave_ms)(void *arg);
 };
 
 struct listener_conf {
@@ -42,6 +46,10 @@ struct listener_conf {
 	int64_t proxy_wait_ms; /* how long a trusted peer is waited for to begin one; when
 	                          nothing came, it is an ordinary client */
 	struct limiter *limiter; /* NULL: no limits */
+	bool want_local;         /* `local` is asked for: a system call a connection */
+	bool is_in_turns;        /* client and server speak in turns from the start: what
+	                            is received is acknowledged with the answer to it, not
+	                            by a packet of its own before */
 };
 
 /* Listens on fd (listening already), which is taken. Everything pointed to is borrowed

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -374,14 +373,12 @@ struct watch *
 watch_new(struct loop *l, int fd, watch_fn *fn, void *arg)
 {
 	struct watch *w = mem_alloc(sizeof(*w));
-	int on = 1;
 
 	w->magic = WATCH_MAGIC;
 	w->loop = l;
 	w->fd = fd;
 	w->fn = fn;
 	w->arg = arg;
-	CHECK(ioctl(fd, FIONBIO, &on) == 0);
 	return w;
 }
 

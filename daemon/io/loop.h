@@ -59,8 +59,8 @@ timer_is_set(const struct timer *t)
 	return t->place != 0;
 }
 
-/* A descriptor that is watched; the descriptor stays the caller's and must be open until
-   watch_free. It is made non-blocking. Events are those that poll(2) calls level
+/* A descriptor that is watched; the descriptor stays the caller's, does not block, and
+   must be open until watch_free. Events are those that poll(2) calls level
    triggered; an error on the descriptor counts as both, and ends the watching until
    watch_set is called again. */
 struct watch;

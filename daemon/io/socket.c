@@ -84,7 +84,8 @@ socket_peer(int fd)
 static enum err
 listen_failed(int fd, struct diag *diag)
 {
-	enum err e = diag_set(diag, ERR_IO, "%s", strerror(errno));
+	enum err e = diag_set(diag, errno == EADDRINUSE ? ERR_BUSY : ERR_IO, "%s",
+	                      strerror(errno));
 
 	if (fd >= 0)
 		(void)close(fd);

@@ -17,7 +17,7 @@ struct addr socket_local(int fd);
 struct addr socket_peer(int fd);
 
 /* A listening TCP socket, non-blocking, close-on-exec; IPv6 ones take IPv6 only.
-   ERR_IO with the cause in diag. */
+   ERR_BUSY: another one listens there; ERR_IO; with the cause in diag. */
 MUSTUSE enum err socket_listen(const struct addr *a, int *fd_out, struct diag *diag);
 /* A listening unix socket at path with these permissions; what was there is replaced if
    it was a socket. */

@@ -536,16 +536,10 @@ stream_leave(struct stream *s)
 	stream_close(s);
 }
 
-int
-stream_detach(struct stream **sp)
+struct addr
+stream_local(const struct stream *s)
 {
-	struct stream *s = *sp;
-	int fd = s->fd;
-
-	CHECK(s->state == OPEN && !s->tls && !stream_unsent(s));
-	s->fd = -1;
-	stream_free(sp);
-	return fd;
+	return socket_local(s->fd);
 }
 
 uint64_t

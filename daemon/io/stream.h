@@ -136,10 +136,8 @@ void stream_close(struct stream *s);
    not waited for, unless it has sent more all the same, or speaks TLS. */
 void stream_leave(struct stream *s);
 
-/* Gives the descriptor away (plain streams without unsent output only: CHECKed) and
-   frees the stream. Unread input is lost: look before. */
-int stream_detach(struct stream **s);
-
+/* Our end of it; ADDR_NONE where there is none (any more). */
+struct addr stream_local(const struct stream *s);
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 

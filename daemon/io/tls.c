@@ -1,7 +1,5 @@
 #include "io/tls.h"
 
-#include "base/clock.h"
-#include "base/event.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/strbuf.h"
@@ -9,32 +7,18 @@
 #include "io/tls_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
-	SERVER_MAGIC = 0x746c7373,
 	CONN_MAGIC = 0x746c7363,
-	PAIRS_MAX = 4096,
-	PEM_MAX = 1 << 20,
 	ERROR_MAX = 160,
-	NAME_BYTES = 256,
 };
 
 /* TLS 1.2: ephemeral keys and AEAD only. TLS 1.3 has nothing else. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
-
-struct tls_server {
-	uint32_t magic;
-	SSL_CTX **contexts; /* one for each pair, the first for unknown names */
-	size_t count;
-	int64_t expires_ms;
-};
 
 struct tls_conn {
 	uint32_t magic;
@@ -65,8 +49,11 @@ tls_library_error(void)
 bool
 tls_init(void)
 {
-	return CRYPTO_set_mem_functions(tls_memory_alloc, tls_memory_grow,
-	                                tls_memory_free) == 1;
+	bool ok = CRYPTO_set_mem_functions(tls_memory_alloc, tls_memory_grow,
+	                                   tls_memory_free) == 1;
+
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+	return ok;
 }
 
 /* ── contexts ── */
@@ -95,16 +82,6 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static void
-keep_sni(struct tls_conn *c, const char *name)
-{
-	struct str s = str_first(str_from(name), sizeof(c->info.sni) - 1);
-
-	for (size_t i = 0; i < s.n; i++)
-		c->info.sni[i] = byte_lower(s.p[i]);
-	c->info.sni[s.n] = '\0';
-}
-
 static int
 on_sni(SSL *ssl, int *alert, void *arg)
 {
@@ -116,11 +93,10 @@ on_sni(SSL *ssl, int *alert, void *arg)
 	*alert = SSL_AD_UNRECOGNIZED_NAME; /* not sent: an unknown name is no error */
 	if (!name)
 		return SSL_TLSEXT_ERR_NOACK;
-	keep_sni(c, name);
 	for (size_t i = 0; i < t->count; i++) {
 		X509 *leaf = SSL_CTX_get0_certificate(t->contexts[i]);
 
-		if (X509_check_host(leaf, c->info.sni, 0, 0, NULL) == 1) {
+		if (X509_check_host(leaf, name, 0, 0, NULL) == 1) {
 			(void)SSL_set_SSL_CTX(ssl, t->contexts[i]);
 			break;
 		}
@@ -147,8 +123,8 @@ context_new(const SSL_METHOD *method)
 	return ctx;
 }
 
-static SSL_CTX *
-server_context_new(void)
+SSL_CTX *
+tls_server_context_new(void)
 {
 	SSL_CTX *ctx = context_new(TLS_server_method());
 
@@ -161,14 +137,14 @@ server_context_new(void)
 
 /* Made once and kept, one for each enum tls_check. */
 static SSL_CTX *client_contexts[TLS_CHECK_DANE + 1];
-/* Instead of the system's roots; NULL: those. */
-static X509_STORE *trusted;
 
 static void
 trust_roots(SSL_CTX *ctx, enum tls_check check)
 {
-	if (trusted) {
-		SSL_CTX_set1_cert_store(ctx, trusted);
+	X509_STORE *own = tls_roots();
+
+	if (own) {
+		SSL_CTX_set1_cert_store(ctx, own);
 		return;
 	}
 	/* Roots by hashed directory are read when they are needed; the one big file would
@@ -176,6 +152,15 @@ trust_roots(SSL_CTX *ctx, enum tls_check check)
 	(void)SSL_CTX_set_default_verify_dir(ctx);
 	if (check == TLS_CHECK_NAME)
 		(void)SSL_CTX_set_default_verify_file(ctx);
+}
+
+void
+tls_client_contexts_forget(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(client_contexts); i++) {
+		SSL_CTX_free(client_contexts[i]); /* lives on in running connections */
+		client_contexts[i] = NULL;
+	}
 }
 
 static SSL_CTX *
@@ -196,281 +181,6 @@ client_context(enum tls_check check)
 		CHECK(SSL_CTX_dane_enable(ctx) == 1);
 	client_contexts[check] = ctx;
 	return ctx;
-}
-
-/* ── certificates ── */
-
-struct tls_server *
-tls_server_new(void)
-{
-	struct tls_server *t = mem_alloc(sizeof(*t));
-
-	t->magic = SERVER_MAGIC;
-	return t;
-}
-
-static void
-contexts_free(SSL_CTX **contexts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		SSL_CTX_free(contexts[i]); /* lives on in running connections */
-	mem_free(contexts);
-}
-
-void
-tls_server_free(struct tls_server **tp)
-{
-	struct tls_server *t = *tp;
-
-	if (!t)
-		return;
-	*tp = NULL;
-	contexts_free(t->contexts, t->count);
-	mem_free(t);
-}
-
-bool
-tls_server_is_ready(const struct tls_server *t)
-{
-	return t->count > 0;
-}
-
-int64_t
-tls_server_expires_ms(const struct tls_server *t)
-{
-	return t->expires_ms;
-}
-
-/* Only names that can stand in DNS; RFC 9525 6.3 knows no other place for them. */
-static void
-take_names(const X509 *leaf, struct arena *a, struct tls_certificate *out)
-{
-	struct str *names = ARENA_ARRAY(a, struct str, TLS_NAMES_MAX);
-	GENERAL_NAMES *list = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-	int n = list ? sk_GENERAL_NAME_num(list) : 0;
-
-	for (int i = 0; i < n && out->name_count < TLS_NAMES_MAX; i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(list, i);
-		struct str s;
-
-		if (name->type != GEN_DNS)
-			continue;
-		s = str_make(ASN1_STRING_get0_data(name->d.dNSName),
-		             (size_t)ASN1_STRING_length(name->d.dNSName));
-		if (s.n && s.n < NAME_BYTES && str_find(s, '\0') == SIZE_MAX)
-			names[out->name_count++] = arena_str(a, s);
-	}
-	GENERAL_NAMES_free(list);
-	ERR_clear_error();
-	out->names = names;
-}
-
-bool
-tls_server_certificate(const struct tls_server *t, struct arena *a,
-                       struct tls_certificate *out)
-{
-	const X509 *leaf = t->count ? SSL_CTX_get0_certificate(t->contexts[0]) : NULL;
-	uint8_t *der = NULL, hash[32];
-	int n = leaf ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der) : 0;
-	bool ok =
-		n > 0 && EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1;
-
-	OPENSSL_free(der);
-	*out = (struct tls_certificate){ 0 };
-	if (!ok)
-		return false;
-	out->spki_sha256 = arena_str(a, str_make(hash, sizeof(hash)));
-	take_names(leaf, a, out);
-	return true;
-}
-
-static enum err
-read_file(struct str path, struct strbuf *out, struct diag *diag)
-{
-	char name[4096];
-	struct strbuf b = strbuf_on(name);
-	enum err e = OK;
-	int fd;
-
-	strbuf_add(&b, path);
-	fd = open(strbuf_cstr(&b), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return diag_set(diag, ERR_CONFIG, "%s: %s", name, strerrordesc_np(errno));
-	for (;;) {
-		char *p = strbuf_reserve(out, 4096);
-		ssize_t n = p ? read(fd, p, 4096) : -1;
-
-		if (n <= 0) {
-			if (n < 0)
-				e = diag_set(diag, ERR_CONFIG, "%s: cannot be read",
-				             name);
-			break;
-		}
-		out->n += (size_t)n;
-	}
-	(void)close(fd);
-	return e;
-}
-
-/* No pass phrase is ever asked for. */
-static int
-no_passphrase(char *p, int n, int is_writing, void *arg)
-{
-	(void)is_writing;
-	(void)arg;
-	if (n > 0)
-		p[0] = '\0';
-	return -1;
-}
-
-static bool
-use_chain(SSL_CTX *ctx, BIO *bio)
-{
-	X509 *leaf = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL), *issuer;
-	bool ok = leaf && SSL_CTX_use_certificate(ctx, leaf) == 1;
-
-	X509_free(leaf);
-	while (ok &&
-	       (issuer = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
-		if (SSL_CTX_add0_chain_cert(ctx, issuer) != 1) {
-			X509_free(issuer);
-			ok = false;
-		}
-	}
-	/* The end of the file is the usual end of the chain, and an error to OpenSSL. */
-	if (ok && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
-		ERR_clear_error();
-	return ok && ERR_peek_error() == 0;
-}
-
-static bool
-use_key(SSL_CTX *ctx, BIO *bio)
-{
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
-
-	EVP_PKEY_free(key);
-	return ok;
-}
-
-static bool
-use_roots(SSL_CTX *ctx, BIO *bio)
-{
-	X509_STORE *store = X509_STORE_new();
-	size_t count = 0;
-	X509 *root;
-
-	(void)ctx;
-	while (store && (root = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
-		count += X509_STORE_add_cert(store, root) == 1;
-		X509_free(root);
-	}
-	if (!count) {
-		X509_STORE_free(store);
-		return false;
-	}
-	ERR_clear_error();
-	X509_STORE_free(trusted);
-	trusted = store;
-	return true;
-}
-
-static enum err
-use_pem(SSL_CTX *ctx, struct str path, struct str pem, bool (*use)(SSL_CTX *, BIO *),
-        const char *what, struct diag *diag)
-{
-	struct strbuf content = strbuf_heap(PEM_MAX);
-	enum err e = OK;
-	BIO *bio;
-
-	if (pem.n)
-		strbuf_add(&content, pem);
-	else
-		e = read_file(path, &content, diag);
-	if (e == OK && content.n) {
-		bio = BIO_new_mem_buf(content.p, (int)content.n);
-		ERR_clear_error();
-		if (!bio || !use(ctx, bio))
-			e = diag_set(diag, ERR_CONFIG, "%.*s: no usable %s in it: %s",
-			             STR_ARG(path), what, tls_library_error());
-		BIO_free(bio);
-	} else if (e == OK) {
-		e = diag_set(diag, ERR_CONFIG, "%.*s: empty", STR_ARG(path));
-	}
-	if (content.n)
-		OPENSSL_cleanse(content.p, content.n);
-	strbuf_release(&content);
-	return e;
-}
-
-enum err
-tls_trust(struct str path, struct diag *diag)
-{
-	return use_pem(NULL, path, (struct str){ 0 }, use_roots, "certificate", diag);
-}
-
-static int64_t
-expires_ms(const X509 *leaf)
-{
-	struct tm tm;
-
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1)
-		return 0;
-	return (int64_t)timegm(&tm) * 1000;
-}
-
-static enum err
-load_pair(const struct tls_pair *p, SSL_CTX **ctx_out, int64_t *expires_out,
-          struct diag *diag)
-{
-	SSL_CTX *ctx = server_context_new();
-	enum err e = use_pem(ctx, p->certificate_path, p->certificate_pem, use_chain,
-	                     "certificate", diag);
-
-	if (e == OK)
-		e = use_pem(ctx, p->key_path, p->key_pem, use_key, "private key", diag);
-	if (e == OK && SSL_CTX_check_private_key(ctx) != 1)
-		e = diag_set(diag, ERR_CONFIG,
-		             "%.*s: does not belong to the certificate %.*s",
-		             STR_ARG(p->key_path), STR_ARG(p->certificate_path));
-	ERR_clear_error();
-	if (e != OK) {
-		SSL_CTX_free(ctx);
-		return e;
-	}
-	*ctx_out = ctx;
-	*expires_out = expires_ms(SSL_CTX_get0_certificate(ctx));
-	return OK;
-}
-
-enum err
-tls_server_load(struct tls_server *t, const struct tls_pair *pairs, size_t n,
-                struct diag *diag)
-{
-	int64_t first_ends_ms = 0, ends_ms;
-	SSL_CTX **contexts;
-
-	if (!n || n > PAIRS_MAX)
-		return diag_set(diag, ERR_CONFIG, "%zu certificates", n);
-	contexts = mem_alloc(size_mul(n, sizeof(SSL_CTX *)));
-	for (size_t i = 0; i < n; i++) {
-		enum err e = load_pair(&pairs[i], &contexts[i], &ends_ms, diag);
-
-		if (e != OK) {
-			contexts_free(contexts, i);
-			return e;
-		}
-		if (i == 0)
-			first_ends_ms = ends_ms;
-		if (ends_ms <= clock_unix_ms())
-			log_line(LEVEL_WARN, "tls.certificate.expired", "path=%.*s",
-			         STR_ARG(pairs[i].certificate_path));
-	}
-	contexts_free(t->contexts, t->count);
-	t->contexts = contexts;
-	t->count = n;
-	t->expires_ms = first_ends_ms;
-	return OK;
 }
 
 /* ── connections ── */
@@ -498,7 +208,8 @@ tls_conn_server(struct tls_server *t, int fd, enum tls_alpn alpn)
 {
 	struct tls_conn *c;
 
-	CHECK(t->magic == SERVER_MAGIC);
+	CHECK(t->magic == TLS_SERVER_MAGIC);
+	tls_server_use(t);
 	c = t->count ? conn_new(t->contexts[0], fd) : NULL;
 	if (!c)
 		return NULL;
@@ -510,7 +221,7 @@ tls_conn_server(struct tls_server *t, int fd, enum tls_alpn alpn)
 
 /* False: the name cannot be one. */
 static bool
-name_cstr(struct str name, char (*bytes)[NAME_BYTES])
+name_cstr(struct str name, char (*bytes)[TLS_NAME_BYTES])
 {
 	struct strbuf b = strbuf_on(*bytes);
 
@@ -523,7 +234,7 @@ name_cstr(struct str name, char (*bytes)[NAME_BYTES])
 static void
 set_dane(SSL *ssl, const struct tls_client *client, const char *name)
 {
-	char other[NAME_BYTES];
+	char other[TLS_NAME_BYTES];
 	bool has_any = false;
 
 	if (SSL_dane_enable(ssl, name) <= 0) {
@@ -549,7 +260,7 @@ struct tls_conn *
 tls_conn_client(const struct tls_client *client, int fd)
 {
 	struct tls_conn *c = conn_new(client_context(client->check), fd);
-	char name[NAME_BYTES];
+	char name[TLS_NAME_BYTES];
 
 	if (!c)
 		return NULL;

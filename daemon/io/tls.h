@@ -3,7 +3,7 @@
  * TLS 1.2 and 1.3, AEAD ciphers with ephemeral keys, no renegotiation, no compression;
  * ALPN is strict: a client that offers protocols, none of which is the listener's, is
  * refused (RFC 7301 3.2; ALPACA). Buffers are given back while a connection is idle.
- * OpenSSL stays inside tls.c. Streams use tls_conn; everybody else the rest.
+ * OpenSSL stays inside tls*.c. Streams use tls_conn; everybody else the rest.
  */
 #ifndef IO_TLS_H
 #define IO_TLS_H
@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "io/dns_answer.h"
 
 #include <stdbool.h>
@@ -32,7 +33,8 @@ enum tls_alpn {
 };
 
 /* Makes OpenSSL use tls_memory.h; only before anything else of OpenSSL is used (false:
-   too late). Without it all works, with more memory for each idle connection. */
+   too late). Without it all works, with more memory for each idle connection. Its
+   configuration is read here: later its file may be out of reach. */
 bool tls_init(void);
 
 /* ── server ── a set of certificates, chosen by name (SNI), replaceable while in use. */
@@ -56,20 +58,36 @@ void tls_server_free(struct tls_server **t);
    line: better than none. */
 MUSTUSE enum err tls_server_load(struct tls_server *t, const struct tls_pair *pairs,
                                  size_t n, struct diag *diag);
+/* The same for one pair, given as PEM, that another process has checked: OpenSSL wants a
+   third of a MiB for it, so it is read when it is first asked for, or at once where
+   others are in use already. One that is refused then leaves the server as it was, with a
+   log line. */
+MUSTUSE enum err tls_server_load_later(struct tls_server *t, const struct tls_pair *pair,
+                                       struct diag *diag);
 bool tls_server_is_ready(const struct tls_server *t);
 /* Unix ms at which the first pair ends; 0: none loaded. */
-int64_t tls_server_expires_ms(const struct tls_server *t);
+int64_t tls_server_expires_ms(struct tls_server *t);
 
 /* What the first pair's certificate says; plain value. */
 struct tls_certificate {
+	/* TLSA records that fit: of usage 3 for itself, 2 for those above it in the chain
+	   that is shown; every selector and matching type (RFC 6698 2.1) */
+	struct dns_tlsa *tlsa;
+	size_t tlsa_count;
 	struct str spki_sha256;  /* of its public key, 32 bytes (RFC 6698 2.1) */
 	const struct str *names; /* its DNS names, as they stand there; stars too */
 	size_t name_count;       /* the first TLS_NAMES_MAX */
 };
 
 /* False: none is loaded. What *out points to is in the arena. */
-bool tls_server_certificate(const struct tls_server *t, struct arena *a,
+bool tls_server_certificate(struct tls_server *t, struct arena *a,
                             struct tls_certificate *out);
+
+/* content as CMS SignedData with the content inside (RFC 5652, DER), by the first pair
+   and with its chain. ERR_NOT_FOUND: there is none, or none that the roots vouch for, now
+   and by that name: then a signature is worth less than none. out is appended to. */
+MUSTUSE enum err tls_server_sign(struct tls_server *t, struct str name,
+                                 struct str content, struct strbuf *out);
 
 /* Makes a self-signed pair (P-256, 10 years) for hostname at the two paths, key 0600,
    written whole or not at all; existing files are left alone and used: OK, made_out
@@ -87,9 +105,10 @@ enum tls_check {
 	                   any certificate will do */
 };
 
-/* Who is trusted in place of the system's roots: the certificates of a PEM file; before
-   the first connection. ERR_CONFIG: it has none; diag says why. */
-MUSTUSE enum err tls_trust(struct str path, struct diag *diag);
+/* Who is trusted by connections from now on: the certificates in `pem`, or of the file at
+   path where it is empty; the system's roots where both are. ERR_CONFIG: there is none in
+   it, and all is as before; diag says why. */
+MUSTUSE enum err tls_trust(struct str path, struct str pem, struct diag *diag);
 
 /* Plain value; the strs live until the handshake is over. */
 struct tls_client {
@@ -109,7 +128,6 @@ struct tls_info {
 	bool resumed;
 	bool verified;           /* client: chain and name would have been accepted */
 	const char *verify_text; /* client: "ok", or why not */
-	char sni[256];           /* server: the name asked for, lower case, or "" */
 	uint8_t leaf_sha256[32]; /* client: the peer's certificate; else zero */
 };
 

@@ -109,9 +109,3 @@ tls_memory_grow(void *p, size_t n, const char *file, int line)
 		tls_memory_free(p, file, line);
 	return grown;
 }
-
-size_t
-tls_memory_slots(void)
-{
-	return pool.used;
-}

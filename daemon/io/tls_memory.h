@@ -14,7 +14,5 @@
 void *tls_memory_alloc(size_t n, const char *file, int line);
 void *tls_memory_grow(void *p, size_t n, const char *file, int line);
 void tls_memory_free(void *p, const char *file, int line);
-/* Slots in use, for tests. */
-size_t tls_memory_slots(void);
 
 #endif

@@ -11,8 +11,9 @@ struct civil {
 	int zone_min;
 };
 
-int64_t
-date_days_from_civil(int64_t year, unsigned month, unsigned day)
+/* Days since 1970-01-01 of a date of the Gregorian calendar, and back. */
+static int64_t
+days_from_civil(int64_t year, unsigned month, unsigned day)
 {
 	/* Years begin in March, so that the leap day is the last one; eras have 400. */
 	int64_t y = month <= 2 ? year - 1 : year;
@@ -27,9 +28,8 @@ date_days_from_civil(int64_t year, unsigned month, unsigned day)
 	return era * 146097 + day_of_era - 719468;
 }
 
-void
-date_civil_from_days(int64_t days, int64_t *year_out, unsigned *month_out,
-                     unsigned *day_out)
+static void
+civil_from_days(int64_t days, int64_t *year_out, unsigned *month_out, unsigned *day_out)
 {
 	int64_t shifted = days + 719468;
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
@@ -62,7 +62,7 @@ to_unix(const struct civil *c, int64_t *unix_ms_out)
 	    c->day < 1 || c->day > days_in_month(c->year, c->month) || c->hour > 23 ||
 	    c->minute > 59 || c->second > 60)
 		return ERR_MALFORMED;
-	seconds = date_days_from_civil(c->year, c->month, c->day) * 86400 +
+	seconds = days_from_civil(c->year, c->month, c->day) * 86400 +
 	          (int64_t)c->hour * 3600 + (int64_t)c->minute * 60 + c->second -
 	          (int64_t)c->zone_min * 60;
 	*unix_ms_out = seconds * 1000;
@@ -77,7 +77,7 @@ from_unix(int64_t unix_ms, int zone_min, struct civil *c, unsigned *weekday_out)
 	int64_t days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
 	int64_t rest = seconds - days * 86400;
 
-	date_civil_from_days(days, &c->year, &c->month, &c->day);
+	civil_from_days(days, &c->year, &c->month, &c->day);
 	c->hour = (unsigned)(rest / 3600);
 	c->minute = (unsigned)(rest / 60 % 60);
 	c->second = (unsigned)(rest % 60);
@@ -278,7 +278,26 @@ add_zone(struct strbuf *out, int zone_min)
 {
 	unsigned m = (unsigned)(zone_min < 0 ? -zone_min : zone_min);
 
-	strbuf_printf(out, "%c%02u%02u", zone_min < 0 ? '-' : '+', m / 60, m % 60);
+	strbuf_byte(out, zone_min < 0 ? '-' : '+');
+	strbuf_digits(out, m / 60, 2);
+	strbuf_digits(out, m % 60, 2);
+}
+
+static void
+add_year(struct strbuf *out, int64_t year)
+{
+	strbuf_digits(out, year > 0 ? (uint64_t)year : 0, 4);
+}
+
+/* "12:34:56" */
+static void
+add_time(struct strbuf *out, const struct civil *c)
+{
+	strbuf_digits(out, c->hour, 2);
+	strbuf_byte(out, ':');
+	strbuf_digits(out, c->minute, 2);
+	strbuf_byte(out, ':');
+	strbuf_digits(out, c->second, 2);
 }
 
 void
@@ -288,9 +307,16 @@ date_format_rfc5322(struct strbuf *out, int64_t unix_ms, int zone_min)
 	unsigned weekday;
 
 	from_unix(unix_ms, zone_min, &c, &weekday);
-	strbuf_printf(out, "%s, %u %s %04lld %02u:%02u:%02u ", day_names[weekday], c.day,
-	              month_names[c.month - 1], (long long)c.year, c.hour, c.minute,
-	              c.second);
+	strbuf_bytes(out, day_names[weekday], 3);
+	strbuf_lit(out, ", ");
+	strbuf_u64(out, c.day);
+	strbuf_byte(out, ' ');
+	strbuf_bytes(out, month_names[c.month - 1], 3);
+	strbuf_byte(out, ' ');
+	add_year(out, c.year);
+	strbuf_byte(out, ' ');
+	add_time(out, &c);
+	strbuf_byte(out, ' ');
 	add_zone(out, zone_min);
 }
 
@@ -341,9 +367,16 @@ date_format_imap(struct strbuf *out, int64_t unix_ms, int zone_min)
 	unsigned weekday;
 
 	from_unix(unix_ms, zone_min, &c, &weekday);
-	strbuf_printf(out, "%2u-%s-%04lld %02u:%02u:%02u ", c.day,
-	              month_names[c.month - 1], (long long)c.year, c.hour, c.minute,
-	              c.second);
+	if (c.day < 10)
+		strbuf_byte(out, ' ');
+	strbuf_u64(out, c.day);
+	strbuf_byte(out, '-');
+	strbuf_bytes(out, month_names[c.month - 1], 3);
+	strbuf_byte(out, '-');
+	add_year(out, c.year);
+	strbuf_byte(out, ' ');
+	add_time(out, &c);
+	strbuf_byte(out, ' ');
 	add_zone(out, zone_min);
 }
 
@@ -355,70 +388,6 @@ date_parse_imap_day(struct str s, int64_t *day_out)
 
 	if (!take_imap_date(&s, &c) || s.n || to_unix(&c, &unix_ms) != OK)
 		return ERR_MALFORMED;
-	*day_out = date_days_from_civil(c.year, c.month, c.day);
+	*day_out = days_from_civil(c.year, c.month, c.day);
 	return OK;
-}
-
-/* ".123" and the zone of RFC 3339. */
-static bool
-take_fraction_and_zone(struct str *s, int64_t *ms_out, int *zone_min_out)
-{
-	int64_t scale = 100;
-	unsigned hour, minute;
-	bool is_west;
-
-	*ms_out = 0;
-	if (str_skip_byte(s, '.')) {
-		if (!s->n || !byte_is_digit(s->p[0]))
-			return false;
-		for (; s->n && byte_is_digit(s->p[0]); scale /= 10) {
-			*ms_out += (s->p[0] - '0') * scale;
-			*s = str_from_offset(*s, 1);
-		}
-	}
-	*zone_min_out = 0;
-	if (str_skip_byte(s, 'Z') || str_skip_byte(s, 'z'))
-		return true;
-	is_west = s->n && s->p[0] == '-';
-	if ((!str_skip_byte(s, '+') && !str_skip_byte(s, '-')) ||
-	    !take_digits(s, 2, 2, &hour, NULL) || !str_skip_byte(s, ':') ||
-	    !take_digits(s, 2, 2, &minute, NULL) || hour > 23 || minute > 59)
-		return false;
-	*zone_min_out = (int)(hour * 60 + minute) * (is_west ? -1 : 1);
-	return true;
-}
-
-enum err
-date_parse_rfc3339(struct str s, int64_t *unix_ms_out)
-{
-	struct civil c = { 0 };
-	unsigned year;
-	int64_t ms;
-
-	if (!take_digits(&s, 4, 4, &year, NULL) || !str_skip_byte(&s, '-') ||
-	    !take_digits(&s, 2, 2, &c.month, NULL) || !str_skip_byte(&s, '-') ||
-	    !take_digits(&s, 2, 2, &c.day, NULL))
-		return ERR_MALFORMED;
-	if (!str_skip_byte(&s, 'T') && !str_skip_byte(&s, 't') && !str_skip_byte(&s, ' '))
-		return ERR_MALFORMED;
-	if (!take_strict_time(&s, &c) || !take_fraction_and_zone(&s, &ms, &c.zone_min) ||
-	    s.n)
-		return ERR_MALFORMED;
-	c.year = year;
-	if (to_unix(&c, unix_ms_out) != OK)
-		return ERR_MALFORMED;
-	*unix_ms_out += ms;
-	return OK;
-}
-
-void
-date_format_rfc3339(struct strbuf *out, int64_t unix_ms)
-{
-	struct civil c;
-	unsigned weekday;
-
-	from_unix(unix_ms, 0, &c, &weekday);
-	strbuf_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03dZ", (long long)c.year,
-	              c.month, c.day, c.hour, c.minute, c.second,
-	              (int)(((unix_ms % 1000) + 1000) % 1000));
 }

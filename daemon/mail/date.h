@@ -1,4 +1,5 @@
-/* date.h - the three ways a date is written in mail. Pure: no clock, no time zone table.
+/* date.h - the two ways a date is written in mail. Pure: no clock, no time zone table.
+ * Times of APIs and reports are in base/rfc3339.h.
  *
  * Times are Unix milliseconds; a zone is minutes east of Greenwich.
  */
@@ -28,15 +29,5 @@ MUSTUSE enum err date_parse_imap(struct str s, int64_t *unix_ms_out, int *zone_m
 void date_format_imap(struct strbuf *out, int64_t unix_ms, int zone_min);
 /* RFC 3501 date: "1-Feb-1994" as the day's number since 1970-01-01 (SEARCH SINCE). */
 MUSTUSE enum err date_parse_imap_day(struct str s, int64_t *day_out);
-
-/* RFC 3339: "2026-11-23T16:24:55.123Z". Formatting writes milliseconds and Z; parsing
-   takes any zone and fraction. */
-MUSTUSE enum err date_parse_rfc3339(struct str s, int64_t *unix_ms_out);
-void date_format_rfc3339(struct strbuf *out, int64_t unix_ms);
-
-/* Days since 1970-01-01 of a date of the Gregorian calendar, and back. */
-int64_t date_days_from_civil(int64_t year, unsigned month, unsigned day);
-void date_civil_from_days(int64_t days, int64_t *year_out, unsigned *month_out,
-                          unsigned *day_out);
 
 #endif

@@ -7,6 +7,7 @@
 enum {
 	DIAGNOSTIC_MAX = 900,  /* bytes of one diagnostic; a line may have 998 */
 	PEOPLE_RCPT_MAX = 100, /* recipients that the text for people names */
+	HEADER_MAX = 64 << 10, /* bytes of the original's header, where it goes alone */
 };
 
 static const struct {
@@ -231,6 +232,21 @@ add_status(struct strbuf *out, const struct dsn *d)
 	}
 }
 
+/* Its first fields, whole ones; the sender knows the rest. */
+static struct str
+header_first(struct str message)
+{
+	struct str header = str_first(message, header_size(message)), fields = header;
+	struct header_field field;
+	size_t used = 0;
+
+	if (header.n <= HEADER_MAX)
+		return header;
+	while (header_next(&fields, &field) && header.n - fields.n <= HEADER_MAX)
+		used = header.n - fields.n;
+	return str_first(header, used);
+}
+
 static void
 add_original(struct strbuf *out, const struct dsn *d)
 {
@@ -238,7 +254,7 @@ add_original(struct strbuf *out, const struct dsn *d)
 	bool is_8bit;
 
 	if (!d->want_full)
-		original = str_first(original, header_size(original));
+		original = header_first(original);
 	is_8bit = !ascii_check(original);
 	if (d->want_full)
 		begin_part(out, d,

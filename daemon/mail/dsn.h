@@ -48,7 +48,7 @@ struct dsn {
 	                        not hold */
 	const struct dsn_rcpt *rcpts;
 	size_t rcpt_count;
-	bool want_full;      /* RET=FULL: the whole message, else its header only */
+	bool want_full; /* RET=FULL: the whole message, else the first 64 KiB of its header */
 	struct str original; /* the message without our Return-Path line */
 };
 

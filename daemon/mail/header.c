@@ -1,5 +1,7 @@
 #include "mail/header.h"
 
+#include "base/lanes.h"
+
 /* Position behind the line that starts at `at`. */
 static size_t
 line_end(struct str s, size_t at)
@@ -100,21 +102,22 @@ header_next(struct str *rest, struct header_field *field_out)
 	return kind == HEADER_FIELD;
 }
 
-/* Eight bytes at a time: a byte of x is zero where s has an LF; adding 0x7f sets the top
-   bit of all others (no carry leaves a byte); the product sums up the bytes. */
+/* A line end is 0xff, so taking it away counts one; before a count is over, they are
+   summed up. */
 size_t
 header_lines(struct str s)
 {
-	static const uint64_t low7 = 0x7f7f7f7f7f7f7f7fU, ones = 0x0101010101010101U;
 	size_t lines = 0, at = 0;
 
-	for (; s.n - at >= 8; at += 8) {
-		uint64_t x;
+	while (s.n - at >= LANES) {
+		lanes sum = { 0 };
+		uint8_t counts[LANES];
 
-		memcpy(&x, s.p + at, 8);
-		x ^= ones * '\n';
-		x = ~(((x & low7) + low7) | x | low7);
-		lines += (size_t)((x >> 7) * ones >> 56);
+		for (unsigned i = 0; i < UINT8_MAX && s.n - at >= LANES; i++, at += LANES)
+			sum -= (lanes)(lanes_load(s.p + at) == '\n');
+		memcpy(counts, &sum, sizeof(counts));
+		for (unsigned i = 0; i < LANES; i++)
+			lines += counts[i];
 	}
 	for (; at < s.n; at++)
 		lines += s.p[at] == '\n';

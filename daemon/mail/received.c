@@ -5,17 +5,24 @@
 
 enum { WORD_MAX = 255 }; /* bytes of anything a client said */
 
+static bool
+is_harmless(char c)
+{
+	return byte_is_alnum(c) || (unsigned char)c >= 0x80 ||
+	       (c && strchr(".-_@:+!#$%&'*/=?[]^`{|}~", c));
+}
+
 /* What a client said, made harmless: what may stand in no atom or domain becomes "?". */
 static void
 add_word(struct strbuf *out, struct str s)
 {
-	s = str_first(s, WORD_MAX);
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		bool is_good = byte_is_alnum((char)c) || c >= 0x80 ||
-		               (c && strchr("!#$%&'*+-./:=?@[]^_`{|}~", c));
+	size_t at = out->n;
 
-		strbuf_byte(out, is_good ? (char)c : '?');
+	s = str_first(s, WORD_MAX);
+	strbuf_add(out, s);
+	for (; at < out->n; at++) {
+		if (!is_harmless(out->p[at]))
+			out->p[at] = '?';
 	}
 }
 
@@ -123,12 +130,15 @@ received_count(struct str header, size_t max)
 void
 return_path_format(struct strbuf *out, struct str from)
 {
-	strbuf_lit(out, "Return-Path: <");
-	for (size_t i = 0; i < from.n; i++) {
-		/* The address grammar lets no control through; this is a second lock. */
-		char c = from.p[i];
+	size_t at;
 
-		strbuf_byte(out, (unsigned char)c < ' ' || c == 0x7f ? '?' : c);
+	strbuf_lit(out, "Return-Path: <");
+	at = out->n;
+	strbuf_add(out, from);
+	for (; at < out->n; at++) {
+		/* The address grammar lets no control through; this is a second lock. */
+		if ((unsigned char)out->p[at] < ' ' || out->p[at] == 0x7f)
+			out->p[at] = '?';
 	}
 	strbuf_lit(out, ">\r\n");
 }

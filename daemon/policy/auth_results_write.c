@@ -37,19 +37,17 @@ word(struct writer *w, struct str s)
 static void
 begin(struct writer *w, struct str method, const char *result)
 {
-	char bytes[64];
-	struct strbuf b = strbuf_on(bytes);
+	struct str value = str_from(result);
 
 	if (!w->is_first) {
 		strbuf_lit(w->out, ";\r\n\t");
 		w->column = 8;
 	}
 	w->is_first = false;
-	strbuf_add(&b, method);
-	strbuf_byte(&b, '=');
-	strbuf_add(&b, str_from(result));
-	strbuf_add(w->out, strbuf_str(&b));
-	w->column += b.n;
+	strbuf_add(w->out, method);
+	strbuf_byte(w->out, '=');
+	strbuf_add(w->out, value);
+	w->column += method.n + 1 + value.n;
 }
 
 /* Takes one character that may stand in a header: printing ASCII, space, or UTF-8 that
@@ -106,14 +104,15 @@ comment(struct writer *w, struct str text)
 		return;
 	strbuf_byte(&b, '(');
 	for (take_plain(&text, &b); text.n; take_plain(&text, &b)) {
-		struct str one = take_printable(&text);
+		struct str one;
 
-		if (str_eq(one, STR(" "))) {
+		if (str_skip_byte(&text, ' ')) {
 			if (b.n)
 				word(w, strbuf_str(&b));
 			strbuf_clear(&b);
 			continue;
 		}
+		one = take_printable(&text);
 		if (str_eq(one, STR("(")) || str_eq(one, STR(")")) ||
 		    str_eq(one, STR("\\")))
 			strbuf_byte(&b, '\\');
@@ -136,8 +135,8 @@ is_plain(struct str s)
 			has_at = true;
 			continue;
 		}
-		if (c <= ' ' || c >= 0x7f ||
-		    str_find(STR("()<>@,;:\\\"/[]?="), c) != SIZE_MAX)
+		if (!byte_is_alnum(c) &&
+		    (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?=", c)))
 			return false;
 	}
 	return s.n > 0;
@@ -200,7 +199,7 @@ write_spf(struct writer *w, const struct auth_request *request,
 	property(w, STR("smtp.helo"), request->helo);
 }
 
-/* As much of b= as tells it from the others (RFC 6008 4). */
+/* As much of b= as tells it from the others (RFC 6008 4); of a copy nothing does. */
 static struct str
 signature_start(const struct auth_verdict *v, size_t which)
 {
@@ -210,7 +209,7 @@ signature_start(const struct auth_verdict *v, size_t which)
 	for (size_t i = 0; i < v->dkim_count; i++) {
 		struct str other = v->dkim[i]->signature;
 
-		while (i != which && n < own.n &&
+		while (!str_eq(own, other) && n < own.n &&
 		       str_eq(str_first(own, n), str_first(other, n)))
 			n++;
 	}

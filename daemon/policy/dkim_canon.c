@@ -3,6 +3,7 @@
    goes to the sink as it is, but for what its end may turn out to be. */
 #include "policy/dkim_canon.h"
 
+#include "base/lanes.h"
 #include "base/panic.h"
 #include "base/strbuf.h"
 
@@ -10,8 +11,45 @@ enum {
 	OUT_BYTES = 512,
 	BLOCK_BYTES = 1024,
 	RUN_BYTES = 16 * BLOCK_BYTES,
-	LANES = 16,
 };
+
+/* --- white space ------------------------------------------------------------------- */
+
+static bool
+is_wsp(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Where white space stands that relaxing would change: looks one byte further. */
+static lanes
+changes(const uint8_t *p)
+{
+	lanes v = lanes_load(p), next = lanes_load(p + 1);
+
+	return (lanes)(v == '\t') |
+	       ((lanes)(v == ' ') & (lanes)((next == ' ') | (next == '\r')));
+}
+
+/* White space that relaxing would change, or whose meaning the next byte decides. */
+static bool
+is_changed(const uint8_t *p, size_t n)
+{
+	lanes found = { 0 };
+	size_t i = 0;
+
+	for (; i + 2 * LANES < n; i += 2 * LANES)
+		found |= changes(p + i) | changes(p + i + LANES);
+	for (; i + LANES < n; i += LANES)
+		found |= changes(p + i);
+	if (n > LANES) /* the last ones once more, rather than byte by byte */
+		return lanes_any(found | changes(p + n - 1 - LANES)) || p[n - 1] == '\t';
+	for (; i + 1 < n; i++)
+		if (p[i] == '\t' ||
+		    (p[i] == ' ' && (p[i + 1] == ' ' || p[i + 1] == '\r')))
+			return true;
+	return p[n - 1] == '\t';
+}
 
 /* --- fields ------------------------------------------------------------------------- */
 
@@ -49,36 +87,63 @@ out_bytes(struct out *o, struct str bytes)
 		strbuf_add(&o->b, bytes);
 }
 
-static bool
-is_wsp(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* A value on one line, runs of white space one space, none at its ends. */
 struct relaxed {
 	bool has_space, has_begun;
 };
 
+/* What is no white space at its ends, and has some inside that changes. */
+static void
+relax_words(struct str text, struct out *o)
+{
+	for (size_t n; text.n; text = str_from_offset(text, n)) {
+		bool is_space = is_wsp(text.p[0]);
+
+		for (n = 1; n < text.n && is_wsp(text.p[n]) == is_space; n++)
+			continue;
+		if (is_space)
+			out_byte(o, ' ');
+		else
+			out_bytes(o, str_first(text, n));
+	}
+}
+
+static void
+relax_line(struct relaxed *r, struct str line, struct out *o)
+{
+	struct str text = line;
+
+	while (text.n && is_wsp(text.p[0]))
+		text = str_from_offset(text, 1);
+	r->has_space |= text.n < line.n;
+	if (!text.n)
+		return;
+	if (r->has_space && r->has_begun)
+		out_byte(o, ' ');
+	r->has_space = is_wsp(text.p[text.n - 1]);
+	r->has_begun = true;
+	while (is_wsp(text.p[text.n - 1]))
+		text.n--;
+	if (is_changed((const uint8_t *)text.p, text.n))
+		relax_words(text, o);
+	else
+		out_bytes(o, text);
+}
+
 static void
 relax(struct relaxed *r, struct str value, struct out *o)
 {
-	for (size_t i = 0; i < value.n; i++) {
-		char c = value.p[i];
-		size_t from = i;
+	struct str line;
 
-		if (c == '\n' || (c == '\r' && i + 1 < value.n && value.p[i + 1] == '\n'))
-			continue;
-		if (is_wsp(c)) {
-			r->has_space = true;
-			continue;
-		}
-		if (r->has_space && r->has_begun)
-			out_byte(o, ' ');
-		r->has_space = false;
-		r->has_begun = true;
-		i += str_plain(str_from_offset(value, i + 1));
-		out_bytes(o, str_make(value.p + from, i + 1 - from));
+	for (; value.n; value = str_from_offset(value, line.n + 1)) {
+		size_t end = str_find(value, '\n');
+
+		line = str_first(value, end);
+		relax_line(r,
+		           end != SIZE_MAX && end && line.p[end - 1] == '\r'
+		                   ? str_first(line, end - 1)
+		                   : line,
+		           o);
 	}
 }
 
@@ -176,50 +241,6 @@ put_held(struct dkim_body *b)
 	if (b->has_cr)
 		put(b, STR("\r"));
 	b->has_space = b->has_cr = false;
-}
-
-/* So many bytes at once, in whatever the machine has for it. */
-typedef uint8_t lanes __attribute__((vector_size(LANES)));
-
-static lanes
-load(const uint8_t *p)
-{
-	lanes v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/* Where white space stands that relaxing would change: looks one byte further. */
-static lanes
-changes(const uint8_t *p)
-{
-	lanes v = load(p), next = load(p + 1);
-
-	return (lanes)(v == '\t') |
-	       ((lanes)(v == ' ') & (lanes)((next == ' ') | (next == '\r')));
-}
-
-/* White space that relaxing would change, or whose meaning the next byte decides. */
-static bool
-is_changed(const uint8_t *p, size_t n)
-{
-	lanes found = { 0 };
-	uint64_t halves[LANES / sizeof(uint64_t)];
-	size_t i = 0;
-
-	for (; i + 2 * LANES < n; i += 2 * LANES)
-		found |= changes(p + i) | changes(p + i + LANES);
-	for (; i + LANES < n; i += LANES)
-		found |= changes(p + i);
-	memcpy(halves, &found, sizeof(halves));
-	if (halves[0] | halves[1])
-		return true;
-	for (; i + 1 < n; i++)
-		if (p[i] == '\t' ||
-		    (p[i] == ' ' && (p[i + 1] == ' ' || p[i + 1] == '\r')))
-			return true;
-	return p[n - 1] == '\t';
 }
 
 /* A block that stays as it is, but for its end, which is held back. */

@@ -18,14 +18,14 @@ struct dkim_fields;
 
 /* Borrows the header. NULL: more fields than DKIM_FIELDS_MAX, or than the arena holds. */
 struct dkim_fields *dkim_fields_new(struct arena *a, struct str header);
-/* From the top; raw is name, colon, value and line end. */
-size_t dkim_fields_count(const struct dkim_fields *f);
+/* The i-th from the top: name, colon, value and line end. */
 struct str dkim_fields_raw(const struct dkim_fields *f, size_t i);
-struct str dkim_fields_name(const struct dkim_fields *f, size_t i);
 /* What stands behind the colon. */
 struct str dkim_field_value(struct str raw);
 /* How many have that name (without case). */
 size_t dkim_fields_named(const struct dkim_fields *f, struct str name);
+/* The i-th of them from the top; the empty str where there is none. */
+struct str dkim_fields_at(const struct dkim_fields *f, struct str name, size_t i);
 
 /* A new signature begins to take: all fields are there again. */
 void dkim_fields_rewind(struct dkim_fields *f);

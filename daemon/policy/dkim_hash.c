@@ -11,15 +11,16 @@ struct hash {
 
 /* One way to see the body, for all hashes that want it so. */
 struct view {
-	bool is_wanted;
 	struct dkim_body body;
 	struct dkim_hashes *owner;
 };
 
+/* Most mail has no signature: what one needs is made with it. */
 struct dkim_hashes {
-	struct view views[DKIM_RELAXED + 1];
+	struct arena *arena;
+	struct view *views[DKIM_RELAXED + 1]; /* NULL: nobody wants it so */
 	size_t count;
-	struct hash hashes[DKIM_HASHES_MAX];
+	struct hash *hashes[DKIM_HASHES_MAX];
 };
 
 void
@@ -35,7 +36,7 @@ view_sink(void *arg, struct str bytes)
 	struct dkim_hashes *h = v->owner;
 
 	for (size_t i = 0; i < h->count; i++) {
-		struct hash *one = &h->hashes[i];
+		struct hash *one = h->hashes[i];
 		size_t n = one->left < bytes.n ? (size_t)one->left : bytes.n;
 
 		if (one->canon != v->body.canon || !n)
@@ -50,12 +51,18 @@ dkim_hashes_new(struct arena *a)
 {
 	struct dkim_hashes *h = ARENA_NEW(a, struct dkim_hashes);
 
-	for (size_t i = 0; i < ARRAY_LEN(h->views); i++) {
-		h->views[i].owner = h;
-		dkim_body_init(&h->views[i].body, (enum dkim_canon)i, view_sink,
-		               &h->views[i]);
-	}
+	h->arena = a;
 	return h;
+}
+
+static struct view *
+view_new(struct dkim_hashes *h, enum dkim_canon canon)
+{
+	struct view *v = ARENA_NEW(h->arena, struct view);
+
+	v->owner = h;
+	dkim_body_init(&v->body, canon, view_sink, v);
+	return v;
 }
 
 size_t
@@ -64,13 +71,15 @@ dkim_hashes_want(struct dkim_hashes *h, enum dkim_canon canon, uint64_t limit)
 	struct hash *one;
 
 	for (size_t i = 0; i < h->count; i++)
-		if (h->hashes[i].canon == canon && h->hashes[i].limit == limit)
+		if (h->hashes[i]->canon == canon && h->hashes[i]->limit == limit)
 			return i;
 	CHECK(h->count < DKIM_HASHES_MAX);
-	one = &h->hashes[h->count];
+	one = ARENA_NEW(h->arena, struct hash);
 	*one = (struct hash){ .canon = canon, .limit = limit, .left = limit };
 	one->state = sha256_new();
-	h->views[canon].is_wanted = true;
+	if (!h->views[canon])
+		h->views[canon] = view_new(h, canon);
+	h->hashes[h->count] = one;
 	return h->count++;
 }
 
@@ -78,30 +87,30 @@ void
 dkim_hashes_add(struct dkim_hashes *h, struct str bytes)
 {
 	for (size_t i = 0; i < ARRAY_LEN(h->views); i++)
-		if (h->views[i].is_wanted)
-			dkim_body_add(&h->views[i].body, bytes);
+		if (h->views[i])
+			dkim_body_add(&h->views[i]->body, bytes);
 }
 
 void
 dkim_hashes_end(struct dkim_hashes *h)
 {
 	for (size_t i = 0; i < ARRAY_LEN(h->views); i++)
-		if (h->views[i].is_wanted)
-			dkim_body_end(&h->views[i].body);
+		if (h->views[i])
+			dkim_body_end(&h->views[i]->body);
 	for (size_t i = 0; i < h->count; i++)
-		h->hashes[i].result = sha256_result(h->hashes[i].state);
+		h->hashes[i]->result = sha256_result(h->hashes[i]->state);
 }
 
 struct sha256
 dkim_hashes_result(struct dkim_hashes *h, size_t i)
 {
-	return h->hashes[i].result;
+	return h->hashes[i]->result;
 }
 
 uint64_t
 dkim_hashes_length(const struct dkim_hashes *h, size_t i)
 {
-	return h->views[h->hashes[i].canon].body.length;
+	return h->views[h->hashes[i]->canon]->body.length;
 }
 
 void
@@ -110,6 +119,6 @@ dkim_hashes_free(struct dkim_hashes **h)
 	if (!*h)
 		return;
 	for (size_t i = 0; i < (*h)->count; i++)
-		sha256_free(&(*h)->hashes[i].state);
+		sha256_free(&(*h)->hashes[i]->state);
 	*h = NULL;
 }

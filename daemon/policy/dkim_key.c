@@ -29,6 +29,26 @@ names(const struct tag_list *list, struct str tag_name, struct str word)
 	return false;
 }
 
+static unsigned
+parse_use(const struct tag_list *list)
+{
+	unsigned use = 0;
+
+	if (names(list, STR("s"), STR("*")) || names(list, STR("s"), STR("email")))
+		use |= DKIM_KEY_FOR_MAIL;
+	if (names(list, STR("h"), STR("sha256")))
+		use |= DKIM_KEY_SHA256;
+	if (names(list, STR("h"), STR("sha1")))
+		use |= DKIM_KEY_SHA1;
+	if (!tag_list_find(list, STR("t")))
+		return use;
+	if (names(list, STR("t"), STR("y")))
+		use |= DKIM_KEY_TESTING;
+	if (names(list, STR("t"), STR("s")))
+		use |= DKIM_KEY_STRICT;
+	return use;
+}
+
 static enum err
 parse_kind(const struct tag_list *list, enum crypto_key_kind *kind_out)
 {
@@ -72,18 +92,13 @@ dkim_key_record_parse(struct str text, struct arena *a,
 	v = tag_list_find(&list, STR("v"));
 	if (v && (v != list.tags || !str_eq(v->value, STR("DKIM1"))))
 		return ERR_NOT_FOUND;
-	*record_out = (struct dkim_key_record){
-		.is_for_mail = names(&list, STR("s"), STR("*")) ||
-		               names(&list, STR("s"), STR("email")),
-		.has_sha256 = names(&list, STR("h"), STR("sha256")),
-		.has_sha1 = names(&list, STR("h"), STR("sha1")),
-		.is_testing = tag_list_find(&list, STR("t")) &&
-		              names(&list, STR("t"), STR("y")),
-		.is_strict = tag_list_find(&list, STR("t")) &&
-		             names(&list, STR("t"), STR("s")),
-	};
+	*record_out = (struct dkim_key_record){ .use = parse_use(&list) };
 	e = parse_kind(&list, &record_out->kind);
-	return e == OK ? parse_key(&list, a, &record_out->key) : e;
+	if (e == OK)
+		e = parse_key(&list, a, &record_out->key);
+	if (e == OK && !record_out->key.n)
+		record_out->use |= DKIM_KEY_REVOKED;
+	return e;
 }
 
 /* selector._domainkey.domain, with A-labels; what is too long, or no name, is empty. */
@@ -137,15 +152,15 @@ check_use(const struct dkim_signature *s, const struct dkim_key_record *r)
 		s->algorithm == DKIM_ED25519_SHA256 ? CRYPTO_ED25519 : CRYPTO_RSA;
 	size_t at = str_find_last(s->identity, '@');
 
-	if (!r->key.n)
+	if (r->use & DKIM_KEY_REVOKED)
 		return PERMERROR("the key has been revoked");
-	if (!r->is_for_mail)
+	if (!(r->use & DKIM_KEY_FOR_MAIL))
 		return PERMERROR("the key is not for mail");
 	if (r->kind != kind)
 		return PERMERROR("key and signature are of different kinds");
-	if (s->algorithm == DKIM_RSA_SHA1 ? !r->has_sha1 : !r->has_sha256)
+	if (!(r->use & (s->algorithm == DKIM_RSA_SHA1 ? DKIM_KEY_SHA1 : DKIM_KEY_SHA256)))
 		return PERMERROR("the key does not allow this way of signing");
-	if (r->is_strict && at != SIZE_MAX &&
+	if ((r->use & DKIM_KEY_STRICT) && at != SIZE_MAX &&
 	    !str_eq_icase(str_from_offset(s->identity, at + 1), s->domain))
 		return PERMERROR("the key does not sign for names below its domain");
 	return (struct dkim_problem){ DKIM_NONE, "" };
@@ -166,31 +181,41 @@ check_key(const struct dkim_signature *s, const struct sha256 *digest,
 	return (struct dkim_problem){ DKIM_NONE, "" };
 }
 
+static struct dkim_problem
+read_key(const struct dkim_key_record *record, struct crypto_key **key_out)
+{
+	enum err e = crypto_key_parse_public(record->kind, record->key, key_out);
+
+	return e == ERR_LIMIT ? PERMERROR("the key is too long: over 4096 bits")
+	                      : problem_of(e);
+}
+
+/* A record that was read lately is not read again: its key rests under its text. */
 static void
 try_record(const struct dkim_signature *s, const struct sha256 *digest, struct str text,
            struct arena *a, struct dkim_key_check *check_out)
 {
-	struct dkim_key_record record;
-	struct crypto_key *key = NULL;
-	enum err e = dkim_key_record_parse(text, a, &record);
+	struct dkim_key_record record = { .use = 0 };
+	struct crypto_key *key = crypto_pool_take(text, &record.use);
+	struct dkim_problem p = { DKIM_NONE, "" };
 
-	*check_out = (struct dkim_key_check){ .problem = problem_of(e) };
-	if (e != OK)
-		return;
-	check_out->is_testing = record.is_testing;
-	check_out->problem = check_use(s, &record);
-	if (check_out->problem.result != DKIM_NONE)
-		return;
-	e = crypto_key_parse_public(record.kind, record.key, &key);
-	if (e != OK) {
-		check_out->problem =
-			e == ERR_LIMIT ? PERMERROR("the key is too long: over 4096 bits")
-				       : PERMERROR("the published key cannot be read");
-		return;
+	*check_out = (struct dkim_key_check){ .bits = 0 };
+	if (key)
+		record.kind = crypto_key_kind(key);
+	else
+		p = problem_of(dkim_key_record_parse(text, a, &record));
+	if (p.result == DKIM_NONE) {
+		check_out->is_testing = record.use & DKIM_KEY_TESTING;
+		p = check_use(s, &record);
 	}
-	check_out->bits = crypto_key_bits(key);
-	check_out->problem = check_key(s, digest, key);
-	crypto_key_free(&key);
+	if (p.result == DKIM_NONE && !key)
+		p = read_key(&record, &key);
+	if (p.result == DKIM_NONE) {
+		check_out->bits = crypto_key_bits(key);
+		p = check_key(s, digest, key);
+	}
+	check_out->problem = p;
+	crypto_pool_give(text, record.use, &key);
 }
 
 /* How near to a pass: of several records the best is told. */

@@ -14,13 +14,21 @@ enum {
 	DKIM_RSA_BITS_MIN = 1024, /* RFC 8301 3.2 */
 };
 
+/* What a key record says of the key's use. */
+enum {
+	DKIM_KEY_TESTING = 1 << 0, /* t=y */
+	DKIM_KEY_STRICT = 1 << 1,  /* t=s: i= is of d= itself */
+	DKIM_KEY_FOR_MAIL = 1 << 2,
+	DKIM_KEY_SHA256 = 1 << 3,
+	DKIM_KEY_SHA1 = 1 << 4,
+	DKIM_KEY_REVOKED = 1 << 5, /* p= is empty */
+};
+
 /* A key record as published. */
 struct dkim_key_record {
 	enum crypto_key_kind kind;
-	bool is_testing; /* t=y */
-	bool is_strict;  /* t=s: i= is of d= itself */
-	bool is_for_mail, has_sha256, has_sha1;
-	struct str key; /* p= as bytes; empty: revoked */
+	unsigned use;   /* DKIM_KEY_… */
+	struct str key; /* p= as bytes */
 };
 
 /* Reads a record. ERR_NOT_FOUND: it is none of DKIM1; ERR_SYNTAX: a broken one, or

@@ -32,7 +32,12 @@ static struct str
 lower(struct str value, struct arena *a)
 {
 	struct strbuf b = strbuf_arena(a, value.n);
+	bool has_upper = false;
 
+	for (size_t i = 0; i < value.n; i++)
+		has_upper |= byte_lower(value.p[i]) != value.p[i];
+	if (!has_upper)
+		return value;
 	for (size_t i = 0; i < value.n; i++)
 		strbuf_byte(&b, byte_lower(value.p[i]));
 	return strbuf_str(&b);
@@ -175,6 +180,7 @@ static struct dkim_problem
 read_names(struct reading *r)
 {
 	struct str rest = r->value, name;
+	bool has_from = false;
 	size_t count = 0;
 
 	while (tag_next(&rest, ':', &name)) {
@@ -183,9 +189,10 @@ read_names(struct reading *r)
 		if (r->form == DKIM_FORM_MESSAGE && str_eq_icase(name, STR("arc-seal")))
 			return PERMERROR(
 				"the signature covers a seal, which it must not");
+		has_from |= str_eq_icase(name, STR("from"));
 	}
 	r->s->names = r->value;
-	if (r->form == DKIM_FORM_SIGNATURE && !dkim_signature_has_name(r->s, STR("from")))
+	if (r->form == DKIM_FORM_SIGNATURE && !has_from)
 		return PERMERROR("the sender's field (From) is not signed");
 	return FINE;
 }
@@ -314,8 +321,9 @@ check_together(const struct dkim_signature *s, enum dkim_form form)
 	if (form == DKIM_FORM_SIGNATURE &&
 	    !is_below(str_from_offset(s->identity, at + 1), s->domain))
 		return PERMERROR("the identity (i=) is not of the signing domain");
-	if (s->expires_s && s->expires_s < s->made_s)
-		return NEUTRAL("the signature ends before it was made");
+	/* RFC 6376 3.5, x: it is greater than t=. */
+	if (s->expires_s && s->expires_s <= s->made_s)
+		return NEUTRAL("the signature does not end after it was made");
 	return FINE;
 }
 

@@ -6,7 +6,6 @@
 
 enum {
 	SIGNATURES_TOLD = 20,        /* verdicts there are at most */
-	SIGNATURE_TEXT = 8,          /* of b= for header.b (RFC 6008 4) */
 	CLOCK_SLACK_S = 24 * 60 * 60 /* clocks may differ by so much */
 };
 
@@ -84,7 +83,7 @@ set_verdict(struct dkim_verifier *v, struct one *o, struct dkim_problem p)
 		.algorithm = algorithm_word(o->signature.algorithm),
 		.key_bits = o->verdict.key_bits,
 		.is_testing = o->verdict.is_testing,
-		.signature = str_first(o->signature.b_text, SIGNATURE_TEXT),
+		.signature = o->signature.b_text,
 		.reason = str_from(p.reason),
 	};
 	if (p.result != DKIM_NONE)
@@ -96,18 +95,35 @@ set_verdict(struct dkim_verifier *v, struct one *o, struct dkim_problem p)
 	o->verdict.reason = strbuf_str(&reason);
 }
 
+/* A header with too many fields to keep. */
+static void
+add_unsorted(struct dkim_verifier *v, struct str header)
+{
+	struct header_field field;
+
+	while (v->count < SIGNATURES_TOLD && header_next(&header, &field))
+		if (str_eq_icase(field.name, STR("dkim-signature")))
+			add_signature(v, field.raw);
+}
+
 void
 dkim_verifier_header(struct dkim_verifier *v, struct str header)
 {
-	struct str rest = header;
-	struct header_field field;
+	struct header_field first;
+	struct str raw;
 
-	while (v->count < SIGNATURES_TOLD && header_next(&rest, &field)) {
-		if (!str_eq_icase(field.name, STR("dkim-signature")))
-			continue;
-		if (!v->count)
-			v->fields = dkim_fields_new(v->arena, header);
-		add_signature(v, field.raw);
+	if (!header_find(header, STR("dkim-signature"), &first))
+		return;
+	v->fields = dkim_fields_new(v->arena, header);
+	if (!v->fields) {
+		add_unsorted(v, header);
+		return;
+	}
+	while (v->count < SIGNATURES_TOLD) {
+		raw = dkim_fields_at(v->fields, STR("dkim-signature"), v->count);
+		if (!raw.n)
+			return;
+		add_signature(v, raw);
 	}
 }
 

@@ -36,7 +36,7 @@ struct dkim_verdict {
 	struct str identity;         /* i=, or "@" and d= */
 	const char *algorithm;       /* "rsa-sha256", "ed25519-sha256", "rsa-sha1", "" */
 	unsigned key_bits;           /* 0: not known */
-	struct str signature;        /* the first bytes of b=, for header.b (RFC 6008) */
+	struct str signature;        /* b= without spaces, for header.b (RFC 6008) */
 	bool is_testing;             /* the key has t=y */
 	struct str reason;           /* why, in plain words, on one line */
 };

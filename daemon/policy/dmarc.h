@@ -16,7 +16,7 @@
 enum dmarc_result {
 	DMARC_NONE, /* no record, or no From to look for one */
 	DMARC_PASS,
-	DMARC_FAIL, /* nothing is aligned, or From is not one field with one address */
+	DMARC_FAIL,      /* nothing is aligned, or From is not one field of one domain */
 	DMARC_TEMPERROR, /* a question that could have decided found no answer */
 	DMARC_PERMERROR, /* the record has to be ignored */
 };
@@ -33,7 +33,8 @@ struct dmarc_record {
 	bool has_sp, has_np;
 	bool is_strict_dkim, is_strict_spf; /* adkim=s, aspf=s */
 	bool is_testing;                    /* t=y */
-	char psd;                           /* 'y', 'n' or 'u' */
+	bool is_amended; /* no good p, or a wrong sp or np: taken for p=none */
+	char psd;        /* 'y', 'n' or 'u' */
 	struct str fo;
 	struct str rua, ruf; /* as written */
 };

@@ -4,7 +4,7 @@
 #include "mail/address.h"
 #include "mail/address_list.h"
 
-/* Programs that show mail do not agree on what a strange From field says. So only the one
+/* Programs that show mail do not agree on what a strange From field says. So only the
    plain form is accepted, and all that could be read as somebody is looked at. */
 
 enum {
@@ -60,6 +60,16 @@ add_domain(struct dmarc_from *from, struct str domain)
 	from->domains[from->count++] = strbuf_str(&b);
 }
 
+/* Have all of these addresses one domain? Then it is the author's, however many write. */
+static bool
+is_one_domain(const struct dmarc_from *from, size_t mailboxes)
+{
+	for (size_t i = 1; i < from->count; i++)
+		if (!str_eq(from->domains[i], from->domains[0]))
+			return false;
+	return from->count == mailboxes;
+}
+
 void
 dmarc_from_read(struct str value, struct dmarc_from *from_out)
 {
@@ -85,11 +95,11 @@ dmarc_from_read(struct str value, struct dmarc_from *from_out)
 		from_out->problem = "From has no address";
 	else if (has_group)
 		from_out->problem = "From has a group";
-	else if (mailboxes > 1 || list.is_cut)
+	else if (list.is_cut || (mailboxes > 1 && !is_one_domain(from_out, mailboxes)))
 		from_out->problem = "From has several addresses";
 	else if (from_out->count == 0)
 		from_out->problem = "From has an address without a domain name";
-	else if (count_at_signs(value) != 1)
+	else if (count_at_signs(value) != mailboxes)
 		from_out->problem = "From can be read in several ways";
 	from_out->is_single = from_out->problem == NULL;
 	arena_free(&a);

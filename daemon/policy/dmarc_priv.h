@@ -39,7 +39,7 @@ MUSTUSE enum policy_step dmarc_walk_org_or_listed(struct str domain, struct look
 struct dmarc_from {
 	size_t count;                       /* domains, of addresses that have one */
 	struct str domains[DMARC_FROM_MAX]; /* A-labels, lower case */
-	bool is_single;      /* one address with a good domain, nothing else */
+	bool is_single;      /* addresses of one good domain, nothing else */
 	const char *problem; /* else: what is wrong, in plain words */
 	char room[DMARC_FROM_MAX][DMARC_DOMAIN_MAX * 2];
 };

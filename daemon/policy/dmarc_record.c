@@ -58,7 +58,27 @@ read_letter(struct str value, const char *letters)
 /* What is needed besides the record to judge it. */
 struct notes {
 	bool has_p, has_t, is_policy_wrong, is_pct_zero;
+	uint32_t seen; /* a bit for each name */
 };
+
+/* Of a tag that comes twice nobody can tell which one is meant, and RFC 6376 3.2, whose
+   form this is, has no such list: both are wrong, so that the default holds. */
+static bool
+is_repeated(struct str name, struct notes *n)
+{
+	static const char *const names[] = { "p",   "sp",  "np", "adkim", "aspf", "t",
+		                             "psd", "pct", "fo", "rua",   "ruf" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		uint32_t bit = UINT32_C(1) << i, before = n->seen;
+
+		if (!str_eq_icase(name, str_from(names[i])))
+			continue;
+		n->seen |= bit;
+		return before & bit;
+	}
+	return false;
+}
 
 static void
 read_tag(struct str name, struct str value, struct dmarc_record *r, struct notes *n)
@@ -83,7 +103,7 @@ read_tag(struct str name, struct str value, struct dmarc_record *r, struct notes
 	} else if (str_eq_icase(name, STR("pct"))) {
 		n->is_pct_zero = str_eq(value, STR("0"));
 	} else if (str_eq_icase(name, STR("fo"))) {
-		r->fo = value;
+		r->fo = value.n ? value : STR("0");
 	} else if (str_eq_icase(name, STR("rua"))) {
 		r->rua = value;
 	} else if (str_eq_icase(name, STR("ruf"))) {
@@ -113,13 +133,14 @@ dmarc_record_parse(struct str text, struct dmarc_record *record_out)
 		return ERR_NOT_FOUND;
 	*record_out = (struct dmarc_record){ .psd = 'u', .fo = STR("0") };
 	while (next_tag(&rest, &name, &value))
-		read_tag(name, value, record_out, &n);
+		read_tag(name, is_repeated(name, &n) ? STR("") : value, record_out, &n);
 	/* pct is gone, but many records still say pct=0, and what that was used for is
 	   what t=y says now (RFC 9989 A.6): where there is no t, it is taken for that. */
 	if (n.is_pct_zero && !n.has_t)
 		record_out->is_testing = true;
 	if (n.has_p && !n.is_policy_wrong)
 		return OK;
+	record_out->is_amended = true;
 	record_out->p = DMARC_POLICY_NONE;
 	record_out->has_sp = record_out->has_np = false;
 	return has_uri(record_out->rua) ? OK : ERR_SYNTAX;

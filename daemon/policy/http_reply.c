@@ -160,6 +160,13 @@ parse_body(struct str rest, bool is_end, const struct head *h, struct strbuf *bo
 	return h->has_length || is_end ? HTTP_REPLY_DONE : HTTP_REPLY_MORE;
 }
 
+/* RFC 9112 6.3: nothing follows these, whatever their fields say. */
+static bool
+has_body(unsigned status)
+{
+	return status != 204 && status != 304;
+}
+
 enum http_reply_state
 http_reply_parse(struct str bytes, bool is_end, struct http_reply *reply_out,
                  struct strbuf *body)
@@ -170,7 +177,7 @@ http_reply_parse(struct str bytes, bool is_end, struct http_reply *reply_out,
 	*reply_out = (struct http_reply){ 0 };
 	strbuf_clear(body);
 	state = parse_head(&bytes, &h, reply_out);
-	if (state == HTTP_REPLY_DONE)
+	if (state == HTTP_REPLY_DONE && has_body(reply_out->status))
 		state = parse_body(bytes, is_end, &h, body);
 	else if (state == HTTP_REPLY_MORE && is_end)
 		state = HTTP_REPLY_BAD;

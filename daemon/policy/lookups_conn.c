@@ -23,7 +23,7 @@ struct lookups_conn {
 	struct timer limit;
 	uint64_t group;
 	size_t bytes;
-	bool is_over;
+	bool is_over, is_fresh;
 };
 
 struct asked {
@@ -94,6 +94,8 @@ ask(struct lookups_conn *c)
 		q->lookup = lookup;
 		q->query = dns_ask(c->dns, lookup->name, lookup->type, on_answer, q);
 		dns_query_group(q->query, c->group);
+		if (c->is_fresh)
+			dns_query_fresh(q->query);
 		list_add_last(&c->asked, &q->link);
 	}
 }
@@ -156,6 +158,12 @@ void
 lookups_conn_group(struct lookups_conn *c, uint64_t id)
 {
 	c->group = id;
+}
+
+void
+lookups_conn_fresh(struct lookups_conn *c)
+{
+	c->is_fresh = true;
 }
 
 void

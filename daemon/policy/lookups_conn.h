@@ -22,6 +22,8 @@ struct lookups_conn *lookups_conn_new(struct loop *loop, struct dns *dns,
                                       struct lookups *lookups);
 /* On whose behalf it asks from now on (dns_query_group). */
 void lookups_conn_group(struct lookups_conn *c, uint64_t id);
+/* From now on it asks past the cache (dns_query_fresh). */
+void lookups_conn_fresh(struct lookups_conn *c);
 /* Runs this policy from now on, instead of the one before; done(arg) is called when it
    has its verdict, never inside this call. done may be NULL. */
 void lookups_conn_run(struct lookups_conn *c, lookups_step_fn *step, loop_fn *done,

@@ -2,7 +2,7 @@
  *
  * The record at _mta-sts.DOMAIN says that there is a policy, and when it changed; the
  * policy itself is a small text that an HTTPS server gives. Both are a stranger's: here
- * they are only read. Fetching, keeping and obeying are the queue's (role/relay_sts.c).
+ * they are only read. Fetching, keeping and obeying are the queue's (relay/relay_sts.c).
  *
  * Strings point into what was parsed.
  */

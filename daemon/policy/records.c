@@ -311,6 +311,17 @@ add_services(struct maker *m)
 }
 
 struct records *
+records_make_host(const struct records_conf *conf, struct arena *a)
+{
+	struct records *r = ARENA_NEW(a, struct records);
+	struct maker m = { r, a };
+
+	r->conf = conf;
+	add_host(&m);
+	return r;
+}
+
+struct records *
 records_make(const struct records_conf *conf, struct arena *a)
 {
 	struct records *r = ARENA_NEW(a, struct records);

@@ -98,6 +98,8 @@ struct records_conf {
 	uint16_t ports[RECORDS_SERVICES];
 	bool has_https;
 	struct str spki_sha256; /* of our certificate's key, 32 bytes; empty: not known */
+	const struct dns_tlsa *tlsa; /* all that fit our certificate; empty: not known */
+	size_t tlsa_count;
 	const struct str *names; /* that the certificate covers */
 	size_t name_count;
 	struct str
@@ -136,6 +138,8 @@ struct records {
 
 /* All rows, unjudged (UNKNOWN, NOT_CHECKED). conf must live as long. */
 struct records *records_make(const struct records_conf *conf, struct arena *a);
+/* Only those of the host: its addresses and their names. domain is the hostname as well. */
+struct records *records_make_host(const struct records_conf *conf, struct arena *a);
 
 /* --- looking ------------------------------------------------------------------------ */
 
@@ -177,7 +181,9 @@ MUSTUSE enum policy_step records_judge(struct records *r,
 
 /* One record out of what is there (none, one or several) that allows these addresses:
    terms kept in their order, ours behind "v=spf1", what is harmful mended ("+all" becomes
-   "~all", "ptr" goes). host stands in where no address is known. */
+   "~all", "ptr" goes). host stands in where no address is known. With too many terms for
+   that it is the first of them as it is, or where there is none, host instead of the
+   addresses. */
 struct str records_spf_merge(const struct str *found, size_t count,
                              const struct addr *ips, size_t ip_count, struct str host,
                              struct arena *a);

@@ -235,30 +235,56 @@ judge_srv(const struct records_conf *c, const struct record_row *row,
 		            is_right ? CAUSE_NONE : CAUSE_OTHER_VALUE);
 }
 
+/* RFC 7672 3.1: mail servers use 2 (whose name must be right as well) and 3. */
+static enum record_cause
+tlsa_cause(const struct records_conf *c, const struct dns_record *r)
+{
+	if ((r->usage != 2 && r->usage != 3) || r->selector > 1 || r->matching > 2)
+		return CAUSE_TLSA_UNUSABLE;
+	for (size_t i = 0; i < c->tlsa_count; i++) {
+		const struct dns_tlsa *t = &c->tlsa[i];
+
+		if (r->usage != t->usage || r->selector != t->selector ||
+		    r->matching != t->matching || !str_eq(r->text, t->data))
+			continue;
+		return r->usage == 3 || records_covers(c->names, c->name_count,
+		                                       c->hostname)
+		               ? CAUSE_NONE
+		               : CAUSE_CERTIFICATE_NAME;
+	}
+	return CAUSE_TLSA_STALE;
+}
+
 static void
 judge_tlsa(const struct records_conf *c, const struct record_row *row,
            const struct dns_answer *a, struct record_finding *f)
 {
+	enum record_cause worst = CAUSE_NONE;
 	size_t ours = 0;
 
 	(void)row;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct dns_record *r = &a->records[i];
 		struct strbuf b = strbuf_arena(f->arena, RECORDS_VALUE_MAX);
+		enum record_cause cause;
 
 		strbuf_printf(&b, "%u %u %u ", r->usage, r->selector, r->matching);
 		strbuf_hex(&b, str_first(r->text, 512));
 		records_keep(f, strbuf_str(&b));
-		ours += r->usage == 3 && r->selector == 1 && r->matching == 1 &&
-		        str_eq(r->text, c->spki_sha256);
+		cause = tlsa_cause(c, r);
+		ours += cause == CAUSE_NONE;
+		/* The last that says more than that it is another's. */
+		if (cause != CAUSE_NONE &&
+		    (worst == CAUSE_NONE || cause != CAUSE_TLSA_STALE))
+			worst = cause;
 	}
 	if (!a->count)
 		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
 	else if (!ours)
-		records_say(f, RECORD_DIFFERS, CAUSE_TLSA_STALE);
+		records_say(f, RECORD_DIFFERS, worst);
 	else
 		records_say(f, RECORD_OK,
-		            ours < a->count ? CAUSE_TLSA_OLD_TOO : CAUSE_NONE);
+		            worst == CAUSE_TLSA_STALE ? CAUSE_TLSA_OLD_TOO : worst);
 }
 
 /* RFC 8659 4.2: without an issue property anybody may. */
@@ -279,7 +305,9 @@ judge_caa(const struct records_conf *c, const struct record_row *row,
 		if (!str_eq_icase(r->name, STR("issue")))
 			continue;
 		has_issue = true;
-		is_allowed |= c->ca.n && str_starts_icase(value, c->ca);
+		/* Behind the name there may be parameters. */
+		value = str_trim(str_first(value, str_find(value, ';')));
+		is_allowed |= c->ca.n && str_eq_icase(value, c->ca);
 	}
 	if (!a->count)
 		records_say(f, RECORD_MISSING, CAUSE_ABSENT);

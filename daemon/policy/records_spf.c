@@ -2,15 +2,17 @@
 #include "policy/records.h"
 
 enum {
-	TERMS_MAX = 100,
-	OUT_MAX = 4096,
+	TERMS_MAX = 500,
+	OUT_MAX = 16 << 10,
 };
 
 struct terms {
 	struct str term[TERMS_MAX];
 	size_t count;
+	bool is_full;        /* there were more */
 	struct str all;      /* "~all", or empty */
 	struct str redirect; /* "redirect=…", or empty */
+	struct str exp;      /* "exp=…", or empty; two of either are an error */
 };
 
 static bool
@@ -26,8 +28,12 @@ has_term(const struct terms *t, struct str term)
 static void
 add_term(struct terms *t, struct str term)
 {
-	if (t->count < TERMS_MAX && !has_term(t, term))
+	if (has_term(t, term))
+		return;
+	if (t->count < TERMS_MAX)
 		t->term[t->count++] = term;
+	else
+		t->is_full = true;
 }
 
 /* The mechanism without its qualifier. */
@@ -65,6 +71,11 @@ take_term(struct terms *t, struct str term)
 			t->redirect = term;
 		return;
 	}
+	if (str_starts_icase(term, STR("exp="))) {
+		if (!t->exp.n)
+			t->exp = term;
+		return;
+	}
 	add_term(t, term);
 }
 
@@ -99,11 +110,16 @@ records_spf_merge(const struct str *found, size_t count, const struct addr *ips,
 		strbuf_byte(&b, ' ');
 		strbuf_add(&b, t->term[i]);
 	}
+	if (t->exp.n)
+		strbuf_printf(&b, " %.*s", STR_ARG(t->exp));
 	strbuf_byte(&b, ' ');
 	/* redirect= is not looked at where there is an all (RFC 7208 6.1). */
 	if (t->redirect.n && !t->all.n)
 		strbuf_add(&b, t->redirect);
 	else
 		strbuf_add(&b, t->all.n ? t->all : STR("~all"));
-	return strbuf_str(&b);
+	/* Nobody shall copy a text in which something is missing. */
+	if (!t->is_full && !b.overflow)
+		return strbuf_str(&b);
+	return count ? found[0] : records_spf_merge(NULL, 0, NULL, 0, host, a);
 }

@@ -1,15 +1,23 @@
 /* What stands in TXT records: SPF, DKIM keys, DMARC, MTA-STS, TLS reports; and the
  * mistakes that people make there. */
+#include "base/panic.h"
+#include "policy/dkim_key.h"
+#include "policy/dmarc.h"
+#include "policy/mta_sts.h"
 #include "policy/records_priv.h"
+#include "policy/report_ask.h"
 #include "policy/spf.h"
+#include "policy/spf_record.h"
 
 enum {
 	LOOKUPS_RFC = 10, /* RFC 7208 4.6.4 */
 	TAGS_MAX = 30,
 	SHORT_KEY = 220, /* base64 characters of a 1024 bit RSA key */
+	URI_ROOM = 4096,
 };
 
-/* The records that begin like this; how many. */
+/* The records that begin like this, or were meant to: with other letters, or a space in
+   front, which their readers do not accept. How many there are. */
 static size_t
 pick(const struct dns_answer *a, struct str start, struct str *out, size_t max)
 {
@@ -86,6 +94,8 @@ records_judge_spf(const struct records_conf *c, const struct record_row *row,
 		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
 	else if (n > 1)
 		records_say(f, RECORD_CONFLICT, CAUSE_SPF_TWO_RECORDS);
+	else if (!spf_record_is(spf[0]))
+		records_say(f, RECORD_DIFFERS, CAUSE_SPF_BROKEN);
 	else if (has_word(spf[0], STR("+all")) || has_word(spf[0], STR("all")))
 		records_say(f, RECORD_DIFFERS, CAUSE_SPF_PLUS_ALL);
 	else if (uses_ptr(spf[0]))
@@ -193,11 +203,24 @@ key_cause(struct str p, struct str ours)
 	return CAUSE_DKIM_OTHER_KEY;
 }
 
+/* What verifiers make of a record that has the right key. */
+static enum record_cause
+use_cause(struct str text, struct arena *a)
+{
+	struct dkim_key_record record;
+
+	if (dkim_key_record_parse(text, a, &record) != OK)
+		return CAUSE_DKIM_SYNTAX;
+	if (!(record.use & DKIM_KEY_SHA256) || !(record.use & DKIM_KEY_FOR_MAIL))
+		return CAUSE_DKIM_USE;
+	return record.use & DKIM_KEY_TESTING ? CAUSE_DKIM_TESTING : CAUSE_NONE;
+}
+
 /* One record against one key. */
 static enum record_cause
 compare_key(struct str text, struct str wanted, struct arena *a)
 {
-	struct str p, ours, k, wanted_k, t, h;
+	struct str p, ours, k, wanted_k;
 	bool has_quotes =
 		str_find(text, '"') != SIZE_MAX || str_find(text, '\\') != SIZE_MAX;
 
@@ -214,11 +237,7 @@ compare_key(struct str text, struct str wanted, struct arena *a)
 		k = STR("rsa");
 	if (!str_eq_icase(k, wanted_k))
 		return CAUSE_DKIM_TYPE;
-	if (find_tag(text, "h", &h) && str_find_icase(h, STR("sha256")) == SIZE_MAX)
-		return CAUSE_DKIM_TYPE;
-	if (find_tag(text, "t", &t) && str_eq_icase(str_first(t, 1), STR("y")))
-		return CAUSE_DKIM_TESTING;
-	return CAUSE_NONE;
+	return use_cause(text, a);
 }
 
 void
@@ -253,41 +272,56 @@ records_judge_dkim(const struct records_conf *c, const struct record_row *row,
 
 /* --- DMARC -------------------------------------------------------------------------- */
 
+/* none, none for now, quarantine, … */
 static int
-strength(struct str policy)
+strength(const struct dmarc_record *r)
 {
-	static const char *const words[] = { "none", "quarantine", "reject" };
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (str_eq_icase(policy, str_from(words[i])))
-			return (int)i * 2 + 1;
-	}
-	return 0;
+	return (int)r->p * 2 - r->is_testing;
 }
 
-/* A tag that RFC 9989 4.7 does not know. */
+/* Does this list of addresses for reports have ours? */
+static bool
+has_address(struct str rua, struct str ours)
+{
+	char bytes[URI_ROOM];
+	struct strbuf room = strbuf_on(bytes);
+	struct dmarc_uri uri;
+
+	while (dmarc_uri_next(&rua, &room, &uri)) {
+		if (str_eq_icase(uri.scheme, STR("mailto")) &&
+		    str_eq_icase(uri.address, ours))
+			return true;
+	}
+	return false;
+}
+
+/* A tag that RFC 9989 4.7 does not know, or that stands there twice. */
 static enum record_cause
 odd_tag(struct str text, struct str *name_out)
 {
 	static const char *const known[] = { "v",  "p",   "sp",  "np",  "adkim", "aspf",
 		                             "fo", "rua", "ruf", "psd", "t" };
+	bool seen[ARRAY_LEN(known)] = { false };
 	struct str part;
 
 	while (str_next(&text, ';', &part)) {
 		struct str name;
-		bool is_known = false;
-		size_t eq;
+		size_t eq, i = 0;
 
 		part = str_trim(part);
 		eq = str_find(part, '=');
 		name = str_trim(str_first(part, eq == SIZE_MAX ? part.n : eq));
 		if (!name.n)
 			continue;
-		for (size_t i = 0; i < ARRAY_LEN(known) && !is_known; i++)
-			is_known = str_eq_icase(name, str_from(known[i]));
-		if (is_known)
-			continue;
+		while (i < ARRAY_LEN(known) && !str_eq_icase(name, str_from(known[i])))
+			i++;
 		*name_out = str_first(name, 40);
+		if (i < ARRAY_LEN(known) && seen[i])
+			return CAUSE_DMARC_TWICE;
+		if (i < ARRAY_LEN(known)) {
+			seen[i] = true;
+			continue;
+		}
 		if (str_eq_icase(name, STR("pct")))
 			return CAUSE_DMARC_PCT;
 		/* rf and ri are of the first edition and harmless. */
@@ -301,26 +335,21 @@ static void
 judge_dmarc_text(const struct records_conf *c, const struct record_row *row,
                  struct str text, struct record_finding *f)
 {
-	struct str p, t, rua, tag = { NULL, 0 }, wanted_p, wanted_t;
+	struct dmarc_record has, want = { 0 };
+	struct str tag = { NULL, 0 };
 	enum record_cause odd = odd_tag(text, &tag);
-	int has, want;
 
-	(void)find_tag(text, "p", &p);
-	(void)find_tag(text, "t", &t);
-	(void)find_tag(text, "rua", &rua);
-	(void)find_tag(row->expected[0], "p", &wanted_p);
-	(void)find_tag(row->expected[0], "t", &wanted_t);
-	has = strength(p) - str_eq_icase(t, STR("y"));
-	want = strength(wanted_p) - str_eq_icase(wanted_t, STR("y"));
-	f->detail = arena_str(f->arena, tag);
+	CHECK(dmarc_record_parse(row->expected[0], &want) == OK);
+	f->detail = arena_str(f->arena, odd == CAUSE_NONE ? STR("") : tag);
 	if (odd != CAUSE_NONE)
 		records_say(f, RECORD_DIFFERS, odd);
-	else if (!strength(p))
+	else if (dmarc_record_parse(text, &has) != OK || has.is_amended)
 		records_say(f, RECORD_DIFFERS, CAUSE_DMARC_SYNTAX);
-	else if (has != want)
+	else if (strength(&has) != strength(&want))
 		records_say(f, RECORD_DIFFERS,
-		            has < want ? CAUSE_DMARC_WEAKER : CAUSE_DMARC_STRICTER);
-	else if (c->dmarc_rua.n && str_find_icase(rua, c->dmarc_rua) == SIZE_MAX)
+		            strength(&has) < strength(&want) ? CAUSE_DMARC_WEAKER
+		                                             : CAUSE_DMARC_STRICTER);
+	else if (c->dmarc_rua.n && !has_address(has.rua, c->dmarc_rua))
 		records_say(f, RECORD_DIFFERS, CAUSE_DMARC_NO_REPORTS);
 	else
 		records_say(f, RECORD_OK, CAUSE_NONE);
@@ -347,9 +376,12 @@ records_judge_dmarc(const struct records_conf *c, const struct record_row *row,
 
 /* --- MTA-STS and TLS reports -------------------------------------------------------- */
 
-/* Exactly one record of that version, and in it a tag with a value: false, and said why. */
+typedef enum err find_fn(const struct dns_answer *txt, struct str *value_out);
+
+/* Exactly one record of that version, and in it what its readers find: false, and said
+   why. */
 static bool
-find_only(const struct dns_answer *a, struct str version, const char *tag,
+find_only(const struct dns_answer *a, struct str version, find_fn *find,
           struct str *value_out, struct record_finding *f)
 {
 	struct str found[2];
@@ -361,7 +393,7 @@ find_only(const struct dns_answer *a, struct str version, const char *tag,
 		records_say(f, RECORD_MISSING, CAUSE_ABSENT);
 	else if (n > 1)
 		records_say(f, RECORD_CONFLICT, CAUSE_STS_TWO_RECORDS);
-	else if (!n || !find_tag(found[0], tag, value_out) || !value_out->n)
+	else if (find(a, value_out) != OK)
 		records_say(f, RECORD_DIFFERS, CAUSE_STS_SYNTAX);
 	else
 		return true;
@@ -375,7 +407,7 @@ records_judge_sts(const struct records_conf *c, const struct record_row *row,
 	struct str id;
 
 	(void)row;
-	if (!find_only(a, STR("v=STSv1"), "id", &id, f))
+	if (!find_only(a, STR("v=STSv1"), mta_sts_record_find, &id, f))
 		return;
 	if (str_eq(id, c->sts_id))
 		records_say(f, RECORD_OK, CAUSE_NONE);
@@ -390,9 +422,9 @@ records_judge_tls_reports(const struct records_conf *c, const struct record_row 
 	struct str rua;
 
 	(void)row;
-	if (!find_only(a, STR("v=TLSRPTv1"), "rua", &rua, f))
+	if (!find_only(a, STR("v=TLSRPTv1"), report_tls_record_find, &rua, f))
 		return;
-	if (c->tls_rua.n && str_find_icase(rua, c->tls_rua) == SIZE_MAX)
+	if (c->tls_rua.n && !has_address(rua, c->tls_rua))
 		records_say(f, RECORD_DIFFERS, CAUSE_OTHER_VALUE);
 	else
 		records_say(f, RECORD_OK, CAUSE_NONE);

@@ -15,6 +15,9 @@ enum {
 	COUNT_MAX = 1000000000, /* messages of one row */
 };
 
+/* The last second of the year 9999: what is later has no date to be shown by. */
+static const uint64_t time_max_s = UINT64_C(253402300799);
+
 struct reading {
 	struct report *report;
 	struct arena *arena;
@@ -41,8 +44,7 @@ read_time(struct str text, int64_t *ms_out, bool *has_out)
 	uint64_t s;
 
 	/* Some write fractions. */
-	if (!str_parse_u64(str_first(text, str_find(text, '.')), &s) ||
-	    s > INT64_MAX / 1000)
+	if (!str_parse_u64(str_first(text, str_find(text, '.')), &s) || s > time_max_s)
 		return ERR_MALFORMED;
 	*ms_out = (int64_t)s * 1000;
 	*has_out = true;
@@ -148,9 +150,9 @@ add_detail(struct reading *r, const char *what)
 {
 	size_t before = r->detail.n;
 
-	strbuf_printf(&r->detail, "%s%s %.*s%s%.*s %.*s", before ? "; " : "", what,
+	strbuf_printf(&r->detail, "%s%s %.*s%s%.*s%s%.*s", before ? "; " : "", what,
 	              STR_ARG(r->domain), r->selector.n ? "/" : "", STR_ARG(r->selector),
-	              STR_ARG(r->result));
+	              r->result.n ? " " : "", STR_ARG(r->result));
 	if (r->detail.overflow) {
 		r->detail.overflow = false;
 		strbuf_truncate(&r->detail, before);

@@ -27,7 +27,7 @@ struct report_head {
 	struct str organization, contact; /* who we are */
 	struct str submitter;             /* our domain */
 	struct str domain;                /* whose mail it is about */
-	struct str id;                    /* letters, digits, "_", "." */
+	struct str id;                    /* letters and digits */
 	int64_t begin_s, end_s;           /* Unix; end_s is its last second */
 	struct str generator;             /* "Mailstead 1.0" */
 };

@@ -10,6 +10,7 @@
 
 enum {
 	SIGNATURES_MAX = 100, /* RFC 9990 3.1.3 */
+	RANKS = 4,            /* of them */
 };
 
 static const char policies[] = "none quarantine reject";
@@ -147,6 +148,8 @@ add_policy(struct strbuf *out, const struct report_head *h, struct str policy)
 	fo = report_field(&f, "fo");
 	open_element(out, 1, "policy_published");
 	leaf(out, 2, "domain", h->domain);
+	/* Records are found in no other way here. The public suffix list has a word only
+	   where one is found and says nothing of the border (policy/dmarc.c). */
 	leaf(out, 2, "discovery_method", STR("treewalk"));
 	leaf(out, 2, "p", word_or(report_field(&f, "p"), policies, "none"));
 	leaf(out, 2, "sp", word_or(report_field(&f, "sp"), policies, "none"));
@@ -239,49 +242,109 @@ add_evaluated(struct strbuf *out, const struct report_fields *f)
 	close_element(out, 3, "policy_evaluated");
 }
 
-/* One of "example.org/s1=pass". */
-static void
-add_signature(struct strbuf *out, struct str signature)
+/* One signature: "example.org/s1=pass", and why where it does not. */
+struct signature {
+	struct str domain, selector, result, reason;
+};
+
+static bool
+read_signature(struct str text, struct str reason, struct signature *s)
 {
-	size_t slash = str_find(signature, '/'), equals = str_find_last(signature, '=');
-	struct str result;
+	size_t slash = str_find(text, '/'), equals = str_find_last(text, '=');
 
 	if (slash == SIZE_MAX || equals == SIZE_MAX || equals < slash)
-		return;
-	result = str_from_offset(signature, equals + 1);
-	if (!report_is_word(result, dkim_results))
-		return;
+		return false;
+	*s = (struct signature){
+		.domain = str_first(text, slash),
+		.selector = str_from_offset(str_first(text, equals), slash + 1),
+		.result = str_from_offset(text, equals + 1),
+		.reason = reason,
+	};
+	return report_is_word(s->result, dkim_results);
+}
+
+static void
+add_signature(struct strbuf *out, const struct signature *s)
+{
 	open_element(out, 3, "dkim");
-	leaf(out, 4, "domain", str_first(signature, slash));
-	leaf(out, 4, "selector",
-	     str_from_offset(str_first(signature, equals), slash + 1));
-	leaf(out, 4, "result", result);
+	leaf(out, 4, "domain", s->domain);
+	leaf(out, 4, "selector", s->selector);
+	leaf(out, 4, "result", s->result);
+	if (s->reason.n)
+		leaf(out, 4, "human_result", s->reason);
 	close_element(out, 3, "dkim");
 }
 
-/* Those that pass come first: they say most about where it is from (RFC 9990 3.1.3). */
+/* Which go first where there are too many (RFC 9990 3.1.3): those that pass for the
+   domain in From itself, for one beside it, for any other; then the rest. */
+static unsigned
+rank_of(const struct signature *s, struct str from)
+{
+	if (!str_eq(s->result, STR("pass")))
+		return RANKS - 1;
+	if (str_eq(s->domain, from))
+		return 0;
+	return str_ends(s->domain, from) || str_ends(from, s->domain) ? 1 : 2;
+}
+
 static void
 add_signatures(struct strbuf *out, const struct report_fields *f)
 {
+	struct str from = report_field(f, "domain");
 	unsigned count = 0;
 
-	for (unsigned turn = 0; turn < 2; turn++) {
+	for (unsigned rank = 0; rank < RANKS; rank++) {
 		struct str rest = report_field(f, "signatures"), one;
+		struct str reasons = report_field(f, "dkim_reasons"), reason = STR("");
+		struct signature s;
 
 		while (rest.n && count < SIGNATURES_MAX && str_next(&rest, ' ', &one)) {
-			if (str_ends(one, STR("=pass")) != (turn == 0))
+			if (!str_next(&reasons, '|', &reason))
+				reason = STR("");
+			if (!read_signature(one, reason, &s) || rank_of(&s, from) != rank)
 				continue;
-			add_signature(out, one);
+			add_signature(out, &s);
 			count++;
 		}
 	}
+}
+
+static void
+add_identifiers(struct strbuf *out, const struct report_fields *f)
+{
+	bool is_mfrom = str_eq(report_field(f, "spf_scope"), STR("mfrom"));
+
+	open_element(out, 2, "identifiers");
+	leaf(out, 3, "header_from", report_field(f, "domain"));
+	/* Empty: it had the null sender. */
+	leaf(out, 3, "envelope_from", is_mfrom ? report_field(f, "spf_domain") : STR(""));
+	if (report_field(f, "envelope_to").n)
+		leaf(out, 3, "envelope_to", report_field(f, "envelope_to"));
+	close_element(out, 2, "identifiers");
+}
+
+static void
+add_results(struct strbuf *out, const struct report_fields *f)
+{
+	struct str reason = report_field(f, "spf_reason");
+
+	open_element(out, 2, "auth_results");
+	add_signatures(out, f);
+	open_element(out, 3, "spf");
+	leaf(out, 4, "domain", report_field(f, "spf_domain"));
+	/* RFC 7208 2.4 makes HELO the MAIL FROM identity of the null sender. */
+	leaf(out, 4, "scope", STR("mfrom"));
+	leaf(out, 4, "result", word_or(report_field(f, "spf"), spf_results, "none"));
+	if (reason.n)
+		leaf(out, 4, "human_result", reason);
+	close_element(out, 3, "spf");
+	close_element(out, 2, "auth_results");
 }
 
 void
 report_make_dmarc_row(struct strbuf *out, struct str body, uint64_t count)
 {
 	struct report_fields f;
-	struct str spf, spf_domain;
 	struct addr ip;
 
 	report_fields_read(&f, body);
@@ -294,22 +357,7 @@ report_make_dmarc_row(struct strbuf *out, struct str body, uint64_t count)
 	leaf_number(out, 3, "count", count);
 	add_evaluated(out, &f);
 	close_element(out, 2, "row");
-	spf = report_field(&f, "spf");
-	spf_domain = report_field(&f, "spf_domain");
-	open_element(out, 2, "identifiers");
-	leaf(out, 3, "header_from", report_field(&f, "domain"));
-	/* Empty: it had the null sender. */
-	leaf(out, 3, "envelope_from",
-	     str_eq(report_field(&f, "spf_scope"), STR("mfrom")) ? spf_domain : STR(""));
-	close_element(out, 2, "identifiers");
-	open_element(out, 2, "auth_results");
-	add_signatures(out, &f);
-	open_element(out, 3, "spf");
-	leaf(out, 4, "domain", spf_domain);
-	/* RFC 7208 2.4 makes HELO the MAIL FROM identity of the null sender. */
-	leaf(out, 4, "scope", STR("mfrom"));
-	leaf(out, 4, "result", word_or(spf, spf_results, "none"));
-	close_element(out, 3, "spf");
-	close_element(out, 2, "auth_results");
+	add_identifiers(out, &f);
+	add_results(out, &f);
 	close_element(out, 1, "record");
 }

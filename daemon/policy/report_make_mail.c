@@ -47,9 +47,13 @@ add_header(struct strbuf *out, const struct report_mail *m)
 		strbuf_printf(out, "%s%.*s", i ? ",\r\n\t" : "", STR_ARG(m->to[i]));
 	strbuf_printf(out,
 	              "\r\nSubject: Report Domain: %.*s\r\n\tSubmitter: %.*s\r\n"
-	              "\tReport-ID: <%.*s@%.*s>\r\nDate: ",
-	              STR_ARG(h->domain), STR_ARG(h->submitter), STR_ARG(h->id),
-	              STR_ARG(h->submitter));
+	              "\tReport-ID: <%.*s",
+	              STR_ARG(h->domain), STR_ARG(h->submitter), STR_ARG(h->id));
+	/* RFC 8460 5.3 wants a msg-id; RFC 9990 3.1.4 that the id is the same in subject,
+	   document and file name, where there is no "@". */
+	if (is_tls)
+		strbuf_printf(out, "@%.*s", STR_ARG(h->submitter));
+	strbuf_lit(out, ">\r\nDate: ");
 	date_format_rfc5322(out, m->now_ms, 0);
 	strbuf_printf(out, "\r\nMessage-ID: %.*s\r\n", STR_ARG(m->message_id));
 	/* Nobody answers it (RFC 3834 5); it may go in plain where TLS is what is broken

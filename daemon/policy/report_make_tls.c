@@ -1,7 +1,7 @@
 #include "policy/report_make.h"
 
+#include "base/rfc3339.h"
 #include "ext/json.h"
-#include "mail/date.h"
 #include "policy/report_make_priv.h"
 
 /* RFC 8460 4.4. The sums of a policy stand in front of its failures, so those wait in a
@@ -32,11 +32,11 @@ struct report_tls_maker {
 static void
 add_time(struct json_out *j, const char *key, int64_t at_s)
 {
-	char bytes[DATE_BYTES];
+	char bytes[32];
 	struct strbuf b = strbuf_on(bytes);
 	struct str s;
 
-	date_format_rfc3339(&b, at_s * 1000);
+	rfc3339_format(&b, at_s * 1000);
 	/* Seconds are enough, and some read no fractions. */
 	s = str_first(strbuf_str(&b), str_find(strbuf_str(&b), '.'));
 	strbuf_truncate(&b, s.n);
@@ -156,6 +156,7 @@ add_failure(struct report_tls_maker *m, const struct report_fields *f, struct st
 	json_str(j, "result-type", result);
 	add_known(j, "sending-mta-ip", report_field(f, "own_ip"));
 	add_known(j, "receiving-mx-hostname", report_field(f, "host"));
+	add_known(j, "receiving-mx-helo", report_field(f, "helo"));
 	add_known(j, "receiving-ip", report_field(f, "ip"));
 	json_i64(j, "failed-session-count", (int64_t)count);
 	add_known(j, "failure-reason-code", report_field(f, "reason"));

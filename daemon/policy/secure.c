@@ -45,7 +45,15 @@ take_tlsa(const struct dns_answer *answer, struct secure_verdict *v)
 bool
 secure_wants_tlsa(const struct secure_facts *f)
 {
-	return f->is_mx_authentic && f->is_host_authentic && !f->is_plain_fine;
+	return f->is_mx_authentic && !f->is_plain_fine &&
+	       (f->is_host_authentic || f->is_alias_authentic);
+}
+
+bool
+secure_wants_alias(const struct secure_facts *f)
+{
+	return f->is_mx_authentic && !f->is_plain_fine && !f->is_host_authentic &&
+	       f->is_alias;
 }
 
 bool
@@ -82,23 +90,25 @@ decide_dane(const struct secure_facts *f, struct secure_verdict *v)
 }
 
 static bool
+is_enforced(const struct secure_facts *f)
+{
+	return f->sts && f->sts->mode == MTA_STS_MODE_ENFORCE;
+}
+
+static void
 decide_sts(const struct secure_facts *f, struct secure_verdict *v)
 {
-	bool is_enforced;
-
 	if (!f->sts || f->sts->mode == MTA_STS_MODE_NONE || f->is_plain_fine)
-		return false;
-	is_enforced = f->sts->mode == MTA_STS_MODE_ENFORCE;
+		return;
 	v->policy = "mta-sts";
-	v->level = is_enforced ? SECURE_NAME : SECURE_TEST;
-	v->reason = is_enforced ? "the domain's MTA-STS policy demands it"
-	                        : "the domain's MTA-STS policy is being tested";
+	v->level = is_enforced(f) ? SECURE_NAME : SECURE_TEST;
+	v->reason = is_enforced(f) ? "the domain's MTA-STS policy demands it"
+	                           : "the domain's MTA-STS policy is being tested";
 	if (!mta_sts_has_mx(f->sts, f->host)) {
 		v->reason = "the domain's MTA-STS policy does not name this host";
-		if (is_enforced)
+		if (is_enforced(f))
 			v->level = SECURE_NEVER;
 	}
-	return true;
 }
 
 /* RFC 8689 4.2.1: that this is the host of the domain must be vouched for by DNSSEC or by
@@ -140,8 +150,10 @@ secure_decide(const struct secure_facts *f, struct secure_verdict *v)
 		v->reason = "the sender says that it may go in plain";
 		return;
 	}
-	if (!decide_dane(f, v))
-		(void)decide_sts(f, v);
+	/* Records that cannot be used prove nothing: a policy that wants more than
+	   encryption still holds then. */
+	if (!decide_dane(f, v) || (v->level == SECURE_ENCRYPT && is_enforced(f)))
+		decide_sts(f, v);
 	if (f->is_required)
 		decide_required(f, v);
 }

@@ -31,6 +31,8 @@ struct secure_facts {
 	bool is_mx_authentic;             /* the names of the hosts are signed */
 	bool is_own_name;                 /* the host is the domain itself */
 	bool is_host_authentic;           /* its addresses are */
+	bool is_alias;                    /* CNAMEs lead from it to them */
+	bool is_alias_authentic;          /* the first of these is signed */
 	const struct dns_answer *tlsa;    /* of _25._tcp.HOST; NULL: not asked for */
 	const struct mta_sts_policy *sts; /* NULL: none */
 	bool is_sts_unknown;              /* it could not be looked for or fetched */
@@ -49,6 +51,9 @@ struct secure_verdict {
 
 /* Should the TLSA records of the host be asked for? */
 bool secure_wants_tlsa(const struct secure_facts *facts);
+/* Must its CNAME be asked for first? The answer about its addresses says that something
+   on the way to them is not signed, and not what (RFC 7672 2.1.3). */
+bool secure_wants_alias(const struct secure_facts *facts);
 /* Does the answer decide, whatever other names of the host have? Records that are signed,
    and silence (RFC 7672 2.2.3). */
 bool secure_has_tlsa(const struct dns_answer *tlsa);

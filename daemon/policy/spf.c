@@ -136,6 +136,14 @@ find_target(struct check *c, const struct spf_term *t, struct strbuf *out)
 
 /* ── mechanisms ── */
 
+/* There is nothing: void, if anybody was asked. What can be no name only matches nothing
+   (RFC 7208 4.3, 4.6.4). */
+static enum match
+match_nothing(const struct dns_answer *answer)
+{
+	return answer->status == DNS_BAD_NAME ? MATCH_NO : MATCH_VOID;
+}
+
 static enum match
 match_answer(const struct dns_answer *answer, const struct addr *ip,
              const struct spf_term *t)
@@ -147,7 +155,7 @@ match_answer(const struct dns_answer *answer, const struct addr *ip,
 	for (size_t i = 0; i < answer->count; i++)
 		if (spf_term_covers(t, &answer->records[i].addr, ip))
 			return MATCH_YES;
-	return answer->count ? MATCH_NO : MATCH_VOID;
+	return answer->count ? MATCH_NO : match_nothing(answer);
 }
 
 static enum match
@@ -183,7 +191,9 @@ match_mx(struct check *c, const struct spf_term *t, struct str target)
 		return MATCH_NEED;
 	if (seen[MATCH_TEMP])
 		return MATCH_TEMP;
-	return seen[MATCH_VOID] || !mx->count ? MATCH_VOID : MATCH_NO;
+	if (!mx->count)
+		return match_nothing(mx);
+	return seen[MATCH_VOID] ? MATCH_VOID : MATCH_NO;
 }
 
 static enum match
@@ -210,7 +220,7 @@ match_exists(struct check *c, struct str target)
 		return MATCH_NEED;
 	if (answer->status == DNS_TEMP)
 		return MATCH_TEMP;
-	return answer->count ? MATCH_YES : MATCH_VOID;
+	return answer->count ? MATCH_YES : match_nothing(answer);
 }
 
 static void

@@ -94,6 +94,9 @@ write_again(const struct address *from, struct strbuf *out)
 	struct str rest = from->local, hash, host;
 	char kind = take_kind(&rest), separator = from->local.p[4];
 
+	/* Nothing behind it: it only looks like one. */
+	if (!rest.n)
+		return false;
 	if (kind == '0') {
 		strbuf_add(out, from->domain);
 		strbuf_byte(out, '=');

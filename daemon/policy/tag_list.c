@@ -1,5 +1,6 @@
 #include "policy/tag_list.h"
 
+#include "base/lanes.h"
 #include "base/strbuf.h"
 
 static bool
@@ -58,15 +59,32 @@ is_name(struct str s)
 	return true;
 }
 
-/* Printable, and white space between what is printable. */
-static bool
-is_value(struct str s)
+static lanes
+find_control(lanes v)
 {
-	size_t n = str_plain(s);
+	return ((lanes)(v < ' ') & ~(lanes)((v == '\t') | (v == '\r') | (v == '\n'))) |
+	       (lanes)(v == 0x7f);
+}
 
-	while (n < s.n && is_space(s.p[n]))
-		n += 1 + str_plain(str_from_offset(s, n + 1));
-	return n == s.n;
+/* Nothing but what can be printed and white space. */
+static bool
+is_text(struct str s)
+{
+	lanes found = { 0 }, last = found + ' ';
+	size_t i = 0;
+
+	for (; s.n - i >= LANES; i += LANES)
+		found |= find_control(lanes_load(s.p + i));
+	if (s.n)
+		memcpy(&last, s.p + i, s.n - i);
+	return !lanes_any(found | find_control(last));
+}
+
+/* Most names are one small letter. */
+static bool
+is_letter(struct str name)
+{
+	return name.n == 1 && name.p[0] >= 'a' && name.p[0] <= 'z';
 }
 
 static enum err
@@ -80,15 +98,19 @@ add(struct tag_list *list, struct str spec)
 	tag.name = str_trim(str_first(spec, equals));
 	tag.raw = str_from_offset(spec, equals + 1);
 	tag.value = str_trim(tag.raw);
-	if (!is_name(tag.name) || !is_value(tag.value))
+	if (!is_name(tag.name))
 		return ERR_SYNTAX;
 	if (tag_list_find(list, tag.name))
 		return ERR_EXISTS;
 	if (list->count == TAG_LIST_MAX)
 		return ERR_LIMIT;
 	list->tags[list->count++] = tag;
+	if (is_letter(tag.name))
+		list->by_letter[tag.name.p[0] - 'a'] = (uint8_t)list->count;
 	return OK;
 }
+
+_Static_assert(TAG_LIST_MAX <= UINT8_MAX, "by_letter");
 
 enum err
 tag_list_parse(struct str text, struct tag_list *list_out)
@@ -96,6 +118,9 @@ tag_list_parse(struct str text, struct tag_list *list_out)
 	struct str rest = text, spec;
 
 	list_out->count = 0;
+	memset(list_out->by_letter, 0, sizeof(list_out->by_letter));
+	if (!is_text(text))
+		return ERR_SYNTAX;
 	while (str_next(&rest, ';', &spec)) {
 		enum err e;
 
@@ -113,6 +138,11 @@ tag_list_parse(struct str text, struct tag_list *list_out)
 const struct tag *
 tag_list_find(const struct tag_list *list, struct str name)
 {
+	if (is_letter(name)) {
+		size_t place = list->by_letter[name.p[0] - 'a'];
+
+		return place ? &list->tags[place - 1] : NULL;
+	}
 	for (size_t i = 0; i < list->count; i++)
 		if (str_eq(list->tags[i].name, name))
 			return &list->tags[i];

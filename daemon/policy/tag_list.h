@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	TAG_LIST_MAX = 64, /* tags; RFC 6376 has 17 in all */
@@ -25,6 +26,7 @@ struct tag {
 
 struct tag_list {
 	size_t count;
+	uint8_t by_letter[26]; /* "a" to "z": which tag, counted from 1; 0: none */
 	struct tag tags[TAG_LIST_MAX];
 };
 

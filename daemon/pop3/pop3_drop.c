@@ -132,6 +132,15 @@ add_entry(struct pop3_session *s, size_t i, struct strbuf *out)
 	strbuf_lit(out, "\r\n");
 }
 
+/* A line's end is CRLF, also where LF alone was stored. */
+static void
+add_end(const struct str *message, size_t lf, struct strbuf *out)
+{
+	if (lf == 0 || message->p[lf - 1] != '\r')
+		strbuf_byte(out, '\r');
+	strbuf_byte(out, '\n');
+}
+
 /* One line of the message, or a piece of a long one, a dot before a dot (RFC 1939 3).
    False: TOP has enough. */
 static bool
@@ -146,12 +155,14 @@ add_line(struct pop3_session *s, struct strbuf *out)
 	    s->lines_left-- == 0)
 		return false;
 	if (lf)
-		piece.n = (size_t)(lf - piece.p) + 1;
-	if (is_start && piece.p[0] == '.')
+		piece.n = (size_t)(lf - piece.p);
+	if (is_start && piece.n && piece.p[0] == '.')
 		strbuf_byte(out, '.');
 	strbuf_add(out, piece);
 	s->at += piece.n;
-	if (!lf && s->at == s->message.n)
+	if (lf)
+		add_end(&s->message, s->at++, out);
+	else if (s->at == s->message.n)
 		strbuf_lit(out, "\r\n");
 	return true;
 }

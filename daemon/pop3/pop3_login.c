@@ -28,10 +28,10 @@ pop3_cmd_capa(struct pop3_session *s, struct str args, struct strbuf *out)
 	(void)pop3_ok(s, out, "Capability list follows");
 	strbuf_lit(out, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
 	                "EXPIRE NEVER\r\nIMPLEMENTATION Mailstead\r\n");
-	if (s->state == POP3_STATE_AUTHORIZATION && may_log_in(s))
+	/* After the login too: they may not differ by state (RFC 2449 6). */
+	if (may_log_in(s))
 		strbuf_lit(out, "USER\r\nSASL PLAIN\r\n");
-	if (s->state == POP3_STATE_AUTHORIZATION && !s->is_secure &&
-	    s->conf->has_starttls)
+	if (!s->is_secure && s->conf->has_starttls)
 		strbuf_lit(out, "STLS\r\n");
 	strbuf_lit(out, ".\r\n");
 	return POP3_READ;
@@ -71,6 +71,12 @@ logged_in(struct pop3_session *s, enum err e, struct strbuf *out)
 		s->ops->open(s->ops_arg);
 		return pop3_ask(s, opened);
 	}
+	/* The password was right (RFC 2449 8.1.2). */
+	if (e == ERR_LIMIT)
+		return pop3_err_text(s, out,
+		                     "[IN-USE] Too many sessions of this account");
+	if (e == ERR_BUSY)
+		return pop3_err(s, out, e);
 	if (++s->auth_failures < s->conf->auth_tries)
 		return pop3_err(s, out, e);
 	(void)pop3_err(s, out, e);
@@ -114,36 +120,52 @@ pop3_cmd_pass(struct pop3_session *s, struct str args, struct strbuf *out)
 	return ask_login(s, s->user, args, out);
 }
 
-/* [authzid] NUL authcid NUL passwd; acting for somebody else is not offered. */
-enum pop3_next
-pop3_auth_line(struct pop3_session *s, struct str line, struct strbuf *out)
+struct plain {
+	struct str authzid, user, password;
+};
+
+/* [authzid] NUL authcid NUL passwd, in base 64; all of it in s->login.  RFC 4616 2 */
+static enum err
+parse_plain(struct pop3_session *s, struct str line, struct plain *plain_out)
 {
-	struct strbuf plain;
-	struct str rest, authzid, user, password;
+	struct strbuf plain = strbuf_arena(s->login, USER_MAX * 2 + PASSWORD_MAX);
+	struct str rest;
 	size_t at;
 
-	s->state = POP3_STATE_AUTHORIZATION;
-	if (str_eq(line, STR("*")))
-		return pop3_err(s, out, ERR_AUTH_CANCELLED);
-	pop3_forget_login(s);
-	s->login = arena_new_secret(LOGIN_BUDGET);
-	plain = strbuf_arena(s->login, USER_MAX * 2 + PASSWORD_MAX);
 	if (base64_parse(line, &plain) != OK)
-		return pop3_err(s, out, ERR_SYNTAX);
+		return ERR_SYNTAX;
 	rest = strbuf_str(&plain);
 	at = str_find(rest, '\0');
-	authzid = str_first(rest, at);
+	plain_out->authzid = str_first(rest, at);
 	rest = str_from_offset(rest, at == SIZE_MAX ? at : at + 1);
 	at = str_find(rest, '\0');
 	if (at == SIZE_MAX)
-		return pop3_err(s, out, ERR_SYNTAX);
-	user = str_first(rest, at);
-	password = str_from_offset(rest, at + 1);
-	if (str_find(password, '\0') != SIZE_MAX)
-		return pop3_err(s, out, ERR_SYNTAX);
-	if (authzid.n && !str_eq_icase(authzid, user))
+		return ERR_SYNTAX;
+	plain_out->user = str_first(rest, at);
+	plain_out->password = str_from_offset(rest, at + 1);
+	return str_find(plain_out->password, '\0') == SIZE_MAX ? OK : ERR_SYNTAX;
+}
+
+enum pop3_next
+pop3_auth_line(struct pop3_session *s, struct str line, struct strbuf *out)
+{
+	struct plain plain;
+	enum err e;
+
+	s->state = POP3_STATE_AUTHORIZATION;
+	pop3_forget_login(s);
+	if (str_eq(line, STR("*")))
+		return pop3_err(s, out, ERR_AUTH_CANCELLED);
+	s->login = arena_new_secret(LOGIN_BUDGET);
+	e = parse_plain(s, line, &plain);
+	if (e != OK) {
+		pop3_forget_login(s);
+		return pop3_err(s, out, e);
+	}
+	/* Acting for somebody else is not offered. */
+	if (plain.authzid.n && !str_eq_icase(plain.authzid, plain.user))
 		return logged_in(s, ERR_AUTH, out);
-	return ask_login(s, user, password, out);
+	return ask_login(s, plain.user, plain.password, out);
 }
 
 /* AUTH [mechanism [initial-response]]; alone it lists what there is. */

@@ -148,6 +148,15 @@ pop3_session_greet(struct pop3_session *s, struct strbuf *out)
 	(void)pop3_ok(s, out, "%.*s POP3 ready", STR_ARG(s->conf->hostname));
 }
 
+/* Nothing more is said or heard. */
+static enum pop3_next
+end_for(struct pop3_session *s, enum err fault)
+{
+	s->fault = fault;
+	s->state = POP3_STATE_END;
+	return POP3_CLOSE;
+}
+
 static enum pop3_next
 take_command(struct pop3_session *s, struct str line, struct strbuf *out)
 {
@@ -165,7 +174,10 @@ take_command(struct pop3_session *s, struct str line, struct strbuf *out)
 			return pop3_err(s, out, ERR_COMMAND_ARGS);
 		return c->start(s, args, out);
 	}
-	return pop3_err(s, out, ERR_COMMAND);
+	(void)pop3_err(s, out, ERR_COMMAND);
+	if (line_is_http(line))
+		return end_for(s, ERR_COMMAND);
+	return s->state == POP3_STATE_END ? POP3_CLOSE : POP3_READ;
 }
 
 static enum pop3_next
@@ -177,9 +189,7 @@ take_bad_line(struct pop3_session *s, enum line_result result, struct strbuf *ou
 		return pop3_err(s, out,
 		                result == LINE_NUL ? ERR_NUL_BYTE : ERR_BARE_NEWLINE);
 	(void)pop3_err(s, out, ERR_LINE_TOO_LONG);
-	s->fault = ERR_LINE_TOO_LONG;
-	s->state = POP3_STATE_END;
-	return POP3_CLOSE;
+	return end_for(s, ERR_LINE_TOO_LONG);
 }
 
 enum pop3_next
@@ -220,6 +230,9 @@ pop3_session_resume(struct pop3_session *s, enum err answer, struct strbuf *out)
 
 	CHECK(resume);
 	s->resume = NULL;
+	/* A goodbye may have come between question and answer. */
+	if (s->state == POP3_STATE_END)
+		return POP3_CLOSE;
 	return resume(s, answer, out);
 }
 

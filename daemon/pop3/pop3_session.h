@@ -109,7 +109,7 @@ bool pop3_session_is_waiting(const struct pop3_session *s);
 /* Between two commands: a good moment to stop. */
 bool pop3_session_is_at_rest(const struct pop3_session *s);
 /* Why the session ends after POP3_CLOSE, where the client is to blame: ERR_LINE_TOO_LONG,
-   ERR_LIMIT (too many errors), ERR_AUTH; else OK. */
+   ERR_LIMIT (too many errors), ERR_AUTH, ERR_COMMAND (it speaks HTTP); else OK. */
 enum err pop3_session_fault(const struct pop3_session *s);
 /* The invariants; panics where one is broken. Run after each step in tests. */
 void pop3_session_check(const struct pop3_session *s);

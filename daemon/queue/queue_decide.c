@@ -49,6 +49,14 @@ queue_decide(const struct queue_schedule *s, const struct queue_facts *f,
 		if (wants(f, QUEUE_NOTIFY_SUCCESS))
 			d.tell = TELL_RELAYED;
 		break;
+	case ATTEMPT_IN_MAILBOX:
+		if (wants(f, QUEUE_NOTIFY_SUCCESS))
+			d.tell = TELL_DELIVERED;
+		break;
+	case ATTEMPT_EXPANDED:
+		if (wants(f, QUEUE_NOTIFY_SUCCESS))
+			d.tell = TELL_EXPANDED;
+		break;
 	case ATTEMPT_PERM:
 	case ATTEMPT_RETURNED:
 		return failed(f, FATE_BOUNCED);

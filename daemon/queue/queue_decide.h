@@ -27,6 +27,9 @@ enum queue_attempt {
 	ATTEMPT_TEMP,
 	ATTEMPT_PERM,
 	ATTEMPT_RETURNED, /* none: a person sends it back */
+	/* none either: it has arrived, and the sender asked for the news (RFC 3461) */
+	ATTEMPT_IN_MAILBOX, /* 5.2.3 */
+	ATTEMPT_EXPANDED,   /* 5.2.7.3 */
 };
 
 struct queue_facts {
@@ -51,6 +54,8 @@ enum queue_tell {
 	TELL_FAILED,
 	TELL_DELAYED,
 	TELL_RELAYED,
+	TELL_DELIVERED,
+	TELL_EXPANDED,
 };
 
 struct queue_decision {

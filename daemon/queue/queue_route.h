@@ -1,8 +1,8 @@
 /* queue_route.h - which servers take the mail of a domain, in which order.
  *
  * Pure: what DNS said comes in, the order of addresses goes out. A route is a plain
- * value with bounds: so many hosts, so many addresses of each, so many in all, whatever
- * a zone holds.
+ * value with bounds: so many hosts, so many addresses of each, whatever a zone holds. How
+ * many of them are tried is a matter of delivery_addresses and delivery_addresses_time.
  * Follows: RFC 5321 5.1 (preference, equals in random order, A and AAAA where there is
  * no MX, cut at ourselves), RFC 7505 (null MX), RFC 5321 4.1.3 (address literals).
  */
@@ -19,9 +19,8 @@
 #include <stdint.h>
 
 enum {
-	ROUTE_HOSTS_MAX = 10,
+	ROUTE_HOSTS_MAX = 64,
 	ROUTE_HOST_ADDRESSES_MAX = 6, /* of one host */
-	ROUTE_ADDRESSES_MAX = 20,     /* of all */
 };
 
 struct queue_mx {

@@ -7,8 +7,8 @@
 #include "base/event.h"
 #include "imap/imap_server_conn.h"
 #include "io/limiter.h"
-#include "io/listener.h"
 #include "pop3/pop3_server.h"
+#include "role/doors.h"
 #include "role/role.h"
 #include "role/settings.h"
 #include "store/body.h"
@@ -16,17 +16,6 @@
 #include "store/reader.h"
 
 int role_imap_main(struct role *r);
-
-enum {
-	LISTENERS_MAX = 64,
-};
-
-struct door {
-	struct imap_role *role;
-	struct listener *listener;
-	struct listener_conf conf;
-	enum conf_protocol protocol;
-};
 
 struct imap_role {
 	struct role *role;
@@ -37,11 +26,8 @@ struct imap_role {
 	struct imap_server *imap;
 	struct pop3_server *pop3;
 	struct role_settings *settings;
-	unsigned stopping;   /* servers that still have sessions */
-	struct net *proxies; /* a copy: the configuration may be replaced */
-	struct arena *arena;
-	struct door doors[LISTENERS_MAX];
-	size_t door_count;
+	unsigned stopping; /* servers that still have sessions */
+	struct doors *doors;
 };
 
 static bool
@@ -51,77 +37,41 @@ is_imap(enum conf_protocol p)
 }
 
 static void
-on_accepted(void *arg, const struct accepted *a)
+on_accepted(void *arg, enum conf_protocol protocol, const struct accepted *a)
 {
-	struct door *d = arg;
+	struct imap_role *me = arg;
 
-	if (is_imap(d->protocol))
-		imap_server_accept(d->role->imap, d->protocol, a);
+	if (is_imap(protocol))
+		imap_server_accept(me->imap, protocol, a);
 	else
-		pop3_server_accept(d->role->pop3, d->protocol, a);
+		pop3_server_accept(me->pop3, protocol, a);
 }
 
-static void
-on_refused(void *arg, const struct addr *peer, enum err why, struct str *goodbye_out)
+static struct str
+goodbye(enum conf_protocol protocol)
 {
-	struct door *d = arg;
-	char bytes[ADDR_TEXT_MAX];
-	struct event e;
-
-	event_init(&e, EV_CONNECT_REFUSED, (struct str){ NULL, 0 },
-	           (struct str){ NULL, 0 });
-	event_str(&e, "ip", addr_ip_text(peer, &bytes));
-	event_str(&e, "protocol", str_from(conf_protocol_word(d->protocol)));
-	event_str(&e, "reason", str_from(err_get(why)->word));
-	event_tell(&e);
-	if (conf_protocol_is_tls(d->protocol))
-		return;
-	*goodbye_out = is_imap(d->protocol) ? STR("* BYE [UNAVAILABLE] Too many "
-	                                          "connections, try again later\r\n")
-	                                    : STR("-ERR [SYS/TEMP] Too many connections, "
-	                                          "try again later\r\n");
+	return is_imap(protocol) ? STR("* BYE [UNAVAILABLE] Too many connections, try "
+	                               "again later\r\n")
+	                         : STR("-ERR [SYS/TEMP] Too many connections, try again "
+	                               "later\r\n");
 }
 
-static const struct listener_ops listener_callbacks = {
+static const struct doors_ops doors_ops = {
 	.accepted = on_accepted,
-	.refused = on_refused,
+	.goodbye = goodbye,
 };
 
 static void
 set_limits(struct imap_role *me)
 {
 	const struct conf_limits *l = &me->role->conf->limits;
-
-	limiter_set(me->limiter, (size_t)role_share(me->role, l->imap_connections),
-	            (size_t)role_share(me->role, l->imap_connections_ip));
-}
-
-static void
-open_door(struct imap_role *me, const struct role_listener *from)
-{
-	const struct conf *conf = me->role->conf;
-	struct door *d = &me->doors[me->door_count];
-
-	if (me->door_count == LISTENERS_MAX)
-		return;
-	me->door_count++;
-	d->role = me;
-	d->protocol = from->protocol;
-	d->conf = (struct listener_conf){
-		.proxies = me->proxies,
-		.proxies_count = conf->proxies.n,
-		.proxy_wait_ms = conf->limits.proxy_wait,
-		.limiter = me->limiter,
+	struct limiter_max max = {
+		.total = (size_t)role_share(me->role, l->imap_connections),
+		.per_ip = (size_t)role_share(me->role, l->imap_connections_ip),
+		.per_account = (size_t)l->imap_connections_account,
 	};
-	d->listener =
-		listener_new(me->role->loop, from->fd, &d->conf, &listener_callbacks, d);
-}
 
-static void
-close_doors(struct imap_role *me)
-{
-	for (size_t i = 0; i < me->door_count; i++)
-		listener_free(&me->doors[i].listener);
+	limiter_set(me->limiter, &max);
 }
 
 static void
@@ -147,7 +97,7 @@ on_stop(void *arg)
 {
 	struct imap_role *me = arg;
 
-	close_doors(me);
+	doors_close(&me->doors);
 	me->stopping = 2;
 	imap_server_stop(me->imap, on_sessions_gone, me);
 	pop3_server_stop(me->pop3, on_sessions_gone, me);
@@ -159,6 +109,7 @@ on_reload(void *arg)
 	struct imap_role *me = arg;
 
 	set_limits(me);
+	doors_reload(me->doors);
 	imap_server_set_conf(me->imap, me->role->conf);
 	pop3_server_set_conf(me->pop3, me->role->conf);
 }
@@ -169,14 +120,10 @@ open_all(struct imap_role *me)
 	struct role *r = me->role;
 	const struct conf *conf = r->conf;
 
-	me->proxies = ARENA_ARRAY(me->arena, struct net, conf->proxies.n + 1);
-	if (conf->proxies.n)
-		memcpy(me->proxies, conf->proxies.p,
-		       conf->proxies.n * sizeof(*me->proxies));
 	me->store = store_client_new(r->loop, conf);
 	me->reader = reader_open(conf);
 	me->bodies = bodies_new(r->loop, me->store, conf);
-	me->limiter = limiter_new(0, 0);
+	me->limiter = limiter_new();
 	set_limits(me);
 	event_set_sink(store_sink, me->store);
 	me->imap = imap_server_new(&(struct imap_server_parts){
@@ -202,7 +149,7 @@ open_all(struct imap_role *me)
 static void
 close_all(struct imap_role *me)
 {
-	close_doors(me);
+	doors_close(&me->doors);
 	role_settings_close(&me->settings);
 	imap_server_free(&me->imap);
 	pop3_server_free(&me->pop3);
@@ -221,15 +168,13 @@ role_imap_main(struct role *r)
 	enum err e;
 
 	me->role = r;
-	me->arena = a;
 	open_all(me);
 	role_on_stop(r, on_stop, me);
 	role_on_reload(r, on_reload, me);
 	e = role_ready(r);
 	if (e == OK) {
 		me->settings = role_settings_open(r, me->store, me->reader);
-		for (size_t i = 0; i < role_listener_count(r); i++)
-			open_door(me, role_listener(r, i));
+		me->doors = doors_open(r, me->limiter, &doors_ops, me);
 		loop_run(r->loop);
 	}
 	close_all(me);

@@ -2,6 +2,7 @@
  * control socket says meanwhile. */
 #include "role/role.h"
 
+#include "base/clock.h"
 #include "base/event.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -21,9 +22,12 @@ enum {
 	PRIV_MAGIC = 0x726f6c65,
 	START_WAIT_MS = 10000,
 	PATHS_MAX = 32,
-	PORTS_MAX = 16,
 	TRIM_BYTES = 4 << 20,
-	TRIM_MS = 5000,
+	TRIM_MS = 2000,
+	IDLE_CPU_US = 20 * 1000,    /* less than this from one look to the next */
+	REST_CPU_US = 5 * 1000,     /* more than this makes it worth while */
+	KEPT_BYTES = 16 << 20,      /* freed, at the end of the heap */
+	KEPT_PIECE_BYTES = 8 << 20, /* larger pieces go back at once */
 	SETTINGS_BYTES = 64 << 20,
 	EXIT_BAD_START = 3,
 };
@@ -40,13 +44,14 @@ struct role_priv {
 	struct loop_signal *on_term;
 	struct timer trim;
 	size_t holes_kept;
+	int64_t cpu_us, rested_cpu_us; /* at the last look; when memory was given back */
 	loop_fn *stop_fn, *reload_fn;
 	role_peer_fn *peer_fn;
 	void *stop_arg, *reload_arg, *peer_arg;
 	bool is_stopping;
 	int parent_pid, unix_fd;
 	size_t listener_count;
-	struct role_listener listeners[64];
+	struct role_listener listeners[ROLE_LISTENERS_MAX];
 	char title[32];
 };
 
@@ -214,11 +219,18 @@ take_conf(struct role_priv *p, const struct role_start *s)
 
 		if (!p->role.tls)
 			p->role.tls = tls_server_new();
-		if (tls_server_load(p->role.tls, &pair, 1, &diag) != OK) {
+		if (tls_server_load_later(p->role.tls, &pair, &diag) != OK) {
 			log_line(LEVEL_ERROR, "tls.refused", "text=\"%s\"", diag.text);
 			conf_free(&fresh);
 			return false;
 		}
+	}
+	if (role_row_wants_roots(p->row) &&
+	    tls_trust(s->roots_pem.n ? fresh->tls_ca_file : STR(""), s->roots_pem,
+	              &diag) != OK) {
+		log_line(LEVEL_ERROR, "tls.refused", "text=\"%s\"", diag.text);
+		conf_free(&fresh);
+		return false;
 	}
 	strbuf_clear(&p->conf_text);
 	strbuf_add(&p->conf_text, s->conf_text);
@@ -239,8 +251,9 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_message *m)
 	else if (m->kind == ROLE_PEER && p->peer_fn &&
 	         role_peer_unpack(m->payload, &other))
 		p->peer_fn(p->peer_arg, other.pid, other.role);
-	else if (m->kind == ROLE_RELOAD && role_start_unpack(m->payload, &s))
-		(void)take_conf(p, &s);
+	else if (m->kind == ROLE_RELOAD && role_start_unpack(m->payload, &s) &&
+	         take_conf(p, &s))
+		log_line(LEVEL_INFO, "role.reload", "pid=%d", (int)getpid());
 }
 
 /* The supervisor is gone: nobody would start us again or stop us. */
@@ -262,14 +275,44 @@ static const struct ipc_ops control_ops = {
 
 /* ── memory ── */
 
+/* What one batch of messages needs, the next one needs again: freed memory stays here
+   until on_trim, else all its pages are given back and cleared anew, again and again. */
+static void
+keep_memory(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+	(void)mallopt(M_MMAP_THRESHOLD, KEPT_PIECE_BYTES);
+	/* The store's committer has a heap of its own; who works seldom needs none. */
+	(void)mallopt(M_ARENA_MAX, 2);
+}
+
+/* Nothing to do since the last look, but something since memory was given back. */
+static bool
+want_rest(struct role_priv *p)
+{
+	int64_t cpu_us = clock_cpu_us();
+	bool is_idle = cpu_us - p->cpu_us < IDLE_CPU_US;
+
+	p->cpu_us = cpu_us;
+	if (!is_idle || cpu_us - p->rested_cpu_us < REST_CPU_US)
+		return false;
+	return true;
+}
+
 /* A burst of connections leaves holes in the heap that the C library keeps. When they are
-   many, give them back; the check costs microseconds, the giving some milliseconds. */
+   many, give them back; the check costs microseconds, the giving some milliseconds. Who
+   is idle gives back whatever there is: what starting took, too. */
 static void
 on_trim(void *arg)
 {
 	struct role_priv *p = CAST(role_priv, PRIV_MAGIC, arg);
 	size_t holes = mallinfo2().fordblks;
 
+	if (want_rest(p)) {
+		mem_give_back();
+		/* What the giving took is no reason to give again. */
+		p->rested_cpu_us = clock_cpu_us();
+	}
 	if (holes > p->holes_kept + TRIM_BYTES) {
 		(void)malloc_trim(0);
 		holes = mallinfo2().fordblks;
@@ -349,6 +392,7 @@ run(struct role_priv *p)
 	struct role_start s;
 	int status;
 
+	keep_memory();
 	event_set_log(LEVEL_INFO, p->title);
 	(void)tls_init();
 	if (!sandbox_die_with_parent(p->parent_pid) || !read_start(&frame, &s) ||
@@ -387,6 +431,7 @@ role_main(int argc, char **argv)
 	int status = EXIT_BAD_START;
 
 	p->magic = PRIV_MAGIC;
+	p->rested_cpu_us = -REST_CPU_US; /* the first time always */
 	p->role.priv = p;
 	p->unix_fd = -1;
 	p->conf_text = strbuf_heap(IPC_FRAME_MAX);
@@ -423,41 +468,24 @@ sandbox_paths(const struct role_priv *p, struct strbuf *text, struct sandbox_pat
 	return n;
 }
 
-/* The ports of names, or of mail transfer and policies as well, and what the
-   configuration adds. */
-static size_t
-sandbox_ports(enum role_inet inet, const struct conf *c, uint16_t *ports)
-{
-	static const uint16_t usual[] = { 25, 443, 465, 587 };
-	size_t n = 0;
-
-	ports[n++] = 53;
-	for (size_t i = 0; inet == INET_ALL && i < ARRAY_LEN(usual); i++)
-		ports[n++] = usual[i];
-	if (inet == INET_ALL)
-		ports[n++] = (uint16_t)c->delivery_port;
-	for (size_t i = 0; i < c->dns_servers.n && n < PORTS_MAX; i++)
-		ports[n++] = c->dns_servers.p[i].port;
-	return n;
-}
-
 enum err
 role_ready(struct role *r)
 {
-	uint16_t ports[PORTS_MAX];
 	struct role_priv *p = r->priv;
 	struct sandbox_path paths[PATHS_MAX];
 	struct sandbox s = { .paths = paths, .want_inet = p->row->inet != INET_NONE };
 	struct strbuf text = strbuf_heap(256 << 10);
+	struct role_reach reach;
 	struct diag diag = { 0 };
 	enum err e;
 
 	/* One allocation, so that the pointers into it stay. */
 	CHECK(strbuf_reserve(&text, 128 << 10));
 	s.paths_count = sandbox_paths(p, &text, paths);
-	s.ports = ports;
-	s.ports_count = sandbox_ports(p->row->inet, p->conf, ports);
-	s.want_source = p->row->inet == INET_ALL && p->conf->delivery_source.n;
+	role_row_reach(p->row, p->conf, &reach);
+	s.ports = reach.ports;
+	s.ports_count = reach.port_count;
+	s.want_source = reach.want_source;
 	e = sandbox_drop_user(p->conf->user.p, &diag);
 	/* Changing the user forgets this promise of the kernel. */
 	if (e == OK && !sandbox_die_with_parent(p->parent_pid))

@@ -9,8 +9,11 @@
  *             … open what is needed, make listeners from role_listener() …
  *             role_on_stop(r, stop, me);        // finish, then loop_stop(r->loop)
  *             role_on_reload(r, reload, me);    // r->conf is the new one
- *             if (role_ready(r) != OK) return 1; // drops rights, enters the sandbox,
- * reports loop_run(r->loop); … free … return 0;
+ *             if (role_ready(r) != OK)
+ *                     return 1;                 // drops rights, enters the sandbox
+ *             loop_run(r->loop);
+ *             … free …
+ *             return 0;
  *     }
  *
  * Nothing from the network is read before role_ready(). A process that is told to stop
@@ -37,6 +40,10 @@ struct role {
 	struct tls_server *tls; /* certificates, loaded; reloads by itself. Roles whose
 	                           row says so; else NULL */
 	struct role_priv *priv;
+};
+
+enum {
+	ROLE_LISTENERS_MAX = 64, /* of one process */
 };
 
 /* One inherited listening socket. */

@@ -51,6 +51,12 @@ role_row_find(struct str name)
 }
 
 bool
+role_row_wants_roots(const struct role_row *row)
+{
+	return row->inet == INET_ALL || str_eq(str_from(row->name), STR("web"));
+}
+
+bool
 role_row_path(struct str *rest, const struct conf *conf, struct strbuf *path,
               unsigned *right_out)
 {
@@ -69,6 +75,62 @@ role_row_path(struct str *rest, const struct conf *conf, struct strbuf *path,
 	strbuf_add(path, word);
 	(void)strbuf_cstr(path);
 	return true;
+}
+
+static void
+add_port(struct role_reach *r, int64_t port)
+{
+	if (r->port_count < ROLE_PORTS_MAX)
+		r->ports[r->port_count++] = (uint16_t)port;
+}
+
+/* The ports of names, or of mail transfer and policies as well, and what the
+   configuration adds. */
+void
+role_row_reach(const struct role_row *row, const struct conf *conf,
+               struct role_reach *out)
+{
+	static const uint16_t usual[] = { 25, 443, 465, 587 };
+
+	*out = (struct role_reach){ 0 };
+	if (row->inet == INET_NONE)
+		return;
+	add_port(out, 53);
+	if (row->inet == INET_ALL) {
+		for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+			add_port(out, usual[i]);
+		add_port(out, conf->delivery_port);
+		out->want_source = conf->delivery_source.n > 0;
+	}
+	for (size_t i = 0; i < conf->dns_servers.n; i++)
+		add_port(out, conf->dns_servers.p[i].port);
+}
+
+static bool
+has_port(const struct role_reach *r, uint16_t port)
+{
+	for (size_t i = 0; i < r->port_count; i++) {
+		if (r->ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_ports_of(const struct role_reach *a, const struct role_reach *b)
+{
+	for (size_t i = 0; i < b->port_count; i++) {
+		if (!has_port(a, b->ports[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+role_reach_eq(const struct role_reach *a, const struct role_reach *b)
+{
+	return a->want_source == b->want_source && has_ports_of(a, b) &&
+	       has_ports_of(b, a);
 }
 
 static void
@@ -102,6 +164,7 @@ role_start_pack(const struct role_start *s, struct strbuf *out)
 	pack_str(out, s->conf_text);
 	pack_str(out, s->certificate_pem);
 	pack_str(out, s->key_pem);
+	pack_str(out, s->roots_pem);
 	pack_i64(out, s->unix_fd);
 	pack_u32(out, (uint32_t)s->listener_count);
 	for (size_t i = 0; i < s->listener_count; i++) {
@@ -121,6 +184,7 @@ role_start_unpack(struct str bytes, struct role_start *s)
 	s->conf_text = unpack_str(&u);
 	s->certificate_pem = unpack_str(&u);
 	s->key_pem = unpack_str(&u);
+	s->roots_pem = unpack_str(&u);
 	s->unix_fd = (int)unpack_i64(&u);
 	s->listener_count = unpack_u32(&u);
 	if (s->listener_count > ARRAY_LEN(s->listeners))

@@ -30,11 +30,29 @@ size_t role_row_count(void);
 const struct role_row *role_row_at(size_t i);
 /* NULL: no such role. */
 const struct role_row *role_row_find(struct str name);
+/* Does it judge certificates: those of others, or (web) our own before it signs? */
+bool role_row_wants_roots(const struct role_row *row);
 
 /* Takes the next of row->paths from rest: its path below the directories of conf, NUL-
    terminated, and its right (io/sandbox.h). False: that was all. */
 bool role_row_path(struct str *rest, const struct conf *conf, struct strbuf *path_out,
                    unsigned *right_out);
+
+enum {
+	ROLE_PORTS_MAX = 64,
+};
+
+/* What the sandbox of a process lets it do on the network. It cannot be widened: where
+   the configuration asks for another one, the process starts anew. */
+struct role_reach {
+	uint16_t ports[ROLE_PORTS_MAX]; /* it may connect to */
+	size_t port_count;
+	bool want_source; /* it may choose its own address */
+};
+
+void role_row_reach(const struct role_row *row, const struct conf *conf,
+                    struct role_reach *out);
+bool role_reach_eq(const struct role_reach *a, const struct role_reach *b);
 
 enum {
 	ROLE_CONTROL_FD = 3, /* in the process: its end of the control socket */
@@ -56,9 +74,10 @@ enum role_message {
 struct role_start {
 	struct str conf_path, conf_text;
 	struct str certificate_pem, key_pem;
-	int unix_fd; /* -1: none */
+	struct str roots_pem; /* of tls.ca_file; empty: the system's */
+	int unix_fd;          /* -1: none */
 	size_t listener_count;
-	struct role_listener listeners[64];
+	struct role_listener listeners[ROLE_LISTENERS_MAX];
 };
 
 void role_start_pack(const struct role_start *s, struct strbuf *out);

@@ -1,5 +1,6 @@
 #include "role/setup.h"
 
+#include "base/clock.h"
 #include "base/event.h"
 #include "base/panic.h"
 #include "io/socket.h"
@@ -15,12 +16,15 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	TEXT_MAX = 1 << 20,
 	PATH_MAX_BYTES = 4200,
 	USER_BUFFER = 4096,
+	PREDECESSOR_MS = 5000, /* how long the start waits for it to let go */
+	PREDECESSOR_POLL_MS = 20,
 };
 
 struct owner {
@@ -37,6 +41,7 @@ failed(struct diag *diag, const char *path)
 
 /* ── files and directories ── */
 
+/* diag gets the cause alone: the caller knows how the file is called. */
 static enum err
 read_file(const char *path, struct strbuf *out, struct diag *diag)
 {
@@ -44,7 +49,7 @@ read_file(const char *path, struct strbuf *out, struct diag *diag)
 	ssize_t n = 1;
 
 	if (fd < 0)
-		return failed(diag, path);
+		return diag_set(diag, ERR_IO, "%s", strerrordesc_np(errno));
 	while (n > 0) {
 		char *p = strbuf_reserve(out, 4096);
 
@@ -52,10 +57,12 @@ read_file(const char *path, struct strbuf *out, struct diag *diag)
 		if (n > 0)
 			out->n += (size_t)n;
 	}
+	if (n < 0)
+		(void)diag_set(diag, ERR_IO, "%s", strerrordesc_np(errno));
 	(void)close(fd);
 	if (n < 0)
-		return failed(diag, path);
-	return out->overflow ? diag_set(diag, ERR_IO, "%s: longer than 1 MiB", path) : OK;
+		return ERR_IO;
+	return out->overflow ? diag_set(diag, ERR_IO, "longer than 1 MiB") : OK;
 }
 
 static enum err
@@ -129,111 +136,189 @@ make_directories(const struct conf *c, struct diag *diag)
 
 /* ── configuration and certificate ── */
 
+/* What is wrong with a file, by the key that names it, and where that stands. */
 static enum err
-read_pair(struct conf *c, struct strbuf *certificate_pem, struct strbuf *key_pem,
+blame(const struct conf *c, const char *key, struct diag *diag)
+{
+	char cause[sizeof(diag->text)];
+	struct conf_place at = conf_place(c, key);
+
+	(void)snprintf(cause, sizeof(cause), "%s", diag->text);
+	diag->line = at.line;
+	diag->column = at.column;
+	return diag_set(diag, ERR_CONFIG, "%s: %s", key, cause);
+}
+
+/* Reads the file at path, which the key names. */
+static enum err
+read_named(const struct conf *c, const char *key, const char *path, struct strbuf *out,
+           struct diag *diag)
+{
+	struct diag cause = { 0 };
+	enum err e = read_file(path, out, &cause);
+
+	if (e == OK)
+		return OK;
+	(void)diag_set(diag, e, "%s: %s", path, cause.text);
+	return blame(c, key, diag);
+}
+
+static enum err
+find_pair(const struct conf *c, struct strbuf *certificate, struct strbuf *key,
+          struct diag *diag)
+{
+	bool made = false;
+	enum err e;
+
+	if (c->tls_certificate.n) {
+		strbuf_add(certificate, c->tls_certificate);
+		strbuf_add(key, c->tls_key);
+		return OK;
+	}
+	e = make_directories(c, diag);
+	if (e == OK)
+		e = tls_make_self_signed(
+			c->hostname, conf_data_path(c, "keys/tls.pem", certificate),
+			conf_data_path(c, "keys/tls.key", key), &made, diag);
+	if (made)
+		log_line(LEVEL_WARN, "tls.self_signed",
+		         "certificate=%s text=\"made once; name your own under tls:\"",
+		         strbuf_cstr(certificate));
+	return e;
+}
+
+static enum err
+try_pair(const struct conf *c, const struct tls_pair *pair, struct diag *diag)
+{
+	struct tls_server *trial = tls_server_new();
+	enum err e = tls_server_load(trial, pair, 1, diag);
+
+	tls_server_free(&trial);
+	return e == OK ? OK : blame(c, "tls.certificate", diag);
+}
+
+static enum err
+read_pair(const struct conf *c, struct strbuf *certificate_pem, struct strbuf *key_pem,
           struct diag *diag)
 {
 	char certificate[PATH_MAX_BYTES], key[PATH_MAX_BYTES];
 	struct strbuf certificate_b = strbuf_on(certificate), key_b = strbuf_on(key);
-	struct tls_server *trial;
-	struct tls_pair pair;
-	bool made = false;
-	enum err e = OK;
+	enum err e = find_pair(c, &certificate_b, &key_b, diag);
 
-	if (c->tls_certificate.n) {
-		strbuf_add(&certificate_b, c->tls_certificate);
-		strbuf_add(&key_b, c->tls_key);
-	} else {
-		(void)conf_data_path(c, "keys/tls.pem", &certificate_b);
-		(void)conf_data_path(c, "keys/tls.key", &key_b);
-		e = make_directories(c, diag);
-		if (e == OK)
-			e = tls_make_self_signed(c->hostname, certificate, key, &made,
-			                         diag);
-	}
-	if (made)
-		log_line(LEVEL_WARN, "tls.self_signed",
-		         "certificate=%s text=\"made once; name your own under tls:\"",
-		         strbuf_cstr(&certificate_b));
 	if (e == OK)
-		e = read_file(strbuf_cstr(&certificate_b), certificate_pem, diag);
+		e = read_named(c, "tls.certificate", strbuf_cstr(&certificate_b),
+		               certificate_pem, diag);
 	if (e == OK)
-		e = read_file(strbuf_cstr(&key_b), key_pem, diag);
+		e = read_named(c, "tls.key", strbuf_cstr(&key_b), key_pem, diag);
 	if (e != OK)
 		return e;
-	pair = (struct tls_pair){ strbuf_str(&certificate_b), strbuf_str(&key_b),
-		                  strbuf_str(certificate_pem), strbuf_str(key_pem) };
-	trial = tls_server_new();
-	e = tls_server_load(trial, &pair, 1, diag);
-	tls_server_free(&trial);
-	return e;
+	return try_pair(
+		c,
+		&(struct tls_pair){ strbuf_str(&certificate_b), strbuf_str(&key_b),
+	                            strbuf_str(certificate_pem), strbuf_str(key_pem) },
+		diag);
+}
+
+static enum err
+read_roots(const struct conf *c, struct strbuf *roots_pem, struct diag *diag)
+{
+	enum err e;
+
+	if (!c->tls_ca_file.n)
+		return OK;
+	e = read_named(c, "tls.ca_file", c->tls_ca_file.p, roots_pem, diag);
+	if (e != OK)
+		return e;
+	e = tls_trust(c->tls_ca_file, strbuf_str(roots_pem), diag);
+	return e == OK ? OK : blame(c, "tls.ca_file", diag);
 }
 
 enum err
 setup_check_files(const struct conf *c, struct diag *diag)
 {
-	char cause[sizeof(diag->text)];
-	enum err e = c->tls_ca_file.n ? tls_trust(c->tls_ca_file, diag) : OK;
+	struct strbuf roots = strbuf_heap(TEXT_MAX);
+	enum err e = read_roots(c, &roots, diag);
 
-	if (e == OK)
-		return OK;
-	(void)snprintf(cause, sizeof(cause), "%s", diag->text);
-	return diag_set(diag, e, "tls.ca_file: %s", cause);
+	strbuf_release(&roots);
+	return e;
+}
+
+static void
+release_files(struct setup *s)
+{
+	conf_free(&s->conf);
+	strbuf_release(&s->conf_text);
+	strbuf_release(&s->certificate_pem);
+	strbuf_release(&s->key_pem);
+	strbuf_release(&s->roots_pem);
 }
 
 enum err
 setup_read(struct setup *s, const char *path, conf_error_fn *on_error, void *arg)
 {
-	struct strbuf text = strbuf_heap(TEXT_MAX), certificate = strbuf_heap(TEXT_MAX),
-		      key = strbuf_heap(TEXT_MAX);
-	struct conf *fresh = NULL;
+	struct setup fresh = { .conf_text = strbuf_heap(TEXT_MAX),
+		               .certificate_pem = strbuf_heap(TEXT_MAX),
+		               .key_pem = strbuf_heap(TEXT_MAX),
+		               .roots_pem = strbuf_heap(TEXT_MAX) };
 	struct diag diag = { 0 };
 	const char *restart_key;
-	enum err e = read_file(path, &text, &diag);
+	enum err e = read_file(path, &fresh.conf_text, &diag);
 
-	if (e == OK) {
-		e = conf_parse(strbuf_str(&text), path, on_error, arg, &fresh);
-		if (e == OK && s->conf &&
-		    conf_needs_restart(s->conf, fresh, &restart_key))
-			e = diag_set(&diag, ERR_CONFIG,
-			             "%s: can only change with a restart", restart_key);
-		if (e == OK)
-			e = setup_check_files(fresh, &diag);
-		if (e == OK)
-			e = read_pair(fresh, &certificate, &key, &diag);
+	if (e == OK)
+		e = conf_parse(strbuf_str(&fresh.conf_text), path, on_error, arg,
+		               &fresh.conf);
+	if (e == OK && s->conf && conf_needs_restart(s->conf, fresh.conf, &restart_key)) {
+		(void)diag_set(&diag, ERR_CONFIG, "can only change with a restart");
+		e = blame(fresh.conf, restart_key, &diag);
 	}
+	if (e == OK)
+		e = read_roots(fresh.conf, &fresh.roots_pem, &diag);
+	if (e == OK)
+		e = read_pair(fresh.conf, &fresh.certificate_pem, &fresh.key_pem, &diag);
 	if (e != OK) {
 		if (diag.text[0])
 			on_error(arg, &diag);
-		conf_free(&fresh);
-		strbuf_release(&text);
-		strbuf_release(&certificate);
-		strbuf_release(&key);
+		release_files(&fresh);
 		return e;
 	}
-	conf_free(&s->conf);
-	strbuf_release(&s->conf_text);
-	strbuf_release(&s->certificate_pem);
-	strbuf_release(&s->key_pem);
-	s->conf = fresh;
-	s->conf_text = text;
-	s->certificate_pem = certificate;
-	s->key_pem = key;
+	release_files(s);
+	s->conf = fresh.conf;
+	s->conf_text = fresh.conf_text;
+	s->certificate_pem = fresh.certificate_pem;
+	s->key_pem = fresh.key_pem;
+	s->roots_pem = fresh.roots_pem;
 	return OK;
 }
 
 /* ── locks and limits ── */
 
-/* Two supervisors on one data_dir would be two writers. The lock dies with us. */
+/* The processes of a supervisor that was killed die with it, but on a busy machine they
+   hold its lock and its sockets for a moment longer. True: ask again. */
+static bool
+wait_for_predecessor(int64_t until_ms)
+{
+	const struct timespec pause = { 0, PREDECESSOR_POLL_MS * 1000000L };
+
+	if (clock_mono_ms() >= until_ms)
+		return false;
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
+
+/* Two stores on one data_dir would be two writers. The lock dies with us and with the
+   store, which inherits it. */
 static enum err
-lock_data(struct setup *s, struct diag *diag)
+lock_data(struct setup *s, int64_t until_ms, struct diag *diag)
 {
 	s->lock_fd = open(s->conf->data_dir.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->lock_fd < 0)
 		return failed(diag, s->conf->data_dir.p);
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return diag_set(diag, ERR_IO, "%s: another instance is running on it",
-		                s->conf->data_dir.p);
+	while (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		if (!wait_for_predecessor(until_ms))
+			return diag_set(diag, ERR_IO,
+			                "%s: another instance is running on it",
+			                s->conf->data_dir.p);
+	}
 	return OK;
 }
 
@@ -340,7 +425,17 @@ has_listener(const struct setup *s, enum conf_protocol p, const struct addr *a)
 }
 
 static enum err
-open_listeners(struct setup *s, struct diag *diag)
+listen_at(const struct addr *a, int64_t until_ms, int *fd_out, struct diag *diag)
+{
+	enum err e = socket_listen(a, fd_out, diag);
+
+	while (e == ERR_BUSY && wait_for_predecessor(until_ms))
+		e = socket_listen(a, fd_out, diag);
+	return e;
+}
+
+static enum err
+open_listeners(struct setup *s, int64_t until_ms, struct diag *diag)
 {
 	for (unsigned i = 0; i < CONF_PROTOCOL_COUNT; i++) {
 		enum conf_protocol p = (enum conf_protocol)i;
@@ -355,7 +450,7 @@ open_listeners(struct setup *s, struct diag *diag)
 			if (!is_served(p) || has_listener(s, p, a))
 				continue;
 			addr_format(&b, a);
-			if (socket_listen(a, &fd, &cause) != OK)
+			if (listen_at(a, until_ms, &fd, &cause) != OK)
 				return diag_set(diag, ERR_IO, "listen.%s %s: %s",
 				                conf_protocol_word(p), strbuf_cstr(&b),
 				                cause.text);
@@ -392,6 +487,7 @@ open_unix_sockets(struct setup *s, struct diag *diag)
 enum err
 setup_open(struct setup *s, struct diag *diag)
 {
+	int64_t until_ms = clock_mono_ms() + PREDECESSOR_MS;
 	enum err e;
 
 	CHECK(role_row_count() <= SETUP_ROWS_MAX);
@@ -401,13 +497,13 @@ setup_open(struct setup *s, struct diag *diag)
 	raise_limits(s->conf);
 	e = make_directories(s->conf, diag);
 	if (e == OK)
-		e = lock_data(s, diag);
+		e = lock_data(s, until_ms, diag);
 	if (e == OK)
 		e = write_pid(s, diag);
 	if (e == OK)
 		e = take_sockets(s, diag);
 	if (e == OK)
-		e = open_listeners(s, diag);
+		e = open_listeners(s, until_ms, diag);
 	if (e == OK)
 		e = open_unix_sockets(s, diag);
 	return e;
@@ -433,8 +529,5 @@ setup_close(struct setup *s)
 	}
 	if (s->lock_fd >= 0)
 		(void)close(s->lock_fd);
-	conf_free(&s->conf);
-	strbuf_release(&s->conf_text);
-	strbuf_release(&s->certificate_pem);
-	strbuf_release(&s->key_pem);
+	release_files(s);
 }

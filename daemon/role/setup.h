@@ -21,13 +21,15 @@ struct setup {
 	struct conf *conf;
 	struct strbuf conf_text;                /* what conf was made of */
 	struct strbuf certificate_pem, key_pem; /* loaded and checked */
+	struct strbuf roots_pem; /* the same of tls.ca_file; empty: there is none */
 	struct role_listener listeners[SETUP_LISTENERS_MAX];
 	size_t listener_count;
 	int unix_fds[SETUP_ROWS_MAX]; /* by row of roles.def; -1: none */
 	int lock_fd, pid_fd;
 };
 
-/* Whether the files that the configuration names for others' certificates can be used. */
+/* Whether the files that the configuration names for others' certificates can be used;
+   diag says where it names them. */
 MUSTUSE enum err setup_check_files(const struct conf *c, struct diag *diag);
 /* Reads the configuration at path and the certificate it names, checks both as a whole
    and puts them into s; on error s is as before and each error has been told to on_error.

@@ -3,12 +3,14 @@
  * Everything interesting is in daemon/smtp; here the process is put together: the store's
  * client, a reader, a segment of its own for bodies, the listeners, and how it stops.
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "io/dns.h"
 #include "io/limiter.h"
-#include "io/listener.h"
+#include "role/doors.h"
 #include "role/role.h"
 #include "role/settings.h"
+#include "role/spread.h"
 #include "smtp/smtp_conn.h"
 #include "store/body.h"
 #include "store/client.h"
@@ -17,18 +19,10 @@
 int role_smtp_main(struct role *r);
 
 enum {
-	LISTENERS_MAX = 64,
 	ROLE_BUDGET = 256 * 1024,
 	DNS_CACHE_MAX = 1000,
 	DNS_CACHE_BYTES = 1 << 20,
 	CLIENT_PART = 4, /* of the DNS questions that are out at one time */
-};
-
-struct door {
-	struct smtp_role *role;
-	struct listener *listener;
-	struct listener_conf conf;
-	enum conf_protocol protocol;
 };
 
 struct smtp_role {
@@ -37,43 +31,45 @@ struct smtp_role {
 	struct reader *reader;
 	struct bodies *bodies;
 	struct limiter *limiter;
+	struct limiter_max max;
+	struct spread spread;
 	struct dns *dns;
 	struct smtp_server *server;
 	struct role_settings *settings;
-	struct arena *proxies; /* what the doors know of them: the configuration may be
-	                          replaced */
-	struct door doors[LISTENERS_MAX];
-	size_t door_count;
+	struct doors *doors;
 };
 
 static void
-on_accepted(void *arg, const struct accepted *a)
+on_accepted(void *arg, enum conf_protocol protocol, const struct accepted *a)
 {
-	struct door *d = arg;
+	struct smtp_role *me = arg;
 
-	smtp_server_accept(d->role->server, d->protocol, a);
+	smtp_server_accept(me->server, protocol, a);
 }
 
-static void
-on_refused(void *arg, const struct addr *peer, enum err why, struct str *goodbye_out)
+static struct str
+goodbye(enum conf_protocol protocol)
 {
-	struct door *d = arg;
-	char bytes[ADDR_TEXT_MAX];
-	struct event e;
-
-	event_init(&e, EV_CONNECT_REFUSED, (struct str){ NULL, 0 },
-	           (struct str){ NULL, 0 });
-	event_str(&e, "ip", addr_ip_text(peer, &bytes));
-	event_str(&e, "protocol", str_from(conf_protocol_word(d->protocol)));
-	event_str(&e, "reason", str_from(err_get(why)->word));
-	event_tell(&e);
-	if (!conf_protocol_is_tls(d->protocol))
-		*goodbye_out = STR("421 4.3.2 Too many connections, try again later\r\n");
+	(void)protocol;
+	return STR("421 4.3.2 Too many connections, try again later\r\n");
 }
 
-static const struct listener_ops listener_callbacks = {
+static int64_t
+leave_ms(void *arg)
+{
+	struct smtp_role *me = arg;
+	int64_t now_ms = loop_now_ms(me->role->loop);
+
+	if (spread_is_due(&me->spread, now_ms))
+		spread_look(&me->spread, now_ms, clock_cpu_us());
+	return spread_wait_ms(&me->spread, limiter_count(me->limiter), me->max.total);
+}
+
+static const struct doors_ops doors_ops = {
 	.accepted = on_accepted,
-	.refused = on_refused,
+	.goodbye = goodbye,
+	.leave_ms = leave_ms,
+	.is_in_turns = true,
 };
 
 static void
@@ -81,50 +77,12 @@ set_limits(struct smtp_role *me)
 {
 	const struct conf_limits *l = &me->role->conf->limits;
 
-	/* The kernel may hand all connections of one address to one process. */
-	limiter_set(me->limiter, (size_t)role_share(me->role, l->smtp_connections),
-	            (size_t)l->smtp_connections_ip);
-}
-
-/* Tells all doors who may send a PROXY header. */
-static void
-set_proxies(struct smtp_role *me)
-{
-	const struct conf_nets *nets = &me->role->conf->proxies;
-	struct arena *a = arena_new(ROLE_BUDGET);
-	struct net *copy = ARENA_ARRAY(a, struct net, nets->n + 1);
-
-	if (nets->n)
-		memcpy(copy, nets->p, nets->n * sizeof(*copy));
-	for (size_t i = 0; i < me->door_count; i++) {
-		me->doors[i].conf.proxies = copy;
-		me->doors[i].conf.proxies_count = nets->n;
-		me->doors[i].conf.proxy_wait_ms = me->role->conf->limits.proxy_wait;
-	}
-	arena_free(&me->proxies);
-	me->proxies = a;
-}
-
-static void
-open_door(struct smtp_role *me, const struct role_listener *from)
-{
-	struct door *d = &me->doors[me->door_count];
-
-	if (me->door_count == LISTENERS_MAX)
-		return;
-	me->door_count++;
-	d->role = me;
-	d->protocol = from->protocol;
-	d->conf = (struct listener_conf){ .limiter = me->limiter };
-	d->listener =
-		listener_new(me->role->loop, from->fd, &d->conf, &listener_callbacks, d);
-}
-
-static void
-close_doors(struct smtp_role *me)
-{
-	for (size_t i = 0; i < me->door_count; i++)
-		listener_free(&me->doors[i].listener);
+	/* All connections of one address may come to one process. */
+	me->max = (struct limiter_max){
+		.total = (size_t)role_share(me->role, l->smtp_connections),
+		.per_ip = (size_t)l->smtp_connections_ip,
+	};
+	limiter_set(me->limiter, &me->max);
 }
 
 static void
@@ -149,7 +107,7 @@ on_stop(void *arg)
 {
 	struct smtp_role *me = arg;
 
-	close_doors(me);
+	doors_close(&me->doors);
 	smtp_server_stop(me->server, on_sessions_gone, me);
 }
 
@@ -175,11 +133,10 @@ static void
 on_reload(void *arg)
 {
 	struct smtp_role *me = arg;
-
 	struct dns_conf dns = dns_conf(me->role);
 
 	set_limits(me);
-	set_proxies(me);
+	doors_reload(me->doors);
 	dns_set_conf(me->dns, &dns);
 	smtp_server_set_conf(me->server, me->role->conf);
 }
@@ -197,7 +154,7 @@ open_all(struct smtp_role *me)
 	me->store = store_client_new(r->loop, conf);
 	me->reader = reader_open(conf);
 	me->bodies = bodies_new(r->loop, me->store, conf);
-	me->limiter = limiter_new(0, 0);
+	me->limiter = limiter_new();
 	set_limits(me);
 	event_set_sink(store_sink, me->store);
 	me->server = smtp_server_new(&(struct smtp_server_parts){
@@ -215,7 +172,7 @@ open_all(struct smtp_role *me)
 static void
 close_all(struct smtp_role *me)
 {
-	close_doors(me);
+	doors_close(&me->doors);
 	role_settings_close(&me->settings);
 	smtp_server_free(&me->server);
 	event_set_sink(NULL, NULL);
@@ -224,7 +181,6 @@ close_all(struct smtp_role *me)
 	reader_close(&me->reader);
 	store_client_free(&me->store);
 	limiter_free(&me->limiter);
-	arena_free(&me->proxies);
 }
 
 int
@@ -235,15 +191,14 @@ role_smtp_main(struct role *r)
 	enum err e;
 
 	me->role = r;
+	me->spread = (struct spread){ .index = r->index, .count = r->count };
 	open_all(me);
 	role_on_stop(r, on_stop, me);
 	role_on_reload(r, on_reload, me);
 	e = role_ready(r);
 	if (e == OK) {
 		me->settings = role_settings_open(r, me->store, me->reader);
-		for (size_t i = 0; i < role_listener_count(r); i++)
-			open_door(me, role_listener(r, i));
-		set_proxies(me);
+		me->doors = doors_open(r, me->limiter, &doors_ops, me);
 		loop_run(r->loop);
 	}
 	close_all(me);

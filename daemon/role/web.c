@@ -19,7 +19,6 @@
 
 enum {
 	WEB_MAGIC = 0x77656230,
-	LISTENERS_MAX = 64,
 	PATH_BYTES = 4096,
 	HEAD_MS = 30 * 1000,
 	ANSWER_MS = 90 * 1000,
@@ -44,7 +43,7 @@ struct web {
 	struct stream_limits limits;
 	struct http_conn_conf conns_conf, local_conf;
 	struct listener_conf doors_conf;
-	struct door doors[LISTENERS_MAX];
+	struct door doors[ROLE_LISTENERS_MAX + 1]; /* and that of the command line */
 	size_t doors_count;
 	struct link conns;
 	struct timer stop_timer;
@@ -93,18 +92,8 @@ stop_if_empty(struct web *w)
 }
 
 static void
-on_conn_closed(void *arg, const struct http_peer *peer)
+on_conn_closed(void *arg)
 {
-	struct web *w = CAST(web, WEB_MAGIC, arg);
-
-	limiter_give(w->limiter, &peer->addr);
-	stop_if_empty(w);
-}
-
-static void
-on_local_closed(void *arg, const struct http_peer *peer)
-{
-	(void)peer;
 	stop_if_empty(CAST(web, WEB_MAGIC, arg));
 }
 
@@ -132,7 +121,10 @@ static void
 set_limits(struct web *w)
 {
 	const struct conf *conf = w->role->conf;
+	struct limiter_max max = { .total = (size_t)conf->limits.web_connections,
+		                   .per_ip = (size_t)conf->limits.web_connections_ip };
 
+	limiter_set(w->limiter, &max);
 	w->limits = stream_limits_default;
 	w->limits.stalled_ms = conf->limits.stalled_timeout;
 	w->limits.handshake_ms = conf->limits.handshake_timeout;
@@ -146,15 +138,17 @@ set_limits(struct web *w)
 		.head_ms = HEAD_MS,
 		.idle_ms = conf->limits.http_idle_timeout,
 		.answer_ms = ANSWER_MS,
+		.limiter = w->limiter,
 		.closed = on_conn_closed,
 		.arg = w,
 	};
 	w->local_conf = w->conns_conf;
-	w->local_conf.closed = on_local_closed;
+	w->local_conf.limiter = NULL;
 	w->doors_conf.proxies = conf->proxies.p;
 	w->doors_conf.proxies_count = conf->proxies.n;
 	w->doors_conf.proxy_wait_ms = conf->limits.proxy_wait;
 	w->doors_conf.limiter = w->limiter;
+	w->doors_conf.want_local = true;
 }
 
 /* Few questions come from here, and the process that is asked has a cache. */
@@ -186,8 +180,6 @@ on_reload(void *arg)
 
 	dns_set_conf(w->dns, &conf);
 	api_set_conf(w->api, w->role->conf);
-	limiter_set(w->limiter, (size_t)w->role->conf->limits.web_connections,
-	            (size_t)w->role->conf->limits.web_connections_ip);
 	set_limits(w);
 }
 
@@ -216,7 +208,7 @@ open_doors(struct web *w)
 {
 	size_t n = role_listener_count(w->role);
 
-	for (size_t i = 0; i < n && w->doors_count < LISTENERS_MAX - 1; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct role_listener *from = role_listener(w->role, i);
 		struct door *door = &w->doors[w->doors_count++];
 
@@ -276,8 +268,7 @@ role_web_main(struct role *r)
 	w->dns = open_dns(w);
 	w->api->dns = w->dns;
 	w->api->tls = r->tls;
-	w->limiter = limiter_new((size_t)r->conf->limits.web_connections,
-	                         (size_t)r->conf->limits.web_connections_ip);
+	w->limiter = limiter_new();
 	set_limits(w);
 	timer_init(&w->stop_timer, r->loop, stop_now, w);
 	open_doors(w);

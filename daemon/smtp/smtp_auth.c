@@ -115,7 +115,7 @@ auth_answered(struct smtp_session *s, const struct smtp_answer *answer,
 	s->login = smtp_login_keep(s, answer->login);
 	smtp_auth_end(s);
 	s->state = SMTP_STATE_READY;
-	return smtp_reply_good(s, out, 235, "2.7.0", "Authentication successful");
+	return smtp_reply_good(out, 235, "2.7.0", STR("Authentication successful"));
 }
 
 static enum smtp_next
@@ -124,7 +124,7 @@ prompt(struct smtp_session *s, struct strbuf *out)
 	const struct smtp_mechanism *m = s->sasl.mechanism;
 
 	s->state = SMTP_STATE_AUTH;
-	return smtp_reply_good(s, out, 334, NULL, "%s", m->prompts[s->sasl.step]);
+	return smtp_reply_good(out, 334, NULL, str_from(m->prompts[s->sasl.step]));
 }
 
 /* Takes one response, still base64. */

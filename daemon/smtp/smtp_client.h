@@ -5,17 +5,18 @@
  * carries any number of messages over it, one transaction after the other. Every
  * recipient of a transaction ends with exactly one result, whatever the server does.
  *
- *	next = smtp_client_input(...)                until READY
- *	next = smtp_client_send(c, &message, out)    READ ... BODY: pump the text ...
- *READY: all results are there next = smtp_client_quit(c, out)              READ ... CLOSE
+ *	next = smtp_client_input(...)              until READY
+ *	next = smtp_client_send(c, &message, out)  READ ... BODY: pump the text ... READY:
+ *	                                           all results are there
+ *	next = smtp_client_quit(c, out)            READ ... CLOSE
  *
  * With CLOSE, too, every recipient of an open transaction has its result.
  *
  * Owns: its arenas; result texts live until the next smtp_client_send. Borrows: conf
  * and its strings for its life, the message until its results are there.
  * Follows: RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING), 3207
- * (STARTTLS), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8), 8689
- * (REQUIRETLS), 9422 (LIMITS).
+ * (STARTTLS), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8), 8689 (REQUIRETLS), 9422
+ * (LIMITS).
  */
 #ifndef SMTP_SMTP_CLIENT_H
 #define SMTP_SMTP_CLIENT_H

@@ -1,9 +1,11 @@
 /* What the server offers, and what we say to it because of that. */
+#include "base/utf8.h"
 #include "smtp/smtp_client_priv.h"
 
 enum {
 	PATH_MAX_BYTES = 1000, /* RFC 5321 4.5.3.1.3 says 256; UTF-8 and we are lenient */
 	PARAM_MAX_BYTES = 1000,
+	ORCPT_MAX_BYTES = 500, /* RFC 3461 5.4 */
 };
 
 /* SIZE [n]                                                            RFC 1870 4 */
@@ -143,6 +145,28 @@ smtp_client_format_mail(const struct smtp_client *c, struct strbuf *out)
 	strbuf_lit(out, "\r\n");
 }
 
+/* ORCPT of the type utf-8, in a transaction without SMTPUTF8: utf-8-addr-xtext, which is
+   ASCII (RFC 6533 3). Nothing where that is longer than others must take. */
+static void
+add_orcpt_ascii(struct strbuf *out, struct str orcpt)
+{
+	char bytes[ORCPT_MAX_BYTES];
+	struct strbuf b = strbuf_on(bytes);
+
+	while (orcpt.n) {
+		uint32_t c;
+
+		if (!utf8_next(&orcpt, &c))
+			return;
+		if (c < 0x80)
+			strbuf_byte(&b, (char)c);
+		else
+			strbuf_printf(&b, "\\x{%X}", (unsigned)c);
+	}
+	if (!b.overflow)
+		add_param(out, "ORCPT", strbuf_str(&b));
+}
+
 static void
 add_notify(struct strbuf *out, unsigned notify)
 {
@@ -178,7 +202,10 @@ smtp_client_format_rcpt(const struct smtp_client *c, const struct smtp_client_rc
 	strbuf_lit(out, ">");
 	if (c->ext.offers & SMTP_OFFER_DSN) {
 		add_notify(out, rcpt->notify);
-		add_param(out, "ORCPT", rcpt->orcpt);
+		if (c->message->is_utf8 || ascii_check(rcpt->orcpt))
+			add_param(out, "ORCPT", rcpt->orcpt);
+		else
+			add_orcpt_ascii(out, rcpt->orcpt);
 	}
 	strbuf_lit(out, "\r\n");
 }

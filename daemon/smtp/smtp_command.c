@@ -16,15 +16,16 @@ cmd_rset(struct smtp_session *s, struct str args, struct strbuf *out)
 {
 	(void)args;
 	smtp_session_reset(s);
-	return smtp_reply_good(s, out, 250, "2.0.0", "Reset");
+	return smtp_reply_good(out, 250, "2.0.0", STR("Reset"));
 }
 
 /* NOOP [SP string]                                                  RFC 5321 4.1.1.9 */
 static enum smtp_next
 cmd_noop(struct smtp_session *s, struct str args, struct strbuf *out)
 {
+	(void)s;
 	(void)args;
-	return smtp_reply_good(s, out, 250, "2.0.0", "Ok");
+	return smtp_reply_good(out, 250, "2.0.0", STR("Ok"));
 }
 
 /* QUIT                                                             RFC 5321 4.1.1.10 */
@@ -33,8 +34,8 @@ cmd_quit(struct smtp_session *s, struct str args, struct strbuf *out)
 {
 	(void)args;
 	smtp_session_reset(s);
-	(void)smtp_reply_good(s, out, 221, "2.0.0", "%.*s closing connection",
-	                      STR_ARG(s->conf->hostname));
+	(void)smtp_reply_about(out, 221, "2.0.0", s->conf->hostname,
+	                       STR(" closing connection"));
 	s->state = SMTP_STATE_QUIT;
 	return SMTP_CLOSE;
 }
@@ -44,20 +45,22 @@ cmd_quit(struct smtp_session *s, struct str args, struct strbuf *out)
 static enum smtp_next
 cmd_vrfy(struct smtp_session *s, struct str args, struct strbuf *out)
 {
+	(void)s;
 	(void)args;
-	return smtp_reply_good(s, out, 252, "2.5.0",
-	                       "Cannot verify, but will take a message and try");
+	return smtp_reply_good(out, 252, "2.5.0",
+	                       STR("Cannot verify, but will take a message and try"));
 }
 
 /* HELP [SP string]                                                  RFC 5321 4.1.1.8 */
 static enum smtp_next
 cmd_help(struct smtp_session *s, struct str args, struct strbuf *out)
 {
+	(void)s;
 	(void)args;
 	return smtp_reply_good(
-		s, out, 214, "2.0.0",
-		"EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY STARTTLS AUTH "
-		"QUIT: see RFC 5321");
+		out, 214, "2.0.0",
+		STR("EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY STARTTLS AUTH "
+	            "QUIT: see RFC 5321"));
 }
 
 /* Commands that are known and not offered                             RFC 5321 4.2.4 */

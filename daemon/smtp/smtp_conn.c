@@ -258,8 +258,7 @@ conn_free(struct smtp_conn *c)
 	smtp_events_fini(&c->events);
 	list_remove(&c->link);
 	server->count--;
-	if (server->parts.limiter)
-		limiter_give(server->parts.limiter, &c->counted);
+	limiter_leave(&c->place);
 	settings_release(c->settings);
 	c->magic = 0;
 	arena_free(&own);
@@ -329,6 +328,44 @@ begin_session(struct smtp_conn *c, const struct accepted *a)
 	smtp_events_init(&c->events, *smtp_session_id(c->session));
 }
 
+/* A message that is coming in is let come, for a while. */
+static bool
+may_go(void *arg)
+{
+	enum {
+		CONTENT_MS = 30 * 1000,
+	};
+	const struct smtp_conn *c = conn_of(arg);
+	int64_t age = loop_now_ms(c->server->parts.loop) - c->began_ms;
+
+	if (!c->place.is_known)
+		return smtp_session_may_give_way(c->session, age > CONTENT_MS);
+	return smtp_session_is_idle(c->session) && !stream_input(c->stream).n;
+}
+
+/* Its place is another's: who logged in or brought a message hears why. Strangers go at
+   once: a goodbye waits for the client, and of those there would be more than places. */
+static void
+on_dismissed(void *arg)
+{
+	struct smtp_conn *c = conn_of(arg);
+	struct event e;
+
+	event_init(&e, EV_DISCONNECT, (struct str){ NULL, 0 },
+	           id_str(smtp_session_id(c->session)));
+	event_str(&e, "reason", str_from(err_get(ERR_BUSY)->word));
+	event_str(&e, "state", str_from(smtp_session_state(c->session)));
+	event_str(&e, "ip", smtp_session_peer(c->session)->ip);
+	smtp_events_add_last(&c->events, &e);
+	if (smtp_session_may_give_way(c->session, true) &&
+	    !smtp_session_has_delivered(c->session))
+		conn_free(c);
+	else
+		say_goodbye(c, ERR_BUSY);
+}
+
+static const struct limiter_ops place_ops = { .may_go = may_go, .go = on_dismissed };
+
 void
 smtp_server_accept(struct smtp_server *s, enum conf_protocol protocol,
                    const struct accepted *a)
@@ -344,9 +381,9 @@ smtp_server_accept(struct smtp_server *s, enum conf_protocol protocol,
 	c->settings->refs++;
 	c->protocol = protocol;
 	c->direct = a->proxy.family == ADDR_NONE ? a->peer : a->proxy;
-	c->counted = a->peer;
 	c->began_ms = loop_now_ms(s->parts.loop);
 	timer_init(&c->pause, s->parts.loop, deliver_answer, c);
+	limiter_hold(s->parts.limiter, &c->place, &a->peer, &place_ops, c);
 	list_add_last(&s->conns, &c->link);
 	s->count++;
 	begin_session(c, a);
@@ -383,6 +420,7 @@ settings_new(const struct conf *conf, bool has_tls)
 		.session = {
 			.hostname = arena_str(a, conf->hostname),
 			.has_tls = has_tls,
+			.offers_dsn = conf->incoming_dsn,
 			.message_size_max = (uint64_t)l->message_size,
 			.line_max = (size_t)l->smtp_line,
 			.auth_line_max = (size_t)l->smtp_auth_line,
@@ -403,6 +441,7 @@ settings_new(const struct conf *conf, bool has_tls)
 		.data_ms = l->smtp_data_timeout,
 		.session_ms = l->smtp_session_timeout,
 		.lifetime_ms = conf->delivery_lifetime_ms,
+		.guesses_max = (uint32_t)l->smtp_guesses_ip,
 		.verify_ms = l->verify_timeout,
 		.header_max = (size_t)l->header_size,
 		.sealers = arena_str(a, conf->incoming_sealers),
@@ -410,6 +449,7 @@ settings_new(const struct conf *conf, bool has_tls)
 		.forwarder_networks = copy_nets(a, conf->incoming_networks),
 		.refuse_spf_fail = conf->incoming_refuse_spf,
 		.defer_unresolved = conf->incoming_defer,
+		.receipts_max = (uint32_t)l->smtp_receipts_ip,
 	};
 	if (s->session.auth_line_max < s->session.line_max)
 		s->session.auth_line_max = s->session.line_max;
@@ -431,6 +471,8 @@ smtp_server_new(const struct smtp_server_parts *parts)
 	s->parts.conf = NULL;
 	s->settings = settings_new(parts->conf, parts->tls != NULL);
 	s->names = smtp_names_new(parts->loop, parts->store, parts->reader);
+	s->guesses = smtp_guesses_new();
+	s->receipts = smtp_guesses_new();
 	list_init(&s->conns);
 	return s;
 }
@@ -447,6 +489,8 @@ smtp_server_free(struct smtp_server **s)
 	conn_free(CONTAINER_OF(l, struct smtp_conn, link));
 	settings_release((*s)->settings);
 	smtp_names_free(&(*s)->names);
+	smtp_guesses_free(&(*s)->guesses);
+	smtp_guesses_free(&(*s)->receipts);
 	a = (*s)->own;
 	arena_free(&a);
 	*s = NULL;

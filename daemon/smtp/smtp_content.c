@@ -122,7 +122,8 @@ data_opened(struct smtp_session *s, const struct smtp_answer *answer, struct str
 	}
 	begin_content(s, answer, true);
 	s->state = SMTP_STATE_DATA;
-	return smtp_reply_good(s, out, 354, NULL, "Send the message; end with CRLF.CRLF");
+	return smtp_reply_good(out, 354, NULL,
+	                       STR("Send the message; end with CRLF.CRLF"));
 }
 
 /* DATA                                                              RFC 5321 4.1.1.4 */
@@ -174,7 +175,7 @@ chunk_ended(struct smtp_session *s, struct strbuf *out)
 	if (s->is_last_chunk || tx->data.err != OK)
 		return content_complete(s, out);
 	s->state = SMTP_STATE_BETWEEN;
-	return smtp_reply_good(s, out, 250, "2.0.0", "Chunk taken");
+	return smtp_reply_good(out, 250, "2.0.0", STR("Chunk taken"));
 }
 
 static enum smtp_next
@@ -247,8 +248,9 @@ content_ended(struct smtp_session *s, const struct smtp_answer *answer,
 
 	if (answer->err != OK)
 		return refuse_content(s, answer->err, answer->text, out);
+	s->has_delivered = true;
 	smtp_session_reset(s);
-	return smtp_reply_good(s, out, 250, "2.0.0", "Accepted %s", trace_id.text);
+	return smtp_reply_about(out, 250, "2.0.0", STR("Accepted "), id_str(&trace_id));
 }
 
 static enum smtp_next
@@ -265,6 +267,7 @@ content_complete(struct smtp_session *s, struct strbuf *out)
 	tx->mail.from_fields = smtp_head_from_fields(tx->head);
 	tx->mail.message_id = smtp_head_message_id(tx->head);
 	tx->mail.forged = smtp_head_forged(tx->head);
+	tx->mail.loops = smtp_head_loops(tx->head);
 	s->ops->accept(s->ops_arg, &tx->mail);
 	return smtp_ask(s, content_ended);
 }

@@ -58,13 +58,10 @@ pass(struct smtp_data *d, struct str run, smtp_data_sink *sink, void *arg)
 }
 
 static void
-check_text(struct smtp_data *d, struct str text)
+check_text(struct smtp_data *d, struct str text, bool has_nul)
 {
-	size_t nul;
+	size_t nul = has_nul ? str_find(text, '\0') : SIZE_MAX;
 
-	if (text.n == 0)
-		return;
-	nul = str_find(text, '\0');
 	if (str_find(text, '\r') < nul)
 		refuse(d, ERR_BARE_NEWLINE);
 	else if (nul != SIZE_MAX)
@@ -73,13 +70,13 @@ check_text(struct smtp_data *d, struct str text)
 
 /* From AT_LINE or AT_TEXT to behind the next LF or to the end of `in`; returns where. */
 static size_t
-take_text(struct smtp_data *d, struct str in, size_t from)
+take_text(struct smtp_data *d, struct str in, size_t from, bool has_nul)
 {
 	const char *p = in.p + from, *lf = memchr(p, '\n', in.n - from);
 	size_t n = lf ? (size_t)(lf - p) : in.n - from;
 	bool has_cr = n > 0 && p[n - 1] == '\r';
 
-	check_text(d, str_make(p, has_cr ? n - 1 : n));
+	check_text(d, str_make(p, has_cr ? n - 1 : n), has_nul);
 	if (!lf) {
 		d->at = has_cr ? AT_CR : AT_TEXT;
 		return in.n;
@@ -94,6 +91,8 @@ size_t
 smtp_data_input(struct smtp_data *d, struct str in, smtp_data_sink *sink, void *arg,
                 bool *is_end_out)
 {
+	/* One look at all of it instead of one at each line: there hardly ever is one. */
+	bool has_nul = str_find(in, '\0') != SIZE_MAX;
 	size_t i = 0, run = 0;
 
 	*is_end_out = false;
@@ -105,7 +104,7 @@ smtp_data_input(struct smtp_data *d, struct str in, smtp_data_sink *sink, void *
 			run = ++i;
 			d->at = AT_DOT;
 		} else if (d->at == AT_LINE || d->at == AT_TEXT) {
-			i = take_text(d, in, i);
+			i = take_text(d, in, i, has_nul);
 		} else if (d->at == AT_CR && c == '\n') {
 			d->at = AT_LINE;
 			i++;

@@ -76,9 +76,8 @@ tell_kept(struct smtp_events *e, bool is_all)
 			keep(e, &k);
 			continue;
 		}
-		event_init(&event, k.id, k.trace_id, id_str(&e->session_id));
-		event.at_ms = k.at_ms;
-		strbuf_add(&event.body, k.body);
+		event_again(&event, k.id, k.at_ms, k.trace_id, id_str(&e->session_id),
+		            k.body);
 		tell(e, &event);
 	}
 	strbuf_release(&all);

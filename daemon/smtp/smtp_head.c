@@ -9,6 +9,7 @@ enum {
 	NAME_MAX_BYTES = 80, /* a longer name is none that we know */
 	FROM_MAX = 4096,
 	MESSAGE_ID_MAX = 250,
+	LOOPS_MAX = 4096,
 	HELD_MAX = NAME_MAX_BYTES + AUTH_RESULTS_ID_MAX,
 };
 
@@ -36,7 +37,7 @@ struct smtp_head {
 	struct strbuf name;     /* the line so far, while IN_NAME */
 	struct strbuf held;     /* the field so far, while IN_HELD */
 	size_t held_value;      /* where its value begins */
-	struct strbuf from, message_id;
+	struct strbuf from, message_id, loops;
 	unsigned received, from_fields, dates, message_ids, forged;
 };
 
@@ -46,7 +47,7 @@ struct known {
 	struct str name;
 	enum fate fate;
 	bool is_submission_only; /* the fate; else it is kept */
-	size_t count, capture;
+	size_t count, capture;   /* capture: of the first one where there is a count */
 };
 
 #define AT(member) offsetof(struct smtp_head, member)
@@ -59,6 +60,8 @@ static const struct known knowns[] = {
 	{ STR_INIT("Date"),        FATE_KEEP, false, AT(dates), 0 },
 	{ STR_INIT("From"),        FATE_KEEP, false, AT(from_fields), AT(from) },
 	{ STR_INIT("Message-ID"),  FATE_KEEP, false, AT(message_ids), AT(message_id) },
+	{ STR_INIT("X-Loop"),      FATE_KEEP, false, 0, AT(loops) },
+	{ STR_INIT("Delivered-To"), FATE_KEEP, false, 0, AT(loops) },
 };
 /* clang-format on */
 
@@ -74,6 +77,7 @@ smtp_head_new(struct arena *a, const struct smtp_head_conf *conf, smtp_data_sink
 	h->name = strbuf_arena(a, NAME_MAX_BYTES);
 	h->from = strbuf_arena(a, FROM_MAX);
 	h->message_id = strbuf_arena(a, MESSAGE_ID_MAX);
+	h->loops = strbuf_arena(a, LOOPS_MAX);
 	h->held = strbuf_arena(a, HELD_MAX);
 	return h;
 }
@@ -205,13 +209,14 @@ on_field(struct smtp_head *h)
 	h->capture = NULL;
 	if (!known)
 		return decide(h, FATE_KEEP);
+	if (known->capture)
+		h->capture = (struct strbuf *)(void *)((char *)h + known->capture);
 	if (known->count) {
 		unsigned *count = (unsigned *)(void *)((char *)h + known->count);
 
 		/* Only the first one is kept in mind. */
-		if (++*count == 1 && known->capture)
-			h->capture =
-				(struct strbuf *)(void *)((char *)h + known->capture);
+		if (++*count > 1)
+			h->capture = NULL;
 	}
 	if (h->received > h->conf.received_max)
 		return ERR_LOOP;
@@ -341,6 +346,12 @@ struct str
 smtp_head_message_id(const struct smtp_head *h)
 {
 	return str_trim(strbuf_str(&h->message_id));
+}
+
+struct str
+smtp_head_loops(const struct smtp_head *h)
+{
+	return strbuf_str(&h->loops);
 }
 
 unsigned

@@ -38,6 +38,8 @@ MUSTUSE enum err smtp_head_finish(struct smtp_head *h);
 
 struct str smtp_head_from(const struct smtp_head *h);
 struct str smtp_head_message_id(const struct smtp_head *h);
+/* The values of all X-Loop and Delivered-To fields, a line each. */
+struct str smtp_head_loops(const struct smtp_head *h);
 unsigned smtp_head_from_fields(const struct smtp_head *h);
 /* How many fields that only we may write were taken out. */
 unsigned smtp_head_forged(const struct smtp_head *h);

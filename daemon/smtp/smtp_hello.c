@@ -51,7 +51,7 @@ smtp_cmd_helo(struct smtp_session *s, struct str args, struct strbuf *out)
 {
 	if (take_helo(s, args, false) != OK)
 		return refuse_helo(s, args, out);
-	return smtp_reply_good(s, out, 250, NULL, "%.*s", STR_ARG(s->conf->hostname));
+	return smtp_reply_good(out, 250, NULL, s->conf->hostname);
 }
 
 /* What is offered: keyword, its parameters, and whether it is offered now. */
@@ -59,6 +59,13 @@ static bool
 offers_starttls(const struct smtp_session *s)
 {
 	return s->conf->has_tls && s->tls.n == 0;
+}
+
+bool
+smtp_dsn_is_offered(const struct smtp_session *s)
+{
+	return s->conf->offers_dsn || s->service == SMTP_SUBMISSION ||
+	       s->peer.may_relay || s->login.n;
 }
 
 /* RFC 8689 2: not before the session is encrypted. */
@@ -100,7 +107,7 @@ static const struct {
 	{ STR_INIT("SMTPUTF8"), NULL, NULL },
 	{ STR_INIT("CHUNKING"), NULL, NULL },
 	{ STR_INIT("ENHANCEDSTATUSCODES"), NULL, NULL },
-	{ STR_INIT("DSN"), NULL, NULL },
+	{ STR_INIT("DSN"), smtp_dsn_is_offered, NULL },
 	{ STR_INIT("LIMITS"), NULL, format_limits },
 	{ STR_INIT("STARTTLS"), offers_starttls, NULL },
 	{ STR_INIT("REQUIRETLS"), offers_requiretls, NULL },
@@ -150,7 +157,7 @@ smtp_cmd_starttls(struct smtp_session *s, struct str args, struct strbuf *out)
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, "command", STR("STARTTLS"));
 		return smtp_reply(s, out, e);
 	}
-	(void)smtp_reply_good(s, out, 220, "2.0.0", "Ready to start TLS");
+	(void)smtp_reply_good(out, 220, "2.0.0", STR("Ready to start TLS"));
 	return SMTP_STARTTLS;
 }
 
@@ -279,12 +286,12 @@ smtp_cmd_xclient(struct smtp_session *s, struct str args, struct strbuf *out)
 		if (word.n && !read_attribute(&x, word))
 			e = ERR_SYNTAX;
 	}
+	if (e == OK && s->ops->classify)
+		e = s->ops->classify(s->ops_arg, &x.peer);
 	if (e != OK) {
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, "command", STR("XCLIENT"));
 		return smtp_reply(s, out, e);
 	}
-	if (s->ops->classify)
-		s->ops->classify(s->ops_arg, &x.peer);
 	/* The proxy stays one, whoever it speaks for. */
 	x.peer.may_xclient = true;
 	smtp_session_set_peer(s, &x.peer);

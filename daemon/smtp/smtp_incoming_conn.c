@@ -5,14 +5,17 @@
  * different things, those that would refuse it get it in Junk.
  */
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "policy/auth_results.h"
 #include "smtp/smtp_conn_priv.h"
 #include "smtp/smtp_judge.h"
 
 enum {
-	LIST_MAX = 480,   /* of all signatures, in one field of an event */
-	RECORD_MAX = 160, /* of what a report says of a record */
-	FO_MAX = 16,      /* of its fo tag */
+	LIST_MAX = 480,    /* of all signatures, in one field of an event */
+	RECORD_MAX = 160,  /* of what a report says of a record */
+	FO_MAX = 16,       /* of its fo tag */
+	REASON_MAX = 120,  /* why SPF, or one signature, did not pass … */
+	REASONS_MAX = 400, /* … and all signatures */
 	JUNK_RESERVE = 4 * 1024,
 };
 
@@ -144,12 +147,58 @@ add_signatures(struct event *e, const struct auth_verdict *v)
 	event_str(e, "signatures", strbuf_str(&b));
 }
 
+/* Why those that do not pass do not, in the order of `signatures`, "|" between; and the
+   same of SPF. */
+static void
+add_reasons(struct event *e, const struct auth_verdict *v, const struct spf_verdict *spf)
+{
+	char bytes[REASONS_MAX];
+	struct strbuf b = strbuf_on(bytes);
+	bool is_any = false;
+
+	for (size_t i = 0; i < v->dkim_count; i++) {
+		const struct dkim_verdict *d = v->dkim[i];
+		struct str why = d->result == DKIM_PASS ? STR("") : d->reason;
+
+		if (i)
+			strbuf_byte(&b, '|');
+		why = utf8_first(why, REASON_MAX);
+		for (size_t n = 0; n < why.n; n++)
+			strbuf_byte(&b, why.p[n] == '|' ? '/' : why.p[n]);
+		is_any = is_any || why.n;
+	}
+	if (is_any)
+		event_str(e, "dkim_reasons", strbuf_str(&b));
+	if (spf->result != SPF_PASS)
+		event_str(e, "spf_reason", utf8_first(spf->reason, REASON_MAX));
+}
+
+/* The domain of all recipients, where that is one. */
+static void
+add_envelope_to(struct event *e, struct smtp_conn *c)
+{
+	struct str domain = { NULL, 0 };
+	char bytes[ADDRESS_KEY_MAX];
+	struct strbuf b = strbuf_on(bytes);
+
+	for (const struct smtp_target *t = c->targets; t; t = t->next) {
+		if (t->rcpt->address.is_literal ||
+		    (domain.n && !str_eq_icase(domain, t->rcpt->address.domain)))
+			return;
+		domain = t->rcpt->address.domain;
+	}
+	if (domain.n && domain_normalize(domain, &b) == OK)
+		event_str(e, "envelope_to", strbuf_str(&b));
+}
+
 /* What the domain published, as its report tells it, and who wants that report; see
    store/report_count.c. Nothing where nobody does, or where the message will come again
    and count then. */
 static void
-add_record(struct event *e, const struct dmarc_verdict *d, enum err refused)
+add_report(struct smtp_conn *c, struct event *e, const struct auth_verdict *v,
+           enum err refused)
 {
+	const struct dmarc_verdict *d = &v->dmarc;
 	const struct dmarc_record *r = &d->record;
 	char bytes[RECORD_MAX];
 	struct strbuf b = strbuf_on(bytes);
@@ -166,6 +215,8 @@ add_record(struct event *e, const struct dmarc_verdict *d, enum err refused)
 		strbuf_printf(&b, " fo=%.*s", STR_ARG(str_first(r->fo, FO_MAX)));
 	event_str(e, "record", strbuf_str(&b));
 	event_str(e, "rua", r->rua);
+	add_envelope_to(e, c);
+	add_reasons(e, v, smtp_judge_spf(v));
 }
 
 static void
@@ -194,7 +245,7 @@ tell_dmarc(struct smtp_conn *c, const struct auth_verdict *v,
 	event_str(&e, "disposition", str_from(disposition));
 	event_str(&e, "override", str_from(j->override));
 	event_str(&e, "ip", smtp_session_peer(c->session)->ip);
-	add_record(&e, d, j->error);
+	add_report(c, &e, v, j->error);
 	event_str(&e, "reason", d->reason);
 	smtp_events_add(&c->events, &e);
 }

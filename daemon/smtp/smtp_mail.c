@@ -44,7 +44,7 @@ mail_answered(struct smtp_session *s, const struct smtp_answer *answer,
 	if (mail->is_tls_required)
 		event_str(&e, "demand", STR("requiretls"));
 	smtp_tell(s, &e);
-	return smtp_reply_good(s, out, 250, "2.1.0", "Sender ok");
+	return smtp_reply_good(out, 250, "2.1.0", STR("Sender ok"));
 }
 
 static enum err
@@ -67,6 +67,8 @@ parse_mail(struct smtp_session *s, struct str args)
 	/* Offered under TLS only, and what came in plain is no secret any more. */
 	if (e == OK && tx->mail.is_tls_required && !s->tls.n)
 		e = ERR_NEED_TLS;
+	if (e == OK && (tx->mail.ret || tx->mail.envid.n) && !smtp_dsn_is_offered(s))
+		e = ERR_PARAMETER;
 	if (e == OK && tx->mail.size_declared > s->conf->message_size_max)
 		e = ERR_TOO_LARGE;
 	return e;
@@ -118,7 +120,7 @@ rcpt_answered(struct smtp_session *s, const struct smtp_answer *answer,
 	smtp_event(s, &e, EV_RCPT);
 	event_str(&e, "rcpt", rcpt->text);
 	smtp_tell(s, &e);
-	return smtp_reply_good(s, out, 250, "2.1.5", "Recipient ok");
+	return smtp_reply_good(out, 250, "2.1.5", STR("Recipient ok"));
 }
 
 static enum err
@@ -136,7 +138,13 @@ parse_rcpt(struct smtp_session *s, struct str args, struct smtp_rcpt *rcpt)
 	if (e != OK)
 		return e;
 	rcpt->text = smtp_address_text(a, &rcpt->address);
-	return smtp_params_parse_rcpt(args, a, rcpt);
+	e = smtp_params_parse_rcpt(args, a, rcpt);
+	if (e == OK && (rcpt->notify || rcpt->orcpt.n) && !smtp_dsn_is_offered(s))
+		e = ERR_PARAMETER;
+	/* It would go out in a command to servers without SMTPUTF8 (RFC 6533 3). */
+	if (e == OK && !s->tx->mail.is_utf8 && !ascii_check(rcpt->orcpt))
+		e = ERR_NEED_SMTPUTF8;
+	return e;
 }
 
 /* A full transaction answers 452, not 552, so that the client sends the rest in another

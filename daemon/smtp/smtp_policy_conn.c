@@ -42,7 +42,7 @@ smtp_policy_classify(const struct smtp_conn *c, const struct addr *ip,
 	peer->may_xclient = nets_have(s->proxies.p, s->proxies.n, &c->direct);
 }
 
-static void
+static enum err
 classify(void *arg, struct smtp_peer *peer)
 {
 	struct smtp_conn *c = conn_of(arg);
@@ -52,6 +52,7 @@ classify(void *arg, struct smtp_peer *peer)
 		ip = (struct addr){ .family = ADDR_NONE };
 	smtp_policy_classify(c, &ip, peer);
 	c->account_id = 0;
+	return limiter_move(&c->place, &ip);
 }
 
 /* ---- login ------------------------------------------------------------------------ */
@@ -63,7 +64,12 @@ auth_done(void *arg, enum err e, const struct answer_auth *found)
 	struct smtp_answer answer = { .err = e };
 
 	c->call = 0;
-	if (e == OK) {
+	if (e == OK)
+		answer.err = limiter_know(&c->place, found->id);
+	if (answer.err != e) {
+		answer.err = ERR_AUTH_TEMP;
+		answer.text = str_from(err_get(ERR_BUSY)->text);
+	} else if (e == OK) {
 		c->account_id = found->id;
 		answer.login = found->address;
 	} else if (e == ERR_ACCOUNT_OFF) {
@@ -165,12 +171,31 @@ ask_mail(void *arg, const struct smtp_mail *mail)
 
 /* ---- recipients ------------------------------------------------------------------- */
 
+/* Somebody who might be guessing names, and from where. */
+static bool
+is_guesser(const struct smtp_conn *c, struct addr *ip_out)
+{
+	const struct smtp_peer *peer = smtp_session_peer(c->session);
+
+	return !peer->may_relay && !smtp_session_login(c->session).n &&
+	       addr_parse_ip(peer->ip, ip_out);
+}
+
+/* Who has guessed too much does not hear whether this one exists. */
 static void
 ask_rcpt(void *arg, const struct smtp_rcpt *rcpt)
 {
 	struct smtp_conn *c = conn_of(arg);
-	enum err e = smtp_rcpt_resolve(c, rcpt);
+	struct smtp_guesses *guesses = c->server->guesses;
+	int64_t now = loop_now_ms(c->server->parts.loop);
+	struct addr ip;
+	bool is_counted = is_guesser(c, &ip);
+	enum err e = ERR_GUESS_RATE;
 
+	if (!is_counted || smtp_guesses_of(guesses, &ip, now) < c->settings->guesses_max)
+		e = smtp_rcpt_resolve(c, rcpt);
+	if (e == ERR_NO_SUCH_USER && is_counted)
+		smtp_guesses_add(guesses, &ip, now);
 	if (e == ERR_NO_SUCH_USER && ++c->guesses > FREE_GUESSES)
 		smtp_conn_answer_after(c, e, GUESS_PAUSE_MS);
 	else
@@ -248,6 +273,9 @@ accept_done(void *arg, enum err e, const struct answer_accept *result)
 
 	(void)result;
 	c->call = 0;
+	/* A host that brings mail is somebody; so much the better if there is room. */
+	if (e == OK && !c->place.is_known)
+		(void)!limiter_know(&c->place, c->account_id);
 	smtp_conn_answer(c, &(struct smtp_answer){ .err = e });
 }
 
@@ -262,14 +290,16 @@ fill_rcpts(struct smtp_conn *c, struct accept_rcpt *rcpts)
 			.rcpt = t->to.rcpt,
 			.account_id = t->to.account_id,
 			.domain = t->to.domain,
-			.notify = t->rcpt->notify,
+			.notify = smtp_receipts_notify(c, t),
 			.orcpt = t->rcpt->orcpt,
+			.is_loop = t->is_loop,
 		};
 		if (t->is_alias)
 			rcpts[i].orig_rcpt = t->rcpt->text;
 		if (t->is_junk && t->to.kind == RCPT_LOCAL)
 			rcpts[i].mailbox = smtp_incoming_junk(c, t->to.account_id);
 	}
+	smtp_receipts_fill(c, rcpts + i);
 }
 
 static void
@@ -281,12 +311,15 @@ body_done(void *arg, enum err e, const struct new_body *body)
 	struct str login = smtp_session_login(c->session);
 	struct op_accept op;
 	struct arena *a;
+	size_t count;
 
 	if (e != OK) {
 		smtp_conn_answer(c, &(struct smtp_answer){ .err = e });
 		return;
 	}
-	a = arena_new(size_mul(SMTP_TARGETS_MAX + 1, sizeof(*op.rcpts)));
+	smtp_receipts_judge(c);
+	count = c->target_count + c->receipt_count;
+	a = arena_new(size_mul(count + 1, sizeof(*op.rcpts)));
 	op = (struct op_accept){
 		.trace_id = id_str(&mail->trace_id),
 		.session_id = id_str(smtp_session_id(c->session)),
@@ -301,8 +334,8 @@ body_done(void *arg, enum err e, const struct new_body *body)
 		.ret = mail->ret,
 		.envid = mail->envid,
 		.expires_ms = clock_unix_ms() + c->settings->lifetime_ms,
-		.rcpts = ARENA_ARRAY(a, struct accept_rcpt, c->target_count),
-		.rcpts_count = c->target_count,
+		.rcpts = ARENA_ARRAY(a, struct accept_rcpt, count),
+		.rcpts_count = count,
 	};
 	/* It stays with the message, whichever alias sends it on. */
 	if (mail->is_tls_required)
@@ -311,6 +344,7 @@ body_done(void *arg, enum err e, const struct new_body *body)
 	smtp_events_tell(&c->events);
 	c->call = store_accept(c->server->parts.store, &op, accept_done, c);
 	arena_free(&a);
+	body_writer_free(&c->body); /* its memory is for the next message, still warm */
 }
 
 static struct str
@@ -331,11 +365,20 @@ static void
 keep(struct smtp_conn *c, struct str found)
 {
 	const struct smtp_mail *mail = smtp_session_mail(c->session);
-	struct arena *a = arena_new(4 * (size_t)WORDS_MAX + BODY_PREFIX_MAX);
+	struct arena *a = arena_new(6 * (size_t)WORDS_MAX + BODY_PREFIX_MAX);
 	struct strbuf prefix = strbuf_arena(a, BODY_PREFIX_MAX);
+	struct strbuf loops = strbuf_arena(a, WORDS_MAX);
 	struct body_about about;
+	enum err e = smtp_rcpt_mark(c, &loops);
 
+	if (e != OK) {
+		c->answer = (struct smtp_answer){ 0 };
+		smtp_conn_answer_soon(c, e);
+		arena_free(&a);
+		return;
+	}
 	strbuf_add(&prefix, mail->return_path);
+	strbuf_add(&prefix, strbuf_str(&loops));
 	strbuf_add(&prefix, found);
 	CHECK(!prefix.overflow);
 	about = (struct body_about){
@@ -391,6 +434,9 @@ smtp_policy_forget(struct smtp_conn *c)
 	arena_free(&c->arena);
 	c->targets = NULL;
 	c->target_count = 0;
+	c->receipts = NULL;
+	c->receipt_count = 0;
+	c->has_no_receipts = false;
 	smtp_events_forget_message(&c->events);
 }
 

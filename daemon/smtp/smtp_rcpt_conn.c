@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "ext/crypto.h"
 #include "policy/srs.h"
 #include "smtp/smtp_conn_priv.h"
 
@@ -17,6 +18,9 @@ enum {
 	ARENA_BUDGET = 2 * 1024 * 1024, /* SMTP_TARGETS_MAX of them */
 	TARGET_RESERVE = 1024,
 	RESOLVE_BUDGET = 512 * 1024, /* RESOLVE_MAX targets */
+	SECRET_BUDGET = 4 * 1024,
+	MARK_BYTES = 10,
+	MARK_LINE_BYTES = 64, /* more than one takes */
 };
 
 static bool
@@ -30,7 +34,7 @@ is_same(const struct target *a, const struct target *b)
 
 static enum err
 add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt *rcpt,
-           bool is_alias)
+           const struct resolution *alias)
 {
 	struct smtp_target *t;
 
@@ -45,7 +49,8 @@ add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt 
 	t->to.rcpt = arena_str(c->arena, to->rcpt);
 	t->to.domain = arena_str(c->arena, to->domain);
 	t->rcpt = rcpt;
-	t->is_alias = is_alias;
+	t->is_alias = alias && alias->is_alias;
+	t->is_shared = alias && alias->count > 1;
 	*c->targets_last = t;
 	c->targets_last = &t->next;
 	c->target_count++;
@@ -61,7 +66,9 @@ add_resolution(struct smtp_conn *c, const struct resolution *r,
 	enum err e = OK;
 
 	for (size_t i = 0; i < r->count && e == OK; i++)
-		e = add_target(c, &r->targets[i], rcpt, r->is_alias);
+		e = add_target(c, &r->targets[i], rcpt, r);
+	if (e == OK)
+		e = smtp_receipts_add(c, r, rcpt);
 	if (e == OK)
 		return OK;
 	/* All of them or none. */
@@ -79,7 +86,7 @@ add_remote(struct smtp_conn *c, struct str domain, const struct smtp_rcpt *rcpt)
 	if (!smtp_session_login(c->session).n &&
 	    !smtp_session_peer(c->session)->may_relay)
 		return ERR_RELAY;
-	return add_target(c, &to, rcpt, false);
+	return add_target(c, &to, rcpt, NULL);
 }
 
 /* ---- postmaster ------------------------------------------------------------------- */
@@ -154,7 +161,7 @@ resolve_rewritten(struct smtp_conn *c, const struct smtp_rcpt *rcpt, struct str 
 		return e;
 	to.rcpt = strbuf_str(&back);
 	to.domain = domain_of(strbuf_str(&key));
-	return add_target(c, &to, rcpt, false);
+	return add_target(c, &to, rcpt, NULL);
 }
 
 /* ---- one recipient ---------------------------------------------------------------- */
@@ -208,8 +215,86 @@ smtp_rcpt_resolve(struct smtp_conn *c, const struct smtp_rcpt *rcpt)
 		c->targets = NULL;
 		c->targets_last = &c->targets;
 		c->target_count = 0;
+		c->receipts = NULL;
+		c->receipt_count = 0;
 	}
 	e = resolve(c, rcpt, a);
 	arena_free(&a);
 	return e;
+}
+
+/* ---- marks against loops ----------------------------------------------------------- */
+
+/* Keyed, so that recipients of one message do not learn of each other. */
+static void
+mark_of(struct str secret, struct str rcpt, struct strbuf *mark)
+{
+	char bytes[ADDRESS_KEY_MAX + 8];
+	struct strbuf b = strbuf_on(bytes);
+	struct sha256 mac;
+
+	strbuf_lit(&b, "X-Loop:");
+	for (size_t i = 0; i < rcpt.n; i++)
+		strbuf_byte(&b, byte_lower(rcpt.p[i]));
+	mac = hmac_sha256(secret, strbuf_str(&b));
+	for (size_t i = 0; i < MARK_BYTES; i++)
+		strbuf_printf(mark, "%02x", mac.bytes[i]);
+}
+
+/* Does a line say it, alone or in brackets? */
+static bool
+names_rcpt(struct str lines, struct str rcpt)
+{
+	struct str line;
+
+	while (str_next(&lines, '\n', &line)) {
+		line = str_trim(line);
+		if (str_starts(line, STR("<")) && str_ends(line, STR(">")))
+			line = str_make(line.p + 1, line.n - 2);
+		if (str_eq_icase(line, rcpt))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_mark(struct strbuf *lines, struct str mark)
+{
+	/* Of very many aliases the first ones will do. */
+	if (str_find_str(strbuf_str(lines), mark) == SIZE_MAX &&
+	    lines->max - lines->n > MARK_LINE_BYTES)
+		strbuf_printf(lines, "X-Loop: %.*s\r\n", STR_ARG(mark));
+}
+
+enum err
+smtp_rcpt_mark(struct smtp_conn *c, struct strbuf *lines)
+{
+	struct str seen = smtp_session_mail(c->session)->loops, secret = { NULL, 0 };
+	struct arena *a = arena_new(SECRET_BUDGET);
+	size_t left = 0;
+	enum err e = OK;
+
+	for (struct smtp_target *t = c->targets; t && e == OK; t = t->next) {
+		char bytes[2 * MARK_BYTES];
+		struct strbuf mark = strbuf_on(bytes);
+
+		left++;
+		if (!t->is_alias || t->to.kind != RCPT_REMOTE)
+			continue;
+		if (!secret.n)
+			e = reader_srs_secret(c->server->parts.reader, a, &secret);
+		if (e != OK)
+			break;
+		mark_of(secret, t->rcpt->text, &mark);
+		/* Anybody can write that it was delivered there before: of that nobody is
+		   told in a message of ours. */
+		if (names_rcpt(seen, t->rcpt->text))
+			e = ERR_LOOP;
+		t->is_loop = str_find_str(seen, strbuf_str(&mark)) != SIZE_MAX;
+		left -= t->is_loop;
+		if (!t->is_loop)
+			add_mark(lines, strbuf_str(&mark));
+	}
+	arena_free(&a);
+	return e == OK && !left ? ERR_LOOP : e;
 }

@@ -171,23 +171,25 @@ smtp_reply(struct smtp_session *s, struct strbuf *out, enum err e)
 }
 
 enum smtp_next
-smtp_reply_good(struct smtp_session *s, struct strbuf *out, int code,
-                const char *enhanced, const char *format, ...)
+smtp_reply_about(struct strbuf *out, unsigned code, const char *enhanced,
+                 struct str words, struct str object)
 {
-	va_list ap;
-
-	(void)s;
-	strbuf_u64(out, (uint64_t)code);
+	strbuf_u64(out, code);
 	strbuf_byte(out, ' ');
 	if (enhanced) {
 		strbuf_add(out, str_from(enhanced));
 		strbuf_byte(out, ' ');
 	}
-	va_start(ap, format);
-	strbuf_vprintf(out, format, ap);
-	va_end(ap);
+	strbuf_add(out, words);
+	strbuf_add(out, object);
 	strbuf_lit(out, "\r\n");
 	return SMTP_READ;
+}
+
+enum smtp_next
+smtp_reply_good(struct strbuf *out, unsigned code, const char *enhanced, struct str words)
+{
+	return smtp_reply_about(out, code, enhanced, words, STR(""));
 }
 
 /* ---- events ---------------------------------------------------------------------- */
@@ -280,6 +282,15 @@ refuse(const struct smtp_session *s, const struct smtp_command *c, struct str ar
 	return OK;
 }
 
+/* Octets follow a BDAT line. Where it is refused itself, nobody knows how many, and they
+   must not be read as commands: then the dialogue ends (RFC 3030 2). */
+static bool
+has_octets(const struct smtp_session *s, struct str line)
+{
+	return s->state != SMTP_STATE_AUTH && str_skip_icase(&line, STR("BDAT")) &&
+	       (!line.n || line.p[0] == ' ' || line.p[0] == '\t');
+}
+
 static enum smtp_next
 command(struct smtp_session *s, struct str line, struct strbuf *out)
 {
@@ -299,7 +310,8 @@ command(struct smtp_session *s, struct str line, struct strbuf *out)
 	if (e != OK) {
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, e, "command",
 		                  str_first(line, 80));
-		return smtp_reply(s, out, e);
+		return has_octets(s, line) ? smtp_reply_last(s, out, e)
+		                           : smtp_reply(s, out, e);
 	}
 	return c->start(s, args, out);
 }
@@ -337,10 +349,11 @@ skip_line(struct smtp_session *s, struct str in, size_t *used_out, struct strbuf
 }
 
 static enum smtp_next
-refuse_line(struct smtp_session *s, enum line_result why, size_t *used,
+refuse_line(struct smtp_session *s, enum line_result why, struct str line, size_t *used,
             struct strbuf *out)
 {
 	struct str nothing = { NULL, 0 };
+	bool is_last = has_octets(s, line);
 
 	switch (why) {
 	case LINE_LONG:
@@ -360,11 +373,16 @@ refuse_line(struct smtp_session *s, enum line_result why, size_t *used,
 		s->progress++;
 		if (s->state == SMTP_STATE_AUTH)
 			smtp_session_reset(s);
-		return smtp_reply(s, out, ERR_BARE_NEWLINE);
+		return is_last ? smtp_reply_last(s, out, ERR_BARE_NEWLINE)
+		               : smtp_reply(s, out, ERR_BARE_NEWLINE);
 	default:
 		/* A NUL is no SMTP at all: TLS on a plain port, or worse. */
 		smtp_tell_refused(s, EV_COMMAND_REJECTED, ERR_NUL_BYTE, NULL, nothing);
 		return smtp_reply_last(s, out, ERR_NUL_BYTE);
+	}
+	if (is_last) {
+		smtp_tell_refused(s, EV_COMMAND_REJECTED, s->line_err, NULL, nothing);
+		return smtp_reply_last(s, out, s->line_err);
 	}
 	s->line_skipped = *used;
 	return SMTP_READ;
@@ -383,7 +401,7 @@ line_input(struct smtp_session *s, struct str in, size_t *used_out, struct strbu
 	if (result == LINE_MORE)
 		return SMTP_READ;
 	if (result != LINE_OK)
-		return refuse_line(s, result, used_out, out);
+		return refuse_line(s, result, line, used_out, out);
 	s->progress++;
 	s->unread = in.n - *used_out;
 	return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, line, out)
@@ -452,7 +470,9 @@ smtp_session_greet(struct smtp_session *s, struct strbuf *out)
 	event_str(&e, "service", s->service == SMTP_MX ? STR("smtp") : STR("submission"));
 	smtp_tell(s, &e);
 	s->state = SMTP_STATE_HELO;
-	strbuf_printf(out, "220 %.*s ESMTP Mailstead\r\n", STR_ARG(s->conf->hostname));
+	strbuf_lit(out, "220 ");
+	strbuf_add(out, s->conf->hostname);
+	strbuf_lit(out, " ESMTP Mailstead\r\n");
 }
 
 void
@@ -536,6 +556,21 @@ smtp_session_is_idle(const struct smtp_session *s)
 {
 	return !s->resume && s->line_err == OK && s->line.seen == 0 &&
 	       (s->state == SMTP_STATE_HELO || s->state == SMTP_STATE_READY);
+}
+
+bool
+smtp_session_may_give_way(const struct smtp_session *s, bool is_long)
+{
+	bool is_content = s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_CHUNK ||
+	                  s->state == SMTP_STATE_BETWEEN || s->state == SMTP_STATE_SKIP;
+
+	return !s->resume && !s->login.n && (is_long || !is_content);
+}
+
+bool
+smtp_session_has_delivered(const struct smtp_session *s)
+{
+	return s->has_delivered;
 }
 
 bool

@@ -43,6 +43,7 @@ enum smtp_service {
 struct smtp_conf {
 	struct str hostname;
 	bool has_tls;
+	bool offers_dsn; /* to strangers too */
 	uint64_t message_size_max;
 	size_t line_max;        /* a command without its CRLF */
 	size_t auth_line_max;   /* the same, of AUTH and its answers */
@@ -101,6 +102,7 @@ struct smtp_mail {
 	struct str header_from; /* value of the From field, folded; cut at 4 KiB */
 	struct str message_id;  /* with its brackets; cut at 250 bytes */
 	unsigned from_fields;   /* how many From fields there are */
+	struct str loops; /* lines of X-Loop and Delivered-To fields; cut at 4 KiB */
 };
 
 struct smtp_credentials {
@@ -143,8 +145,9 @@ struct smtp_ops {
 	void (*forget)(void *arg);
 	/* Something happened. The event lives during the call only. */
 	void (*tell)(void *arg, struct event *event);
-	/* XCLIENT changed peer->ip: set the three may_ flags. May be NULL. */
-	void (*classify)(void *arg, struct smtp_peer *peer);
+	/* XCLIENT changed peer->ip: set the three may_ flags. ERR_LIMIT: that address has
+	   all connections that it may have, so this one ends. May be NULL. */
+	enum err (*classify)(void *arg, struct smtp_peer *peer);
 };
 
 /* A session that has said nothing yet. */
@@ -193,6 +196,12 @@ enum smtp_patience smtp_session_patience(const struct smtp_session *s);
 uint64_t smtp_session_progress(const struct smtp_session *s);
 /* True where nothing is half done: the right moment to stop. */
 bool smtp_session_is_idle(const struct smtp_session *s);
+/* It may be closed to make room for others: no login, nothing asked for that is not
+   answered, no message under way (but where it is_long already). */
+bool smtp_session_may_give_way(const struct smtp_session *s, bool is_long);
+/* A message was accepted: whoever loses the reply to that sends it once more, so what
+   was said is flushed before it is closed. */
+bool smtp_session_has_delivered(const struct smtp_session *s);
 /* It ends because the client said QUIT. */
 bool smtp_session_has_quit(const struct smtp_session *s);
 

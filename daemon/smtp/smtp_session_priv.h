@@ -81,6 +81,7 @@ struct smtp_session {
 	enum smtp_state chunk_state; /* SKIP: where it goes on */
 
 	unsigned errors, unknowns, auth_failures, mails;
+	bool has_delivered; /* a message has been accepted */
 	uint64_t progress;
 };
 
@@ -93,10 +94,12 @@ enum smtp_next smtp_reply_words(struct smtp_session *s, struct strbuf *out, enum
    lie in it. */
 enum smtp_next smtp_reply_reset(struct smtp_session *s, struct strbuf *out, enum err e,
                                 struct str words);
-/* A good reply: code 2xx or 3xx, the enhanced code where the dialogue has them. */
-enum smtp_next smtp_reply_good(struct smtp_session *s, struct strbuf *out, int code,
-                               const char *enhanced, const char *format, ...)
-	PRINTF_LIKE(5, 6);
+/* A good reply: code 2xx or 3xx, the enhanced code where the dialogue has them (else
+   NULL), and the text; smtp_reply_about() has two halves of it. */
+enum smtp_next smtp_reply_good(struct strbuf *out, unsigned code, const char *enhanced,
+                               struct str words);
+enum smtp_next smtp_reply_about(struct strbuf *out, unsigned code, const char *enhanced,
+                                struct str words, struct str object);
 /* The last reply before the connection is closed. */
 enum smtp_next smtp_reply_last(struct smtp_session *s, struct strbuf *out, enum err e);
 
@@ -129,6 +132,7 @@ void smtp_auth_end(struct smtp_session *s);
 struct str smtp_login_keep(struct smtp_session *s, struct str login);
 /* Is AUTH offered now? */
 bool smtp_auth_is_offered(const struct smtp_session *s);
+bool smtp_dsn_is_offered(const struct smtp_session *s);
 
 /* Content (smtp_content.c): bytes while the state is DATA, CHUNK or SKIP. */
 enum smtp_next smtp_content_input(struct smtp_session *s, struct str in, size_t *used_out,

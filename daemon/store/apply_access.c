@@ -408,13 +408,21 @@ op_settings_put_apply(struct tx *tx, const struct op_settings_put *op,
 	return e;
 }
 
-/* --- requests that may come again
- * ----------------------------------------------------------- */
+/* --- requests that may come again --------------------------------------------------- */
 
 static enum err
 api_begin_new(struct tx *tx, const struct op_api_begin *op, struct answer_api *answer)
 {
+	struct stmt *s;
+	enum err e;
+
 	answer->again = API_NEW;
+	e = db_one(tx->db, "SELECT 1 FROM api_deed WHERE name = $1 LIMIT 1",
+	           VALUES(V_B(op->deed)), &s);
+	db_end(&s);
+	answer->has_deeds = e == OK;
+	if (e != OK && e != ERR_NOT_FOUND)
+		return e;
 	return tx_run(
 		tx,
 		"INSERT INTO api_request (name, print, epoch, at_ms, status, headers,"
@@ -424,8 +432,8 @@ api_begin_new(struct tx *tx, const struct op_api_begin *op, struct answer_api *a
 	               V_B(STR(""))));
 }
 
-/* Of a request that nobody answered and whose process is gone it is not known how far it
-   came: it is carried out again. Operations check first, so what was done is found. */
+/* A request that nobody answered and whose process is gone is carried out again; what it
+   has done already is not, for each deed has its answer (store/op_log.h). */
 enum err
 op_api_begin_apply(struct tx *tx, const struct op_api_begin *op,
                    struct answer_api *answer)
@@ -433,8 +441,13 @@ op_api_begin_apply(struct tx *tx, const struct op_api_begin *op,
 	struct stmt *s;
 	enum err e;
 
-	if (op->name.n != DIGEST_BYTES || op->print.n != DIGEST_BYTES)
+	if (op->name.n != DIGEST_BYTES || op->print.n != DIGEST_BYTES ||
+	    op->deed.n != DIGEST_BYTES)
 		return ERR_INVALID;
+	e = tx_run(tx, "DELETE FROM api_deed WHERE at_ms < $1",
+	           VALUES(V_I(op->keep_since_ms)));
+	if (e != OK)
+		return e;
 	e = tx_run(tx, "DELETE FROM api_request WHERE at_ms < $1",
 	           VALUES(V_I(op->keep_since_ms)));
 	if (e == OK)
@@ -460,6 +473,8 @@ op_api_begin_apply(struct tx *tx, const struct op_api_begin *op,
 enum err
 op_api_end_apply(struct tx *tx, const struct op_api_end *op, struct answer_none *answer)
 {
+	enum err e;
+
 	(void)answer;
 	if (op->name.n != DIGEST_BYTES || op->body.n > VALUE_MAX_BYTES ||
 	    op->headers.n > TEXT_MAX_BYTES)
@@ -467,6 +482,9 @@ op_api_end_apply(struct tx *tx, const struct op_api_end *op, struct answer_none 
 	if (!op->status)
 		return tx_run(tx, "DELETE FROM api_request WHERE name = $1",
 		              VALUES(V_B(op->name)));
+	e = tx_run(tx, "DELETE FROM api_deed WHERE name = $1", VALUES(V_B(op->deed)));
+	if (e != OK)
+		return e;
 	return tx_run(
 		tx,
 		"UPDATE api_request SET status = $1, headers = $2, body = $3"

@@ -284,6 +284,7 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 	for (size_t i = 0; i < rows.n && e == OK; i++) {
 		struct entry *row = &rows.p[i];
 		uint64_t to = flags_new(row->flags, flags, op->mode);
+		uint64_t prior = row->modseq;
 
 		if (op->has_unchanged_since && row->modseq > op->unchanged_since) {
 			answer->failed[answer->failed_count++] = row->uid;
@@ -294,7 +295,7 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 			answer->own_modseq = modseq;
 		}
 		answer->rows[answer->rows_count++] =
-			(struct flags_row){ row->uid, row->flags, row->modseq };
+			(struct flags_row){ row->uid, row->flags, row->modseq, prior };
 	}
 	answer->highestmodseq = m->modseq;
 	return e;

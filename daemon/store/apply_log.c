@@ -144,7 +144,16 @@ op_journal_trim_apply(struct tx *tx, const struct op_journal_trim *op,
 		tx_run(tx, "DELETE FROM journal WHERE id <= $1", VALUES(V_I(op->up_to)));
 
 	(void)answer;
-	return e == OK ? tx_count_reports(tx, op->counts, op->counts_count) : e;
+	if (e == OK)
+		e = tx_count_reports(tx, op->counts, op->counts_count);
+	for (size_t i = 0; i < op->seen_count && e == OK; i++)
+		e = tx_run(tx,
+		           "INSERT INTO outside_seen (service, ip, at_ms)"
+		           " VALUES ($1, $2, $3) ON CONFLICT (service) DO UPDATE SET"
+		           " ip = excluded.ip, at_ms = excluded.at_ms",
+		           VALUES(V_S(op->seen[i].service), V_S(op->seen[i].ip),
+		                  V_I(op->seen[i].at_ms)));
+	return e;
 }
 
 enum err

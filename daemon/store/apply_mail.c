@@ -132,6 +132,15 @@ check_local(struct tx *tx, const struct op_accept *op, size_t i)
 	return tx_quota_check(acc, wanted);
 }
 
+/* May it be a row of the queue? */
+static bool
+is_queued(const struct op_accept *op, const struct accept_rcpt *r)
+{
+	if (r->kind == RCPT_RECEIPT)
+		return op->all_or_none && op->sender.n && r->rcpt.n;
+	return r->kind == RCPT_REMOTE && r->domain.n && op->expires_ms > 0;
+}
+
 /* Judges all recipients; nothing has been written yet. */
 static enum err
 check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *answer,
@@ -146,7 +155,7 @@ check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *ans
 
 		if (r->kind == RCPT_LOCAL)
 			e = check_local(tx, op, i);
-		else if (r->kind == RCPT_REMOTE && r->domain.n && op->expires_ms > 0)
+		else if (is_queued(op, r))
 			e = tx->queue_rows < tx->limits->queue_max ? OK : ERR_DISK_FULL;
 		answer->results[i].error = e;
 		*good_out += e == OK;
@@ -246,13 +255,35 @@ forward_domain(const struct accept_rcpt *r, struct strbuf *out)
 		strbuf_clear(out);
 }
 
+/* Not the sender: whoever has one address may have a thousand, or none. */
+static struct str
+sharer_of(const struct op_accept *op, struct str forward_domain)
+{
+	if (op->user.n)
+		return op->user;
+	if (forward_domain.n)
+		return forward_domain;
+	return op->direction == TRACE_OUT ? op->ip : str_from(NULL);
+}
+
+/* When it expires, or what it is instead of mail to be sent. */
+static int64_t
+expires_of(const struct op_accept *op, const struct accept_rcpt *r)
+{
+	if (r->kind == RCPT_RECEIPT)
+		return r->is_expanded ? QUEUE_EXPANDED : QUEUE_IN_MAILBOX;
+	return r->is_loop ? QUEUE_LOOPS : op->expires_ms;
+}
+
 static enum err
-store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
+store_queued(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r,
              uint64_t message_id, struct accept_result *result)
 {
 	char bytes[ADDRESS_KEY_MAX];
 	struct strbuf forward = strbuf_on(bytes);
-	int64_t due_ms = op->due_ms ? op->due_ms : tx->now_ms;
+	bool is_receipt = r->kind == RCPT_RECEIPT;
+	struct str domain = is_receipt ? STR(RECEIPTS_DOMAIN) : r->domain;
+	int64_t due_ms = op->due_ms && !is_receipt ? op->due_ms : tx->now_ms;
 	enum err e = tx_id(tx, &result->queue_id);
 
 	if (r->orig_rcpt.n)
@@ -262,20 +293,22 @@ store_remote(struct tx *tx, const struct op_accept *op, const struct accept_rcpt
 		e = tx_run(tx,
 		           "INSERT INTO queue (id, message_id, state, due_ms, version,"
 		           " created_ms, expires_ms, trace_id, sender, rcpt, domain,"
-		           " notify, ret, orcpt, envid, forward_domain) VALUES ($1, $2,"
-		           " $3, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-		           " $15)",
+		           " notify, ret, orcpt, envid, forward_domain, sharer) VALUES"
+		           " ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11, $12,"
+		           " $13, $14, $15, $16)",
 		           VALUES(V_I(result->queue_id), V_I(message_id),
 		                  V_I(QUEUE_SCHEDULED), V_I(due_ms), V_I(tx->now_ms),
-		                  V_I(op->expires_ms), V_S(op->trace_id), V_S(op->sender),
-		                  V_S(r->rcpt), V_S(r->domain), V_I(r->notify),
-		                  V_I(op->ret), V_S(r->orcpt), V_S(op->envid),
-		                  V_S(strbuf_str(&forward))));
+		                  V_I(expires_of(op, r)), V_S(op->trace_id),
+		                  V_S(op->sender), V_S(r->rcpt), V_S(domain),
+		                  V_I(r->notify), V_I(op->ret), V_S(r->orcpt),
+		                  V_S(op->envid), V_S(strbuf_str(&forward)),
+		                  V_S(sharer_of(op, strbuf_str(&forward)))));
 	if (e != OK)
 		return e;
 	tx->queue_rows++;
 	tx_changed_queue(tx, due_ms);
-	tell_rcpt(tx, op, r, result, str_from(NULL));
+	if (!is_receipt)
+		tell_rcpt(tx, op, r, result, str_from(NULL));
 	return OK;
 }
 
@@ -284,7 +317,7 @@ tx_message_place(struct tx *tx, const struct op_accept *op, const struct accept_
                  uint64_t message_id, struct accept_result *result)
 {
 	return r->kind == RCPT_LOCAL ? store_local(tx, op, r, message_id, result)
-	                             : store_remote(tx, op, r, message_id, result);
+	                             : store_queued(tx, op, r, message_id, result);
 }
 
 enum err

@@ -124,9 +124,20 @@ op_dns_ask_apply(struct tx *tx, const struct op_dns_ask *op, struct answer_none 
 	tx_changed_setting(tx, "dns_ask", op->domain);
 	return tx_run(tx,
 	              "INSERT INTO dns_zone (domain_id, asked_ms) VALUES ($1, $2)"
-	              " ON CONFLICT (domain_id) DO UPDATE SET asked_ms ="
-	              " excluded.asked_ms",
+	              " ON CONFLICT (domain_id) DO UPDATE SET asked_ms = CASE WHEN"
+	              " dns_zone.checked_ms < excluded.asked_ms THEN"
+	              " excluded.asked_ms ELSE dns_zone.checked_ms + 1 END",
 	              VALUES(V_I(domain_id), V_I(tx->now_ms)));
+}
+
+enum err
+op_dns_again_apply(struct tx *tx, const struct op_dns_again *op,
+                   struct answer_none *answer)
+{
+	(void)answer;
+	tx_changed_setting(tx, "dns_ask", STR("*"));
+	return tx_run(tx, "UPDATE dns_zone SET next_ms = 0 WHERE checked_ms < $1",
+	              VALUES(V_I(op->at_ms)));
 }
 
 enum err
@@ -250,6 +261,8 @@ forget_old(struct tx *tx, const struct op_dns_result *op, uint64_t domain_id)
 		VALUES(V_I(domain_id), V_I(CHANGES_KEPT)));
 }
 
+/* A question from the future (the clock was set back) is answered too: a look by the
+   right clock never is later than it. */
 enum err
 op_dns_result_apply(struct tx *tx, const struct op_dns_result *op,
                     struct answer_none *answer)
@@ -275,9 +288,11 @@ op_dns_result_apply(struct tx *tx, const struct op_dns_result *op,
 			" facts) VALUES ($1, $2, $3, $4, $5)"
 			" ON CONFLICT (domain_id) DO UPDATE SET checked_ms ="
 			" excluded.checked_ms, next_ms = excluded.next_ms,"
-			" servers = excluded.servers, facts = excluded.facts",
+			" servers = excluded.servers, facts = excluded.facts,"
+			" asked_ms = CASE WHEN dns_zone.asked_ms > $6 THEN 0 ELSE"
+			" dns_zone.asked_ms END",
 			VALUES(V_I(domain_id), V_I(op->checked_ms), V_I(op->next_ms),
-		               V_S(op->servers), V_S(op->facts)));
+		               V_S(op->servers), V_S(op->facts), V_I(tx->now_ms)));
 	event_init(&event, EV_DNS_CHECKED, str_from(NULL), str_from(NULL));
 	event_str(&event, "domain", op->domain);
 	event_i64(&event, "records", (int64_t)op->rows_count);

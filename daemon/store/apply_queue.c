@@ -13,7 +13,9 @@
 enum {
 	CLAIM_MAX = 500,
 	IDS_MAX = 10 * 1000,
-	LAPSE_MS = 1000,            /* between two looks for leases that lapsed */
+	TURN_PART = 16,  /* of the rows for turns is one sharer's, or one row */
+	TURNS_MAX = 64,  /* sharers asked in one claim, due or not */
+	LAPSE_MS = 1000, /* between two looks for leases that lapsed */
 	CLOCK_SLACK_MS = 60 * 1000, /* a clock may be as wrong as that */
 };
 
@@ -38,6 +40,88 @@ is_lapse_due(struct tx *tx, int64_t now_ms)
 	return true;
 }
 
+/* Behind the last sharer comes the one without a name. */
+static enum err
+next_turn(struct tx *tx, bool *is_last_out)
+{
+	struct stmt *s;
+	enum err e = db_one(tx->db,
+	                    "SELECT sharer FROM queue WHERE " QUEUE_WAITS
+	                    " AND sharer > $1 ORDER BY sharer LIMIT 1",
+	                    VALUES(V_S(strbuf_str(&tx->turn))), &s);
+	struct str sharer = { NULL, 0 };
+
+	*is_last_out = e == ERR_NOT_FOUND;
+	if (e == OK)
+		sharer = arena_str(tx->arena, db_str(s, 0));
+	db_end(&s);
+	strbuf_clear(&tx->turn);
+	strbuf_add(&tx->turn, sharer);
+	return *is_last_out ? OK : e;
+}
+
+/* Some rows of each sharer who has any that are due, from where the last claim left off,
+   once round at most. */
+static enum err
+find_turns(struct tx *tx, const struct op_queue_claim *op, size_t max, uint64_t *ids,
+           size_t *n)
+{
+	struct str first = arena_str(tx->arena, strbuf_str(&tx->turn));
+	bool is_round = false, is_last;
+	enum err e = OK;
+
+	for (size_t i = 0; i < TURNS_MAX && *n < max && e == OK; i++) {
+		size_t most = *n + max / TURN_PART + 1;
+
+		if (most > max)
+			most = max;
+		e = next_turn(tx, &is_last);
+		if (is_round && (is_last || str_cmp(strbuf_str(&tx->turn), first) > 0))
+			break;
+		is_round |= is_last;
+		if (e == OK)
+			e = collect(tx,
+			            db_query(tx->db,
+			                     "SELECT id FROM queue WHERE " QUEUE_WAITS
+			                     " AND sharer = $1 AND due_ms <= $2"
+			                     " ORDER BY due_ms, id LIMIT $3",
+			                     VALUES(V_S(strbuf_str(&tx->turn)),
+			                            V_I(op->now_ms), V_I(most - *n))),
+			            ids, most, n);
+	}
+	return e;
+}
+
+static bool
+is_among(const uint64_t *ids, size_t n, uint64_t id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Up to half of ids makes room for those whose turn it is; as many as before remain. */
+static enum err
+give_turns(struct tx *tx, const struct op_queue_claim *op, uint64_t *ids, size_t n)
+{
+	uint64_t *due = ARENA_ARRAY(tx->arena, uint64_t, n);
+	size_t turns = 0, count;
+	enum err e;
+
+	memcpy(due, ids, n * sizeof(*due));
+	e = find_turns(tx, op, n / 2, ids, &turns);
+	count = turns;
+	for (size_t i = 0; count < n; i++) {
+		if (!is_among(ids, turns, due[i]))
+			ids[count++] = due[i];
+	}
+	return e;
+}
+
+/* What is due, the longest first; where that is more than is wanted, up to half of it is
+   for those whose turn it is: one sharer's ten thousand are in nobody's way. */
 static enum err
 find_due(struct tx *tx, const struct op_queue_claim *op, size_t max, uint64_t *ids,
          size_t *n)
@@ -64,6 +148,8 @@ find_due(struct tx *tx, const struct op_queue_claim *op, size_t max, uint64_t *i
 			             VALUES(V_I(states[i]), V_I(op->now_ms), V_I(max)));
 		e = collect(tx, s, ids, max, n);
 	}
+	if (e == OK && *n == max && !op->domain.n)
+		return give_turns(tx, op, ids, *n);
 	if (e != OK || *n == max || !is_lapse_due(tx, op->now_ms))
 		return e;
 	e = collect(tx,
@@ -309,6 +395,29 @@ grant(struct tx *tx, uint64_t id, const struct leased *leased, int64_t now_ms)
 	return OK;
 }
 
+/* The sender hears of the row by a notification of this transaction: told here, since it
+   holds from the commit on and not before. */
+static enum err
+tell_dsn(struct tx *tx, const struct queue_outcome_row *row)
+{
+	struct tx_leased leased;
+	struct event e;
+	enum err err;
+
+	if (!row->dsn.n)
+		return OK;
+	err = tx_queue_leased(tx, row->id, &leased);
+	if (err != OK)
+		return err;
+	event_init(&e, EV_DSN_SENT, leased.trace_id, str_from(NULL));
+	event_str(&e, "from", leased.sender);
+	event_str(&e, "rcpt", leased.rcpt);
+	event_str(&e, "action", row->told);
+	event_str(&e, "dsn", row->dsn);
+	tx_event(tx, &e);
+	return OK;
+}
+
 static enum err
 give_back(struct tx *tx, const struct queue_outcome_row *row, const struct leased *leased,
           int64_t now_ms)
@@ -341,6 +450,9 @@ op_queue_result_apply(struct tx *tx, const struct op_queue_result *op,
 	for (size_t i = 0; i < op->rows_count && e == OK; i++) {
 		const struct queue_outcome_row *row = &op->rows[i];
 
+		e = tell_dsn(tx, row);
+		if (e != OK)
+			break;
 		if (row->outcome == OUTCOME_DEFERRED ||
 		    row->outcome == OUTCOME_RETURNED) {
 			e = give_back(tx, row, &leased[i], op->now_ms);
@@ -428,6 +540,7 @@ op_queue_release_apply(struct tx *tx, const struct op_queue_release *op,
 struct queue_target {
 	uint64_t id, message_id, version;
 	uint32_t state, wish;
+	bool is_receipt;
 	struct str trace_id, rcpt;
 };
 
@@ -436,8 +549,8 @@ target_find(struct tx *tx, uint64_t id, struct queue_target *t)
 {
 	struct stmt *s;
 	enum err e = db_one(tx->db,
-	                    "SELECT message_id, version, state, wish, trace_id, rcpt"
-	                    " FROM queue WHERE id = $1",
+	                    "SELECT message_id, version, state, wish, trace_id, rcpt,"
+	                    " expires_ms FROM queue WHERE id = $1",
 	                    VALUES(V_I(id)), &s);
 
 	if (e != OK)
@@ -450,6 +563,7 @@ target_find(struct tx *tx, uint64_t id, struct queue_target *t)
 		.wish = db_u32(s, 3),
 		.trace_id = arena_str(tx->arena, db_str(s, 4)),
 		.rcpt = arena_str(tx->arena, db_str(s, 5)),
+		.is_receipt = queue_is_receipt(db_i64(s, 6)),
 	};
 	db_end(&s);
 	return OK;
@@ -503,7 +617,9 @@ tell_action(struct tx *tx, const struct op_queue_action *op, const struct queue_
 {
 	struct event e;
 
-	event_init(&e, EV_QUEUE_ACTION, t->trace_id, str_from(NULL));
+	/* What becomes of a receipt says nothing of the mail, which has arrived. */
+	event_init(&e, t->is_receipt ? EV_RECEIPT_ACTION : EV_QUEUE_ACTION, t->trace_id,
+	           str_from(NULL));
 	event_str(&e, "actor", op->actor.name);
 	event_str(&e, "action", str_from(queue_verb_name(op->verb)));
 	event_str(&e, "rcpt", t->rcpt);
@@ -514,6 +630,9 @@ tell_action(struct tx *tx, const struct op_queue_action *op, const struct queue_
 static bool
 is_passed_over(const struct op_queue_action *op, const struct queue_target *t)
 {
+	/* There is nothing to send back of what has arrived. */
+	if (t->is_receipt && op->verb == QUEUE_BOUNCE)
+		return true;
 	if (t->state == QUEUE_ACTIVE)
 		return t->wish == wish_of(op->verb);
 	return (op->verb == QUEUE_HOLD && t->state == QUEUE_HELD) ||

@@ -32,7 +32,7 @@ struct login {
 struct check {
 	struct link link;
 	struct auth *auth;
-	void *request;       /* NULL: forgotten */
+	void *request;       /* NULL: auth_free drops it */
 	struct arena *arena; /* wiped */
 	struct op_auth op;
 	struct login login;
@@ -392,24 +392,4 @@ auth_check(struct auth *a, const struct op_auth *op, void *request)
 	list_add_last(&a->waiting, &c->link);
 	a->waiting_count++;
 	start_waiting(a);
-}
-
-static void
-forget_in(struct link *head, const void *request)
-{
-	LIST_EACH(head, l)
-	{
-		struct check *c = CONTAINER_OF(l, struct check, link);
-
-		if (c->request == request)
-			c->request = NULL;
-	}
-}
-
-void
-auth_forget(struct auth *a, void *request)
-{
-	forget_in(&a->waiting, request);
-	forget_in(&a->running, request);
-	forget_in(&a->late, request);
 }

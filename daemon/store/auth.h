@@ -32,8 +32,6 @@ void auth_free(struct auth **a);
 void auth_set_limits(struct auth *a, const struct auth_limits *limits);
 /* Begins a check; done comes later, always. op is borrowed for the call. */
 void auth_check(struct auth *a, const struct op_auth *op, void *request);
-/* request goes away: its done is not called any more. */
-void auth_forget(struct auth *a, void *request);
 /* Passwords, accounts or admins have changed. */
 void auth_flush(struct auth *a);
 

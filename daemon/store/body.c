@@ -38,6 +38,7 @@ struct writing {
 	struct compressor *compressor, *thread_compressor;
 	struct strbuf packed; /* scratch for small bodies */
 	struct timer retry;
+	size_t held; /* memory of all buffers */
 };
 
 enum step {
@@ -54,6 +55,7 @@ struct body_writer {
 	enum step step;
 	bool is_abandoned; /* freed while a thread had it */
 	struct strbuf buffer;
+	size_t held; /* of it, as counted in struct writing */
 	int spool;
 	uint64_t size, max;
 	enum err error;
@@ -77,6 +79,7 @@ struct body_writer {
 enum {
 	STRINGS_MAX = 64 * 1024,
 	BUFFER_FIRST = 8 * 1024,
+	RECORD_HEADER_USUAL = 512, /* most are shorter */
 	RETRY_MS = 250,
 	PIECE_BYTES = 256 * 1024,
 	CARRIED_MAX = 8 << 20,        /* of all bodies in one operation: half a frame */
@@ -129,6 +132,26 @@ spool_open(struct body_writer *w)
 	return OK;
 }
 
+/* ---- memory: whoever dawdles with a message holds its buffer ---- */
+
+static void
+count_held(struct body_writer *w)
+{
+	struct writing *wr = bodies_writing(w->bodies);
+
+	wr->held += w->buffer.cap - w->held;
+	w->held = w->buffer.cap;
+}
+
+/* How much of a message stays in memory: beyond what all may hold together, no buffer
+   grows any more, and what does not fit goes through a file. */
+static size_t
+window_of(const struct body_writer *w)
+{
+	return bodies_writing(w->bodies)->held < BODY_MEMORY_TOTAL ? BODY_MEMORY_BYTES
+	                                                           : BUFFER_FIRST;
+}
+
 /* The buffer becomes a window on the spool file. */
 static enum err
 spool_flush(struct body_writer *w)
@@ -140,7 +163,10 @@ spool_flush(struct body_writer *w)
 		e = write_all(w->spool, bytes);
 	if (e != OK)
 		return e;
-	strbuf_clear(&w->buffer);
+	if (w->buffer.cap > window_of(w))
+		strbuf_release(&w->buffer);
+	else
+		strbuf_clear(&w->buffer);
 	return OK;
 }
 
@@ -157,20 +183,23 @@ body_write(struct body_writer *w, struct str bytes)
 	if (!w->buffer.cap && !strbuf_reserve(&w->buffer, BUFFER_FIRST))
 		w->error = ERR_LIMIT;
 	while (bytes.n && w->error == OK) {
-		struct str part = str_first(bytes, BODY_MEMORY_BYTES - w->buffer.n);
+		size_t window = window_of(w);
+		struct str part =
+			str_first(bytes, window > w->buffer.n ? window - w->buffer.n : 0);
 
 		strbuf_add(&w->buffer, part);
 		bytes = str_from_offset(bytes, part.n);
 		if (bytes.n)
 			w->error = spool_flush(w);
+		count_held(w);
 	}
 	return w->error;
 }
 
-uint64_t
-body_writer_size(const struct body_writer *w)
+size_t
+bodies_held(struct bodies *b)
 {
-	return w->size;
+	return bodies_writing(b)->held;
 }
 
 /* --- the record ------------------------------------------------------------------- */
@@ -254,7 +283,8 @@ form(struct body_writer *w)
 	}
 	w->body.ref.stored_bytes = stored.n;
 	record = record_of(w);
-	w->record = strbuf_heap(RECORD_HEADER_MAX + stored.n);
+	w->record = strbuf_heap(RECORD_HEADER_MAX + BODY_MEMORY_BYTES);
+	(void)!strbuf_reserve(&w->record, RECORD_HEADER_USUAL + stored.n);
 	record_format(&record, &w->record);
 	strbuf_add(&w->record, stored);
 	w->written = w->record.n;
@@ -577,6 +607,7 @@ body_writer_free(struct body_writer **writer)
 		(void)close(w->spool);
 	}
 	strbuf_release(&w->buffer);
+	count_held(w);
 	strbuf_release(&w->record);
 	arena_free(&w->arena);
 	mem_free(w);

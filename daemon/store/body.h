@@ -28,9 +28,12 @@ struct loop;
 struct store_client;
 
 enum {
-	BODY_MEMORY_BYTES = 256 * 1024, /* larger ones go through a spool file */
-	BODY_CARRIED_BYTES = 32 * 1024, /* as stored */
-	BODY_LATER_BYTES = 1024 * 1024, /* some milliseconds of reading */
+	BODY_MEMORY_BYTES = 256 * 1024,       /* larger ones go through a spool file */
+	BODY_MEMORY_TOTAL = 32 * 1024 * 1024, /* of all; then smaller ones do as well */
+	BODY_CARRIED_BYTES = 32 * 1024,       /* as stored */
+	BODY_LATER_BYTES = 256 * 1024,        /* about a millisecond of reading */
+	BODY_OWNER_BYTES = 16 * 1024 * 1024,  /* of large ones open at a time, … */
+	BODY_SEAT_BYTES = 4 * 1024 * 1024,    /* … each of which counts for no more */
 	BODY_PREFIX_MAX = 64 * 1024,
 };
 
@@ -62,7 +65,8 @@ struct body_writer *body_writer_new(struct bodies *b, uint64_t max_bytes);
 /* Adds bytes. ERR_TOO_LARGE, ERR_DISK_FULL, ERR_IO; sticky: the first error is given
    again by all later calls, so a caller may look at the last one only. */
 MUSTUSE enum err body_write(struct body_writer *w, struct str bytes);
-uint64_t body_writer_size(const struct body_writer *w);
+/* Memory that all writers hold: at most BODY_MEMORY_TOTAL, and some KiB for each. */
+size_t bodies_held(struct bodies *b);
 /* Ends the message. done is called once, later, with OK and the body, which is good until
    body_writer_free; or with the sticky error, ERR_DISK_FULL, ERR_IO, ERR_STORE_TEMP. */
 typedef void body_done_fn(void *arg, enum err e, const struct new_body *body);
@@ -85,12 +89,17 @@ body_is_large(const struct body_ref *ref)
 }
 
 /* The same on a thread; done gets what body_open would have given, later, and owns the
-   body. Where nobody waits any more, it is forgotten instead. */
+   body. Where nobody waits any more, it is forgotten instead. owner is the account that
+   reads: it may have BODY_OWNER_BYTES open (body_room.h), and waits for its own; 0: none. */
 struct body_reading;
 typedef void body_opened_fn(void *arg, enum err e, struct body *body);
 struct body_reading *body_open_later(struct bodies *b, const struct body_ref *ref,
-                                     body_opened_fn *done, void *arg);
+                                     uint64_t owner, body_opened_fn *done, void *arg);
 void body_reading_forget(struct body_reading **r);
+/* It stands in line behind other bodies of its owner. */
+bool body_reading_is_waiting(const struct body_reading *r);
+/* Somebody stands in line for the room that it takes. */
+bool body_is_waited_for(const struct body *body);
 /* All its bytes, until body_close. */
 struct str body_bytes(const struct body *body);
 void body_close(struct body **body);

@@ -10,6 +10,8 @@
 #include "ext/crypto.h"
 #include "io/loop.h"
 #include "store/body_priv.h"
+#include "store/body_room.h"
+#include "store/read_ahead.h"
 #include "store/segment.h"
 
 #include <errno.h>
@@ -18,9 +20,9 @@
 #include <unistd.h>
 
 enum {
-	FILES_MAX = 16,                   /* segments kept open */
-	HEAP_BYTES_MAX = 4 * 1024 * 1024, /* larger bodies lie in a mapped spool file */
-	HEADER_GUESS = 1024,              /* headers are mostly shorter */
+	FILES_MAX = 16,               /* segments kept open */
+	HEAP_BYTES_MAX = 1280 * 1024, /* larger bodies lie in a mapped spool file */
+	HEADER_GUESS = 1024,          /* headers are mostly shorter */
 	PIECE_BYTES = 256 * 1024,
 	BODY_BYTES_MAX = INT32_MAX,
 	TOLD_MAX = 64,
@@ -36,6 +38,7 @@ struct open_file {
 struct tools {
 	struct compressor *compressor;
 	struct sha256_state *hash;
+	struct read_ahead ahead;
 };
 
 struct bodies {
@@ -50,9 +53,11 @@ struct bodies {
 	} told[TOLD_MAX]; /* damaged ones, told of already */
 	size_t told_next;
 	struct writing *writing;
+	struct body_room *room;
 };
 
 struct body {
+	struct body_seat seat;
 	struct strbuf heap;
 	void *map;
 	int spool;
@@ -63,13 +68,14 @@ struct body {
 static struct tools
 tools_new(void)
 {
-	return (struct tools){ compressor_new(), sha256_new() };
+	return (struct tools){ compressor_new(), sha256_new(), read_ahead_make() };
 }
 
 static void
 tools_free(struct tools *t)
 {
 	compressor_free(&t->compressor);
+	read_ahead_free(&t->ahead);
 	sha256_free(&t->hash);
 }
 
@@ -82,6 +88,7 @@ bodies_new(struct loop *loop, struct store_client *client, const struct conf *co
 	b->data_dir = arena_str(b->arena, conf->data_dir);
 	b->loop = loop;
 	b->tools = tools_new();
+	b->room = body_room_new(BODY_OWNER_BYTES);
 	if (client)
 		b->writing = writing_new(b, loop, client);
 	return b;
@@ -100,6 +107,7 @@ bodies_free(struct bodies **bodies)
 			(void)close(b->files[i].fd);
 	}
 	tools_free(&b->tools);
+	body_room_free(&b->room);
 	arena_free(&b->arena);
 	mem_free(b);
 	*bodies = NULL;
@@ -158,29 +166,17 @@ file_open(struct bodies *b, uint64_t number, int *fd_out)
 	return OK;
 }
 
-/* n bytes at `at`, appended; fewer only where the file ends. */
+/* The index and the record must speak of the same message. ERR_LIMIT: there are too few
+   bytes to tell. */
 static enum err
-read_at(int fd, uint64_t at, size_t n, struct strbuf *out)
+judge(struct str bytes, const struct body_ref *ref, struct record *r)
 {
-	char *p = strbuf_reserve(out, n);
+	enum err e = record_parse(bytes, r);
 
-	if (!p)
-		return ERR_LIMIT;
-	while (n) {
-		ssize_t got = pread(fd, p, n, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return ERR_IO;
-		if (got == 0)
-			break;
-		out->n += (size_t)got;
-		p += got;
-		n -= (size_t)got;
-		at += (uint64_t)got;
-	}
-	return OK;
+	if (e == OK && (r->size != ref->size || r->stored_bytes != ref->stored_bytes ||
+	                r->codec != ref->codec || !str_eq(r->sha256, ref->sha256)))
+		e = ERR_CORRUPT;
+	return e;
 }
 
 /* Reads the header, and as much behind it as came along. */
@@ -188,55 +184,88 @@ static enum err
 read_header(int fd, const struct body_ref *ref, struct strbuf *buf, struct record *r)
 {
 	uint64_t guess = ref->stored_bytes < HEAP_BYTES_MAX ? ref->stored_bytes : 0;
-	enum err e = read_at(fd, ref->offset, HEADER_GUESS + (size_t)guess, buf);
+	enum err e = read_file_at(fd, ref->offset, HEADER_GUESS + (size_t)guess, buf);
 
 	if (e != OK)
 		return e;
-	e = record_parse(strbuf_str(buf), r);
+	e = judge(strbuf_str(buf), ref, r);
 	if (e == ERR_LIMIT && r->header_bytes > buf->n) {
-		e = read_at(fd, ref->offset + buf->n, r->header_bytes - buf->n, buf);
+		e = read_file_at(fd, ref->offset + buf->n, r->header_bytes - buf->n, buf);
 		if (e == OK)
-			e = record_parse(strbuf_str(buf), r);
+			e = judge(strbuf_str(buf), ref, r);
 	}
-	if (e == ERR_LIMIT)
-		e = ERR_CORRUPT;
-	/* The index and the record must speak of the same message. */
-	if (e == OK && (r->size != ref->size || r->stored_bytes != ref->stored_bytes ||
-	                r->codec != ref->codec || !str_eq(r->sha256, ref->sha256)))
-		e = ERR_CORRUPT;
-	return e;
+	return e == ERR_LIMIT ? ERR_CORRUPT : e;
 }
 
 /* --- small bodies: in memory ------------------------------------------------------ */
+
+/* The body of a record whose bytes are there: unpacked, or a copy, and checked. */
+static enum err
+unpack(struct tools *t, struct str bytes, const struct body_ref *ref,
+       const struct record *r, struct body *body)
+{
+	struct str stored = str_first(str_from_offset(bytes, r->header_bytes),
+	                              (size_t)ref->stored_bytes);
+	struct sha256 digest;
+	enum err e = OK;
+
+	body->heap = strbuf_heap((size_t)ref->size + 1);
+	if (ref->codec == CODEC_ZSTD)
+		e = decompress_small(t->compressor, stored, ref->size, &body->heap);
+	else
+		strbuf_add(&body->heap, stored);
+	body->bytes = strbuf_str(&body->heap);
+	if (e != OK)
+		return e;
+	digest = sha256_of(body->bytes);
+	return str_eq(sha256_str(&digest), ref->sha256) ? OK : ERR_CORRUPT;
+}
+
+static void
+keep_trace(struct body *body, const struct record *r)
+{
+	if (!id_parse(r->trace_id, "mtr_", &body->trace))
+		body->trace = (struct id){ 0 };
+}
+
+static bool
+is_near(const struct body_ref *ref)
+{
+	return ref->stored_bytes <= READ_AHEAD_BYTES - HEADER_GUESS &&
+	       ref->size <= HEAP_BYTES_MAX;
+}
+
+/* By what may have been read ahead. ERR_LIMIT: that, or the guess, was not all of it. */
+static enum err
+open_near(struct tools *t, int fd, const struct body_ref *ref, struct body *body,
+          bool *is_old_out)
+{
+	struct read_range want = { ref->segment, ref->offset,
+		                   HEADER_GUESS + (size_t)ref->stored_bytes };
+	struct record r = { 0 };
+	struct str bytes;
+	enum err e = read_ahead(&t->ahead, fd, want, &bytes, is_old_out);
+
+	if (e == OK)
+		e = judge(bytes, ref, &r);
+	keep_trace(body, &r);
+	if (e == OK && bytes.n < r.header_bytes + ref->stored_bytes)
+		e = ERR_LIMIT;
+	return e == OK ? unpack(t, bytes, ref, &r, body) : e;
+}
 
 static enum err
 open_small(struct tools *t, int fd, const struct body_ref *ref, struct strbuf *buf,
            const struct record *r, struct body *body)
 {
 	size_t want = r->header_bytes + (size_t)ref->stored_bytes;
-	struct sha256 digest;
-	struct str stored;
 	enum err e = OK;
 
 	if (buf->n < want)
-		e = read_at(fd, ref->offset + buf->n, want - buf->n, buf);
+		e = read_file_at(fd, ref->offset + buf->n, want - buf->n, buf);
 	if (e != OK || buf->n < want)
 		return e == OK ? ERR_CORRUPT : e;
-	stored = str_first(str_from_offset(strbuf_str(buf), r->header_bytes),
-	                   (size_t)ref->stored_bytes);
-	if (ref->codec == CODEC_ZSTD) {
-		body->heap = strbuf_heap((size_t)ref->size + 1);
-		e = decompress_small(t->compressor, stored, ref->size, &body->heap);
-		body->bytes = strbuf_str(&body->heap);
-	} else {
-		body->heap = *buf;
-		*buf = strbuf_heap(0);
-		body->bytes = stored;
-	}
-	if (e != OK)
-		return e;
-	digest = sha256_of(body->bytes);
-	return str_eq(sha256_str(&digest), ref->sha256) ? OK : ERR_CORRUPT;
+	return unpack(t, strbuf_str(buf), ref, r, body);
 }
 
 /* --- large bodies: through a spool file ------------------------------------------- */
@@ -283,7 +312,7 @@ unspool(struct tools *t, int fd, const struct body_ref *ref, uint64_t at, int sp
 		size_t n = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
 
 		strbuf_clear(&piece);
-		e = read_at(fd, at, n, &piece);
+		e = read_file_at(fd, at, n, &piece);
 		if (e == OK && piece.n < n)
 			e = ERR_CORRUPT;
 		if (e == OK && ref->codec == CODEC_ZSTD)
@@ -371,21 +400,37 @@ tell_damage(struct bodies *b, const struct body_ref *ref, const struct body *bod
 }
 
 static enum err
-body_fill(struct tools *t, int fd, const struct body_ref *ref, struct body *body)
+fill_alone(struct tools *t, int fd, const struct body_ref *ref, struct body *body)
 {
 	struct strbuf buf =
 		strbuf_heap(HEAP_BYTES_MAX + RECORD_HEADER_MAX + HEADER_GUESS);
 	struct record r = { 0 }; /* nothing may be read of it */
 	enum err e = read_header(fd, ref, &buf, &r);
 
-	if (!id_parse(r.trace_id, "mtr_", &body->trace))
-		body->trace = (struct id){ 0 };
+	keep_trace(body, &r);
 	if (e == OK && is_spooled(ref))
 		e = open_large(t, fd, ref, &r, body);
 	else if (e == OK)
 		e = open_small(t, fd, ref, &buf, &r, body);
 	strbuf_release(&buf);
 	return e;
+}
+
+static enum err
+body_fill(struct tools *t, int fd, const struct body_ref *ref, struct body *body)
+{
+	bool is_old;
+	enum err e;
+
+	if (!is_near(ref))
+		return fill_alone(t, fd, ref, body);
+	e = open_near(t, fd, ref, body, &is_old);
+	if (e == OK || (!is_old && e != ERR_LIMIT))
+		return e;
+	/* Nothing may be said against a record that was not looked at in the file. */
+	strbuf_release(&body->heap);
+	read_ahead_forget(&t->ahead);
+	return fill_alone(t, fd, ref, body);
 }
 
 enum err
@@ -412,6 +457,7 @@ struct body_reading {
 	struct body *body;
 	int fd; /* its own: the other may be closed meanwhile */
 	enum err error;
+	bool is_waiting;      /* for room */
 	body_opened_fn *done; /* NULL: nobody wants to know any more */
 	void *arg;
 };
@@ -445,9 +491,27 @@ reading_done(void *arg)
 	mem_free(r);
 }
 
+static void
+reading_start(void *arg)
+{
+	struct body_reading *r = arg;
+
+	r->is_waiting = false;
+	loop_work(r->bodies->loop, reading_work, reading_done, r);
+}
+
+/* A phone that takes minutes over one very large body must not keep the same account's
+   desktop from all others: several of any size have room. They lie in spool files, which
+   the kernel can take out of memory. */
+static uint64_t
+seat_bytes(const struct body_ref *ref)
+{
+	return ref->size < BODY_SEAT_BYTES ? ref->size : BODY_SEAT_BYTES;
+}
+
 struct body_reading *
-body_open_later(struct bodies *b, const struct body_ref *ref, body_opened_fn *done,
-                void *arg)
+body_open_later(struct bodies *b, const struct body_ref *ref, uint64_t owner,
+                body_opened_fn *done, void *arg)
 {
 	struct body_reading *r = mem_alloc(sizeof(*r));
 	int fd = -1;
@@ -464,16 +528,40 @@ body_open_later(struct bodies *b, const struct body_ref *ref, body_opened_fn *do
 	r->fd = r->error == OK ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	if (r->error == OK && r->fd < 0)
 		r->error = ERR_IO;
-	loop_work(b->loop, reading_work, reading_done, r);
+	if (r->error == OK && owner)
+		r->is_waiting = !body_room_take(b->room, &r->body->seat, owner,
+		                                seat_bytes(ref), reading_start, r);
+	if (!r->is_waiting)
+		reading_start(r);
 	return r;
 }
 
 void
 body_reading_forget(struct body_reading **r)
 {
-	if (*r)
-		(*r)->done = NULL;
+	struct body_reading *reading = *r;
+
 	*r = NULL;
+	if (!reading)
+		return;
+	reading->done = NULL;
+	/* The room may be gone before the thread is done. */
+	if (reading->body)
+		body_room_give(&reading->body->seat);
+	if (reading->is_waiting)
+		reading_done(reading);
+}
+
+bool
+body_reading_is_waiting(const struct body_reading *r)
+{
+	return r->is_waiting;
+}
+
+bool
+body_is_waited_for(const struct body *body)
+{
+	return body_room_is_waited_for(&body->seat);
 }
 
 struct str
@@ -494,6 +582,7 @@ body_close(struct body **body)
 	if (b->spool >= 0)
 		(void)close(b->spool);
 	strbuf_release(&b->heap);
+	body_room_give(&b->seat);
 	mem_free(b);
 	*body = NULL;
 }

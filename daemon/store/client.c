@@ -17,12 +17,15 @@ enum {
 	CALLS_MAX = 10 * 1000,
 	BYTES_MAX = 48 << 20, /* fits into what one connection may have unsent */
 	CALL_TIMEOUT_MS = 60 * 1000,
+	LOOK_MS = 1000,
+	AWAY_LOOKS = 5, /* a store that restarts is back long before */
 	EVENTS_MS = 100,
 	EVENTS_BYTES = 64 * 1024,   /* sent at once when there are more */
 	EVENTS_BYTES_MAX = 8 << 20, /* kept while the store is away */
 	EVENTS_TIGHT = 4 << 20,     /* from here on without those of level debug */
 	ANSWER_ARENA_BYTES = 256 << 20,
 	EVENT_CALLS_MAX = 16, /* batches of events on their way */
+	PAYLOAD_FIRST = 512,  /* most arguments fit */
 };
 
 typedef void answered_fn(void *done, void *arg, enum err e, const void *answer);
@@ -38,6 +41,7 @@ struct call {
 	void *done; /* the caller's function; NULL: nobody wants to know */
 	void *arg;
 	int64_t deadline_ms;
+	bool is_sent;   /* to a store that was there: it may be done */
 	enum err error; /* of a call that fails without being sent */
 };
 
@@ -51,6 +55,10 @@ struct flush {
 struct store_client {
 	struct loop *loop;
 	struct ipc_client *ipc;
+	bool is_greeted; /* the store is there, and knows us */
+	/* Since it is not: looks, not a time, which may pass while this process has no
+	   processor and cannot hear it. */
+	unsigned looks_away;
 	uint64_t epoch, seq;
 	struct link calls;   /* struct call, ascending */
 	struct link refused; /* struct call, to be answered ERR_BUSY */
@@ -63,6 +71,7 @@ struct store_client {
 	size_t event_calls;
 	uint64_t dropped; /* events */
 	struct feeds *feeds;
+	struct deed *deed; /* of the request that is carried out; NULL: none */
 };
 
 /* --- calls ------------------------------------------------------------------------ */
@@ -105,8 +114,9 @@ call_send(struct store_client *c, struct call *call)
 	struct ipc_peer *p = ipc_client_peer(c->ipc);
 	uint64_t floor = floor_of(c);
 
-	if (!p)
+	if (!p || !c->is_greeted)
 		return;
+	call->is_sent = true;
 	for (unsigned i = 0; i < sizeof(floor); i++)
 		call->payload.p[i] = (char)(floor >> (8 * i) & 0xff);
 	ipc_send(p, (uint16_t)(WIRE_OP + call->op), call->seq,
@@ -154,20 +164,43 @@ refuse_all(void *arg)
 	}
 }
 
+/* What no store has seen is certainly not done: who asked need not wait until one comes.
+   What has been told waits as ever. */
+static bool
+is_in_vain(const struct store_client *c, const struct call *call)
+{
+	return !c->is_greeted && c->looks_away >= AWAY_LOOKS && !call->is_sent &&
+	       call->op != OP_events;
+}
+
+/* The next call that gets no answer any more; a call-back may end others. */
+static struct call *
+find_late(struct store_client *c, int64_t now_ms)
+{
+	LIST_EACH(&c->calls, l)
+	{
+		struct call *call = CONTAINER_OF(l, struct call, link);
+
+		if (call->deadline_ms <= now_ms || is_in_vain(c, call))
+			return call;
+	}
+	return NULL;
+}
+
 static void
 timed_out(void *arg)
 {
 	struct store_client *c = arg;
 	int64_t now_ms = loop_now_ms(c->loop);
+	uint64_t last = c->seq;
+	struct call *call;
 
-	timer_set(&c->timeout, 1000);
-	while (!list_is_empty(&c->calls)) {
-		struct call *call = CONTAINER_OF(c->calls.next, struct call, link);
-
-		if (call->deadline_ms > now_ms)
-			break;
+	timer_set(&c->timeout, LOOK_MS);
+	if (!c->is_greeted && c->looks_away < AWAY_LOOKS)
+		c->looks_away++;
+	/* Who asks again from its call-back waits for the next look. */
+	while ((call = find_late(c, now_ms)) && call->seq <= last)
 		call_finish(call, ERR_STORE_TEMP, NULL);
-	}
 	check_flushes(c);
 }
 
@@ -210,7 +243,11 @@ call_start(struct store_client *c, enum op op, const void *args, answered_fn *an
            void *done, void *arg)
 {
 	struct call *call = mem_alloc(sizeof(*call));
-	bool has_events = can_carry_events(op) && c->events.n <= EVENTS_BYTES;
+	struct deed *deed = op == OP_events ? NULL : c->deed;
+	/* A deed may be found done: what came with it would not be taken. Nor would what
+	   came with one that is given up. */
+	bool has_events = can_carry_events(op) && c->events.n <= EVENTS_BYTES && !deed &&
+	                  c->is_greeted;
 
 	if (op != OP_events && !has_events)
 		send_events(c);
@@ -222,10 +259,15 @@ call_start(struct store_client *c, enum op op, const void *args, answered_fn *an
 	call->arg = arg;
 	call->deadline_ms = loop_now_ms(c->loop) + CALL_TIMEOUT_MS;
 	call->payload = strbuf_heap(IPC_FRAME_MAX);
+	(void)!strbuf_reserve(&call->payload,
+	                      PAYLOAD_FIRST + (has_events ? c->events.n : 0));
 	pack_u64(&call->payload, 0);
 	pack_str(&call->payload, has_events ? strbuf_str(&c->events) : str_from(NULL));
 	if (has_events)
 		clear_events(c);
+	pack_str(&call->payload,
+	         deed ? str_make(deed->name, sizeof(deed->name)) : str_from(NULL));
+	pack_u32(&call->payload, deed ? ++deed->n : 0);
 	op_pack(op, args, &call->payload);
 	if (call->payload.overflow || c->count >= CALLS_MAX || c->bytes >= BYTES_MAX) {
 		call->error = call->payload.overflow ? ERR_LIMIT : ERR_BUSY;
@@ -268,6 +310,12 @@ union done_pointer {
 #undef OP
 
 void
+store_set_deed(struct store_client *c, struct deed *deed)
+{
+	c->deed = deed;
+}
+
+void
 store_forget(struct store_client *c, uint64_t seq)
 {
 	struct call *call = map_find(c->by_seq, key_of(&seq));
@@ -296,6 +344,17 @@ opened(void *arg, struct ipc_peer *p)
 	struct store_client *c = arg;
 
 	ipc_send(p, WIRE_HELLO, c->epoch, str_from(NULL));
+}
+
+/* The supervisor holds the socket on which the store listens, so there is a connection
+   while nobody is behind it. Only one who answers the greeting is told more. */
+static void
+greeted(struct store_client *c)
+{
+	if (c->is_greeted)
+		return;
+	c->is_greeted = true;
+	c->looks_away = 0;
 	LIST_EACH(&c->calls, l)
 	call_send(c, CONTAINER_OF(l, struct call, link));
 	feeds_connected(c->feeds);
@@ -304,9 +363,11 @@ opened(void *arg, struct ipc_peer *p)
 static void
 closed(void *arg, struct ipc_peer *p, const char *why)
 {
-	(void)arg;
+	struct store_client *c = arg;
+
 	(void)p;
 	(void)why;
+	c->is_greeted = false;
 }
 
 static void
@@ -342,7 +403,9 @@ message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 	struct store_client *c = arg;
 
 	(void)p;
-	if (m->kind == WIRE_CHANGES)
+	if (m->kind == WIRE_HELLO)
+		greeted(c);
+	else if (m->kind == WIRE_CHANGES)
 		feeds_changed(c->feeds, m->payload);
 	else if (m->kind >= WIRE_OP)
 		answered(c, (enum op)(m->kind - WIRE_OP), m->id, m->payload);
@@ -364,7 +427,7 @@ store_client_new(struct loop *loop, const struct conf *conf)
 	c->events = strbuf_heap(EVENTS_BYTES_MAX);
 	c->feeds = feeds_new(c);
 	timer_init(&c->timeout, loop, timed_out, c);
-	timer_set(&c->timeout, 1000);
+	timer_set(&c->timeout, LOOK_MS);
 	timer_init(&c->events_timer, loop, events_due, c);
 	c->ipc = ipc_client_new(loop, conf_run_path(conf, "store.sock", &path), &ops, c);
 	strbuf_release(&path);
@@ -401,7 +464,7 @@ store_client_free(struct store_client **client)
 bool
 store_is_connected(const struct store_client *c)
 {
-	return ipc_client_peer(c->ipc) != NULL;
+	return c->is_greeted;
 }
 
 uint64_t

@@ -6,7 +6,9 @@
  * exactly once. While the store is away (it restarts within a second) operations wait and
  * are sent again when it is back, in their order; the store knows their ids and does none
  * twice. What has not been answered after store_client's time limit (60 s) is answered
- * ERR_STORE_TEMP, and its late result is dropped.
+ * ERR_STORE_TEMP, and its late result is dropped; what no store has seen within some
+ * seconds, because none is there (it cannot open its data), is answered so then, and has
+ * certainly not been done.
  *
  * Owns: its connection and all operations under way. Borrows: loop and conf.
  * Everything happens in the loop's thread.
@@ -16,6 +18,7 @@
 
 #include "base/event.h"
 #include "base/macros.h"
+#include "store/job.h"
 #include "store/ops.h"
 
 struct conf;
@@ -47,6 +50,10 @@ uint64_t store_epoch(const struct store_client *c);
 	                      store_##name##_fn *done, void *arg);
 #include "store/ops.def"
 #undef OP
+
+/* From here on operations are the next deeds of that request (struct deed, whose n is
+   counted on here); NULL: of none. Borrowed until it is set again. */
+void store_set_deed(struct store_client *c, struct deed *deed);
 
 /* The caller of `seq` goes away: its call-back is not called any more. The operation
    itself is not undone. Harmless for calls that have been answered, and for 0. */

@@ -19,7 +19,8 @@ enum {
 	CHECKPOINT_BUSY_MS = 200,
 	CACHE_KIB = 8 * 1024,
 	CHECKPOINT_PAGES = 4000,
-	PROGRESS_STEPS = 10000, /* of SQLite's machine: some hundred microseconds */
+	REST_LOG_BYTES = 2 << 20, /* readers keep that much in memory */
+	PROGRESS_STEPS = 10000,   /* of SQLite's machine: some hundred microseconds */
 	VARIABLES_MAX = 64,
 };
 
@@ -72,8 +73,10 @@ error_of(struct db *db, int rc)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return ERR_CORRUPT;
+	/* Also SQLITE_IOERR_CORRUPTFS, which is its word for a read that failed with EIO:
+	   the same bytes may be read another time. */
 	case SQLITE_IOERR:
-		return extended == SQLITE_IOERR_CORRUPTFS ? ERR_CORRUPT : ERR_IO;
+		return ERR_IO;
 	case SQLITE_TOOBIG:
 		return ERR_LIMIT;
 	default:
@@ -112,6 +115,26 @@ pragma(struct db *db, const char *sql)
 	return report(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL), sql);
 }
 
+/* What cannot be moved now stays in the log; report() ends the process where a sync
+   failed. */
+static void
+checkpoint(struct db *db, int how)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, how, NULL, NULL);
+
+	(void)!report(db, rc, "checkpoint");
+}
+
+static int
+on_committed(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+	(void)handle;
+	(void)name;
+	if (pages >= CHECKPOINT_PAGES)
+		checkpoint(arg, SQLITE_CHECKPOINT_PASSIVE);
+	return SQLITE_OK;
+}
+
 static enum err
 set_up(struct db *db)
 {
@@ -139,19 +162,18 @@ set_up(struct db *db)
 	e = pragma(db, "PRAGMA journal_mode=WAL");
 	if (e == OK)
 		e = pragma(db, "PRAGMA synchronous=FULL");
-	if (e == OK) {
-		strbuf_clear(&sql);
-		strbuf_printf(&sql, "PRAGMA wal_autocheckpoint=%d", CHECKPOINT_PAGES);
-		e = pragma(db, strbuf_cstr(&sql));
-	}
+	/* In place of SQLite's own, which keeps an error to itself. */
+	(void)sqlite3_wal_hook(db->handle, on_committed, db);
 	return e;
 }
 
 /* Nobody asks how much memory there is in use, and counting it takes a lock that all
-   connections share for each piece of it. */
+   connections share for each piece of it. Pages of the cache come one by one: most
+   connections need few, as they read the file where the kernel has it. */
 static void
 configure(void)
 {
+	(void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
@@ -190,6 +212,24 @@ db_keep_files(struct db *db)
 	int keep = 1;
 
 	(void)sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
+void
+db_rest(struct db *db)
+{
+	sqlite3_file *log = NULL;
+
+	if (!db)
+		return;
+	(void)sqlite3_db_release_memory(db->handle);
+	if (db->mode == DB_WRITE &&
+	    sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log) ==
+	            SQLITE_OK) {
+		/* What lies in the log is read with a system call a page. */
+		if (sqlite_gather_bytes(log) > REST_LOG_BYTES)
+			checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
+		sqlite_gather_rest(log);
+	}
 }
 
 void
@@ -391,6 +431,16 @@ db_u32(struct stmt *s, int column)
 	return (uint32_t)sqlite3_column_int64(s->handle, column);
 }
 
+void
+db_like(struct strbuf *out, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '%' || text.p[i] == '_' || text.p[i] == '\\')
+			strbuf_byte(out, '\\');
+		strbuf_byte(out, text.p[i]);
+	}
+}
+
 struct str
 db_str(struct stmt *s, int column)
 {
@@ -511,7 +561,6 @@ void
 db_checkpoint(struct db *db)
 {
 	(void)sqlite3_busy_timeout(db->handle, CHECKPOINT_BUSY_MS);
-	(void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
-	                                NULL, NULL);
+	checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE);
 	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
 }

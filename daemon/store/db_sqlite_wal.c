@@ -37,6 +37,7 @@ struct gather {
 	struct strbuf waiting;
 	sqlite3_int64 at;   /* where they go */
 	sqlite3_int64 room; /* as far as the file is known to reach */
+	sqlite3_int64 end;  /* of what was written last */
 };
 
 static sqlite3_vfs *
@@ -120,6 +121,7 @@ gather_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 	struct gather *g = gather_of(file);
 	int rc = SQLITE_OK;
 
+	g->end = at + n;
 	if (at != g->at + (sqlite3_int64)g->waiting.n ||
 	    g->waiting.n + (size_t)n > BUFFER_BYTES)
 		rc = flush(g);
@@ -224,6 +226,29 @@ static const sqlite3_io_methods gather_methods = {
 	.xSectorSize = gather_sector_size,
 	.xDeviceCharacteristics = gather_device,
 };
+
+static struct gather *
+gather_find(sqlite3_file *file)
+{
+	return file && file->pMethods == &gather_methods ? gather_of(file) : NULL;
+}
+
+void
+sqlite_gather_rest(sqlite3_file *file)
+{
+	struct gather *g = gather_find(file);
+
+	if (g && !g->waiting.n)
+		strbuf_release(&g->waiting);
+}
+
+int64_t
+sqlite_gather_bytes(sqlite3_file *file)
+{
+	struct gather *g = gather_find(file);
+
+	return g ? g->end : 0;
+}
 
 /* --- the layer ---------------------------------------------------------------- */
 

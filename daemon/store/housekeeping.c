@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "store/db.h"
 #include "store/events.h"
+#include "store/outside.h"
 #include "store/report_count.h"
 #include "store/trace_log.h"
 
@@ -16,12 +17,16 @@
 #include <unistd.h>
 
 enum {
-	GATHER_MS = 300, /* events of that long make one transaction */
-	ROWS_MAX = 512,  /* journal rows in one transaction */
+	GATHER_MS = 300, /* events of that long make one transaction; … */
+	GATHER_BUSY_MS =
+		1000,   /* … of this, where there are many: pages are written once */
+	BUSY_ROWS = 64, /* in one transaction, that is */
+	ROWS_MAX = 512, /* journal rows in one transaction */
 	BYTES_MAX = 16 << 20,
 	EXPIRE_MS = 60 * 60 * 1000,
 	STATS_MS = 60 * 1000,
 	IDLE_MS = 60 * 1000,
+	REST_MS = 2000, /* without work: then memory is given back */
 	COMPACT_MS = 5 * 60 * 1000,
 	GRACE_MS = 60 * 60 * 1000, /* before a segment's records move, or it goes */
 	CLIENTS_MS = 10 * 1000,    /* after the start clients come back */
@@ -66,9 +71,11 @@ struct housekeeping {
 	/* of the thread */
 	struct db *db;
 	struct trace_log *log;
+	struct outside outside;
 	struct report_counts *counts; /* of the rows from trimmed to last */
 	struct compact *compact;
 	uint64_t last, trimmed; /* journal rows: taken, and gone from there */
+	bool is_busy;           /* there were many of them last time */
 	int64_t expired_ms, counted_ms, compacted_ms, started_ms;
 };
 
@@ -136,8 +143,10 @@ count_for_reports(struct housekeeping *h, struct str events)
 	int64_t now_ms = clock_unix_ms();
 	struct trace_event event;
 
-	while (events_next(&events, &event))
+	while (events_next(&events, &event)) {
 		report_counts_add(h->counts, &event, now_ms);
+		outside_add(&h->outside, &event);
+	}
 }
 
 /* The rows are safe where they belong now. Where this does not come through, the files
@@ -150,8 +159,10 @@ trim(struct housekeeping *h)
 	enum err e;
 
 	op.counts = report_counts_list(h->counts, &op.counts_count);
+	op.seen = outside_list(&h->outside, &op.seen_count);
 	e = ask(h, OP_journal_trim, &op, &answer);
 	if (e == OK) {
+		outside_told(&h->outside);
 		h->trimmed = h->last;
 		report_counts_clear(h->counts);
 	}
@@ -185,6 +196,7 @@ move_some(struct housekeeping *h, bool *more_out)
 	done = trace_log_commit(h->log);
 	e = e == OK ? done : e;
 	*more_out = e == OK && (rows == ROWS_MAX || bytes >= BYTES_MAX);
+	h->is_busy |= rows >= BUSY_ROWS;
 	if (e != OK) {
 		/* They come again, and count once. */
 		report_counts_clear(h->counts);
@@ -297,6 +309,7 @@ move_all(struct housekeeping *h)
 	bool more = true;
 	enum err e = OK;
 
+	h->is_busy = false;
 	while (e == OK && more)
 		e = move_some(h, &more);
 	return e;
@@ -411,6 +424,15 @@ wait_ms(struct housekeeping *h, int ms, bool until_stop_only)
 		rc = pthread_cond_timedwait(&h->work, &h->lock, &t);
 }
 
+static void
+rest(struct housekeeping *h)
+{
+	if (h->log)
+		trace_log_rest(h->log);
+	db_rest(h->db);
+	mem_give_back();
+}
+
 static void *
 run(void *arg)
 {
@@ -432,8 +454,14 @@ run(void *arg)
 		(void)pthread_mutex_lock(&h->lock);
 		if (is_last)
 			break;
-		wait_ms(h, e == OK ? IDLE_MS : RETRY_MS, e != OK);
-		wait_ms(h, GATHER_MS, true);
+		wait_ms(h, e == OK ? REST_MS : RETRY_MS, e != OK);
+		if (e == OK && !h->is_stopping && !h->is_awake) {
+			(void)pthread_mutex_unlock(&h->lock);
+			rest(h);
+			(void)pthread_mutex_lock(&h->lock);
+			wait_ms(h, IDLE_MS, false);
+		}
+		wait_ms(h, h->is_busy ? GATHER_BUSY_MS : GATHER_MS, true);
 	}
 	(void)pthread_mutex_unlock(&h->lock);
 	return NULL;

@@ -39,3 +39,15 @@ job_free(struct job **job)
 	mem_free(*job);
 	*job = NULL;
 }
+
+struct str
+job_events(const struct job *job)
+{
+	return str_first(strbuf_str(&job->payload), job->events_n);
+}
+
+struct str
+job_args(const struct job *job)
+{
+	return str_from_offset(strbuf_str(&job->payload), job->events_n);
+}

@@ -82,12 +82,54 @@ answer_find(struct str answers, struct job *job)
 			return false;
 		if (seq != job->seq)
 			continue;
+		job->was_done = true;
 		job->error = error < ERR_COUNT ? (enum err)error : ERR_STORE_TEMP;
 		strbuf_clear(&job->answer);
 		strbuf_add(&job->answer, answer);
 		return true;
 	}
 	return false;
+}
+
+static struct str
+deed_name(const struct job *job)
+{
+	return str_make(job->deed.name, sizeof(job->deed.name));
+}
+
+/* Has another process done it for this request? */
+static enum err
+deed_find(struct op_log *log, struct job *job, bool *found_out)
+{
+	struct stmt *s =
+		db_query(log->db,
+	                 "SELECT answer FROM api_deed"
+	                 " WHERE name = $1 AND n = $2 AND op = $3",
+	                 VALUES(V_B(deed_name(job)), V_I(job->deed.n), V_I(job->op)));
+
+	*found_out = db_next(s);
+	job->was_done = *found_out;
+	if (*found_out) {
+		job->error = OK;
+		strbuf_clear(&job->answer);
+		strbuf_add(&job->answer, db_str(s, 0));
+	}
+	return db_done(log->db, &s);
+}
+
+/* What failed is no deed. */
+static enum err
+deed_note(struct op_log *log, const struct job *job, int64_t now_ms)
+{
+	if (!job->deed.n || job->error != OK)
+		return OK;
+	return db_run(log->db,
+	              "INSERT INTO api_deed (name, n, op, at_ms, answer)"
+	              " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name, n) DO UPDATE"
+	              " SET op = excluded.op, at_ms = excluded.at_ms,"
+	              " answer = excluded.answer",
+	              VALUES(V_B(deed_name(job)), V_I(job->deed.n), V_I(job->op),
+	                     V_I(now_ms), V_B(strbuf_str(&job->answer))));
 }
 
 /* Has this operation been done before? Then job has the first answer. */
@@ -98,6 +140,12 @@ op_find(struct op_log *log, struct op_source *src, struct job *job, bool *found_
 	enum err e;
 
 	*found_out = false;
+	job->was_done = false; /* a batch that failed is tried again, job by job */
+	if (job->deed.n) {
+		e = deed_find(log, job, found_out);
+		if (e != OK || *found_out)
+			return e;
+	}
 	if (job->seq > src->last_seq && job->seq > src->batch_seq)
 		return OK;
 	*found_out = answer_find(strbuf_str(&src->answers), job);
@@ -114,8 +162,8 @@ op_find(struct op_log *log, struct op_source *src, struct job *job, bool *found_
 	return e;
 }
 
-void
-op_note(struct op_source *src, const struct job *job)
+enum err
+op_note(struct op_log *log, struct op_source *src, const struct job *job, int64_t now_ms)
 {
 	struct str answer = strbuf_str(&job->answer);
 
@@ -129,6 +177,7 @@ op_note(struct op_source *src, const struct job *job)
 		src->batch_seq = job->seq;
 	if (job->floor > src->floor)
 		src->floor = job->floor;
+	return deed_note(log, job, now_ms);
 }
 
 enum err

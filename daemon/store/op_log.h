@@ -2,7 +2,8 @@
  *
  * Answers are kept in the transaction of what they answer (table op_done, a row for each
  * client and batch), until the client says that it has them. An operation that comes
- * again gets its first answer.
+ * again gets its first answer. So does a deed (struct deed), kept in api_deed until the
+ * request is answered or for a day.
  *
  * Used by the committer's thread.
  */
@@ -28,7 +29,8 @@ struct op_source *op_source(struct op_log *log, uint64_t epoch);
 MUSTUSE enum err op_find(struct op_log *log, struct op_source *src, struct job *job,
                          bool *found_out);
 /* The job has been done in this batch. */
-void op_note(struct op_source *src, const struct job *job);
+MUSTUSE enum err op_note(struct op_log *log, struct op_source *src, const struct job *job,
+                         int64_t now_ms);
 /* Writes what was noted, inside the batch's transaction. */
 MUSTUSE enum err op_flush(struct op_log *log, int64_t now_ms);
 /* The batch is over, committed or rolled back. */

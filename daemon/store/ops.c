@@ -93,7 +93,8 @@ LAYOUT(new_body, S(new_body, ref, body_ref_layout), S(new_body, head, message_he
 
 LAYOUT(accept_rcpt, M(accept_rcpt, kind), M(accept_rcpt, rcpt), M(accept_rcpt, orig_rcpt),
 	M(accept_rcpt, account_id), M(accept_rcpt, mailbox), M(accept_rcpt, flags),
-	M(accept_rcpt, domain), M(accept_rcpt, notify), M(accept_rcpt, orcpt));
+	M(accept_rcpt, domain), M(accept_rcpt, notify), M(accept_rcpt, orcpt),
+	M(accept_rcpt, is_loop), M(accept_rcpt, is_expanded));
 LAYOUT(op_accept, M(op_accept, trace_id), M(op_accept, session_id), M(op_accept, direction),
 	M(op_accept, sender), M(op_accept, ip), M(op_accept, helo), M(op_accept, user),
 	S(op_accept, body, new_body_layout), M(op_accept, all_or_none), M(op_accept, ret),
@@ -115,7 +116,8 @@ LAYOUT(op_flags, M(op_flags, account_id), M(op_flags, mailbox_id),
 	A(op_flags, uids, uid_range_layout), M(op_flags, mode), M(op_flags, flags),
 	A(op_flags, keywords, str_layout), M(op_flags, has_unchanged_since),
 	M(op_flags, unchanged_since));
-LAYOUT(flags_row, M(flags_row, uid), M(flags_row, flags), M(flags_row, modseq));
+LAYOUT(flags_row, M(flags_row, uid), M(flags_row, flags), M(flags_row, modseq),
+	M(flags_row, prior_modseq));
 LAYOUT(answer_flags, A(answer_flags, rows, flags_row_layout),
 	A(answer_flags, failed, u32_layout), M(answer_flags, highestmodseq), M(answer_flags, own_modseq),
 	M(answer_flags, has_new_keywords), M(answer_flags, next_uid));
@@ -156,7 +158,8 @@ LAYOUT(queue_item, M(queue_item, id), M(queue_item, message_id), M(queue_item, t
 	M(queue_item, last_class), M(queue_item, last_code), M(queue_item, last_enhanced),
 	M(queue_item, last_text), M(queue_item, last_host), M(queue_item, last_ip),
 	M(queue_item, notify), M(queue_item, ret), M(queue_item, orcpt),
-	M(queue_item, envid), M(queue_item, forward_domain), M(queue_item, subject), M(queue_item, message_id_field),
+	M(queue_item, envid), M(queue_item, forward_domain), M(queue_item, sharer),
+	M(queue_item, subject), M(queue_item, message_id_field),
 	S(queue_item, ref, body_ref_layout), M(queue_item, prefix_len),
 	M(queue_item, message_flags), M(queue_item, version));
 LAYOUT(answer_queue, A(answer_queue, items, queue_item_layout));
@@ -166,7 +169,8 @@ LAYOUT(queue_outcome_row, M(queue_outcome_row, id), M(queue_outcome_row, outcome
 	M(queue_outcome_row, due_ms), M(queue_outcome_row, class), M(queue_outcome_row, code),
 	M(queue_outcome_row, enhanced), M(queue_outcome_row, text),
 	M(queue_outcome_row, host), M(queue_outcome_row, ip),
-	M(queue_outcome_row, delay_warned), M(queue_outcome_row, is_report));
+	M(queue_outcome_row, delay_warned), M(queue_outcome_row, is_report),
+	M(queue_outcome_row, dsn), M(queue_outcome_row, told));
 LAYOUT(op_queue_result, M(op_queue_result, now_ms),
 	A(op_queue_result, rows, queue_outcome_row_layout),
 	A(op_queue_result, notifications, op_accept_layout));
@@ -215,6 +219,13 @@ LAYOUT(op_token_create, S(op_token_create, actor, actor_layout), M(op_token_crea
 LAYOUT(op_token_revoke, S(op_token_revoke, actor, actor_layout), M(op_token_revoke, id));
 LAYOUT(op_sts_put, M(op_sts_put, domain), M(op_sts_put, policy_id), M(op_sts_put, body),
        M(op_sts_put, fetched_ms), M(op_sts_put, expires_ms));
+LAYOUT(op_sts_failed, M(op_sts_failed, domain), M(op_sts_failed, fault),
+       M(op_sts_failed, at_ms));
+LAYOUT(op_sts_ask, M(op_sts_ask, domain));
+LAYOUT(op_host_ask, M(op_host_ask, name));
+LAYOUT(op_host_result, M(op_host_result, name), M(op_host_result, state),
+       M(op_host_result, cause), M(op_host_result, body), M(op_host_result, runs),
+       M(op_host_result, text), M(op_host_result, checked_ms), M(op_host_result, next_ms));
 LAYOUT(op_token_used, M(op_token_used, id), M(op_token_used, at_ms), M(op_token_used, ip));
 LAYOUT(op_session_create, S(op_session_create, actor, actor_layout),
 	M(op_session_create, admin_id), M(op_session_create, hash), M(op_session_create, csrf),
@@ -228,11 +239,12 @@ LAYOUT(setting_new, M(setting_new, key), M(setting_new, value));
 LAYOUT(op_settings_put, S(op_settings_put, actor, actor_layout),
 	A(op_settings_put, items, setting_new_layout), M(op_settings_put, of_one),
 	M(op_settings_put, if_version));
-LAYOUT(op_api_begin, M(op_api_begin, name), M(op_api_begin, print), M(op_api_begin, epoch),
+LAYOUT(op_api_begin, M(op_api_begin, name), M(op_api_begin, print), M(op_api_begin, deed),
+	M(op_api_begin, epoch),
 	M(op_api_begin, keep_since_ms));
 LAYOUT(answer_api, M(answer_api, again), M(answer_api, status), M(answer_api, headers),
-	M(answer_api, body));
-LAYOUT(op_api_end, M(op_api_end, name), M(op_api_end, status), M(op_api_end, headers),
+	M(answer_api, body), M(answer_api, has_deeds));
+LAYOUT(op_api_end, M(op_api_end, name), M(op_api_end, deed), M(op_api_end, status), M(op_api_end, headers),
 	M(op_api_end, body));
 LAYOUT(answer_id, M(answer_id, id), M(answer_id, version));
 
@@ -256,8 +268,11 @@ LAYOUT(op_login_noted, M(op_login_noted, kind), M(op_login_noted, id),
 LAYOUT(report_count, M(report_count, kind), M(report_count, day), M(report_count, domain),
 	M(report_count, policy), M(report_count, rua), M(report_count, body),
 	M(report_count, count));
+LAYOUT(outside_seen, M(outside_seen, service), M(outside_seen, ip),
+	M(outside_seen, at_ms));
 LAYOUT(op_journal_trim, M(op_journal_trim, up_to),
-	A(op_journal_trim, counts, report_count_layout));
+	A(op_journal_trim, counts, report_count_layout),
+	A(op_journal_trim, seen, outside_seen_layout));
 LAYOUT(op_segment_state, M(op_segment_state, segment), M(op_segment_state, from),
 	M(op_segment_state, to));
 LAYOUT(op_segment_moved, M(op_segment_moved, from), M(op_segment_moved, to),
@@ -276,6 +291,7 @@ LAYOUT(op_dkim_key_remove, S(op_dkim_key_remove, actor, actor_layout),
 LAYOUT(op_dkim_key_checked, M(op_dkim_key_checked, id), M(op_dkim_key_checked, servers_ok),
 	M(op_dkim_key_checked, servers_total), M(op_dkim_key_checked, at_ms));
 LAYOUT(op_dns_ask, M(op_dns_ask, domain));
+LAYOUT(op_dns_again, M(op_dns_again, at_ms));
 LAYOUT(dns_row_new, M(dns_row_new, name), M(dns_row_new, state), M(dns_row_new, cause),
 	M(dns_row_new, body));
 LAYOUT(op_dns_result, M(op_dns_result, domain), M(op_dns_result, checked_ms),

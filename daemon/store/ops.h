@@ -45,8 +45,9 @@ struct new_body {
 /* --- mail -------------------------------------------------------------------------- */
 
 enum rcpt_kind {
-	RCPT_LOCAL = 1,  /* into a mailbox */
-	RCPT_REMOTE = 2, /* into the queue */
+	RCPT_LOCAL = 1,   /* into a mailbox */
+	RCPT_REMOTE = 2,  /* into the queue */
+	RCPT_RECEIPT = 3, /* nowhere: its sender is to hear that it has arrived */
 };
 
 struct accept_rcpt {
@@ -61,6 +62,9 @@ struct accept_rcpt {
 	struct str domain; /* normalised */
 	uint32_t notify;   /* enum dsn_notify bits */
 	struct str orcpt;  /* as given, xtext decoded or not: stored as it is */
+	bool is_loop; /* the queue tries nothing: it tells the sender that it loops */
+	/* RCPT_RECEIPT, with notify and orcpt; rcpt as the sender said it */
+	bool is_expanded; /* it went to all of an alias */
 };
 
 /* Takes responsibility for a message: entries in mailboxes, rows in the queue, both in
@@ -69,7 +73,9 @@ struct accept_rcpt {
    same operation id is not stored again.
    Result of each recipient: ERR_QUOTA, ERR_NO_SUCH_USER, ERR_ACCOUNT_OFF (it has changed
    since RCPT). With all_or_none the first of these is the answer's error and nothing is
-   done; without, the answer is OK if one recipient is good, else the first error. */
+   done; without, the answer is OK if one recipient is good, else the first error.
+   RCPT_RECEIPT is taken with all_or_none only, since it says what became of the others,
+   and never for the null sender. */
 struct op_accept {
 	struct str trace_id; /* must: 20 bytes of base/ids.h */
 	struct str session_id;
@@ -132,6 +138,7 @@ enum flags_mode {
 struct flags_row {
 	uint32_t uid;
 	uint64_t flags, modseq; /* as they are now */
+	uint64_t prior_modseq; /* before this operation; the same where nothing changed */
 };
 enum {
 	/* entries that one op_flags, op_expunge or MOVE changes … */
@@ -305,9 +312,12 @@ struct queue_outcome_row {
 	struct str enhanced, text, host, ip;
 	bool delay_warned; /* the delay notification went out with this */
 	bool is_report;    /* the message is a report of ours (MESSAGE_REPORT) */
+	/* Of the notification that the sender gets about it: its trace id, and "failed",
+	   "delayed" …; empty: there is none */
+	struct str dsn, told;
 };
 /* Writes what came of an attempt, and in the same transaction accepts the notifications
-   that it makes. The store tells no event for rows: the queue process does. ERR_CONFLICT
+   that it makes (DSN_SENT); what became of a row, the queue process tells. ERR_CONFLICT
    where one row is not leased by this client (any more): nothing is done. The answer is
    that of the last notification. */
 struct op_queue_result {
@@ -472,6 +482,25 @@ struct op_sts_put {
 	struct str domain, policy_id, body;
 	int64_t fetched_ms, expires_ms;
 };
+/* It could not be fetched: that is kept beside what there is, for a week. */
+struct op_sts_failed {
+	struct str domain, fault;
+	int64_t at_ms;
+};
+/* Somebody wants it fetched now. ERR_NOT_FOUND: nothing is known of that domain. */
+struct op_sts_ask {
+	struct str domain;
+};
+/* Somebody wants a check of the host run now (policy/host.h), by its word. */
+struct op_host_ask {
+	struct str name;
+};
+/* What came of a run that began at checked_ms: the state to be shown, with the last runs
+   as host_damp wants them. A state that is another one than before is an event. */
+struct op_host_result {
+	struct str name, state, cause, text, body, runs;
+	int64_t checked_ms, next_ms;
+};
 struct op_session_create {
 	struct actor actor;
 	uint64_t admin_id;
@@ -510,6 +539,7 @@ enum api_again {
 };
 struct op_api_begin {
 	struct str name, print; /* 32 bytes each: caller and key; the whole request */
+	struct str deed;        /* as many: the name of its deeds */
 	uint64_t epoch;         /* of the asking process: one that is gone does not run */
 	int64_t keep_since_ms;  /* older ones are forgotten */
 };
@@ -518,10 +548,11 @@ struct answer_api {
 	uint32_t status;
 	struct str headers; /* "Name: value", one a line */
 	struct str body;
+	bool has_deeds; /* API_NEW: some of it has been done before */
 };
-/* status 0: it did not happen, forget it. */
+/* status 0: it did not happen, or not all of it: forget the answer, but no deed. */
 struct op_api_end {
-	struct str name;
+	struct str name, deed;
 	uint32_t status;
 	struct str headers, body;
 };
@@ -591,12 +622,19 @@ struct report_count {
 	uint64_t count;
 	int64_t at_ms; /* of the last one; does not travel */
 };
+/* Who came last from the Internet to a service (outside.h). */
+struct outside_seen {
+	struct str service, ip;
+	int64_t at_ms;
+};
 /* Journal rows up to this one are in the delivery log, on disk, and this is what they
-   count for reports. */
+   count for reports, and whom they saw. */
 struct op_journal_trim {
 	uint64_t up_to;
 	struct report_count *counts;
 	size_t counts_count;
+	struct outside_seen *seen;
+	size_t seen_count;
 };
 /* A segment goes from one enum segment_state to another; ERR_CONFLICT: it was in none of
    the states from (bits 1 << state). */
@@ -666,6 +704,10 @@ struct op_dns_ask {
    struct dns_change and the event DNS_CHANGED each. */
 struct dns_row_new {
 	struct str name, state, cause, body;
+};
+/* Every domain whose last look began before that is looked at again, now. */
+struct op_dns_again {
+	int64_t at_ms;
 };
 struct op_dns_result {
 	struct str domain;

@@ -35,6 +35,7 @@ queue_row_read(struct stmt *s, struct queue_item *item)
 	item->orcpt = db_str(s, c++);
 	item->envid = db_str(s, c++);
 	item->forward_domain = db_str(s, c++);
+	item->sharer = db_str(s, c++);
 	item->version = db_u64(s, c++);
 	item->ref.segment = db_u64(s, c++);
 	item->ref.offset = db_u64(s, c++);
@@ -60,7 +61,7 @@ queue_row_try_keep(struct queue_item *item, struct arena *a)
 		&item->last_ip,    &item->orcpt,
 		&item->envid,      &item->forward_domain,
 		&item->subject,    &item->message_id_field,
-		&item->ref.sha256,
+		&item->ref.sha256, &item->sharer,
 	};
 
 	return head_keep(all, ARRAY_LEN(all), a);

@@ -12,10 +12,13 @@
 	" q.attempts, q.created_ms, q.due_ms, q.expires_ms, q.last_attempt_ms,"          \
 	" q.lease_until_ms, q.delay_warned_ms, q.last_class, q.last_code,"               \
 	" q.last_enhanced, q.last_text, q.last_host, q.last_ip, q.notify, q.ret,"        \
-	" q.orcpt, q.envid, q.forward_domain, q.version, m.segment, m.place, "           \
+	" q.orcpt, q.envid, q.forward_domain, q.sharer, q.version, m.segment, m.place, " \
 	"m.stored_bytes, m.size,"                                                        \
 	" m.codec, m.sha256, m.prefix_len, m.flags, m.fields"
 #define QUEUE_FROM " FROM queue q LEFT JOIN message m ON m.id = q.message_id"
+
+/* Rows that wait for their time: the index queue_turn is of these, and asked only so. */
+#define QUEUE_WAITS "state <> 1 AND state <> 3"
 
 /* Borrows from the statement's row. */
 void queue_row_read(struct stmt *s, struct queue_item *item_out);

@@ -96,10 +96,11 @@ MUSTUSE enum err reader_mailboxes(struct reader *r, uint64_t account_id,
 /* The keyword names of a mailbox, by bit. */
 MUSTUSE enum err reader_keywords(struct reader *r, uint64_t mailbox_id, struct arena *a,
                                  struct keyword **out, size_t *count_out);
-/* The first UID without \Seen, 0 where there is none: for SELECT's UNSEEN. Slow only
-   where nearly all are seen and the row says some are not. */
-MUSTUSE enum err reader_first_unseen(struct reader *r, uint64_t mailbox_id,
-                                     uint32_t *uid_out);
+/* The number of the first message without \Seen, for SELECT's UNSEEN, where it is among
+   the first or the last `look` entries of this mailbox as its row was read; 0: it is not,
+   or all are seen. */
+MUSTUSE enum err reader_unseen_seq(struct reader *r, const struct mailbox_info *m,
+                                   uint32_t look, uint32_t *seq_out);
 
 /* Entries of a mailbox with first <= uid <= last. */
 struct entry_span {
@@ -125,7 +126,7 @@ enum head_want {
 	WANT_STRUCTURE = 2,  /* bodystructure */
 	WANT_PARTS = 4,      /* parts, header_bytes */
 	WANT_FIELDS = 8,     /* from … references, date, flags */
-	WANT_REF = 16,       /* ref, prefix_len, received_ms, trace_id */
+	WANT_REF = 16,       /* ref; with others also what stands beside it */
 	WANT_BODY_FORM = 32, /* body: the structure without extensions */
 };
 typedef bool reader_message_fn(void *arg, const struct entry *e, const struct message *m);
@@ -187,10 +188,6 @@ MUSTUSE enum err reader_tokens(struct reader *r, bool is_down, reader_token_fn *
 /* By the SHA-256 of the cookie's secret. Expired ones are found too. */
 MUSTUSE enum err reader_session(struct reader *r, struct str hash, struct arena *a,
                                 struct web_session *out);
-typedef bool reader_session_fn(void *arg, const struct web_session *session);
-/* admin_id 0: of all. */
-MUSTUSE enum err reader_sessions(struct reader *r, uint64_t admin_id,
-                                 reader_session_fn *fn, void *arg);
 
 MUSTUSE enum err reader_setting(struct reader *r, struct str key, struct arena *a,
                                 struct setting *out);
@@ -246,12 +243,42 @@ MUSTUSE enum err reader_audit(struct reader *r, struct str target, uint64_t befo
 /* --- what other domains demand ------------------------------------------------------ */
 
 struct sts_row {
-	struct str policy_id, body;
-	int64_t fetched_ms, expires_ms;
+	struct str domain, policy_id, body;
+	int64_t fetched_ms, expires_ms; /* 0: none was ever had */
+	int64_t failed_ms;              /* since then, last; 0: it did not */
+	struct str fault;
+	int64_t asked_ms; /* since when somebody waits for a fetch; 0: nobody does */
 };
 /* The last MTA-STS policy of a domain, expired or not. */
 MUSTUSE enum err reader_sts(struct reader *r, struct str domain, struct arena *a,
                             struct sts_row *out);
+typedef bool reader_sts_fn(void *arg, const struct sts_row *row);
+MUSTUSE enum err reader_sts_list(struct reader *r, struct names_from from, size_t limit,
+                                 reader_sts_fn *fn, void *arg);
+/* Those that somebody waits for, longest first. */
+MUSTUSE enum err reader_sts_asked(struct reader *r, size_t limit, reader_sts_fn *fn,
+                                  void *arg);
+
+/* --- the host as others see it ------------------------------------------------------ */
+
+/* One check of policy/host.h. */
+struct host_row {
+	struct str name, state, cause, text;
+	struct str body; /* JSON: what was found (api/health_host.h) */
+	struct str runs; /* the last ones, a letter each */
+	int64_t since_ms, checked_ms, next_ms;
+	int64_t asked_ms; /* later than checked_ms: somebody waits for a run */
+};
+MUSTUSE enum err reader_host(struct reader *r, struct str name, struct arena *a,
+                             struct host_row *out);
+typedef bool reader_host_fn(void *arg, const struct host_row *row);
+/* Those that were ever run or asked for. */
+MUSTUSE enum err reader_host_list(struct reader *r, reader_host_fn *fn, void *arg);
+
+struct outside_seen; /* store/ops.h */
+typedef bool reader_outside_fn(void *arg, const struct outside_seen *seen);
+/* Who came last from the Internet, by service. */
+MUSTUSE enum err reader_outside(struct reader *r, reader_outside_fn *fn, void *arg);
 
 /* --- what reports are made of ------------------------------------------------------- */
 
@@ -341,18 +368,34 @@ MUSTUSE enum err reader_report_sums(struct reader *r,
 
 /* --- the queue ---------------------------------------------------------------------- */
 
+/* What rows are in order of; rows that are alike in it, in order of id. */
+enum queue_sort {
+	QUEUE_BY_AGE, /* the id, which grows with time */
+	QUEUE_BY_NEXT,
+	QUEUE_BY_SIZE,
+	QUEUE_BY_ATTEMPTS,
+	QUEUE_BY_DOMAIN,
+	QUEUE_SORT_COUNT,
+};
+
 struct queue_query {
 	uint32_t state_mask; /* bit 1 << enum queue_state; 0: all */
 	struct str domain;   /* normalised; empty: all */
 	struct str sender;   /* exact; empty: all; "<>": the null sender */
 	struct str rcpt;     /* exact */
 	struct str trace_id;
+	/* what stands anywhere in the address, in ASCII lower case; empty: anything */
+	struct str sender_part, rcpt_part;
 	uint64_t after;            /* id of the last one of the page before */
-	bool is_down;              /* newest first: those before `after`; 0: all */
+	bool is_down;              /* greatest first: those before `after`; 0: all */
 	int64_t created_before_ms; /* 0: any age */
+	enum queue_sort sort;
+	int64_t after_number; /* what the row `after` has there */
+	struct str after_text;
 };
 typedef bool reader_queue_fn(void *arg, const struct queue_item *item);
-/* In order of id, oldest first. */
+/* Oldest first, or as query->sort has it. Orders other than by age and next look at all
+   rows. */
 MUSTUSE enum err reader_queue(struct reader *r, const struct queue_query *query,
                               size_t limit, reader_queue_fn *fn, void *arg);
 MUSTUSE enum err reader_queue_item(struct reader *r, uint64_t id, struct arena *a,

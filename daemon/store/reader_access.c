@@ -156,24 +156,6 @@ reader_session(struct reader *r, struct str hash, struct arena *a,
 	                  &session_form, a, out);
 }
 
-static bool
-session_call(void *fn, void *arg, const void *row)
-{
-	return (*(reader_session_fn **)fn)(arg, row);
-}
-
-enum err
-reader_sessions(struct reader *r, uint64_t admin_id, reader_session_fn *fn, void *arg)
-{
-	struct web_session row;
-
-	return reader_each(r,
-	                   QUERY(SESSION_SELECT
-	                         " WHERE $1 = 0 OR admin_id = $1 ORDER BY id DESC",
-	                         VALUES(V_I(admin_id))),
-	                   &session_form, &row, ROW_CALLS(session_call, &fn, arg));
-}
-
 /* --- settings --------------------------------------------------------------------- */
 
 #define SETTING_SELECT "SELECT name, value, changed_ms, changed_by, version FROM setting"

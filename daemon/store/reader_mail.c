@@ -133,21 +133,53 @@ reader_keywords(struct reader *r, uint64_t mailbox_id, struct arena *a,
 	return e == OK ? done : e;
 }
 
-enum err
-reader_first_unseen(struct reader *r, uint64_t mailbox_id, uint32_t *uid_out)
+/* How many entries stand before the n-th unseen one, in the order of the statement, which
+   gives `max` at most; UINT32_MAX where it is not among them. */
+static enum err
+before_unseen(struct reader *r, const char *sql, const struct mailbox_info *m,
+              uint32_t max, uint32_t n, uint32_t *before_out)
 {
 	struct stmt *s;
-	enum err e = reader_one(r,
-	                        "SELECT uid FROM entry WHERE mailbox_id = $1 AND"
-	                        " (flags & 1) = 0 ORDER BY uid LIMIT 1",
-	                        VALUES(V_I(mailbox_id)), &s);
+	enum err e = reader_query(r, sql, VALUES(V_I(m->id), V_I(max)), &s);
 
-	*uid_out = 0;
+	*before_out = UINT32_MAX;
 	if (e != OK)
-		return e == ERR_NOT_FOUND ? OK : e;
-	*uid_out = db_u32(s, 0);
-	db_end(&s);
-	return OK;
+		return e;
+	for (uint32_t i = 0; *before_out == UINT32_MAX && db_next(s); i++) {
+		n -= !(db_u64(s, 0) & FLAG_SEEN);
+		if (n == 0)
+			*before_out = i;
+	}
+	return reader_done(r, &s);
+}
+
+enum err
+reader_unseen_seq(struct reader *r, const struct mailbox_info *m, uint32_t look,
+                  uint32_t *seq_out)
+{
+	uint32_t before;
+	enum err e;
+
+	*seq_out = 0;
+	if (m->unseen == 0)
+		return OK;
+	e = before_unseen(r,
+	                  "SELECT flags FROM entry WHERE mailbox_id = $1"
+	                  " ORDER BY uid LIMIT $2",
+	                  m, look, 1, &before);
+	if (e == OK && before < m->exists) {
+		*seq_out = before + 1;
+		return OK;
+	}
+	/* From the end the first one is the last of all. */
+	if (e == OK)
+		e = before_unseen(r,
+		                  "SELECT flags FROM entry WHERE mailbox_id = $1"
+		                  " ORDER BY uid DESC LIMIT $2",
+		                  m, look, m->unseen, &before);
+	if (e == OK && before < m->exists)
+		*seq_out = m->exists - before;
+	return e;
 }
 
 /* --- entries ---------------------------------------------------------------------- */
@@ -232,6 +264,7 @@ reader_expunged(struct reader *r, uint64_t mailbox_id, uint64_t after_modseq,
 	"m.id, m.segment, m.place, m.stored_bytes, m.size, m.codec, m.sha256,"           \
 	" m.received_ms, m.prefix_len, m.trace_id, m.flags, m.header_bytes, m.date_ms,"  \
 	" m.date_zone"
+#define MESSAGE_REF   "m.id, m.segment, m.place, m.stored_bytes, m.size, m.codec, m.sha256"
 #define ENTRY_COLUMNS "e.uid, e.flags, e.modseq, e.message_id, e.size, e.date_ms"
 #define ENTRY_WHERE                                                                      \
 	" FROM entry e JOIN message m ON m.id = e.message_id"                            \
@@ -240,10 +273,11 @@ reader_expunged(struct reader *r, uint64_t mailbox_id, uint64_t after_modseq,
 enum {
 	ENTRY_COUNT = 6,
 	FIRST_COUNT = 14,
+	REF_COUNT = 7,
 };
 
 static void
-first_read(struct stmt *s, int c, struct message *m)
+ref_read(struct stmt *s, int c, struct message *m)
 {
 	m->id = db_u64(s, c++);
 	m->ref.segment = db_u64(s, c++);
@@ -251,7 +285,14 @@ first_read(struct stmt *s, int c, struct message *m)
 	m->ref.stored_bytes = db_u64(s, c++);
 	m->ref.size = db_u64(s, c++);
 	m->ref.codec = db_u32(s, c++);
-	m->ref.sha256 = db_str(s, c++);
+	m->ref.sha256 = db_str(s, c);
+}
+
+static void
+first_read(struct stmt *s, int c, struct message *m)
+{
+	ref_read(s, c, m);
+	c += REF_COUNT;
 	m->received_ms = db_i64(s, c++);
 	m->prefix_len = db_u32(s, c++);
 	m->trace_id = db_str(s, c++);
@@ -299,6 +340,8 @@ entries_sql(unsigned want)
 		return "SELECT " ENTRY_COLUMNS
 		       ", m.envelope, m.body, m.bodystructure" ENTRY_WHERE;
 	}
+	if (want == WANT_REF)
+		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_REF ENTRY_WHERE;
 	switch (want & (want_narrow | WANT_PARTS | WANT_FIELDS)) {
 	case 0:
 		return "SELECT " ENTRY_COLUMNS ", " MESSAGE_FIRST ENTRY_WHERE;
@@ -322,6 +365,10 @@ message_read(struct stmt *s, unsigned want, struct message *m)
 	if (is_narrow(want)) {
 		m->id = db_u64(s, 3);
 		forms_read(s, ENTRY_COUNT, want, m);
+		return;
+	}
+	if (want == WANT_REF) {
+		ref_read(s, ENTRY_COUNT, m);
 		return;
 	}
 	first_read(s, ENTRY_COUNT, m);

@@ -34,11 +34,12 @@ struct report_counts {
 
 /* The fields of an event that make a row what it is, and those that are the domain's. */
 static const char *const dmarc_fields[] = {
-	"ip",       "disposition", "published",  "policy", "aligned_dkim", "aligned_spf",
-	"override", "domain",      "spf_domain", "spf",    "spf_scope",    "signatures",
+	"ip",          "disposition", "published",   "policy",     "aligned_dkim",
+	"aligned_spf", "override",    "domain",      "spf_domain", "spf",
+	"spf_scope",   "signatures",  "envelope_to", "spf_reason", "dkim_reasons",
 };
 static const char *const tls_fields[] = {
-	"policy", "rules", "mx", "host", "ip", "own_ip", "result", "reason",
+	"policy", "rules", "mx", "host", "ip", "own_ip", "helo", "result", "reason",
 };
 
 static const struct kind {
@@ -140,6 +141,18 @@ take_field(struct reading *r, const struct kind *k, struct str key, struct str v
 		if (str_eq(key, str_from(k->fields[i])))
 			take(r, &r->fields[i], value);
 	}
+}
+
+/* Most senders ask for no reports: that shows without reading the fields. */
+static bool
+may_have(struct str body, const char *key)
+{
+	char bytes[64];
+	struct strbuf words = strbuf_on(bytes);
+
+	strbuf_printf(&words, " %s=", key);
+	return str_find_str(body, strbuf_str(&words)) != SIZE_MAX ||
+	       str_starts(body, str_from_offset(strbuf_str(&words), 1));
 }
 
 static void
@@ -255,7 +268,7 @@ report_counts_add(struct report_counts *c, const struct trace_event *event,
 	struct report_count one;
 	struct reading r;
 
-	if (!k)
+	if (!k || (k->rua && !may_have(event->body, k->rua)))
 		return;
 	read_event(&r, k, event->body);
 	/* Who asks for no reports gets none. */

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/panic.h"
+#include "store/schema_priv.h"
 
 enum {
 	SECRET_BYTES = 32, /* of the key that rewritten senders are signed with */
@@ -158,6 +160,39 @@ static const char index_14[] =
 	"CREATE TABLE dns_mute (domain_id BIGINT, name TEXT, by_whom $TEXT, at_ms $INT,"
 	" PRIMARY KEY (domain_id, name)) $CLUSTERED;";
 
+/* What became of the last attempt to fetch one, and who wants one now. */
+static const char index_15[] = "ALTER TABLE sts_policy ADD COLUMN failed_ms $INT;"
+			       "ALTER TABLE sts_policy ADD COLUMN fault $TEXT;"
+			       "ALTER TABLE sts_policy ADD COLUMN asked_ms $INT;";
+
+/* What requests that may come again have done, until they are answered (store/job.h). */
+static const char index_16[] =
+	"CREATE TABLE api_deed (name $BYTES, n $INT, op $INT, at_ms $INT, answer $BYTES,"
+	" UNIQUE (name, n));";
+
+/* Whose share of the connections it takes on its way out. */
+static const char index_17[] = "ALTER TABLE queue ADD COLUMN sharer $TEXT;";
+
+/* For rows from before it: the sender is as near as one can come. */
+static const char index_18[] =
+	"UPDATE queue SET sharer = CASE WHEN forward_domain <> '' THEN forward_domain"
+	" ELSE lower(sender) END WHERE sharer = '';";
+
+/* Whose turn it is among those who wait; a claim takes a row out of it, and touches it no
+   more (QUEUE_WAITS is its condition, word for word). */
+static const char index_19[] = "CREATE INDEX queue_turn ON queue (sharer, due_ms)"
+			       " WHERE state <> 1 AND state <> 3;";
+
+/* What was last seen of the host itself, and who wants it seen now. */
+static const char index_20[] =
+	"CREATE TABLE host_check (name TEXT PRIMARY KEY, state $TEXT, cause $TEXT,"
+	" text $TEXT, body $TEXT, runs $TEXT, since_ms $INT, checked_ms $INT, next_ms $INT,"
+	" asked_ms $INT);";
+
+/* Who came last from the Internet to a service. */
+static const char index_21[] =
+	"CREATE TABLE outside_seen (service TEXT PRIMARY KEY, ip $TEXT, at_ms $INT);";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -177,15 +212,25 @@ static const char day_1[] =
 static const char day_2[] = "ALTER TABLE trace ADD COLUMN spf $TEXT;"
 			    "ALTER TABLE trace ADD COLUMN dkim $TEXT;"
 			    "ALTER TABLE trace ADD COLUMN dmarc $TEXT;";
+
+/* How many messages of an hour came to what, for charts: kept as rows are written, since a
+   day may have millions. */
+static const char day_3[] =
+	"CREATE TABLE hour_count (hour BIGINT, direction BIGINT, verdict BIGINT,"
+	" messages $INT, PRIMARY KEY (hour, direction, verdict)) $CLUSTERED;"
+	"INSERT INTO hour_count (hour, direction, verdict, messages)"
+	" SELECT at_ms / 3600000, direction, verdict, count(*) FROM trace"
+	" GROUP BY at_ms / 3600000, direction, verdict;";
 /* clang-format on */
 
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
-static const char *const index_steps[] = { index_1,  index_2,  index_3,  index_4,
-	                                   index_5,  index_6,  index_7,  index_8,
-	                                   index_9,  index_10, index_11, index_12,
-	                                   index_13, index_14 };
-static const char *const day_steps[] = { day_1, day_2 };
+static const char *const index_steps[] = {
+	index_1,  index_2,  index_3,  index_4,  index_5,  index_6,  index_7,
+	index_8,  index_9,  index_10, index_11, index_12, index_13, index_14,
+	index_15, index_16, index_17, index_18, index_19, index_20, index_21
+};
+static const char *const day_steps[] = { day_1, day_2, day_3 };
 
 static enum err
 version_of(struct db *db, int64_t *version_out)
@@ -240,10 +285,50 @@ upgrade(struct db *db, const char *const *steps, int64_t count)
 	return version < count ? take_steps(db, steps, version, count) : OK;
 }
 
+int64_t
+schema_index_versions(void)
+{
+	return (int64_t)ARRAY_LEN(index_steps);
+}
+
+const char *
+schema_index_step(int64_t version)
+{
+	CHECK(version > 0 && version <= schema_index_versions());
+	return index_steps[version - 1];
+}
+
+enum err
+schema_index_at(struct db *db, int64_t version)
+{
+	CHECK(version > 0 && version <= schema_index_versions());
+	return upgrade(db, index_steps, version);
+}
+
+int64_t
+schema_day_versions(void)
+{
+	return (int64_t)ARRAY_LEN(day_steps);
+}
+
+const char *
+schema_day_step(int64_t version)
+{
+	CHECK(version > 0 && version <= schema_day_versions());
+	return day_steps[version - 1];
+}
+
+enum err
+schema_day_at(struct db *db, int64_t version)
+{
+	CHECK(version > 0 && version <= schema_day_versions());
+	return upgrade(db, day_steps, version);
+}
+
 enum err
 schema_index(struct db *db, int64_t now_ms)
 {
-	enum err e = upgrade(db, index_steps, (int64_t)ARRAY_LEN(index_steps));
+	enum err e = schema_index_at(db, schema_index_versions());
 	char secret[SECRET_BYTES];
 
 	if (e != OK)
@@ -266,7 +351,7 @@ schema_index(struct db *db, int64_t now_ms)
 enum err
 schema_day_update(struct db *db)
 {
-	return upgrade(db, day_steps, (int64_t)ARRAY_LEN(day_steps));
+	return schema_day_at(db, schema_day_versions());
 }
 
 enum err

@@ -10,9 +10,7 @@
 #include "conf/conf.h"
 #include "io/ipc.h"
 #include "store/auth.h"
-#include "store/change.h"
 #include "store/commit.h"
-#include "store/events.h"
 #include "store/housekeeping.h"
 #include "store/index_check.h"
 #include "store/rights.h"
@@ -20,10 +18,7 @@
 
 enum {
 	CONN_MAGIC = 0x53746370,
-	OWN_EVENTS_MAX = 1 << 20,
 	OWN_OP_MAX = 8 << 20, /* the largest has what was counted for reports */
-	OWN_EVENTS_MS = 100,
-	TROUBLE_MS = 1000,
 	REFUSED_MS = 1000,
 	STOP_LINGER_MS = 50, /* for the last answers to leave */
 };
@@ -84,6 +79,13 @@ conn_closed(void *arg, struct ipc_peer *p, const char *why)
 	housekeeping_wake(s->housekeeping);
 }
 
+static void
+conn_drained(void *arg, struct ipc_peer *p)
+{
+	(void)arg;
+	conn_reset_missed(CAST(conn, CONN_MAGIC, ipc_data(p)));
+}
+
 void
 conn_reply(struct conn *c, enum op op, uint64_t seq, enum err e, struct str answer)
 {
@@ -124,31 +126,6 @@ own_done(struct store_server *s, const struct job *job)
 	arena_free(&a);
 }
 
-/* Trouble that is ours, told once until it is over, or once in a while. */
-static void
-tell_trouble(struct store_server *s, const struct job *job)
-{
-	int64_t now_ms = clock_mono_ms();
-	struct event e;
-
-	if (job->error == OK && job->op == OP_accept)
-		s->is_full_told = false;
-	if (job->error == ERR_DISK_FULL && !s->is_full_told) {
-		s->is_full_told = true;
-		event_init(&e, EV_DISK_FULL, str_from(NULL), str_from(NULL));
-		event_tell(&e);
-	}
-	if ((job->error != ERR_IO && job->error != ERR_CORRUPT &&
-	     job->error != ERR_INTERNAL) ||
-	    (s->trouble_ms && now_ms - s->trouble_ms < TROUBLE_MS))
-		return;
-	s->trouble_ms = now_ms;
-	event_init(&e, EV_STORE_ERROR, str_from(NULL), str_from(NULL));
-	event_str(&e, "reason", str_from(err_get(job->error)->word));
-	event_str(&e, "operation", str_from(op_name(job->op)));
-	event_tell(&e);
-}
-
 static void
 job_done(void *arg, struct job *job)
 {
@@ -156,8 +133,8 @@ job_done(void *arg, struct job *job)
 	struct conn *c = job->owner;
 
 	s->jobs_out--;
-	server_drop_unused_key(s, job->op, job->error, strbuf_str(&job->payload));
-	tell_trouble(s, job);
+	server_drop_unused_key(s, job);
+	server_tell_trouble(s, job);
 	if (c) {
 		conn_reply(c, job->op, job->seq, job->error, strbuf_str(&job->answer));
 		conn_drop(c);
@@ -179,11 +156,14 @@ give_job(struct store_server *s, struct conn *c, struct job *job)
 }
 
 void
-store_server_give(struct store_server *s, struct conn *c, enum op op, uint64_t seq,
-                  uint64_t floor, struct str args)
+store_server_give(struct store_server *s, struct conn *c, enum op op,
+                  const struct call_head *head, struct str args)
 {
-	give_job(s, c,
-	         job_new(op, c ? c->epoch : s->epoch, seq, floor, str_from(NULL), args));
+	struct job *job = job_new(op, c ? c->epoch : s->epoch, head->seq, head->floor,
+	                          str_from(NULL), args);
+
+	job->deed = head->deed;
+	give_job(s, c, job);
 }
 
 /* An operation of the store itself. */
@@ -195,140 +175,10 @@ store_server_give_own(void *server, enum op op, const void *args)
 
 	op_pack(op, args, &b);
 	s->seq++;
-	store_server_give(s, NULL, op, s->seq, s->seq, strbuf_str(&b));
+	store_server_give(s, NULL, op,
+	                  &(struct call_head){ .seq = s->seq, .floor = s->seq },
+	                  strbuf_str(&b));
 	strbuf_release(&b);
-}
-
-/* --- the feed ----------------------------------------------------------------- */
-
-static bool
-is_wanted(const struct conn *c, const struct change *change)
-{
-	switch ((enum change_kind)change->kind) {
-	case CHANGE_RESET:
-		return true;
-	case CHANGE_MAILBOX:
-	case CHANGE_MAILBOXES:
-		return c->wants_accounts;
-	case CHANGE_QUEUE:
-		return c->wants_queue;
-	case CHANGE_SETTINGS:
-		return c->wants_settings;
-	case CHANGE_EVENT:
-		return c->wants_events;
-	}
-	return false;
-}
-
-static void
-send_changes(struct conn *c, struct str packed)
-{
-	if (!packed.n || !c->peer)
-		return;
-	/* Who does not read loses changes, is told so, and looks again. */
-	if (ipc_is_full(c->peer)) {
-		c->has_missed = true;
-		return;
-	}
-	ipc_send(c->peer, WIRE_CHANGES, 0, packed);
-}
-
-static void
-conn_drained(void *arg, struct ipc_peer *p)
-{
-	struct conn *c = CAST(conn, CONN_MAGIC, ipc_data(p));
-	struct strbuf b = strbuf_heap(256);
-
-	(void)arg;
-	if (!c->has_missed)
-		return;
-	c->has_missed = false;
-	change_pack(&b, &(struct change){ .kind = CHANGE_RESET });
-	send_changes(c, strbuf_str(&b));
-	strbuf_release(&b);
-}
-
-static void
-publish_to(struct conn *c, const struct commit_news *news)
-{
-	struct strbuf b = strbuf_heap(IPC_FRAME_MAX);
-	struct str rest = news->changes;
-	struct change change;
-	struct trace_event event;
-
-	while (change_next(&rest, &change)) {
-		if (is_wanted(c, &change))
-			change_pack(&b, &change);
-	}
-	rest = news->events;
-	while (c->wants_events && events_next(&rest, &event)) {
-		change = (struct change){ .kind = CHANGE_EVENT, .event = event };
-		change_pack(&b, &change);
-	}
-	if (b.overflow)
-		c->has_missed = true;
-	else
-		send_changes(c, strbuf_str(&b));
-	strbuf_release(&b);
-}
-
-/* The store's own events of a batch become log lines now that they are true. */
-static void
-log_own(struct str packed)
-{
-	struct trace_event told;
-
-	while (events_next(&packed, &told)) {
-		struct event e;
-
-		if (told.id == EVENT_COUNT)
-			continue;
-		event_init(&e, (enum event_id)told.id, told.trace_id, told.session_id);
-		strbuf_add(&e.body, told.body);
-		event_log(&e);
-	}
-}
-
-static bool
-has_setting(struct str changes)
-{
-	struct change change;
-
-	while (change_next(&changes, &change)) {
-		if (change.kind == CHANGE_SETTINGS &&
-		    str_skip(&change.key, STR("setting:")))
-			return true;
-	}
-	return false;
-}
-
-static void
-commit_news(void *arg, const struct commit_news *news)
-{
-	struct store_server *s = arg;
-
-	if (news->has_login_change)
-		auth_flush(s->auth);
-	log_own(news->own);
-	LIST_EACH(&s->conns, l)
-	{
-		struct conn *c = CONTAINER_OF(l, struct conn, link);
-
-		if (c->peer && (c->wants_accounts || c->wants_queue ||
-		                c->wants_settings || c->wants_events))
-			publish_to(c, news);
-	}
-	if (news->events.n)
-		housekeeping_wake(s->housekeeping);
-	if (s->settings_fn && has_setting(news->changes))
-		s->settings_fn(s->settings_arg);
-}
-
-void
-store_server_on_settings(struct store_server *s, loop_fn *fn, void *arg)
-{
-	s->settings_fn = fn;
-	s->settings_arg = arg;
 }
 
 /* --- what the loop answers itself --------------------------------------------- */
@@ -437,6 +287,7 @@ greet(struct conn *c, uint64_t epoch)
 	if (peer) {
 		c->rights = peer->rights;
 		c->epoch = rights_epoch(pid, epoch);
+		ipc_send(c->peer, WIRE_HELLO, 0, str_from(NULL));
 		tell_live(s);
 		return;
 	}
@@ -453,23 +304,29 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 {
 	struct store_server *s = c->server;
 	struct unpack u = unpack_from(payload);
-	uint64_t floor = unpack_u64(&u);
-	struct str events = unpack_str(&u);
+	struct call_head head = { .seq = seq, .floor = unpack_u64(&u) };
+	struct str events = unpack_str(&u), deed = unpack_str(&u);
+	struct job *job;
 
-	if (u.bad || op >= OP_COUNT || !c->epoch) {
+	head.deed.n = unpack_u32(&u);
+	if (deed.n == sizeof(head.deed.name))
+		memcpy(head.deed.name, deed.p, deed.n);
+	if (u.bad || op >= OP_COUNT || !c->epoch ||
+	    (head.deed.n && deed.n != sizeof(head.deed.name))) {
 		ipc_close(c->peer, "no operation");
 		return;
 	}
 	if (s->is_stopping)
 		return; /* it is sent again to the next one */
 	if (!rights_have(c->rights, op) ||
-	    (events.n && !rights_have(c->rights, OP_events))) {
+	    (events.n && !rights_have(c->rights, OP_events)) ||
+	    (head.deed.n && !rights_have(c->rights, OP_api_begin))) {
 		refuse(c, op, seq);
 		return;
 	}
 	switch ((enum way)ways[op]) {
 	case WAY_HASH:
-		server_hash_first(c, op, seq, floor, u.rest);
+		server_hash_first(c, op, &head, u.rest);
 		break;
 	case WAY_AUTH:
 		server_check_password(c, seq, u.rest);
@@ -482,7 +339,9 @@ take_op(struct conn *c, enum op op, uint64_t seq, struct str payload)
 		break;
 	case WAY_WRITE:
 	case WAY_OWN:
-		give_job(s, c, job_new(op, c->epoch, seq, floor, events, u.rest));
+		job = job_new(op, c->epoch, seq, head.floor, events, u.rest);
+		job->deed = head.deed;
+		give_job(s, c, job);
 		break;
 	}
 }
@@ -499,35 +358,6 @@ conn_message(void *arg, struct ipc_peer *p, const struct ipc_message *m)
 		take_op(c, (enum op)(m->kind - WIRE_OP), m->id, m->payload);
 	else
 		ipc_close(p, "unknown frame");
-}
-
-/* --- events of this process --------------------------------------------------- */
-
-static void
-send_own_events(void *arg)
-{
-	struct store_server *s = arg;
-	struct op_events op = { strbuf_str(&s->own_events), s->own_count };
-
-	timer_stop(&s->own_timer);
-	if (!s->own_count)
-		return;
-	store_server_give_own(s, OP_events, &op);
-	strbuf_clear(&s->own_events);
-	s->own_count = 0;
-}
-
-static void
-own_sink(void *arg, const struct event *e)
-{
-	struct store_server *s = arg;
-
-	events_pack(&s->own_events, e);
-	s->own_count++;
-	if (!timer_is_set(&s->own_timer))
-		timer_set(&s->own_timer, OWN_EVENTS_MS);
-	if (s->own_events.n > OWN_EVENTS_MAX / 2)
-		send_own_events(s);
 }
 
 /* --- the whole ---------------------------------------------------------------- */
@@ -578,31 +408,11 @@ store_server_compact(struct store_server *s, int64_t grace_ms)
 	housekeeping_compact(s->housekeeping, grace_ms);
 }
 
-static void
-tell_recovered(struct recovered r)
+void
+store_server_on_settings(struct store_server *s, loop_fn *fn, void *arg)
 {
-	char bytes[128];
-	struct strbuf b = strbuf_on(bytes);
-	struct event e;
-
-	if (!r.strays && !r.missing)
-		return;
-	strbuf_printf(&b, "%llu unused segment files removed, %llu segment files missing",
-	              (unsigned long long)r.strays, (unsigned long long)r.missing);
-	event_init(&e, EV_STORE_RECOVERED, str_from(NULL), str_from(NULL));
-	event_str(&e, "detail", strbuf_str(&b));
-	event_tell(&e);
-}
-
-static void
-tell_index_damaged(void *arg, struct str reason)
-{
-	struct event e;
-
-	(void)arg;
-	event_init(&e, EV_INDEX_DAMAGED, str_from(NULL), str_from(NULL));
-	event_str(&e, "reason", reason);
-	event_tell(&e);
+	s->settings_fn = fn;
+	s->settings_arg = arg;
 }
 
 enum err
@@ -614,7 +424,7 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 	struct store_server *s = mem_alloc(sizeof(*s));
 	struct tx_limits limits = limits_of(conf);
 	struct auth_limits auth_limits = auth_limits_of(conf);
-	struct commit_ops commit_ops = { .done = job_done, .news = commit_news };
+	struct commit_ops commit_ops = { .done = job_done, .news = server_commit_news };
 	enum err e;
 
 	*out = NULL;
@@ -633,15 +443,16 @@ store_server_new(struct loop *loop, const struct conf *conf, int fd,
 		return e;
 	}
 	s->own_events = strbuf_heap(OWN_EVENTS_MAX);
-	timer_init(&s->own_timer, loop, send_own_events, s);
+	timer_init(&s->own_timer, loop, server_send_events, s);
 	s->housekeeping = housekeeping_new(loop, conf->data_dir, keep_days(conf),
 	                                   store_server_give_own, s);
 	s->auth = auth_new(loop, conf->data_dir, &auth_limits, server_auth_answered,
 	                   server_login_noted, s);
 	s->ipc = ipc_server_new(loop, fd, &ipc_ops, s);
-	event_set_sink(own_sink, s);
-	tell_recovered(committer_recovered(s->committer));
-	s->index_check = index_check_new(loop, conf->data_dir, tell_index_damaged, s);
+	event_set_sink(server_take_event, s);
+	server_tell_recovered(committer_recovered(s->committer));
+	s->index_check =
+		index_check_new(loop, conf->data_dir, server_tell_index_damaged, s);
 	*out = s;
 	return OK;
 }
@@ -689,7 +500,7 @@ store_server_stop(struct store_server *s, loop_fn *done, void *arg)
 	s->stopped_arg = arg;
 	ipc_server_rest(s->ipc);
 	timer_init(&s->stop_timer, s->loop, lingered, s);
-	send_own_events(s);
+	server_send_events(s);
 	store_server_check_stopped(s);
 }
 
@@ -702,6 +513,7 @@ store_server_free(struct store_server **server)
 		return;
 	event_set_sink(NULL, NULL);
 	s->is_stopping = true;
+	s->stopped = NULL; /* what ends below sets its timer no more */
 	timer_stop(&s->own_timer);
 	timer_stop(&s->stop_timer);
 	ipc_server_free(&s->ipc);

@@ -20,7 +20,7 @@ enum {
 struct request {
 	struct conn *conn;
 	enum op op;
-	uint64_t seq, floor;
+	struct call_head head;
 	/* hashing */
 	struct arena *arena;
 	void *args;
@@ -38,9 +38,9 @@ server_auth_answered(void *arg, void *request, enum err e,
 	struct store_server *s = arg;
 
 	if (answer)
-		conn_reply_packed(r->conn, OP_auth, r->seq, answer);
+		conn_reply_packed(r->conn, OP_auth, r->head.seq, answer);
 	else
-		conn_reply(r->conn, OP_auth, r->seq, e, str_from(NULL));
+		conn_reply(r->conn, OP_auth, r->head.seq, e, str_from(NULL));
 	conn_drop(r->conn);
 	mem_free(r);
 	s->hashes_out--;
@@ -93,9 +93,9 @@ hash_worked(void *arg)
 		if (r->password)
 			*r->password = r->hashed;
 		op_pack(r->op, r->args, &b);
-		store_server_give(s, r->conn, r->op, r->seq, r->floor, strbuf_str(&b));
+		store_server_give(s, r->conn, r->op, &r->head, strbuf_str(&b));
 	} else {
-		conn_reply(r->conn, r->op, r->seq, r->error, str_from(NULL));
+		conn_reply(r->conn, r->op, r->head.seq, r->error, str_from(NULL));
 	}
 	strbuf_release(&b);
 	request_free(r);
@@ -139,23 +139,22 @@ check_request(struct request *r)
 }
 
 void
-server_drop_unused_key(const struct store_server *s, enum op op_id, enum err e,
-                       struct str payload)
+server_drop_unused_key(const struct store_server *s, const struct job *job)
 {
 	struct arena *a;
 	void *op;
 
-	if (op_id != OP_dkim_key_create || e == OK)
+	if (job->op != OP_dkim_key_create || (job->error == OK && !job->was_done))
 		return;
 	a = arena_new(64 * 1024);
-	if (op_unpack(op_id, payload, a, &op) == OK)
+	if (op_unpack(job->op, job_args(job), a, &op) == OK)
 		key_files_remove(strbuf_str(&s->data_dir),
 		                 ((struct op_dkim_key_create *)op)->file);
 	arena_free(&a);
 }
 
 void
-server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
+server_hash_first(struct conn *c, enum op op, const struct call_head *head,
                   struct str args)
 {
 	struct store_server *s = c->server;
@@ -165,8 +164,7 @@ server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
 
 	r->conn = c;
 	r->op = op;
-	r->seq = seq;
-	r->floor = floor;
+	r->head = *head;
 	r->arena = arena_new_secret(REQUEST_ARENA_BYTES);
 	c->refs++;
 	copy = arena_str(r->arena, args);
@@ -176,7 +174,7 @@ server_hash_first(struct conn *c, enum op op, uint64_t seq, uint64_t floor,
 	if (e == OK && s->hashes_out >= HASHES_MAX)
 		e = ERR_BUSY;
 	if (e != OK) {
-		conn_reply(c, op, seq, e, str_from(NULL));
+		conn_reply(c, op, head->seq, e, str_from(NULL));
 		request_free(r);
 		return;
 	}
@@ -198,7 +196,7 @@ server_check_password(struct conn *c, uint64_t seq, struct str args)
 		r = mem_alloc(sizeof(*r));
 		r->conn = c;
 		r->op = OP_auth;
-		r->seq = seq;
+		r->head.seq = seq;
 		c->refs++;
 		s->hashes_out++;
 		auth_check(s->auth, op, r);

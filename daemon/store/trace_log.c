@@ -116,6 +116,15 @@ day_close(struct day *d)
 }
 
 void
+trace_log_rest(struct trace_log *t)
+{
+	if (!map_count(t->owners))
+		arena_reset(t->taking);
+	LIST_EACH(&t->days, l)
+	db_rest(CONTAINER_OF(l, struct day, link)->db);
+}
+
+void
 trace_log_close(struct trace_log **t)
 {
 	if (!*t)
@@ -242,13 +251,13 @@ day_get(struct trace_log *t, int64_t at_ms, struct day **out)
 /* --- taking ----------------------------------------------------------------------- */
 
 static enum err
-owner_write(struct day *d, struct owner *o)
+owner_write(struct day *d, struct owner *o, struct trace_counts *counts)
 {
 	enum err e = db_run(d->db,
 	                    "INSERT INTO event (owner, seq, events) VALUES ($1, $2, $3)",
 	                    VALUES(V_S(o->id), V_I(o->seq), V_B(strbuf_str(&o->events))));
 
-	return e == OK ? trace_sum_write(d->db, &o->sum) : e;
+	return e == OK ? trace_sum_write(d->db, &o->sum, counts) : e;
 }
 
 static struct owner *
@@ -312,16 +321,19 @@ trace_log_take(struct trace_log *t, uint64_t seq, struct str events)
 static enum err
 day_commit(struct day *d)
 {
+	struct trace_counts counts = { .n = 0 };
 	enum err e = OK;
 
 	if (list_is_empty(&d->owners))
 		return OK;
 	LIST_EACH(&d->owners, l)
 	{
-		e = owner_write(d, CONTAINER_OF(l, struct owner, link));
+		e = owner_write(d, CONTAINER_OF(l, struct owner, link), &counts);
 		if (e != OK)
 			break;
 	}
+	if (e == OK)
+		e = trace_counts_write(d->db, &counts);
 	if (e == OK)
 		e = db_run(d->db, "UPDATE meta SET value = $1 WHERE name = 'applied'",
 		           VALUES(V_I(d->taken)));

@@ -25,6 +25,8 @@ MUSTUSE enum err trace_log_take(struct trace_log *t, uint64_t seq, struct str ev
 /* Writes what was taken, one synced transaction a file. After an error nothing of it
    counts as taken. */
 MUSTUSE enum err trace_log_commit(struct trace_log *t);
+/* Gives back memory, between two commits: for who has nothing to do. */
+void trace_log_rest(struct trace_log *t);
 /* Removes the files of days that ended before this time. */
 void trace_log_expire(struct trace_log *t, int64_t before_ms);
 

@@ -4,33 +4,22 @@
 #include "base/ids.h"
 #include "base/mem.h"
 #include "base/pack.h"
-#include "base/strbuf.h"
+#include "base/rfc3339.h"
 #include "conf/conf.h"
-#include "store/db.h"
 #include "store/head.h"
 #include "store/trace_log.h"
+#include "store/trace_reader_priv.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 
 enum {
-	DAYS_MAX = 4096,    /* files looked at */
 	EVENTS_MAX = 10000, /* of one trace */
 	DAY_NAME = 10,      /* "2026-11-23" */
-	KEY_MAX_BYTES = 512,
 	HOURS_MAX = 24 * 400,
 };
 
-static const int64_t day_ms = INT64_C(86400000);
 static const int64_t hour_ms = INT64_C(3600000);
-
-/* The file used last stays open: one page of a list mostly comes from one day. */
-struct trace_reader {
-	struct arena *arena;
-	struct str data_dir;
-	struct db *db;
-	int64_t day; /* that db is of */
-};
 
 struct trace_reader *
 trace_reader_open_dir(struct str data_dir)
@@ -59,9 +48,8 @@ trace_reader_close(struct trace_reader **r)
 	*r = NULL;
 }
 
-/* ERR_NOT_FOUND: there is no file of that day. */
-static enum err
-day_open(struct trace_reader *r, int64_t day)
+enum err
+trace_day_open(struct trace_reader *r, int64_t day)
 {
 	char bytes[4096];
 	struct strbuf path = strbuf_on(bytes);
@@ -71,36 +59,22 @@ day_open(struct trace_reader *r, int64_t day)
 		return OK;
 	db_close(&r->db);
 	r->day = day;
-	e = db_open(trace_day_path(r->data_dir, day * day_ms, &path), DB_READ, &r->db);
+	e = db_open(trace_day_path(r->data_dir, day * TRACE_DAY_MS, &path), DB_READ,
+	            &r->db);
 	return e == ERR_STORE_TEMP ? ERR_NOT_FOUND : e;
 }
 
 /* --- which days there are --------------------------------------------------------- */
 
-/* Days since 1970 of a date (Howard Hinnant's arithmetic); the month is 1-12. */
-static int64_t
-days_from(int64_t y, int64_t m, int64_t d)
-{
-	int64_t era, yoe, doy;
-
-	y -= m <= 2;
-	era = y / 400;
-	yoe = y - era * 400;
-	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 static bool
 day_parse(struct str name, int64_t *day_out)
 {
-	uint32_t y, m, d;
+	int64_t at_ms;
 
 	if (name.n != DAY_NAME + 3 || !str_ends(name, STR(".db")) ||
-	    !str_parse_u32(str_first(name, 4), &y) ||
-	    !str_parse_u32(str_first(str_from_offset(name, 5), 2), &m) ||
-	    !str_parse_u32(str_first(str_from_offset(name, 8), 2), &d) || m < 1 || m > 12)
+	    !rfc3339_parse(str_first(name, DAY_NAME), &at_ms) || at_ms < 0)
 		return false;
-	*day_out = days_from(y, m, d);
+	*day_out = at_ms / TRACE_DAY_MS;
 	return true;
 }
 
@@ -112,8 +86,8 @@ newest_first(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
-static size_t
-list_days(struct trace_reader *r, int64_t *days)
+size_t
+trace_days(struct trace_reader *r, int64_t *days)
 {
 	char bytes[4096];
 	struct strbuf path = strbuf_on(bytes);
@@ -124,7 +98,7 @@ list_days(struct trace_reader *r, int64_t *days)
 	strbuf_add(&path, r->data_dir);
 	strbuf_lit(&path, "/trace");
 	dir = opendir(strbuf_cstr(&path));
-	while (dir && n < DAYS_MAX && (entry = readdir(dir)))
+	while (dir && n < TRACE_DAYS_MAX && (entry = readdir(dir)))
 		n += day_parse(str_from(entry->d_name), &days[n]);
 	if (dir)
 		(void)closedir(dir);
@@ -132,10 +106,21 @@ list_days(struct trace_reader *r, int64_t *days)
 	return n;
 }
 
-/* --- search ----------------------------------------------------------------------- */
+enum err
+trace_day_passed(struct trace_reader *r, enum err e)
+{
+	if (e == ERR_CORRUPT) {
+		log_line(LEVEL_WARN, "store.log.unreadable", "day=%lld",
+		         (long long)r->day);
+		db_close(&r->db);
+	}
+	return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? OK : e;
+}
 
-static void
-trace_read(struct stmt *s, struct trace *t)
+/* --- one trace -------------------------------------------------------------------- */
+
+void
+trace_row_read(struct stmt *s, struct trace *t)
 {
 	*t = (struct trace){
 		.id = db_str(s, 0),
@@ -159,251 +144,6 @@ trace_read(struct stmt *s, struct trace *t)
 	};
 }
 
-#define TRACE_COLUMNS                                                                    \
-	"t.id, t.at_ms, t.updated_ms, t.direction, t.verdict, t.sender, t.rcpts,"        \
-	" t.rcpt_count, t.subject, t.message_id, t.ip, t.login, t.reason, t.size,"       \
-	" t.queue_id, t.spf, t.dkim, t.dmarc"
-
-/* What is left after the walk has found a row: each says itself whether it is meant. */
-#define TRACE_CONDITIONS                                                                 \
-	" AND ($3 = 0 OR t.direction = $3) AND ($4 = 0 OR t.verdict = $4)"               \
-	" AND t.at_ms >= $5 AND t.at_ms < $6"                                            \
-	" AND ($7 = '' OR t.ip = $7)"                                                    \
-	" AND ($8 = '' OR lower(t.subject) LIKE $8 ESCAPE '\\')"                         \
-	" AND ($9 = '' OR t.sender = $9 OR t.sender LIKE $10 ESCAPE '\\')"               \
-	" AND ($11 = '' OR EXISTS (SELECT 1 FROM rcpt r WHERE r.trace_id = t.id"         \
-	" AND (r.rcpt = $11 OR r.orig_rcpt = $11 OR r.rcpt LIKE $12 ESCAPE '\\')))"      \
-	" AND ($13 = '' OR t.sender = $13 OR t.sender LIKE $14 ESCAPE '\\' OR"           \
-	" EXISTS (SELECT 1 FROM rcpt r WHERE r.trace_id = t.id AND (r.rcpt = $13 OR"     \
-	" r.orig_rcpt = $13 OR r.rcpt LIKE $14 ESCAPE '\\')))"
-/* The two directions. */
-#define DOWN " AND t.id < $2" TRACE_CONDITIONS " ORDER BY t.id DESC LIMIT $15"
-#define UP   " AND t.id > $2" TRACE_CONDITIONS " ORDER BY t.id LIMIT $15"
-
-/* $1 is what the walk goes by; the others stand in TRACE_CONDITIONS. */
-enum walk {
-	WALK_ALL, /* newest first */
-	WALK_ID,
-	WALK_MESSAGE,
-	WALK_IP,
-	WALK_SENDER,
-	WALK_RCPT,
-	WALK_ADDRESS, /* on either side */
-};
-
-#define WALKS(direction)                                                                 \
-	{                                                                                \
-		[WALK_ALL] =                                                             \
-			"SELECT " TRACE_COLUMNS " FROM trace t WHERE $1 = ''" direction, \
-		[WALK_ID] = "SELECT " TRACE_COLUMNS " FROM trace t WHERE (t.id = $1 OR " \
-			    "t.session_id = $1)" direction,                              \
-		[WALK_MESSAGE] = "SELECT " TRACE_COLUMNS                                 \
-				 " FROM trace t WHERE t.message_id = $1" direction,      \
-		[WALK_IP] = "SELECT " TRACE_COLUMNS                                      \
-			    " FROM trace t WHERE t.ip = $1" direction,                   \
-		[WALK_SENDER] = "SELECT " TRACE_COLUMNS                                  \
-				" FROM trace t WHERE t.sender = $1" direction,           \
-		[WALK_RCPT] = "SELECT " TRACE_COLUMNS                                    \
-			      " FROM trace t WHERE t.id IN (SELECT trace_id FROM rcpt"   \
-			      " WHERE rcpt = $1)" direction,                             \
-		[WALK_ADDRESS] = "SELECT " TRACE_COLUMNS                                 \
-				 " FROM trace t WHERE t.id IN (SELECT trace_id FROM"     \
-				 " rcpt WHERE rcpt = $1 UNION SELECT id FROM trace"      \
-				 " WHERE sender = $1)" direction,                        \
-	}
-static const char *const walks_down[] = WALKS(DOWN), *const walks_up[] = WALKS(UP);
-
-/* The query in the form the statements want it. */
-struct search {
-	enum walk walk;
-	struct str by; /* $1 */
-	struct str before;
-	struct str from, from_like, to, to_like, address, address_like, text_like, ip;
-	const struct trace_query *query;
-	int64_t to_ms;
-	struct arena *arena;
-	/* who is told, and how many were */
-	trace_fn *fn;
-	void *arg;
-	size_t limit, found;
-	bool is_stopped;
-};
-
-static struct str
-lowered(struct arena *a, struct str s)
-{
-	char *p = arena_cstr(a, str_first(s, KEY_MAX_BYTES));
-	size_t n = s.n < KEY_MAX_BYTES ? s.n : KEY_MAX_BYTES;
-
-	for (size_t i = 0; i < n; i++)
-		p[i] = byte_lower(p[i]);
-	return str_make(p, n);
-}
-
-static struct str
-like(struct arena *a, const char *before, struct str s, const char *after)
-{
-	struct strbuf b = strbuf_arena(a, 4 * KEY_MAX_BYTES);
-
-	strbuf_add(&b, str_from(before));
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' || s.p[i] == '_' || s.p[i] == '\\')
-			strbuf_byte(&b, '\\');
-		strbuf_byte(&b, s.p[i]);
-	}
-	strbuf_add(&b, str_from(after));
-	return strbuf_str(&b);
-}
-
-/* "@example.org" is everybody there: a pattern; an address is only itself. */
-static void
-set_address(struct search *s, struct str given, struct str *exact, struct str *pattern)
-{
-	*exact = lowered(s->arena, given);
-	*pattern = like(s->arena, exact->n && exact->p[0] == '@' ? "%" : "", *exact, "");
-}
-
-static bool
-is_exact(struct str address)
-{
-	return address.n && address.p[0] != '@';
-}
-
-static void
-choose_walk(struct search *s)
-{
-	const struct trace_query *q = s->query;
-
-	if (q->id.n) {
-		s->walk = WALK_ID;
-		s->by = q->id;
-	} else if (q->message_id.n) {
-		struct str id = q->message_id;
-
-		s->walk = WALK_MESSAGE;
-		s->by = id.p[0] == '<' ? id
-		                       : arena_printf(s->arena, "<%.*s>",
-		                                      STR_ARG(str_first(id, 998)));
-	} else if (is_exact(s->address)) {
-		s->walk = WALK_ADDRESS;
-		s->by = s->address;
-	} else if (is_exact(s->to)) {
-		s->walk = WALK_RCPT;
-		s->by = s->to;
-	} else if (is_exact(s->from)) {
-		s->walk = WALK_SENDER;
-		s->by = s->from;
-	} else if (s->ip.n) {
-		s->walk = WALK_IP;
-		s->by = s->ip;
-	}
-}
-
-static void
-search_init(struct search *s, const struct trace_query *q, struct arena *a)
-{
-	*s = (struct search){ .query = q, .arena = a };
-	/* Ids are ASCII: nothing sorts behind this. */
-	s->before = q->before.n ? q->before : q->is_up ? STR("") : STR("\x7f");
-	s->to_ms = q->to_ms ? q->to_ms : INT64_MAX;
-	s->ip = str_first(q->ip, 64);
-	set_address(s, q->from, &s->from, &s->from_like);
-	set_address(s, q->to, &s->to, &s->to_like);
-	set_address(s, q->address, &s->address, &s->address_like);
-	if (q->text.n)
-		s->text_like = like(a, "%", lowered(a, q->text), "%");
-	choose_walk(s);
-}
-
-static enum err
-search_day(struct trace_reader *r, struct search *s)
-{
-	const struct trace_query *q = s->query;
-	struct stmt *stmt = db_query(
-		r->db, (q->is_up ? walks_up : walks_down)[s->walk],
-		VALUES(V_S(s->by), V_S(s->before), V_I(q->direction), V_I(q->verdict),
-	               V_I(q->from_ms), V_I(s->to_ms), V_S(s->ip), V_S(s->text_like),
-	               V_S(s->from), V_S(s->from_like), V_S(s->to), V_S(s->to_like),
-	               V_S(s->address), V_S(s->address_like), V_I(s->limit - s->found)));
-
-	while (db_next(stmt)) {
-		struct trace t;
-
-		trace_read(stmt, &t);
-		s->found++;
-		if (!s->fn(s->arg, &t)) {
-			s->is_stopped = true;
-			break;
-		}
-	}
-	return db_done(r->db, &stmt);
-}
-
-/* Days a query can have something on: both its times and its ids say so. */
-static bool
-is_day_meant(const struct trace_query *q, int64_t day)
-{
-	struct id id;
-
-	if (q->from_ms && (day + 1) * day_ms <= q->from_ms)
-		return false;
-	/* A trace may be told of after the day its id was made, not before. */
-	if (q->to_ms && day * day_ms >= q->to_ms)
-		return false;
-	if (id_parse(q->before, "mtr_", &id) &&
-	    (q->is_up ? day < id_time_ms(&id) / day_ms : day > id_time_ms(&id) / day_ms))
-		return false;
-	if (id_parse(q->id, "mtr_", &id) && day != id_time_ms(&id) / day_ms)
-		return false;
-	return true;
-}
-
-/* A day that is not there (retention has just taken it away, or it is being made), or
-   that is damaged, must not hide the others. A damaged file is begun anew by the store:
-   it is opened again at the next look. */
-static enum err
-passed_over(struct trace_reader *r, enum err e)
-{
-	if (e == ERR_CORRUPT) {
-		log_line(LEVEL_WARN, "store.log.unreadable", "day=%lld",
-		         (long long)r->day);
-		db_close(&r->db);
-	}
-	return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? OK : e;
-}
-
-enum err
-trace_search(struct trace_reader *r, const struct trace_query *query, size_t limit,
-             trace_fn *fn, void *arg)
-{
-	struct arena *a = arena_new(1 << 20);
-	int64_t *days = ARENA_ARRAY(a, int64_t, DAYS_MAX);
-	size_t count = list_days(r, days);
-	struct search s;
-	enum err e = OK;
-
-	search_init(&s, query, a);
-	s.limit = limit;
-	s.fn = fn;
-	s.arg = arg;
-	for (size_t i = 0; i < count && s.found < limit && !s.is_stopped; i++) {
-		int64_t day = days[query->is_up ? count - 1 - i : i];
-
-		if (!is_day_meant(query, day))
-			continue;
-		e = day_open(r, day);
-		if (e == OK)
-			e = search_day(r, &s);
-		e = passed_over(r, e);
-		if (e != OK)
-			break;
-	}
-	arena_free(&a);
-	return e;
-}
-
-/* --- one trace -------------------------------------------------------------------- */
-
 static enum err
 open_day_of(struct trace_reader *r, struct str id)
 {
@@ -411,7 +151,7 @@ open_day_of(struct trace_reader *r, struct str id)
 
 	if (!id_parse(id, "mtr_", &parsed) && !id_parse(id, "ses_", &parsed))
 		return ERR_NOT_FOUND;
-	return day_open(r, id_time_ms(&parsed) / day_ms);
+	return trace_day_open(r, id_time_ms(&parsed) / TRACE_DAY_MS);
 }
 
 enum err
@@ -425,7 +165,7 @@ trace_get(struct trace_reader *r, struct str id, struct arena *a, struct trace *
 		           VALUES(V_S(id)), &s);
 	if (e != OK)
 		return e;
-	trace_read(s, out);
+	trace_row_read(s, out);
 	{
 		struct str *all[] = { &out->id,      &out->from,       &out->to,
 			              &out->subject, &out->message_id, &out->ip,
@@ -601,21 +341,18 @@ count_in(struct trace_hour *h, uint32_t direction, uint32_t verdict, uint64_t co
 }
 
 static enum err
-hours_of_day(struct trace_reader *r, int64_t from_ms, int64_t to_ms, int64_t first_hour,
-             struct trace_hour *hours, size_t count)
+hours_of_day(struct trace_reader *r, int64_t first_hour, struct trace_hour *hours,
+             size_t count)
 {
-	struct stmt *s = db_query(r->db,
-	                          "SELECT at_ms / 3600000, direction, verdict, count(*)"
-	                          " FROM trace WHERE at_ms >= $1 AND at_ms < $2"
-	                          " GROUP BY at_ms / 3600000, direction, verdict",
-	                          VALUES(V_I(from_ms), V_I(to_ms)));
+	struct stmt *s =
+		db_query(r->db,
+	                 "SELECT hour, direction, verdict, messages"
+	                 " FROM hour_count WHERE hour >= $1 AND hour < $2",
+	                 VALUES(V_I(first_hour), V_I(first_hour + (int64_t)count)));
 
-	while (db_next(s)) {
-		int64_t at = db_i64(s, 0) - first_hour;
-
-		if (at >= 0 && (size_t)at < count)
-			count_in(&hours[at], db_u32(s, 1), db_u32(s, 2), db_u64(s, 3));
-	}
+	while (db_next(s))
+		count_in(&hours[db_i64(s, 0) - first_hour], db_u32(s, 1), db_u32(s, 2),
+		         db_u64(s, 3));
 	return db_done(r->db, &s);
 }
 
@@ -626,9 +363,9 @@ trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_f
 	int64_t first = from_ms / hour_ms, last = (to_ms + hour_ms - 1) / hour_ms;
 	size_t count = last > first ? (size_t)(last - first) : 0;
 	struct arena *a = arena_new(8 << 20);
-	int64_t *days = ARENA_ARRAY(a, int64_t, DAYS_MAX);
+	int64_t *days = ARENA_ARRAY(a, int64_t, TRACE_DAYS_MAX);
 	struct trace_hour *hours;
-	size_t day_count = list_days(r, days);
+	size_t day_count = trace_days(r, days);
 	enum err e = OK;
 
 	if (count > HOURS_MAX)
@@ -636,12 +373,13 @@ trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_f
 	hours = ARENA_ARRAY(a, struct trace_hour, count + 1);
 	for (size_t i = 0; i < day_count && e == OK; i++) {
 		/* What is told after midnight of a trace from before is in its day. */
-		if ((days[i] + 2) * day_ms <= from_ms || days[i] * day_ms >= to_ms)
+		if ((days[i] + 2) * TRACE_DAY_MS <= from_ms ||
+		    days[i] * TRACE_DAY_MS >= to_ms)
 			continue;
-		e = day_open(r, days[i]);
+		e = trace_day_open(r, days[i]);
 		if (e == OK)
-			e = hours_of_day(r, from_ms, to_ms, first, hours, count);
-		e = passed_over(r, e);
+			e = hours_of_day(r, first, hours, count);
+		e = trace_day_passed(r, e);
 	}
 	for (size_t i = 0; i < count && e == OK; i++) {
 		hours[i].at_ms = (first + (int64_t)i) * hour_ms;

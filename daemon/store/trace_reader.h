@@ -21,7 +21,7 @@ void trace_reader_close(struct trace_reader **r);
 /* All given members must hold. */
 struct trace_query {
 	struct str address;  /* sender or recipient: "ann@example.org", or "@example.org"
-	                        for  a whole domain; without case */
+	                        for a whole domain; without case */
 	struct str from, to; /* the same, on one side */
 	struct str id;       /* trace or session id */
 	struct str message_id; /* with its angle brackets or without */
@@ -47,7 +47,8 @@ typedef bool trace_event_fn(void *arg, const struct trace_event *event);
 MUSTUSE enum err trace_events(struct trace_reader *r, struct str id, trace_event_fn *fn,
                               void *arg);
 
-/* Messages by hour for charts: from <= hour < to, hours without any left out. */
+/* Messages by hour for charts: whole hours, from that of from_ms on; those without any
+   are left out. */
 struct trace_hour {
 	int64_t at_ms;
 	uint64_t in, out, delivered, deferred, refused, bounced;

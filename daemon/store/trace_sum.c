@@ -153,19 +153,27 @@ load(struct trace_sum *sum, struct db *db)
 	struct trace *t = &sum->row;
 	struct arena *a = sum->arena;
 	struct stmt *s;
+	enum err e;
 
 	if (sum->is_loaded)
 		return;
 	sum->is_loaded = true;
-	if (db_one(db,
+	e = db_one(db,
 	           "SELECT at_ms, direction, verdict, session_id, sender, subject,"
 	           " message_id, ip, login, reason, size, spf, dkim, dmarc FROM trace"
 	           " WHERE id = $1",
-	           VALUES(V_S(t->id)), &s) != OK)
+	           VALUES(V_S(t->id)), &s);
+	sum->is_unreadable = e != OK && e != ERR_NOT_FOUND;
+	if (e != OK)
 		return;
 	t->at_ms = db_i64(s, 0);
 	t->direction = db_u32(s, 1);
 	sum->own_verdict = db_u32(s, 2);
+	sum->is_stored = true;
+	sum->stored_direction = t->direction;
+	sum->stored_verdict = sum->own_verdict;
+	sum->is_unreadable =
+		t->direction > TRACE_OWN || sum->own_verdict >= VERDICT_COUNT;
 	sum->session_id = arena_str(a, db_str(s, 3));
 	t->from = arena_str(a, db_str(s, 4));
 	t->subject = arena_str(a, db_str(s, 5));
@@ -376,7 +384,69 @@ conclude(struct trace_sum *sum)
 }
 
 enum err
-trace_sum_write(struct db *db, struct trace_sum *sum)
+trace_counts_write(struct db *db, struct trace_counts *counts)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < counts->n && e == OK; i++) {
+		const struct trace_count *c = &counts->p[i];
+
+		if (!c->change)
+			continue;
+		e = db_run(db,
+		           "INSERT INTO hour_count (hour, direction, verdict, messages)"
+		           " VALUES ($1, $2, $3, $4)"
+		           " ON CONFLICT (hour, direction, verdict) DO UPDATE SET"
+		           " messages = hour_count.messages + excluded.messages",
+		           VALUES(V_I(c->hour), V_I(c->direction), V_I(c->verdict),
+		                  V_I(c->change)));
+	}
+	counts->n = 0;
+	return e;
+}
+
+static enum err
+counts_add(struct db *db, struct trace_counts *counts, const struct trace_count *one)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < counts->n; i++) {
+		struct trace_count *c = &counts->p[i];
+
+		if (c->hour == one->hour && c->direction == one->direction &&
+		    c->verdict == one->verdict) {
+			c->change += one->change;
+			return OK;
+		}
+	}
+	if (counts->n == ARRAY_LEN(counts->p))
+		e = trace_counts_write(db, counts);
+	counts->p[counts->n++] = *one;
+	return e;
+}
+
+/* A message is counted where it is now, and no longer where it was; of a damaged row
+   nobody knows where that is, so it stays there. */
+static enum err
+count_it(struct db *db, const struct trace_sum *sum, struct trace_counts *counts)
+{
+	const struct trace *t = &sum->row;
+	int64_t hour = t->at_ms / 3600000;
+	enum err e;
+
+	if (sum->is_unreadable)
+		return OK;
+	e = counts_add(db, counts,
+	               &(struct trace_count){ hour, t->direction, t->verdict, 1 });
+	if (e != OK || !sum->is_stored)
+		return e;
+	return counts_add(db, counts,
+	                  &(struct trace_count){ hour, sum->stored_direction,
+	                                         sum->stored_verdict, -1 });
+}
+
+enum err
+trace_sum_write(struct db *db, struct trace_sum *sum, struct trace_counts *counts)
 {
 	const struct trace *t = &sum->row;
 	enum err e;
@@ -404,6 +474,8 @@ trace_sum_write(struct db *db, struct trace_sum *sum)
 	               V_I(t->rcpt_count), V_S(t->subject), V_S(t->message_id),
 	               V_S(t->ip), V_S(t->user), V_S(t->reason), V_I(t->size),
 	               V_I(t->queue_id), V_S(t->spf), V_S(t->dkim), V_S(t->dmarc)));
+	if (e == OK)
+		e = count_it(db, sum, counts);
 	LIST_EACH(&sum->rcpts, l)
 	{
 		struct sum_rcpt *r = CONTAINER_OF(l, struct sum_rcpt, link);

@@ -26,11 +26,28 @@ struct trace_sum {
 	struct link rcpts;
 	uint32_t own_verdict; /* of the message as a whole: refused before recipients */
 	bool is_loaded, is_dirty;
+	/* as the row was before, where there was one */
+	bool is_stored, is_unreadable;
+	uint32_t stored_direction, stored_verdict;
 };
 
 void trace_sum_init(struct trace_sum *sum, struct str id, struct arena *a);
 void trace_sum_add(struct trace_sum *sum, struct db *db, const struct trace_event *event);
+/* By how much the figures of hours change, of all that is written in one transaction:
+   most messages of a batch share an hour and an end, and so one row. */
+struct trace_counts {
+	struct trace_count {
+		int64_t hour; /* since 1970 */
+		uint32_t direction, verdict;
+		int64_t change;
+	} p[32];
+	size_t n;
+};
+
 /* Inside a transaction; nothing where no event changed it. */
-MUSTUSE enum err trace_sum_write(struct db *db, struct trace_sum *sum);
+MUSTUSE enum err trace_sum_write(struct db *db, struct trace_sum *sum,
+                                 struct trace_counts *counts);
+/* After the last one, in the same transaction. */
+MUSTUSE enum err trace_counts_write(struct db *db, struct trace_counts *counts);
 
 #endif

@@ -7,6 +7,7 @@
 enum {
 	ID_BLOCK = 4096,
 	JOURNAL_MAX = 64 << 20,
+	SHARER_MAX = 1024, /* an address, a domain */
 };
 
 void
@@ -17,6 +18,7 @@ tx_init(struct tx *tx, struct db *db, struct arena *a)
 	tx->own = strbuf_heap(JOURNAL_MAX);
 	tx->changes = strbuf_heap(JOURNAL_MAX);
 	tx->dropped_keys = strbuf_heap(JOURNAL_MAX);
+	tx->turn = strbuf_heap(SHARER_MAX);
 	tx_reset(tx);
 }
 
@@ -43,6 +45,7 @@ tx_fini(struct tx *tx)
 	strbuf_release(&tx->own);
 	strbuf_release(&tx->changes);
 	strbuf_release(&tx->dropped_keys);
+	strbuf_release(&tx->turn);
 }
 
 enum err

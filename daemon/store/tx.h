@@ -88,6 +88,7 @@ struct tx {
 	enum err body_error;     /* why bodies that operations carry were not written */
 	uint64_t queue_rows;     /* about as many are in the queue */
 	int64_t lapse_looked_ms; /* when leases that lapsed were looked for; outlives it */
+	struct strbuf turn;      /* the sharer who was last given one; outlives it too */
 	/* of the operation that is applied */
 	uint64_t epoch, seq;
 	bool has_written;

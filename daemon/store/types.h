@@ -323,10 +323,24 @@ enum queue_verb {
 	QUEUE_DELETE = 5, /* silently; the log says cancelled */
 };
 
-/* expires_ms of a row that a person wants bounced (QUEUE_BOUNCE). */
+/* expires_ms of a row that is never tried: its sender is told at once. */
 enum {
-	QUEUE_SENT_BACK = 1,
+	QUEUE_SENT_BACK = 1, /* a person wants it to go back (QUEUE_BOUNCE) */
+	QUEUE_LOOPS = 2,     /* the message has been sent there before */
+	/* receipts: it has arrived, and its sender asked for that news */
+	QUEUE_IN_MAILBOX = 3,
+	QUEUE_EXPANDED = 4, /* it went to all of an alias */
+	QUEUE_MARK_LAST = QUEUE_EXPANDED,
 };
+
+/* Receipts stand in the queue under this domain. */
+#define RECEIPTS_DOMAIN "=receipts"
+
+static inline bool
+queue_is_receipt(int64_t expires_ms)
+{
+	return expires_ms == QUEUE_IN_MAILBOX || expires_ms == QUEUE_EXPANDED;
+}
 
 /* DSN NOTIFY (RFC 3461 4.1); 0: the parameter was not given (failure and delay). */
 enum dsn_notify {
@@ -367,6 +381,10 @@ struct queue_item {
 	/* Whose alias sends it on to another server: the domain that a foreign sender is
 	   rewritten to (policy/srs.h). Empty: no alias does. */
 	struct str forward_domain;
+	/* Who brings it and shares connections with others: the account that logged in,
+	   else the domain whose alias sends it on, else the host that may relay. Empty:
+	   we ourselves, or a notification that is led back. */
+	struct str sharer;
 	/* of its message */
 	struct str subject, message_id_field;
 	struct body_ref ref;

@@ -2,7 +2,10 @@
  *
  * kind               id      payload                      direction
  * WIRE_HELLO         epoch   -                            client: first on a connection
+ * WIRE_HELLO         0       -                            store: it knows the client, who
+ *                                                         asks for nothing before
  * WIRE_OP + enum op  seq     u64 floor, str events,      client
+ *                            str and u32 of its deed,
  *                            arguments
  * WIRE_OP + enum op  seq     u32 error, answer or nothing store
  * WIRE_CHANGES       0       packed struct change, many   store

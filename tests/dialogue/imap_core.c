@@ -4,8 +4,9 @@
  * INBOX, small ones with a Subject that has their number; @plain no: no login without
  * TLS; @tls no: no TLS to be had; @secure yes: TLS from the first byte; @command N,
  * @append N, @bad N: limits; @output N: where output pauses.
- * ! mail, ! gone UID, ! seen UID, ! drop NAME: what another session does; ! fail WORD:
- * the next answer is this error of err.def; ! shutdown.
+ * ! mail, ! gone UID, ! seen UID, ! word UID (it has the keyword Word then), ! drop NAME:
+ * what another session does; ! damaged UID: that message cannot be read any more;
+ * ! fail WORD: the next answer is this error of err.def; ! shutdown.
  */
 #include "tests/dialogue/dialogue.h"
 #include "tests/dialogue/imap_world.h"
@@ -77,8 +78,12 @@ core_set(void *core, struct str key, struct str value)
 		w->conf.append_max_bytes = n;
 	} else if (str_eq(key, STR("bad"))) {
 		w->conf.bad_max = (uint32_t)n;
+	} else if (str_eq(key, STR("tries"))) {
+		w->conf.auth_tries = (uint32_t)n;
 	} else if (str_eq(key, STR("output"))) {
 		w->conf.output_soft_bytes = (uint32_t)n;
+	} else if (str_eq(key, STR("keywords"))) {
+		w->conf.keywords_max = (uint32_t)n;
 	} else if (str_eq(key, STR("inbox"))) {
 		for (uint64_t i = 1; i <= n; i++)
 			add_mail(w, i);
@@ -193,6 +198,10 @@ core_happen(void *core, struct str what, struct strbuf *out)
 		imap_world_expunge(w->store, (uint32_t)uid);
 	} else if (str_skip(&what, STR("seen ")) && str_parse_u64(what, &uid)) {
 		imap_world_flag(w->store, (uint32_t)uid, FLAG_SEEN);
+	} else if (str_skip(&what, STR("word ")) && str_parse_u64(what, &uid)) {
+		imap_world_word(w->store, (uint32_t)uid);
+	} else if (str_skip(&what, STR("damaged ")) && str_parse_u64(what, &uid)) {
+		imap_world_damage(w->store, (uint32_t)uid);
 	} else if (str_skip(&what, STR("drop "))) {
 		imap_world_drop_box(w->store, what);
 	} else {

@@ -343,18 +343,20 @@ imap_world_answer_map(struct imap_world *w, struct strbuf *out)
 }
 
 static bool
-give_row(struct imap_world *w, struct stored *m, unsigned want, struct strbuf *out)
+give_row(struct imap_world *w, struct stored *m, uint64_t prior_modseq, unsigned want,
+         struct strbuf *out)
 {
 	struct imap_row row = { .entry = { .uid = m->uid,
 		                           .size = (uint32_t)m->bytes.n,
 		                           .flags = m->flags,
 		                           .modseq = m->modseq,
-		                           .internal_date_ms = m->date_ms } };
+		                           .internal_date_ms = m->date_ms },
+		                .prior_modseq = prior_modseq };
 
 	if (want)
 		prepare(m);
 	row.head = want ? &m->head : NULL;
-	if (want & IMAP_WANT_BODY)
+	if ((want & IMAP_WANT_BODY) && !m->is_damaged)
 		row.body = strbuf_str(&m->bytes);
 	return imap_session_row(w->session, &row, out);
 }
@@ -369,7 +371,7 @@ imap_world_answer_rows(struct imap_world *w, struct strbuf *out)
 	for (size_t i = 0; i < b->n; i++) {
 		if (!is_in(w->q.uids, w->q.n, b->messages[i].uid))
 			continue;
-		if (!give_row(w, &b->messages[i], w->q.want, out))
+		if (!give_row(w, &b->messages[i], 0, w->q.want, out))
 			break;
 	}
 	return OK;
@@ -396,7 +398,7 @@ imap_world_answer_changes(struct imap_world *w, struct strbuf *out)
 
 		if (m->modseq <= since->rows || m->uid <= since->after_uid)
 			continue;
-		if (!give_row(w, m, 0, out))
+		if (!give_row(w, m, 0, 0, out))
 			break;
 	}
 	return OK;
@@ -424,14 +426,18 @@ imap_world_answer_store(struct imap_world *w, struct strbuf *out)
 {
 	struct box *b = w->open;
 	uint64_t bits, modseq;
+	size_t known;
 
 	if (!b)
 		return ERR_NOT_FOUND;
+	known = b->keywords_n;
 	bits = w->q.flags->bits | keyword_bits(b, w->q.flags, w->q.mode != FLAGS_REMOVE);
 	modseq = b->info.highestmodseq + 1;
-	give_keywords(b, w->q.arena, w->q.box);
+	if (b->keywords_n > known)
+		give_keywords(b, w->q.arena, w->q.box);
 	for (size_t i = 0; i < b->n; i++) {
 		struct stored *m = &b->messages[i];
+		uint64_t prior = m->modseq;
 		uint64_t flags = w->q.mode == FLAGS_REPLACE ? bits
 		                 : w->q.mode == FLAGS_ADD   ? m->flags | bits
 		                                            : m->flags & ~bits;
@@ -442,7 +448,7 @@ imap_world_answer_store(struct imap_world *w, struct strbuf *out)
 			m->flags = flags;
 			m->modseq = b->info.highestmodseq = modseq;
 		}
-		if (!give_row(w, m, 0, out))
+		if (!give_row(w, m, prior, 0, out))
 			break;
 	}
 	if (b->info.highestmodseq == modseq) {
@@ -665,6 +671,24 @@ imap_world_flag(struct imap_world *w, uint32_t uid, uint64_t flags)
 		b->messages[i].flags = flags;
 		b->messages[i].modseq = ++b->info.highestmodseq;
 	}
+}
+
+void
+imap_world_word(struct imap_world *w, uint32_t uid)
+{
+	struct str word = STR("Word");
+	const struct imap_flags flags = { .keywords = &word, .keywords_n = 1 };
+
+	imap_world_flag(w, uid, keyword_bits(find_box(w, STR("INBOX")), &flags, true));
+}
+
+void
+imap_world_damage(struct imap_world *w, uint32_t uid)
+{
+	struct box *b = find_box(w, STR("INBOX"));
+
+	for (size_t i = 0; i < b->n; i++)
+		b->messages[i].is_damaged |= b->messages[i].uid == uid;
 }
 
 void

@@ -27,6 +27,10 @@ void imap_world_fail_next(struct imap_world *w, enum err e);
 void imap_world_append(struct imap_world *w, struct str message, uint64_t flags);
 void imap_world_expunge(struct imap_world *w, uint32_t uid);
 void imap_world_flag(struct imap_world *w, uint32_t uid, uint64_t flags);
+/* ... gives a message the keyword Word, and no other flag. */
+void imap_world_word(struct imap_world *w, uint32_t uid);
+/* It cannot be read any more. */
+void imap_world_damage(struct imap_world *w, uint32_t uid);
 void imap_world_drop_box(struct imap_world *w, struct str name);
 
 #endif

@@ -24,6 +24,7 @@ struct stored {
 	struct strbuf bytes;
 	struct arena *arena;
 	struct message_head head;
+	bool is_damaged;
 };
 
 struct gone {

@@ -1,10 +1,11 @@
 /* The POP3 session in a small world of its own.
  *
  * ann@example.org has the password "secret" and three messages (UIDs 3, 7, 8, UIDVALIDITY
- * 12); the second begins lines with dots and does not end its last one. @secure yes,
- * @tls no, @plain yes, @many N (messages instead of those three), @big N (one message of
- * N lines), @login WORD, @open WORD, @remove WORD (an error of err.def), @gone UID,
- * @soft N (bytes at which an answer pauses) set it up. "remove 3:7 8:8" is logged.
+ * 12); the second begins lines with dots and does not end its last one. @bare yes: there
+ * is one message, with lines that end in LF alone. @secure yes, @tls no, @plain yes,
+ * @many N (messages instead of those three), @big N (one message of N lines), @login,
+ * @open, @remove WORD (an error of err.def), @gone UID, @soft N (bytes at which an
+ * answer pauses) set it up. "remove 3:7 8:8" is logged.
  */
 #include "base/arena.h"
 #include "base/mem.h"
@@ -29,7 +30,7 @@ struct world {
 	uint32_t uid, gone_uid, many;
 	struct str *message;
 	struct strbuf big;
-	bool is_secure, is_held;
+	bool is_secure, is_held, is_bare;
 };
 
 static const struct {
@@ -40,6 +41,8 @@ static const struct {
 	{ 7, STR_INIT("Subject: two\r\n\r\n.\r\n..dot\r\nend") },
 	{ 8, STR_INIT("Subject: three\r\n\r\n") },
 };
+
+static const struct str bare = STR_INIT("Subject: bare\n\nend of\n.\n.x\r\nmixed\r\n\n");
 
 static void
 ask_login(void *arg, struct str user, struct str password)
@@ -109,6 +112,10 @@ give_entries(struct world *w)
 		(void)!pop3_session_entry(w->session, 1, (uint32_t)w->big.n);
 		return;
 	}
+	if (w->is_bare) {
+		(void)!pop3_session_entry(w->session, 1, (uint32_t)bare.n);
+		return;
+	}
 	for (uint32_t i = 1; i <= w->many; i++)
 		(void)!pop3_session_entry(w->session, i * 2, i);
 	for (size_t i = 0; !w->many && i < ARRAY_LEN(messages); i++)
@@ -126,6 +133,8 @@ give_message(struct world *w)
 		if (messages[i].uid == w->uid)
 			*w->message = messages[i].text;
 	}
+	if (w->is_bare)
+		*w->message = bare;
 	if (w->big.n)
 		*w->message = strbuf_str(&w->big);
 	w->answer = w->message->p ? OK : ERR_NOT_FOUND;
@@ -183,6 +192,8 @@ set(void *core, struct str key, struct str value)
 
 	if (str_eq(key, STR("secure")))
 		w->is_secure = str_eq(value, STR("yes"));
+	else if (str_eq(key, STR("bare")))
+		w->is_bare = str_eq(value, STR("yes"));
 	else if (str_eq(key, STR("tls")))
 		w->conf.has_starttls = str_eq(value, STR("yes"));
 	else if (str_eq(key, STR("plain")))

@@ -38,6 +38,7 @@ struct world {
 	struct strbuf body;
 	struct strbuf *log;
 	unsigned traces;
+	bool has_taken; /* a message */
 };
 
 static bool
@@ -189,6 +190,7 @@ ask_accept(void *arg, const struct smtp_mail *mail)
 		judge(w, mail);
 	if (w->answer.err == OK)
 		log_message(w, mail);
+	w->has_taken |= w->answer.err == OK;
 }
 
 static void
@@ -212,12 +214,13 @@ tell(void *arg, struct event *e)
 	strbuf_lit(w->log, "\n");
 }
 
-static void
+static enum err
 classify(void *arg, struct smtp_peer *peer)
 {
 	(void)arg;
 	peer->may_relay = str_starts(peer->ip, STR("192.0.2."));
 	peer->may_auth_plain = false;
+	return str_eq(peer->ip, STR("192.0.2.99")) ? ERR_LIMIT : OK;
 }
 
 static const struct smtp_ops ops = {
@@ -242,6 +245,7 @@ world_open(struct strbuf *log)
 	w->conf = (struct smtp_conf){
 		.hostname = STR("mail.example.org"),
 		.has_tls = true,
+		.offers_dsn = true,
 		.message_size_max = 100000,
 		.line_max = 2048,
 		.auth_line_max = 12288,
@@ -302,6 +306,8 @@ world_set(void *core, struct str key, struct str value)
 		w->peer.may_xclient = is_yes;
 	else if (str_eq(key, STR("tls")))
 		w->conf.has_tls = is_yes;
+	else if (str_eq(key, STR("dsn")))
+		w->conf.offers_dsn = is_yes;
 	else if (str_eq(key, STR("size")))
 		w->conf.message_size_max = n;
 	else if (str_eq(key, STR("rcpt_max")))
@@ -390,6 +396,9 @@ world_check(void *core)
 	struct world *w = core;
 
 	smtp_session_check(w->session);
+	if (w->has_taken && smtp_session_may_give_way(w->session, true) &&
+	    !smtp_session_has_delivered(w->session))
+		abort(); /* the reply could be lost, and the message come twice */
 }
 
 static void

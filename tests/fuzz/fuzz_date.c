@@ -1,5 +1,6 @@
 /* Dates: what is read is written and read again as the same point of time. */
 #include "base/panic.h"
+#include "base/rfc3339.h"
 #include "mail/date.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,9 +24,17 @@ check_again(int64_t ms, int zone)
 	date_format_imap(&b, ms, zone);
 	CHECK(date_parse_imap(strbuf_str(&b), &again, &zone_again) == OK);
 	CHECK(again == ms - ((ms % 1000) + 1000) % 1000 && zone_again == zone);
-	strbuf_clear(&b);
-	date_format_rfc3339(&b, ms);
-	CHECK(date_parse_rfc3339(strbuf_str(&b), &again) == OK && again == ms);
+}
+
+static void
+check_utc(int64_t ms)
+{
+	char bytes[DATE_BYTES];
+	struct strbuf b = strbuf_on(bytes);
+	int64_t again = 0;
+
+	rfc3339_format(&b, ms);
+	CHECK(!b.overflow && rfc3339_parse(strbuf_str(&b), &again) && again == ms);
 }
 
 int
@@ -39,8 +48,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_again(ms, zone);
 	if (date_parse_imap(s, &ms, &zone) == OK)
 		check_again(ms, zone);
-	if (date_parse_rfc3339(s, &ms) == OK)
+	if (rfc3339_parse(s, &ms)) {
 		check_again(ms, 0);
+		check_utc(ms);
+	}
 	if (date_parse_imap_day(s, &ms) == OK)
 		check_again(ms, 0);
 	return 0;

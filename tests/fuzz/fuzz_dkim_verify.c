@@ -10,8 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
 	ARENA_BYTES = 32 << 20,
-	NOW_MS = 2000000000,
 };
+
+static const int64_t now_ms = INT64_C(2000000000000);
 
 struct world {
 	struct str text; /* of every record */
@@ -53,7 +54,7 @@ dkim(const struct world *w, struct arena *a, struct message m, bool is_trickled,
 	for (size_t i = 0; i < m.body.n; i += is_trickled ? 1 : m.body.n)
 		dkim_verifier_body(v, is_trickled ? str_make(m.body.p + i, 1) : m.body);
 	dkim_verifier_end(v);
-	while (dkim_verifier_check(v, NOW_MS, l) == POLICY_NEED)
+	while (dkim_verifier_check(v, now_ms, l) == POLICY_NEED)
 		answer(w, l);
 	CHECK(lookups_count(l) <= DKIM_SIGNATURES_MAX);
 	for (size_t i = 0; i < dkim_verifier_count(v); i++) {
@@ -76,7 +77,7 @@ arc(const struct world *w, struct arena *a, struct message m)
 	arc_validator_header(v, m.header);
 	arc_validator_body(v, m.body);
 	arc_validator_end(v);
-	while (arc_validator_check(v, NOW_MS, l, &verdict) == POLICY_NEED)
+	while (arc_validator_check(v, now_ms, l, &verdict) == POLICY_NEED)
 		answer(w, l);
 	CHECK(verdict.reason.n && verdict.count <= ARC_SETS_MAX);
 	CHECK(verdict.result != ARC_PASS ||

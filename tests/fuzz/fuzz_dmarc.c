@@ -2,6 +2,7 @@
    questions; what passes is aligned. Input: lines: From, then TXT records by turns. */
 #include "base/panic.h"
 #include "policy/dmarc_priv.h"
+#include "tests/fuzz/texts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,26 +23,6 @@ check_record(struct str text)
 	CHECK(r.psd == 'y' || r.psd == 'n' || r.psd == 'u');
 	while (dmarc_uri_next(&r.rua, &room, &uri))
 		CHECK(uri.scheme.n && uri.address.n);
-}
-
-static void
-answer(struct lookups *l, const struct str *texts, size_t count)
-{
-	struct lookup *q;
-
-	while ((q = lookups_next(l)) != NULL) {
-		size_t i = q->name.n % (count + 2);
-		struct dns_record record = { .type = DNS_TXT };
-		struct dns_answer a = { .status = i == count ? DNS_TEMP : DNS_NXDOMAIN,
-			                .records = &record };
-
-		if (i < count) {
-			record.text = texts[i];
-			a.status = DNS_OK;
-			a.count = 1;
-		}
-		lookups_answer(q, &a);
-	}
 }
 
 int
@@ -67,7 +48,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	request.header_from = str_first(from, 4096);
 	spf.domain = str_first(spf.domain, LOOKUPS_NAME_MAX);
 	while (dmarc_check(&request, l, a, &v) == POLICY_NEED)
-		answer(l, texts, count);
+		texts_answer(l, texts, count);
 	CHECK(lookups_count(l) <= DMARC_FROM_MAX * (DMARC_WALK_MAX + 1) + 1);
 	CHECK((v.result == DMARC_PASS) == (v.is_aligned_spf || v.is_aligned_dkim));
 	CHECK(v.result != DMARC_PASS || v.from_domain.n);

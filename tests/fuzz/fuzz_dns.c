@@ -11,7 +11,8 @@ enum {
 };
 
 static const enum dns_type types[] = {
-	DNS_A, DNS_NS, DNS_CNAME, DNS_SOA, DNS_PTR, DNS_MX, DNS_TXT, DNS_AAAA, DNS_TLSA,
+	DNS_A,   DNS_NS,   DNS_CNAME, DNS_SOA, DNS_PTR, DNS_MX,
+	DNS_TXT, DNS_AAAA, DNS_TLSA,  DNS_SRV, DNS_DS,  DNS_CAA,
 };
 
 static void

@@ -19,6 +19,7 @@ struct run {
 	struct imap_session *session;
 	struct strbuf out, said;
 	enum imap_next next;
+	bool is_cut; /* what came with STARTTLS is gone */
 };
 
 static void
@@ -36,6 +37,12 @@ static void
 flush(struct run *r)
 {
 	imap_session_check(r->session);
+	CHECK(*imap_state_word(imap_session_state(r->session)));
+	CHECK(!imap_session_is_waiting(r->session) ||
+	      !imap_session_is_at_rest(r->session));
+	CHECK(imap_session_user(r->session).n == 0 ||
+	      imap_session_state(r->session) != IMAP_STATE_NOT_AUTH);
+	CHECK(imap_session_command(r->session));
 	strbuf_add(&r->said, strbuf_str(&r->out));
 	strbuf_clear(&r->out);
 }
@@ -59,6 +66,7 @@ settle(struct run *r, struct str in)
 			break;
 		case IMAP_STARTTLS:
 			all = in.n;
+			r->is_cut = true;
 			imap_session_secured(r->session);
 			r->next = IMAP_READ;
 			break;
@@ -143,7 +151,11 @@ tell(struct run *r, struct str in, size_t piece)
 			strbuf_add(&unread, some);
 			part = str_from_offset(part, some.n);
 			strbuf_consume(&unread, settle(r, strbuf_str(&unread)));
+			/* Plain text up to the next event came with it, in any pieces. */
+			if (r->is_cut)
+				break;
 		}
+		r->is_cut = false;
 	}
 	strbuf_release(&unread);
 }

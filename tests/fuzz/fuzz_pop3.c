@@ -94,6 +94,9 @@ run(const struct pop3_conf *conf, struct str in, size_t piece, unsigned answers,
 	pop3_session_greet(w.session, &out);
 	while (next != POP3_CLOSE) {
 		pop3_session_check(w.session);
+		CHECK(*pop3_state_word(pop3_session_state(w.session)));
+		CHECK(pop3_session_is_waiting(w.session) == (next == POP3_WAIT));
+		CHECK(!pop3_session_is_at_rest(w.session) || next != POP3_WAIT);
 		strbuf_add(all, strbuf_str(&out));
 		strbuf_clear(&out);
 		if (next == POP3_WAIT) {

@@ -6,6 +6,7 @@
 #include "base/panic.h"
 #include "policy/report_ask.h"
 #include "policy/report_make.h"
+#include "tests/fuzz/texts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -86,26 +87,6 @@ check_targets(const struct report_targets *targets)
 }
 
 static void
-answer(struct lookups *l, const struct str *texts, size_t count)
-{
-	struct lookup *q;
-
-	while ((q = lookups_next(l)) != NULL) {
-		size_t i = q->name.n % (count + 2);
-		struct dns_record record = { .type = DNS_TXT };
-		struct dns_answer a = { .status = i == count ? DNS_TEMP : DNS_NXDOMAIN,
-			                .records = &record };
-
-		if (i < count) {
-			record.text = texts[i];
-			a.status = DNS_OK;
-			a.count = 1;
-		}
-		lookups_answer(q, &a);
-	}
-}
-
-static void
 consent(struct str rest, struct arena *a)
 {
 	struct lookups *l = lookups_new(a, LOOKUPS_MAX);
@@ -120,7 +101,7 @@ consent(struct str rest, struct arena *a)
 	report_targets_read(REPORT_DMARC, rua, a, &targets);
 	while (report_targets_consent(&targets, STR("example.net"), l, a, &is_temp) ==
 	       POLICY_NEED) {
-		answer(l, texts, count);
+		texts_answer(l, texts, count);
 		CHECK(turns++ < LOOKUPS_MAX);
 	}
 	check_targets(&targets);

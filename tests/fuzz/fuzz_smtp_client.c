@@ -1,6 +1,6 @@
 /* A server that says anything, in any pieces. The first byte chooses how the rest is cut
-   and what the client wants; whatever comes, each recipient ends with one result and
-   nothing but CRLF line ends is sent. */
+   and what the client wants, with its highest bit the second one too; whatever comes,
+   each recipient ends with one result and nothing but CRLF line ends is sent. */
 #include "base/panic.h"
 #include "base/strbuf.h"
 #include "smtp/smtp_client.h"
@@ -52,6 +52,21 @@ check_output(struct str s)
 	}
 }
 
+/* What only some servers can do. */
+static void
+want(struct smtp_client_message *m, uint8_t bits)
+{
+	m->is_utf8 = bits & 1;
+	m->is_tls_required = bits & 2;
+	m->ret = bits & 4 ? STR("HDRS") : STR("");
+	if (bits & 8)
+		m->size = 5000;
+	for (size_t i = 0; i < RCPTS; i++) {
+		m->rcpts[i].notify = bits >> 4;
+		m->rcpts[i].orcpt = bits & 4 ? STR("rfc822;a@b") : STR("");
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -68,17 +83,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct strbuf out = strbuf_heap(1 << 22);
 	struct smtp_client *c;
 	int left = MESSAGES;
-	size_t step;
+	size_t step, begin = 1;
 
-	if (n == 0)
+	if (n < 2)
 		return 0;
 	conf.tls = (enum smtp_client_tls)(data[0] % 3);
 	m.is_8bit = data[0] & 0x20;
 	step = data[0] & 0x40 ? 1 : 1 + (size_t)(data[0] & 0x1c) * 5;
+	if (data[0] & 0x80)
+		want(&m, data[begin++]);
 	c = smtp_client_new(&conf);
-	for (size_t i = 1; i < n && next != SMTP_CLIENT_NEXT_CLOSE; i += step) {
+	for (size_t i = begin; i < n && next != SMTP_CLIENT_NEXT_CLOSE; i += step) {
 		size_t piece = n - i < step ? n - i : step;
 
+		CHECK(*smtp_client_state_name(smtp_client_state(c)));
+		CHECK(!smtp_client_has_requiretls(c) || smtp_client_is_secured(c));
+		(void)smtp_client_time_ms(c);
 		next = smtp_client_input(c, str_make(data + i, piece), &out);
 		next = obey(c, next, &m, &left, &out);
 	}

@@ -140,6 +140,7 @@ static const struct smtp_conf conf = {
 	.error_max = 20,
 	.unknown_max = 10,
 	.auth_fail_max = 3,
+	.offers_dsn = true,
 	.received_max = 5,
 };
 
@@ -165,6 +166,7 @@ static void
 talk(struct world *w, struct str in, size_t piece, struct strbuf *out)
 {
 	size_t fed = 0, shown = 0;
+	uint64_t progress = 0;
 	enum smtp_next next = SMTP_READ;
 
 	while (next != SMTP_CLOSE) {
@@ -172,6 +174,10 @@ talk(struct world *w, struct str in, size_t piece, struct strbuf *out)
 
 		smtp_session_check(w->session);
 		(void)smtp_session_patience(w->session);
+		CHECK(*smtp_session_state(w->session));
+		CHECK(!smtp_session_is_idle(w->session) || next != SMTP_WAIT);
+		CHECK(smtp_session_progress(w->session) >= progress);
+		progress = smtp_session_progress(w->session);
 		if (next == SMTP_WAIT) {
 			CHECK(w->has_asked);
 			w->has_asked = false;

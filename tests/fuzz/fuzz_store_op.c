@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 walk(struct str bytes)
 {
+	struct strbuf again = strbuf_heap(bytes.n + 1);
 	struct str rest = bytes;
 	struct trace_event event;
 	struct change change;
@@ -18,8 +19,13 @@ walk(struct str bytes)
 	while (events_next(&rest, &event))
 		CHECK(rest.n < bytes.n);
 	rest = bytes;
-	while (change_next(&rest, &change))
+	while (change_next(&rest, &change)) {
 		CHECK(rest.n < bytes.n);
+		change_pack(&again, &change);
+	}
+	/* Up to what is cut off, the same bytes. */
+	CHECK(str_starts(bytes, strbuf_str(&again)));
+	strbuf_release(&again);
 }
 
 static void

@@ -1,5 +1,6 @@
 """Rules that hold documents against code. Each yields (path, line, what is wrong)."""
 
+import fnmatch
 import os
 import re
 
@@ -18,6 +19,18 @@ def readmes(tree):
             yield path, 1, "is missing"
         elif len(tree.files[path].lines) - 1 > README_LINES_MAX:
             yield path, 1, f"more than {README_LINES_MAX} lines"
+
+
+def modules(tree):
+    """Each module of a folder stands in its README.md, by name or as one of `prefix_*`."""
+    for f in tree.c_files("daemon", "api"):
+        name = os.path.basename(f.path).partition(".")[0]
+        readme = tree.files.get(os.path.dirname(f.path) + "/README.md")
+        if name.endswith("_priv") or not readme or folder(f.path) == "main":
+            continue
+        words = re.findall(r"[a-z0-9_*]+", readme.text)
+        if not any(fnmatch.fnmatchcase(name, w) for w in words if w.strip("*")):
+            yield f.path, 1, f"{readme.path} says nothing of {name}"
 
 
 def rfc_table(tree):
@@ -87,6 +100,23 @@ def events(tree):
                 yield table.path, n, f"{m[2]}: nobody sets {{{field}}}"
 
 
+# Events that change what a page of the dashboard shows.
+SHOWN = re.compile(r'EVENT\(\w+,\s*"((?:message|queue|auth|admin|dns|dkim|report|tls\.policy)\.[\w.]+)",'
+                   r'\s*(?!debug|\s)')
+
+
+def heard(tree):
+    """The dashboard listens to each event that changes what it shows."""
+    table, live = tree.files.get("daemon/base/trace.def"), tree.files.get("webui/src/lib/live.ts")
+    if not table or not live:
+        return
+    names = re.findall(r'"([^"]+)"', live.text.partition("EVENTS = [")[2].partition("]")[0])
+    for line in table.lines:
+        m = SHOWN.match(line)
+        if m and m[1] not in names:
+            yield live.path, 1, f"{m[1]} is not among EVENTS"
+
+
 def keys(tree):
     """Each key and limit of the configuration is explained, and the example names each key."""
     example = tree.files.get("etc/mailstead.yaml")
@@ -132,4 +162,4 @@ def top(tree):
             yield name, 1, "does not belong at the top level"
 
 
-RULES = (readmes, citations, events, keys, abbreviations, top)
+RULES = (readmes, modules, citations, events, heard, keys, abbreviations, top)

@@ -16,14 +16,15 @@ LEVELS = {
     "pop3": 3,
     "cli": 3,
     "api": 3,
-    "role": 4,
-    "main": 5,
+    "relay": 4,
+    "role": 5,
+    "main": 6,
 }
 
 # Neighbours on one level that may be included all the same.
 SIDEWAYS = {
     ("mail", "ext"): "text search decodes character sets with ext/charset.h",
-    ("conf", "ext"): "the configuration knows regular expressions",
+    ("conf", "ext"): "a YAML document is given out as JSON (ext/json.h)",
     ("io", "conf"): "limits and addresses come from the configuration",
     ("queue", "store"): "the queue's rows live in the store, which knows nothing of it",
     ("queue", "policy"): "how a destination is secured is a policy's verdict",

@@ -58,10 +58,10 @@ class Cache:
 
     def run(self, files, judge):
         """judge(path) -> list of (path, line, text), for each file that is not known good."""
-        todo = [(f.path, mark) for f in files
+        work = [(f.path, mark) for f in files
                 if not os.path.exists(mark := self.mark(f.path))]
         with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-            for (_, mark), found in zip(todo, pool.map(judge, [p for p, _ in todo])):
+            for (_, mark), found in zip(work, pool.map(judge, [p for p, _ in work])):
                 if found:
                     yield from found
                 else:

@@ -14,18 +14,29 @@ import { Overview } from "./pages/overview";
 import { Queue } from "./pages/queue";
 import { ReportPage, Reports } from "./pages/reports";
 import { SettingsPage } from "./pages/settings";
+import { Setup } from "./pages/setup";
 import { SignIn } from "./pages/signin";
 import { Empty, Notice } from "./ui/parts";
 import { Shell, applyTheme } from "./ui/shell";
 
+/** As it stands where it is no encoding of anything: there is no such page then. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function Room() {
-  const [, room, name] = path.value.split("/").map(decodeURIComponent);
+  const [, room, name] = path.value.split("/").map(decoded);
   if (!room) return <Overview />;
   if (room === "messages") return name ? <Journey id={name} key={name} /> : <Messages />;
   if (room === "queue") return <Queue />;
   if (room === "domains") return name ? <DomainPage name={name} key={name} /> : <Domains />;
   if (room === "accounts") return name ? <AccountPage address={name} key={name} /> : <Accounts />;
   if (room === "settings") return <SettingsPage />;
+  if (room === "setup") return <Setup />;
   if (room === "reports") return name ? <ReportPage id={name} key={name} /> : <Reports />;
   return (
     <Empty title="There is no such page">

@@ -77,6 +77,14 @@ check_query(const struct json_value *root, const struct json_value *op,
 	return count;
 }
 
+static bool
+is_change(const struct route *route)
+{
+	return !str_eq(str_from(route->method), STR("GET")) &&
+	       !(route->flags &
+	         (ROUTE_SECRET | ROUTE_SIGN_IN | ROUTE_MESSAGE | ROUTE_XML));
+}
+
 static void
 check_operation(const struct json_value *root, const struct json_value *path,
                 struct str name, const char *method, const struct json_value *op)
@@ -106,6 +114,10 @@ check_operation(const struct json_value *root, const struct json_value *path,
 	CHECK_TRUE((str_find_str(str_from(route->query), STR("dry_run")) != SIZE_MAX) ==
 	                   ((route->flags & ROUTE_DRY) != 0),
 	           route->name);
+	/* What is done and cannot be read back is told without content. */
+	if (is_change(route))
+		CHECK_TRUE(json_find(json_find(op, "responses"), "204") != NULL,
+		           route->name);
 }
 
 static void

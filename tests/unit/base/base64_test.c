@@ -87,6 +87,31 @@ test_strict(void)
 	}
 }
 
+/* Every byte in every place of a long text: 64 are digits. */
+static void
+test_digits(void)
+{
+	for (size_t at = 0; at < 40; at++) {
+		unsigned digits = 0, url_digits = 0;
+
+		for (unsigned c = 0; c < 256; c++) {
+			char text[40], bytes[30];
+			struct strbuf b = strbuf_on(bytes);
+
+			memset(text, 'Q', sizeof(text));
+			text[at] = (char)c;
+			if (c == '=' && at == sizeof(text) - 1)
+				continue;
+			digits += base64_parse(str_make(text, sizeof(text)), &b) == OK;
+			strbuf_clear(&b);
+			url_digits +=
+				base64url_parse(str_make(text, sizeof(text)), &b) == OK;
+		}
+		CHECK_U64_EQ(digits, 64, "digits");
+		CHECK_U64_EQ(url_digits, 64, "of the other alphabet");
+	}
+}
+
 static void
 test_lax(void)
 {
@@ -108,6 +133,18 @@ test_lax(void)
 		base64_parse_lax(lax[i].text, &b);
 		CHECK_STR_EQ(strbuf_str(&b), lax[i].want, lax[i].text.p);
 	}
+}
+
+/* Nothing needs no room. */
+static void
+test_nothing(void)
+{
+	struct strbuf b = strbuf_heap(0);
+
+	base64_format(&b, STR(""));
+	base64url_format(&b, str_from(NULL));
+	CHECK_TRUE(!b.n && !b.overflow && !b.p, "nothing of nothing");
+	CHECK_ERR_EQ(base64_parse(STR(""), &b), OK, "and back");
 }
 
 static void
@@ -136,8 +173,14 @@ test_round_trip(void)
 		CHECK_U64_EQ(formatted.n, (n + 2) / 3 * 4, "length");
 		CHECK_ERR_EQ(base64_parse(strbuf_str(&formatted), &parsed), OK, "parse");
 		CHECK_STR_EQ(strbuf_str(&parsed), str_make(raw, n), "round trip");
+		strbuf_clear(&parsed);
+		strbuf_clear(&formatted);
+		base64url_format(&formatted, str_make(raw, n));
+		CHECK_ERR_EQ(base64url_parse(strbuf_str(&formatted), &parsed), OK, "url");
+		CHECK_STR_EQ(strbuf_str(&parsed), str_make(raw, n), "round trip, url");
 	}
 }
 
 SUITE(base_base64, { "vectors", test_vectors }, { "strict", test_strict },
-      { "lax", test_lax }, { "limit", test_limit }, { "round trip", test_round_trip });
+      { "digits", test_digits }, { "nothing", test_nothing }, { "lax", test_lax },
+      { "limit", test_limit }, { "round trip", test_round_trip });

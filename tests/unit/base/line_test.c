@@ -105,5 +105,28 @@ test_remembers(void)
 	}
 }
 
+static void
+test_http(void)
+{
+	static const struct {
+		const char *line;
+		bool is_http;
+	} lines[] = {
+		{ "GET / HTTP/1.1", true },
+		{ "POST /a b HTTP/1.0", true },
+		{ "OPTIONS * HTTP/1.1", true },
+		{ "GET /", false }, /* a tag, for IMAP */
+		{ "GET NOOP", false },
+		{ "a LOGIN HTTP/ x", false },
+		{ "DELETE INBOX", false },
+		{ "GETS / HTTP/1.1", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		CHECK_TRUE(line_is_http(str_from(lines[i].line)) == lines[i].is_http,
+		           lines[i].line);
+}
+
 SUITE(base_line, { "whole and in pieces", test_all_ways },
-      { "remembers", test_remembers });
+      { "remembers", test_remembers }, { "http", test_http });

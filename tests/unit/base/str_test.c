@@ -52,11 +52,11 @@ test_find(void)
 	CHECK_TRUE(str_cmp(STR("ab"), STR("abc")) < 0, "shorter first");
 	CHECK_U64_EQ(str_plain(STR("")), 0, "none");
 	CHECK_U64_EQ(str_plain(STR("abcdefgh~\x80\xff!z")), 13, "all");
-	for (size_t at = 0; at < 20; at++) {
+	for (size_t at = 0; at < 50; at++) {
 		static const char odd[] = { '\0', '\t', '\r', '\n', ' ', 0x1f, 0x7f };
 
 		for (size_t k = 0; k < sizeof(odd); k++) {
-			char text[20];
+			char text[50];
 
 			memset(text, 'x', sizeof(text));
 			text[at] = odd[k];
@@ -67,5 +67,27 @@ test_find(void)
 	CHECK_STR_EQ(str_trim(STR(" \ta \r\n")), STR("a"), "trim");
 }
 
-SUITE(base_str, { "numbers", test_numbers }, { "next", test_next },
+/* Each byte against each, in a place of its own. */
+static void
+test_case(void)
+{
+	for (unsigned a = 0; a < 256; a++) {
+		for (unsigned b = 0; b < 256; b++) {
+			char x[11] = "aAzZ@[`{0_-", y[11] = "AazZ@[`{0_-";
+			bool want = byte_lower((char)a) == byte_lower((char)b);
+			size_t at = (a * 7 + b) % sizeof(x);
+
+			x[at] = (char)a;
+			y[at] = (char)b;
+			if (str_eq_icase(str_make(x, sizeof(x)),
+			                 str_make(y, sizeof(y))) != want)
+				CHECK_U64_EQ(a, b, "case");
+		}
+	}
+	CHECK_TRUE(str_eq_icase(STR(""), (struct str){ NULL, 0 }), "nothing");
+	CHECK_TRUE(!str_eq_icase(STR("abcdefgh"), STR("abcdefghi")), "longer");
+	CHECK_U64_EQ(bytes_lower(0x5a5b4140607a8041U), 0x7a5b6140607a8061U, "eight");
+}
+
+SUITE(base_str, { "case", test_case }, { "numbers", test_numbers }, { "next", test_next },
       { "find", test_find });

@@ -88,6 +88,12 @@ test_numbers(void)
 		CHECK_STR_EQ(strbuf_str(&b), str_from(rows[i].text), rows[i].text);
 	}
 	strbuf_clear(&b);
+	strbuf_digits(&b, 7, 3);
+	CHECK_STR_EQ(strbuf_str(&b), STR("007"), "zeros in front");
+	strbuf_clear(&b);
+	strbuf_digits(&b, 1234, 2);
+	CHECK_STR_EQ(strbuf_str(&b), STR("1234"), "more digits than asked for");
+	strbuf_clear(&b);
 	strbuf_u64(&b, UINT64_MAX);
 	CHECK_STR_EQ(strbuf_str(&b), STR("18446744073709551615"), "the largest");
 	strbuf_clear(&b);

@@ -55,6 +55,8 @@ static const struct {
 	  "2:1 tls: certificate and key go together|" },
 	{ "a level", "hostname: a.b\nlog: {level: loud}\n",
 	  "2:14 log.level: must be debug, info, warn or error|" },
+	{ "who reports", "hostname: a.b\nreports: {contact: \"a b@c.d\"}\n",
+	  "2:20 reports.contact: must be an address like reports@example.org|" },
 	{ "several", "hostname: x\nlimits: {rcpt_max: 1, message_size: 1Q}\n",
 	  "1:11 hostname: must be a full host name like mail.example.org|"
 	  "2:20 limits.rcpt_max: must be between 100 and 100000|"
@@ -150,6 +152,7 @@ test_settings_over_file(void)
 		{ STR_INIT("hostname"), STR_INIT("evil.example") },
 		{ STR_INIT("dns.servers"), STR_INIT("192.0.2.1:53") },
 		{ STR_INIT("no.such_key"), STR_INIT("1") },
+		{ STR_INIT("reports.contact"), STR_INIT("nobody") },
 	};
 	static const struct {
 		const char *key;
@@ -172,7 +175,10 @@ test_settings_over_file(void)
 	                             on_error, &e, &c),
 	             OK, "old settings keep nobody from starting");
 	CHECK_STR_EQ(strbuf_str(&e.text),
-	             STR("0:0 limits.auth_tries: must be a whole number|"), "told");
+	             STR("0:0 limits.auth_tries: must be a whole number|"
+	                 "0:0 reports.contact: must be an address like "
+	                 "reports@example.org|"),
+	             "told");
 	CHECK_STR_EQ(c->hostname, STR("a.b"), "not for the dashboard");
 	CHECK_STR_EQ(c->incoming_sealers, STR("a.example b.example"), "set");
 	CHECK_I64_EQ(c->limits.rcpt_max, 300, "the file has the last word");
@@ -204,6 +210,10 @@ static const struct {
 	{ "delivery.retry", "", "must be at least one pause", false },
 	{ "limits.message_size", "102400K", "100M", true },
 	{ "limits.message_size", "1", "must be between 64K and 2147483647", false },
+	{ "reports.contact", "r@a.example", "r@a.example", true },
+	{ "reports.contact", "", "", true },
+	{ "reports.contact", "nobody", "must be an address like reports@example.org",
+	  false },
 };
 
 static void
@@ -238,6 +248,21 @@ test_restart_or_reload(void)
 	CHECK_CSTR_EQ(key, "hostname", "which");
 	conf_free(&a);
 	conf_free(&b);
+	conf_free(&c);
+}
+
+/* Where a value stands, for those who find out later that it is wrong. */
+static void
+test_place(void)
+{
+	struct conf *c = parse("hostname: a.b\ntls:\n  ca_file: \"/x\"\n");
+	struct conf_place at = conf_place(c, "tls.ca_file");
+
+	CHECK_I64_EQ(at.line, 3, "line");
+	CHECK_I64_EQ(at.column, 12, "column");
+	at = conf_place(c, "tls.key");
+	CHECK_I64_EQ(at.line, 1, "what is not there");
+	CHECK_I64_EQ(at.column, 1, "is at the beginning");
 	conf_free(&c);
 }
 
@@ -301,6 +326,6 @@ test_schema(void)
 }
 
 SUITE(conf_conf, { "files", test_files }, { "values", test_values },
-      { "restart or reload", test_restart_or_reload }, { "numbers", test_numbers },
-      { "settings over the file", test_settings_over_file }, { "judge", test_judge },
-      { "schema", test_schema });
+      { "restart or reload", test_restart_or_reload }, { "place of a value", test_place },
+      { "numbers", test_numbers }, { "settings over the file", test_settings_over_file },
+      { "judge", test_judge }, { "schema", test_schema });

@@ -304,6 +304,47 @@ test_damaged_ed25519(void)
 	             "not RSA");
 }
 
-SUITE(ext_crypto_key, { "known", test_known }, { "generated", test_generated },
-      { "no private", test_no_private }, { "sizes", test_sizes },
-      { "damaged", test_damaged }, { "damaged Ed25519", test_damaged_ed25519 });
+/* What rests is found by its whole text, once, and with its note. */
+static void
+test_pool(void)
+{
+	static char long_text[CRYPTO_POOL_TEXT_MAX + 1];
+	struct crypto_key *key = NULL, *given;
+	unsigned note = 0;
+
+	memset(long_text, 'x', sizeof(long_text));
+	CHECK_TRUE(!crypto_pool_take(STR("p=1"), &note), "nothing yet");
+	CHECK_ERR_EQ(parse_public(CRYPTO_ED25519, ed25519_public, &key), OK, "a key");
+	given = key;
+	crypto_pool_give(STR("p=1"), 7, &key);
+	CHECK_TRUE(!key, "cleared");
+	CHECK_TRUE(!crypto_pool_take(STR("p=2"), &note), "of another text");
+	CHECK_TRUE(!crypto_pool_take(STR("p=1 "), &note), "of a longer one");
+	CHECK_TRUE(!crypto_pool_take(STR(""), &note), "of none");
+	key = crypto_pool_take(STR("p=1"), &note);
+	CHECK_TRUE(key == given && note == 7, "the same one");
+	CHECK_TRUE(!crypto_pool_take(STR("p=1"), &note), "somebody has it");
+	crypto_pool_give(str_make(long_text, sizeof(long_text)), 0, &key);
+	CHECK_TRUE(
+		!key && !crypto_pool_take(str_make(long_text, sizeof(long_text)), &note),
+		"too long a text to keep");
+	crypto_pool_give(STR("p=1"), 0, &key);
+	CHECK_TRUE(!crypto_pool_take(STR("p=1"), &note), "no key");
+	for (size_t i = 0; i < 1000; i++) {
+		char room[16];
+		struct strbuf text = strbuf_on(room);
+
+		strbuf_printf(&text, "key %zu", i);
+		CHECK_ERR_EQ(parse_public(CRYPTO_ED25519, ed25519_public, &key), OK,
+		             "one of many");
+		crypto_pool_give(strbuf_str(&text), (unsigned)i, &key);
+	}
+	key = crypto_pool_take(STR("key 999"), &note);
+	CHECK_TRUE(key && note == 999, "the last one rests");
+	crypto_key_free(&key);
+}
+
+SUITE(ext_crypto_key, { "pool", test_pool }, { "known", test_known },
+      { "generated", test_generated }, { "no private", test_no_private },
+      { "sizes", test_sizes }, { "damaged", test_damaged },
+      { "damaged Ed25519", test_damaged_ed25519 });

@@ -70,7 +70,7 @@ test_takes_no_time(void)
 	                    STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
 	                    NULL, 0),
 		ERR_LIMIT, "given up");
-	CHECK_TRUE(clock_mono_ms() - start_ms < 1000, "soon");
+	CHECK_TRUE(clock_mono_ms() - start_ms < 10000, "soon");
 	regex_free(&r);
 }
 

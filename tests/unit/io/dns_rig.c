@@ -35,6 +35,7 @@ on_question(void *arg, unsigned events)
 	r->asked++;
 	if (r->manner == SILENT || (r->deaf && strchr(r->deaf, byte_lower((char)m[13]))))
 		return;
+	r->heard++;
 	m[2] |= 0x80;
 	m[3] = 0x80;
 	if (r->manner == SERVFAIL)

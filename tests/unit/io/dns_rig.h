@@ -10,6 +10,7 @@
 
 enum {
 	ANSWERS_MAX = 64,
+	PATIENT_MS = 60 * 1000, /* a time limit of who may wait for a processor */
 };
 
 /* How the responder treats what it gets. */
@@ -27,7 +28,7 @@ struct responder {
 	struct watch *watch;
 	enum manner manner;
 	const char *deaf; /* first letters of names that it does not hear; NULL: none */
-	unsigned asked;
+	unsigned asked, heard;
 	struct addr addr;
 };
 

@@ -321,6 +321,61 @@ test_a_bad_pair_changes_nothing(void)
 	files_fini(&f);
 }
 
+static struct str
+content(struct arena *a, struct str path)
+{
+	char *p = arena_alloc(a, 64 * 1024);
+	FILE *file = fopen(arena_cstr(a, path), "r");
+	size_t n = file ? fread(p, 1, 64 * 1024, file) : 0;
+
+	if (file)
+		(void)fclose(file);
+	return str_make(p, n);
+}
+
+/* A pair that waits is there for whoever asks, and read then. */
+static void
+test_a_pair_that_waits(void)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct tls_server *t = tls_server_new();
+	struct tls_certificate certificate;
+	struct tls_pair pairs[2], bad;
+	struct files f = { 0 };
+	struct diag diag = { 0 };
+
+	files_init(&f);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		pairs[i] = f.pairs[i];
+		pairs[i].certificate_pem = content(a, f.pairs[i].certificate_path);
+		pairs[i].key_pem = content(a, f.pairs[i].key_path);
+	}
+	bad = pairs[0];
+	bad.key_pem = pairs[1].key_pem;
+	CHECK_ERR_EQ(tls_server_load_later(t, &bad, &diag), OK, "nobody has looked");
+	CHECK_TRUE(tls_server_is_ready(t), "it is offered");
+	CHECK_TRUE(!tls_server_certificate(t, a, &certificate), "and found bad");
+	CHECK_TRUE(!tls_server_is_ready(t), "then it is forgotten");
+	CHECK_ERR_EQ(tls_server_load_later(t, &pairs[0], &diag), OK, "the first");
+	CHECK_ERR_EQ(tls_server_load_later(t, &pairs[1], &diag), OK,
+	             "another before use");
+	CHECK_TRUE(tls_server_is_ready(t), "ready");
+	CHECK_TRUE(tls_server_certificate(t, a, &certificate), "asked for");
+	CHECK_STR_EQ(certificate.names[0], STR("two.example.org"), "the last one given");
+	CHECK_TRUE(tls_server_expires_ms(t) > 0, "ends some day");
+	CHECK_ERR_EQ(tls_server_load_later(t, &bad, &diag), ERR_CONFIG,
+	             "one in use is replaced at once, by a good one");
+	CHECK_ERR_EQ(tls_server_load_later(t, &pairs[0], &diag), OK, "the first again");
+	CHECK_TRUE(tls_server_certificate(t, a, &certificate), "asked for");
+	CHECK_STR_EQ(certificate.names[0], STR("one.example.org"), "in its place");
+	tls_server_free(&t);
+	t = tls_server_new();
+	CHECK_ERR_EQ(tls_server_load_later(t, &pairs[0], &diag), OK, "never asked for");
+	tls_server_free(&t);
+	arena_free(&a);
+	files_fini(&f);
+}
+
 /* A client that is given the hash as a TLSA record must accept that key and no other. */
 static void
 test_what_the_certificate_says(void)
@@ -349,6 +404,16 @@ test_what_the_certificate_says(void)
 	session_with(&s, t, &client);
 	CHECK_TRUE(s.b.secured == 1, "the client finds that key");
 	session_fini(&s);
+	CHECK_U64_EQ(first.tlsa_count, 6, "all records that fit");
+	for (size_t i = 0; i < first.tlsa_count; i++) {
+		struct dns_tlsa before = record;
+
+		record = first.tlsa[i];
+		session_with(&s, t, &client);
+		CHECK_TRUE(s.b.secured == 1, "the client takes it, too");
+		session_fini(&s);
+		record = before;
+	}
 	CHECK_ERR_EQ(tls_server_load(t, &f.pairs[1], 1, &diag), OK, "another");
 	CHECK_TRUE(tls_server_certificate(t, a, &second), "is there");
 	CHECK_STR_EQ(second.names[0], STR("two.example.org"), "its name");
@@ -383,5 +448,6 @@ test_self_signed_is_made_once(void)
 SUITE(io_tls, { "is replaced while in use", test_is_replaced_while_in_use },
       { "TLSA records", test_tlsa_records },
       { "a bad pair changes nothing", test_a_bad_pair_changes_nothing },
+      { "a pair that waits", test_a_pair_that_waits },
       { "what the certificate says", test_what_the_certificate_says },
       { "self-signed is made once", test_self_signed_is_made_once });

@@ -137,4 +137,61 @@ test_full_and_utf8(void)
 	strbuf_release(&out);
 }
 
-SUITE(mail_dsn, { "report", test_report }, { "full_and_utf8", test_full_and_utf8 });
+/* Receipts: nothing but the header goes back, and of that no more than its first fields. */
+static void
+test_receipt(void)
+{
+	static const struct dsn_rcpt got[] = {
+		{ .address = STR_INIT("bob@example.net"),
+		  .original = STR_INIT("utf-8;j\\x{FC}rgen@example.net"),
+		  .action = DSN_DELIVERED,
+		  .status = STR_INIT("2.0.0"),
+		  .last_attempt_ms = 1795451000000 },
+		{ .address = STR_INIT("team@example.net"),
+		  .action = DSN_EXPANDED,
+		  .status = STR_INIT("2.0.0") },
+	};
+	struct arena *a = arena_new(PREPARE_ARENA_BYTES);
+	struct strbuf out = strbuf_heap(1 << 20), original = strbuf_heap(1 << 20);
+	struct dsn d = plain;
+	struct prepared p;
+	struct str m;
+
+	for (int i = 0; i < 3000; i++)
+		strbuf_printf(&original, "X-%d: some words\r\n and a fold of them\r\n",
+		              i);
+	strbuf_lit(&original, "\r\nsecret\r\n");
+	d.rcpts = got;
+	d.rcpt_count = 2;
+	d.original = strbuf_str(&original);
+	dsn_format(&out, &d);
+	m = strbuf_str(&out);
+	mail_prepare(m, a, &p);
+	CHECK_STR_EQ(p.subject, STR("Delivered mail: receipt for your message"),
+	             "subject");
+	CHECK_STR_EQ(part(m, &p, 2),
+	             STR("Original-Envelope-Id: QQ314159\r\n"
+	                 "Reporting-MTA: dns; mx.example.org\r\n"
+	                 "Arrival-Date: Mon, 23 Nov 2026 16:06:40 +0000\r\n"
+	                 "\r\n"
+	                 "Original-Recipient: utf-8;j\\x{FC}rgen@example.net\r\n"
+	                 "Final-Recipient: rfc822; bob@example.net\r\n"
+	                 "Action: delivered\r\n"
+	                 "Status: 2.0.0\r\n"
+	                 "Last-Attempt-Date: Mon, 23 Nov 2026 16:23:20 +0000\r\n"
+	                 "\r\n"
+	                 "Final-Recipient: rfc822; team@example.net\r\n"
+	                 "Action: expanded\r\n"
+	                 "Status: 2.0.0\r\n"),
+	             "status");
+	CHECK_TRUE(out.n < (64 << 10) + 4096, "the first fields of its header");
+	CHECK_TRUE(str_ends(part(m, &p, 3), STR(" and a fold of them\r\n")),
+	           "whole ones");
+	CHECK_TRUE(str_find_str(m, STR("secret")) == SIZE_MAX, "no body");
+	arena_free(&a);
+	strbuf_release(&out);
+	strbuf_release(&original);
+}
+
+SUITE(mail_dsn, { "receipt", test_receipt }, { "report", test_report },
+      { "full_and_utf8", test_full_and_utf8 });

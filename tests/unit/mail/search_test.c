@@ -82,8 +82,8 @@ test_chunks(void)
 {
 	static const char *const heads[] = {
 		"Content-Type: text/plain; charset=utf-8\r\n\r\n",
-		"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
-		"base64\r\n\r\n",
+		("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+		 "base64\r\n\r\n"),
 		"Content-Type: text/plain; charset=windows-1251\r\n\r\n",
 	};
 	static const char *const needles[] = { "\303\204needle\303\226",

@@ -1,7 +1,9 @@
-/* The message of RFC 8617 B, whose keys (of 512 bits) are printed nowhere: how its three
-   sets are read, that they fit the text, and what validation says without the keys. */
+/* The message of RFC 8617 B, whose keys (of 512 bits, which RFC 8301 3.2 forbids) are
+   printed nowhere: how its fields are read, that they fit the text, and what validation
+   says without the keys. */
 #include "policy/arc_set.h"
 
+#include "policy/auth_results.h"
 #include "policy/dkim_hash.h"
 #include "policy/dkim_signature.h"
 #include "tests/unit/check.h"
@@ -9,58 +11,63 @@
 
 /* clang-format off */
 #define SEAL_3 \
-	"ARC-Seal: i=3; a=rsa-sha256; cv=pass; d=clochette.example.org;\n" \
-	"    s=clochette; t=12345;b=CU87XzXlNlk5X/yW4l73UvPUcP9ivwYWxyBWc\n" \
-	"    VrRs7+HPx3K05nJhny2fvymbReAmOA9GTH/y+k9kEc59hAKVg==\n"
+	"ARC-Seal: i=3; a=rsa-sha256; cv=pass; d=clochette.example.org; s=\n" \
+	"        clochette; t=12345; b=CU87XzXlNlk5X/yW4l73UvPUcP9ivwYWxyBWcVrRs7\n" \
+	"        +HPx3K05nJhny2fvymbReAmOA9GTH/y+k9kEc59hAKVg==\n"
 #define MESSAGE_3 \
 	"ARC-Message-Signature: i=3; a=rsa-sha256; c=relaxed/relaxed; d=\n" \
-	"    clochette.example.org; h=message-id:date:from:to:subject; s=\n" \
-	"    clochette; t=12345;bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZY\n" \
-	"    LQ=;b=o71vwyLsK+Wm4cOSlirXoRwzEvi0vqIjd/2/GkYFYlSd/GGfKzkAgPqx\n" \
-	"    fK7ccBMP7Zjb/mpeggswHjEMS8x5NQ==\n"
+	"        clochette.example.org; h=message-id:date:from:to:subject; s=\n" \
+	"        clochette; t=12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZY\n" \
+	"        LQ=; b=o71vwyLsK+Wm4cOSlirXoRwzEvi0vqIjd/2/GkYFYlSd/GGfKzkAgPqxf\n" \
+	"        K7ccBMP7Zjb/mpeggswHjEMS8x5NQ==\n"
 #define RESULTS_3 \
 	"ARC-Authentication-Results: i=3; clochette.example.org; spf=fail\n" \
 	"    smtp.from=jqd@d1.example; dkim=fail (512-bit key)\n" \
-	"    header.i=@d1.example; dmarc=fail;\n" \
-	"    arc=pass (as.2.gmail.example=pass,\n" \
+	"    header.i=@d1.example; dmarc=fail; arc=pass (as.2.gmail.example=pass,\n" \
 	"    ams.2.gmail.example=pass, as.1.lists.example.org=pass,\n" \
 	"    ams.1.lists.example.org=fail (message has been altered))\n"
 #define SEAL_2 \
-	"ARC-Seal: i=2; a=rsa-sha256; cv=pass; d=gmail.example; s=20120806;\n" \
-	"    t=12345; b=Zpukh/kJL4Q7Kv391FKwTepgS56dgHIcdhhJZjsalhqkFIQ\n" \
-	"    QAJ4T9BE8jjLXWpRNuh81yqnT1/jHn086RwezGw==\n"
+	"ARC-Seal: i=2; a=rsa-sha256; cv=pass; d=gmail.example; s=20120806; t=\n" \
+	"        12345; b=Zpukh/kJL4Q7Kv391FKwTepgS56dgHIcdhhJZjsalhqkFIQQAJ4T9BE\n" \
+	"        8jjLXWpRNuh81yqnT1/jHn086RwezGw==\n"
 #define MESSAGE_2 \
 	"ARC-Message-Signature: i=2; a=rsa-sha256; c=relaxed/relaxed; d=\n" \
-	"    gmail.example; h=message-id:date:from:to:subject;s=20120806;\n" \
-	"    t=12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYLQ=;\n" \
-	"    b=CVoG44cVZvoSs2mMig2wwqPaJ4OZS5XGMCegWqQs1wvRZJS894tJM0xO1\n" \
-	"    RJLgCPsBOxdA59WSqI9s9DfyKDfWg==\n"
+	"        gmail.example; h=message-id:date:from:to:subject; s=20120806; t=\n" \
+	"        12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYLQ=; b=CVoG44\n" \
+	"        cVZvoSs2mMig2wwqPaJ4OZS5XGMCegWqQs1wvRZJS894tJM0xO1RJLgCPsBOxdA5\n" \
+	"        9WSqI9s9DfyKDfWg==\n"
 #define RESULTS_2 \
 	"ARC-Authentication-Results: i=2; gmail.example; spf=fail\n" \
 	"    smtp.from=jqd@d1.example; dkim=fail (512-bit key)\n" \
-	"    header.i=@example.org; dmarc=fail;\n" \
-	"    arc=pass (as.1.lists.example.org=pass, ams.1.lists.example.org=pass)\n"
+	"    header.i=@example.org; dmarc=fail; arc=pass\n" \
+	"    (as.1.lists.example.org=pass, ams.1.lists.example.org=pass)\n"
 #define SEAL_1 \
-	"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=lists.example.org;\n" \
-	"    s=dk-lists; t=12345; b=TlCCKzgk3TrAa+G77gYYO8Fxk4q/Ml0biqduZJeOYh6+\n" \
-	"    0zhwQ8u/lHxLi21pxu347isLSuNtvIagIvAQna9a5A==\n"
+	"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=lists.example.org; s=dk-lists;\n" \
+	"         t=12345; b=TlCCKzgk3TrAa+G77gYYO8Fxk4q/Ml0biqduZJeOYh6+0zhwQ8u/\n" \
+	"        lHxLi21pxu347isLSuNtvIagIvAQna9a5A==\n"
 #define MESSAGE_1 \
 	"ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=\n" \
-	"    lists.example.org; h=message-id:date:from:to:subject;\n" \
-	"    s=dk-lists; t=12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYL\n" \
-	"    Q=; b=DsoD3n3hiwlrN1ma8IZQFgZx8EDO7Wah3hUjIEsYKuShRKYB4LwGUiKD5Y\n" \
-	"    yHgcIwGHhSc/4+ewYqHMWDnuFxiQ==\n"
+	"        lists.example.org; h=message-id:date:from:to:subject; s=\n" \
+	"        dk-lists; t=12345; bh=KWSe46TZKCcDbH4klJPo+tjk5LWJnVRlP5pvjXFZYL\n" \
+	"        Q=; b=DsoD3n3hiwlrN1ma8IZQFgZx8EDO7Wah3hUjIEsYKuShRKYB4LwGUiKD5Y\n" \
+	"        yHgcIwGHhSc/4+ewYqHMWDnuFxiQ==\n"
 #define RESULTS_1 \
 	"ARC-Authentication-Results: i=1; lists.example.org; spf=pass\n" \
 	"    smtp.mfrom=jqd@d1.example; dkim=pass (512-bit key)\n" \
 	"    header.i=@d1.example; dmarc=pass\n"
 #define SETS SEAL_3 MESSAGE_3 RESULTS_3 SEAL_2 MESSAGE_2 RESULTS_2 SEAL_1 MESSAGE_1 RESULTS_1
+#define AUTHOR \
+	"DKIM-Signature: v=1; a=rsa-sha1; c=relaxed/relaxed; d=d1.example; h=\n" \
+	"        message-id:date:from:to:subject; s=origin2015; bh=bIxxaeIQvmOBdT\n" \
+	"        AitYfSNFgzPP4=; b=qKjd5fYibKXWWIcMKCgRYuo1vJ2fD+IAQPjX+uamXIGY2Q\n" \
+	"        0HjQ+Lq3/yHzG3JHJp6780/nKQPOWt2UDJQrJkEA==\n"
 #define HEADER \
+	AUTHOR \
 	"Message-ID: <54B84785.1060301@d1.example>\n" \
 	"Date: Thu, 14 Jan 2015 15:00:01 -0800\n" \
 	"From: John Q Doe <jqd@d1.example>\n" \
 	"To: arc@dmarc.example\n" \
-	"Subject: [Lists] Example 1\n"
+	"Subject: [List 2] Example 1\n"
 #define BODY "\nHey gang,\nThis is a test message.\n--J.\n"
 /* clang-format on */
 
@@ -125,6 +132,37 @@ test_fields(void)
 		check_form(&r, DKIM_FORM_MESSAGE, &sets[i]);
 		rig_fini(&r);
 	}
+}
+
+/* The author's own signature, of a kind that is refused now; what the last handler found
+   is read from its set. */
+static void
+test_author(void)
+{
+	struct dkim_signature s = { 0 };
+	const struct auth_result *arc;
+	struct auth_results all;
+	struct dkim_problem p;
+	struct str value;
+	struct rig r;
+
+	rig_init(&r);
+	p = dkim_signature_parse(DKIM_FORM_SIGNATURE, rig_crlf(&r, AUTHOR), r.arena, &s);
+	CHECK_U64_EQ(p.result, DKIM_NONE, "RFC 8617 B");
+	CHECK_U64_EQ(s.algorithm, DKIM_RSA_SHA1, "RFC 8617 B");
+	CHECK_STR_EQ(s.selector, STR("origin2015"), "RFC 8617 B");
+	value = dkim_field_value(rig_crlf(&r, RESULTS_3));
+	CHECK_U64_EQ(arc_take_instance(&value), 3, "RFC 8617 B");
+	CHECK_ERR_EQ(auth_results_parse(value, r.arena, &all), OK, "RFC 8617 B");
+	CHECK_STR_EQ(all.authserv_id, STR("clochette.example.org"), "RFC 8617 B");
+	CHECK_STR_EQ(auth_results_find(&all, STR("spf"), 0)->result, STR("fail"),
+	             "RFC 8617 B");
+	CHECK_STR_EQ(auth_result_property(auth_results_find(&all, STR("dkim"), 0),
+	                                  STR("header"), STR("i")),
+	             STR("@d1.example"), "RFC 8617 B");
+	arc = auth_results_find(&all, STR("arc"), 0);
+	CHECK_STR_EQ(arc->result, STR("pass"), "RFC 8617 B");
+	rig_fini(&r);
 }
 
 static void
@@ -216,5 +254,6 @@ test_hidden(void)
 	rig_fini(&r);
 }
 
-SUITE(policy_arc_rfc, { "fields", test_fields }, { "gathered", test_gathered },
-      { "chains", test_chains }, { "hidden keys", test_hidden });
+SUITE(policy_arc_rfc, { "fields", test_fields }, { "author", test_author },
+      { "gathered", test_gathered }, { "chains", test_chains },
+      { "hidden keys", test_hidden });

@@ -86,6 +86,22 @@ test_written(void)
 		"all of it");
 }
 
+/* Nothing tells a copy of a signature from it, so the usual beginning is enough. */
+static void
+test_copy(void)
+{
+	static const struct dkim_verdict *const copies[] = { &pass_rsa, &pass_rsa };
+	char bytes[AUTH_RESULTS_MAX];
+	struct strbuf b = strbuf_on(bytes);
+	struct auth_request r = request();
+	struct auth_verdict v = verdict();
+
+	v.dkim = copies;
+	CHECK_ERR_EQ(auth_results_format(&r, &v, DMARC_POLICY_NONE, &b), OK, "fits");
+	CHECK_TRUE(str_find_str(strbuf_str(&b), STR("header.b=abcdefgh;")) != SIZE_MAX,
+	           "short");
+}
+
 static void
 test_null_sender(void)
 {
@@ -320,6 +336,44 @@ test_read(void)
 	arena_free(&a);
 }
 
+/* The fields that RFC 7208 9.2 prints. */
+static const struct {
+	const char *what, *value, *server, *method, *result, *reason, *ptype, *property,
+		*holds;
+} printed[] = {
+	{ "RFC 7208 9.2", " myhost.example.org; spf=pass\r\n  smtp.mailfrom=example.net",
+	  "myhost.example.org", "spf", "pass", "", "smtp", "mailfrom", "example.net" },
+	{ "RFC 7208 9.2, with a reason",
+	  " myhost.example.org; spf=pass\r\n"
+	  "  reason=\"client-ip=192.0.2.1; smtp.helo=foo.example.com\"\r\n"
+	  "  smtp.mailfrom=user@example.net",
+	  "myhost.example.org", "spf", "pass",
+	  "client-ip=192.0.2.1; smtp.helo=foo.example.com", "smtp", "mailfrom",
+	  "user@example.net" },
+};
+
+static void
+test_printed(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(printed); i++) {
+		struct arena *a = arena_new(64 << 10);
+		const struct auth_result *one;
+		struct auth_results r;
+
+		CHECK_ERR_EQ(auth_results_parse(str_from(printed[i].value), a, &r), OK,
+		             printed[i].what);
+		CHECK_STR_EQ(r.authserv_id, str_from(printed[i].server), printed[i].what);
+		one = auth_results_find(&r, str_from(printed[i].method), 0);
+		CHECK_TRUE(one != NULL, printed[i].what);
+		CHECK_STR_EQ(one->result, str_from(printed[i].result), printed[i].what);
+		CHECK_STR_EQ(one->reason, str_from(printed[i].reason), printed[i].what);
+		CHECK_STR_EQ(auth_result_property(one, str_from(printed[i].ptype),
+		                                  str_from(printed[i].property)),
+		             str_from(printed[i].holds), printed[i].what);
+		arena_free(&a);
+	}
+}
+
 static const struct str broken[] = {
 	STR_INIT(""),
 	STR_INIT("; spf=pass"),
@@ -366,8 +420,8 @@ test_broken(void)
 	arena_free(&a);
 }
 
-SUITE(policy_auth_results, { "written", test_written },
+SUITE(policy_auth_results, { "written", test_written }, { "a copy", test_copy },
       { "null sender", test_null_sender }, { "disposition", test_disposition },
       { "nothing gets out", test_nothing_gets_out }, { "full", test_full },
       { "owner", test_owner }, { "owner hidden", test_owner_hidden },
-      { "read", test_read }, { "broken", test_broken });
+      { "read", test_read }, { "printed", test_printed }, { "broken", test_broken });

@@ -1,3 +1,7 @@
+/* Held against the text of RFC 9989 as its last public draft has it
+   (draft-ietf-dmarc-dmarcbis-41): 4.7, 4.10.1, 4.10.2, A.6, and B.1.1 to B.4.3. The tree
+   walk of 4.10 is in dmarc_walk_test.c, the consent of B.2.3 and B.2.4 in
+   report_ask_test.c. B.5 prints no example. */
 #include "policy/dmarc.h"
 #include "policy/dmarc_priv.h"
 
@@ -30,6 +34,18 @@ static const struct record {
 	{ "v=DMARC1", ERR_SYNTAX, "none - - r r n u" },
 	{ "v=DMARC1; p=reject; sp=bad; rua=nonsense", ERR_SYNTAX, "none - - r r n u" },
 	{ "v=DMARC1; psd=y", ERR_SYNTAX, "none - - r r n y" },
+	/* RFC 9989 4.7 takes the form from RFC 6376 3.2: no name comes twice, and what is
+	   wrong counts as absent. */
+	{ "v=DMARC1; p=none; p=reject", ERR_SYNTAX, "none - - r r n u" },
+	{ "v=DMARC1; p=reject; p=reject; P=reject; rua=mailto:a@example.org", OK,
+	  "none - - r r n u" },
+	{ "v=DMARC1; p=reject; rua=mailto:a@example.org; sp=none; sp=reject", OK,
+	  "none - - r r n u" },
+	{ "v=DMARC1; p=reject; adkim=s; adkim=r; aspf=r; aspf=s; t=n; t=y; psd=n; psd=y",
+	  OK, "reject - - r r n u" },
+	{ "v=DMARC1; p=none; rua=mailto:a@example.org; rua=mailto:b@example.org; sp=bad",
+	  ERR_SYNTAX, "none - - r r n u" },
+	{ "v=DMARC1; p=reject; x-new=1; x-new=2", OK, "reject - - r r n u" },
 	/* RFC 9989 4.7, v: first, and to the letter. */
 	{ "", ERR_NOT_FOUND, NULL },
 	{ "v=DMARC2; p=none", ERR_NOT_FOUND, NULL },
@@ -38,15 +54,22 @@ static const struct record {
 	{ "p=none; v=DMARC1", ERR_NOT_FOUND, NULL },
 	{ " v=DMARC1; p=none", ERR_NOT_FOUND, NULL },
 	{ "v=spf1 -all", ERR_NOT_FOUND, NULL },
-	/* The examples of RFC 9989 B.2. */
+	/* The examples of RFC 9989 B.2.1 to B.2.5. */
 	{ "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com", OK,
 	  "none - - r r n u" },
 	{ "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; "
 	  "ruf=mailto:auth-reports@example.com",
 	  OK, "none - - r r n u" },
+	{ "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com; "
+	  "ruf=mailto:auth-reports@thirdparty.example.net",
+	  OK, "none - - r r n u" },
+	{ "v=DMARC1;", ERR_SYNTAX, "none - - r r n u" },
 	{ "v=DMARC1; p=quarantine; rua=mailto:dmarc-feedback@example.com,"
 	  "mailto:tld-test@thirdparty.example.net; t=y",
 	  OK, "quarantine - - r r y u" },
+	{ "v=DMARC1; p=reject; rua=mailto:dmarc-feedback@example.com,"
+	  "mailto:tld-test@thirdparty.example.net",
+	  OK, "reject - - r r n u" },
 	{ "v=DMARC1; rua=mailto:aggregate-reports@thirdparty.example.net; "
 	  "ruf=mailto:failure-reports@thirdparty.example.net",
 	  OK, "none - - r r n u" },
@@ -172,6 +195,11 @@ static const struct org {
 	  4,
 	  { { "_dmarc.mail.example.com", "v=DMARC1; p=none; psd=n" },
 	    { "_dmarc.example.com", "v=DMARC1; p=none" } } },
+	{ "psd=y one above",
+	  "mail.example.com",
+	  "mail.example.com",
+	  3,
+	  { { "_dmarc.example.com", "v=DMARC1; p=none; psd=y" } } },
 	{ "psd=y at the top",
 	  "a.mail.example.com",
 	  "example.com",
@@ -288,7 +316,17 @@ static const struct from_row {
 	{ " ann@a..example.org", NULL, "From has an address without a domain name" },
 	{ " ann@\xe9\xa3\x9f\xe7\x8b\xae.com.cn", "xn--85x722f.com.cn", NULL },
 	{ " a@example.org, b@example.net", "example.org", "From has several addresses" },
-	{ " a@example.org, b@example.org", "example.org", "From has several addresses" },
+	/* RFC 9989 5.3.1: one domain, however many write for it. */
+	{ " a@example.org, B <b@EXAMPLE.org.>", "example.org", NULL },
+	{ " a@example.org, b@sub.example.org", "example.org",
+	  "From has several addresses" },
+	{ " a@example.org, b@[192.0.2.1]", "example.org", "From has several addresses" },
+	{ " a@example.org, b@example.org, c@example.org, d@example.org", "example.org",
+	  NULL },
+	{ " a@example.org, b@example.org, c@example.org, d@example.org, e@example.org",
+	  "example.org", "From has several addresses" },
+	{ " a@example.org, b@example.org, \"x@y\" <c@example.org> d@bank.example",
+	  "example.org", "From can be read in several ways" },
 	{ " Group: a@example.org;", "example.org", "From has a group" },
 	{ " undisclosed:;", NULL, "From has a group" },
 	{ " Ann", NULL, "From has an address without a domain name" },
@@ -625,6 +663,25 @@ static const struct message {
 	  "pass example.com",
 	  "fail reject ",
 	  { SAMPLE } },
+	{ "several authors: the strictest is testing",
+	  "a@example.net, b@example.com",
+	  NULL,
+	  NULL,
+	  "fail quarantine ",
+	  { { "_dmarc.example.com", "v=DMARC1; p=reject; t=y" },
+	    { "_dmarc.example.net", "v=DMARC1; p=none" } } },
+	{ "several authors of one domain",
+	  "a@example.com, b@example.com",
+	  NULL,
+	  "pass example.com",
+	  "pass reject example.com dkim",
+	  { SAMPLE } },
+	{ "several authors of one domain, forged",
+	  "a@example.com, b@example.com",
+	  NULL,
+	  "pass example.net",
+	  "fail reject example.com",
+	  { SAMPLE } },
 	{ "several authors: nobody asks for anything",
 	  "a@example.net, b@example.org",
 	  NULL,
@@ -713,11 +770,20 @@ test_messages(void)
 		{ SAMPLE }
 	};
 
+	static const struct message silent = { "several fields, no record",
+		                               "a@example.com",
+		                               "pass example.com",
+		                               NULL,
+		                               NULL,
+		                               { { "example.com", "here" } } };
+
 	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
 		run_message(&messages[i], 1, messages[i].says);
 	run_message(&good, 1, "pass reject example.com spf");
 	run_message(&good, 2, "fail reject ");
 	run_message(&good, 0, "none none ");
+	/* Whatever the domains ask for. */
+	run_message(&silent, 2, "fail reject ");
 }
 
 SUITE(policy_dmarc, { "records", test_records }, { "uris", test_uris },

@@ -40,6 +40,13 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n", 0,
 	  "", "" },
 	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", 0, "", "" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc0\r\n\r\n", 0, "",
+	  "" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "14\r\n01234567890123456789\r\n15\r\n012345678901234567890\r\n0\r\n\r\n",
+	  0, "", "" },
+	{ "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\nhello", 204, "", "" },
+	{ "HTTP/1.1 304 Old\r\nTransfer-Encoding: chunked\r\n\r\n", 304, "", "" },
 	{ "HTTP/2 200 OK\r\n\r\n", 0, "", "" },
 	{ "HTTP/1.1 20 OK\r\n\r\n", 0, "", "" },
 	{ "HTTP/1.1 2000 OK\r\n\r\n", 0, "", "" },
@@ -99,4 +106,32 @@ test_head_bound(void)
 	strbuf_release(&head);
 }
 
-SUITE(policy_http_reply, { "replies", test_parse }, { "bound", test_head_bound });
+/* Which need not wait for the end of the connection (RFC 9112 6.3). */
+static void
+test_without_end(void)
+{
+	static const struct {
+		const char *bytes;
+		bool is_done;
+	} rows[] = {
+		{ "HTTP/1.1 204 None\r\n\r\n", true },
+		{ "HTTP/1.1 304 Old\r\n\r\n", true },
+		{ "HTTP/1.1 201 Made\r\nContent-Length: 0\r\n\r\n", true },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", true },
+		{ "HTTP/1.1 200 OK\r\n\r\nall?", false },
+		{ "HTTP/1.1 100 Continue\r\n\r\n", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char bytes[BODY_MAX];
+		struct strbuf body = strbuf_on(bytes);
+		struct http_reply r;
+
+		CHECK_U64_EQ(http_reply_parse(str_from(rows[i].bytes), false, &r, &body),
+		             rows[i].is_done ? HTTP_REPLY_DONE : HTTP_REPLY_MORE,
+		             rows[i].bytes);
+	}
+}
+
+SUITE(policy_http_reply, { "without an end", test_without_end },
+      { "replies", test_parse }, { "bound", test_head_bound });

@@ -119,42 +119,66 @@ test_records(void)
 static const struct {
 	const char *what, *rua, *zone[4], *want;
 	bool is_temp;
+	const char *domain;
 } consents[] = {
 	{ "its own organisation needs none",
 	  "mailto:d@example.net,mailto:d@mail.example.net",
 	  { "_dmarc.example.net TXT v=DMARC1; p=none" },
 	  "d@example.net at example.net; d@mail.example.net at mail.example.net",
-	  false },
+	  false,
+	  "example.net" },
 	{ "another one that agrees",
 	  "mailto:d@collector.example",
 	  { "_dmarc.example.net TXT v=DMARC1; p=none",
 	    "example.net._report._dmarc.collector.example TXT v=DMARC1;" },
 	  "d@collector.example at collector.example",
-	  false },
+	  false,
+	  "example.net" },
 	{ "one that does not",
 	  "mailto:d@victim.example,mailto:d@example.net",
 	  { "_dmarc.example.net TXT v=DMARC1; p=none",
 	    "example.net._report._dmarc.victim.example TXT v=spf1 -all" },
 	  "d@victim.example: they do not say that they want reports on this domain;"
 	  " d@example.net at example.net",
-	  false },
+	  false,
+	  "example.net" },
 	{ "one that names another address of its own",
 	  "mailto:d@collector.example",
 	  { "example.net._report._dmarc.collector.example TXT v=DMARC1;"
 	    " rua=mailto:new@collector.example!5k" },
 	  "new@collector.example at collector.example !5120",
-	  false },
+	  false,
+	  "example.net" },
 	{ "one that passes them on to a third",
 	  "mailto:d@collector.example",
 	  { "example.net._report._dmarc.collector.example TXT v=DMARC1;"
 	    " rua=mailto:d@victim.example" },
 	  "d@collector.example: its record sends them on to somebody else",
-	  false },
+	  false,
+	  "example.net" },
+	{ "RFC 9989 B.2.3, a third party",
+	  "mailto:dmarc-feedback@thirdparty.example.net",
+	  { "_dmarc.example.com TXT v=DMARC1; p=none",
+	    "example.com._report._dmarc.thirdparty.example.net TXT v=DMARC1;" },
+	  "dmarc-feedback@thirdparty.example.net at thirdparty.example.net",
+	  false,
+	  "example.com" },
+	{ "RFC 9989 B.2.4, the third party names other addresses",
+	  "mailto:dmarc-feedback@example.com,mailto:old@thirdparty.example.net",
+	  { "_dmarc.example.com TXT v=DMARC1; p=none",
+	    "example.com._report._dmarc.thirdparty.example.net TXT v=DMARC1; "
+	    "rua=mailto:aggregate-reports@thirdparty.example.net; "
+	    "ruf=mailto:failure-reports@thirdparty.example.net" },
+	  "dmarc-feedback@example.com at example.com; "
+	  "aggregate-reports@thirdparty.example.net at thirdparty.example.net",
+	  false,
+	  "example.com" },
 	{ "a name server that fails",
 	  "mailto:d@collector.example",
 	  { "example.net._report._dmarc.collector.example TXT !temp" },
 	  "d@collector.example: the name service did not say whether they want it",
-	  true },
+	  true,
+	  "example.net" },
 };
 
 static void
@@ -171,8 +195,8 @@ test_consent(void)
 		for (size_t j = 0; j < 4; j++)
 			zone[j] = consents[i].zone[j];
 		report_targets_read(REPORT_DMARC, str_from(consents[i].rua), a, &t);
-		while (report_targets_consent(&t, STR("example.net"), l, a, &is_temp) ==
-		               POLICY_NEED &&
+		while (report_targets_consent(&t, str_from(consents[i].domain), l, a,
+		                              &is_temp) == POLICY_NEED &&
 		       turns++ < 10)
 			zone_answer(zone, l);
 		CHECK_TRUE(turns < 10, consents[i].what);

@@ -10,7 +10,7 @@ static const struct report_head head = {
 	.contact = STR_INIT("reports@example.org"),
 	.submitter = STR_INIT("mail.example.org"),
 	.domain = STR_INIT("example.net"),
-	.id = STR_INIT("20260102.rpt_7"),
+	.id = STR_INIT("20260102rpt7"),
 	.begin_s = 1767312000,
 	.end_s = 1767398399,
 	.generator = STR_INIT("Mailstead"),
@@ -76,6 +76,27 @@ static const struct row {
 	    "        <selector>s/2</selector>\n        <result>pass</result>",
 	    "<domain>a.example</domain>\n        <selector>s1</selector>\n"
 	    "        <result>fail</result>" } },
+	{ "the strictly aligned one first, then its neighbours",
+	  "ip=192.0.2.1 domain=m.example.net"
+	  " signatures=\"esp.example/a=pass example.net/b=pass m.example.net/c=pass\"",
+	  { "<domain>m.example.net</domain>\n        <selector>c</selector>\n"
+	    "        <result>pass</result>\n      </dkim>\n      <dkim>\n"
+	    "        <domain>example.net</domain>\n        <selector>b</selector>\n"
+	    "        <result>pass</result>\n      </dkim>\n      <dkim>\n"
+	    "        <domain>esp.example</domain>" } },
+	{ "why what did not pass did not",
+	  "ip=192.0.2.1 domain=example.net spf=permerror spf_reason=\"two <records>\""
+	  " signatures=\"a.example/1=pass b.example/2=fail c.example/3=temperror\""
+	  " dkim_reasons=\"|the body was changed\"",
+	  { "<selector>2</selector>\n        <result>fail</result>\n"
+	    "        <human_result>the body was changed</human_result>\n      </dkim>",
+	    "<selector>3</selector>\n        <result>temperror</result>\n      </dkim>",
+	    "<selector>1</selector>\n        <result>pass</result>\n      </dkim>",
+	    "<result>permerror</result>\n"
+	    "        <human_result>two &lt;records&gt;</human_result>\n      </spf>" } },
+	{ "whom it was for",
+	  "ip=192.0.2.1 domain=example.net envelope_to=ours.example",
+	  { "<envelope_to>ours.example</envelope_to>\n    </identifiers>" } },
 	{ "strangers' bytes",
 	  "ip=192.0.2.1 domain=\"</header_from><evil/>&amp;\\x01\\xff\xc3\xa4\""
 	  " signatures=\"<x>/\\\"=pass\"",
@@ -120,7 +141,7 @@ test_dmarc(void)
 	CHECK_ERR_EQ(report_parse_dmarc(xml, a, &r), OK, "our reader reads it");
 	CHECK_STR_EQ(r.domain, STR("example.net"), "domain");
 	CHECK_STR_EQ(r.reporter, STR("Ours & <Co>"), "who");
-	CHECK_STR_EQ(r.name, STR("20260102.rpt_7"), "id");
+	CHECK_STR_EQ(r.name, STR("20260102rpt7"), "id");
 	CHECK_I64_EQ(r.begin_ms, 1767312000000, "begin");
 	CHECK_I64_EQ(r.end_ms, 1767398399000, "end");
 	CHECK_U64_EQ(r.good, 2, "aligned");
@@ -136,6 +157,39 @@ test_dmarc(void)
 	                          "\n  <version>1.0</version>\n  <report_metadata>")),
 	           "name space and version");
 	arena_free(&a);
+}
+
+/* What the record said, and what stands for what it did not say. */
+static void
+test_published(void)
+{
+	static const struct {
+		const char *policy, *want;
+	} published[] = {
+		{ "p=quarantine sp=none np=reject adkim=r aspf=s t=y fo=0",
+		  "<p>quarantine</p>\n    <sp>none</sp>\n    <np>reject</np>\n"
+		  "    <adkim>r</adkim>\n    <aspf>s</aspf>\n"
+		  "    <testing>y</testing>\n    <fo>0</fo>\n  </policy_published>" },
+		{ "p=reject",
+		  "<p>reject</p>\n    <sp>none</sp>\n    <np>none</np>\n"
+		  "    <adkim>r</adkim>\n    <aspf>r</aspf>\n"
+		  "    <testing>n</testing>\n    <fo>0</fo>\n  </policy_published>" },
+		{ "p=burn adkim=x t=maybe fo=<1>",
+		  "<p>none</p>\n    <sp>none</sp>\n    <np>none</np>\n"
+		  "    <adkim>r</adkim>\n    <aspf>r</aspf>\n"
+		  "    <testing>n</testing>\n    <fo>&lt;1&gt;</fo>\n"
+		  "  </policy_published>" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(published); i++) {
+		char bytes[2048];
+		struct strbuf b = strbuf_on(bytes);
+
+		report_make_dmarc_begin(&b, &head, str_from(published[i].policy));
+		CHECK_TRUE(str_find_str(strbuf_str(&b), str_from(published[i].want)) !=
+		                   SIZE_MAX,
+		           published[i].policy);
+	}
 }
 
 /* --- TLS ---------------------------------------------------------------------------- */
@@ -160,7 +214,8 @@ make_tls(struct arena *a)
 		  " reason=\"certificate\\x00has\\nexpired\"",
 		  100 },
 		{ "policy=tlsa rules=\"3 1 1 0123\" host=mx.example.net ip=192.0.2.1"
-		  " own_ip=198.51.100.1 result=certificate-not-trusted",
+		  " own_ip=198.51.100.1 helo=mx.example.net "
+		  "result=certificate-not-trusted",
 		  3 },
 		{ "policy=none host=mx.example.net", 1 },
 	};
@@ -184,8 +239,7 @@ test_tls(void)
 		"{\"organization-name\":\"Ours & \\u003cCo>\",\"date-range\":{"
 		"\"start-datetime\":\"2026-01-02T00:00:00Z\","
 		"\"end-datetime\":\"2026-01-02T23:59:59Z\"},"
-		"\"contact-info\":\"reports@example.org\",\"report-id\":\"20260102.rpt_"
-		"7\","
+		"\"contact-info\":\"reports@example.org\",\"report-id\":\"20260102rpt7\","
 		"\"policies\":[{\"policy\":{\"policy-type\":\"no-policy-found\","
 		"\"policy-domain\":\"example.net\"},"
 		"\"summary\":{\"total-successful-session-count\":7,"
@@ -208,6 +262,7 @@ test_tls(void)
 		"\"result-type\":\"certificate-not-trusted\","
 		"\"sending-mta-ip\":\"198.51.100.1\","
 		"\"receiving-mx-hostname\":\"mx.example.net\","
+		"\"receiving-mx-helo\":\"mx.example.net\","
 		"\"receiving-ip\":\"192.0.2.1\",\"failed-session-count\":3}]}]}";
 	struct arena *a = arena_new(REPORT_ARENA_BYTES);
 	struct str json = make_tls(a);
@@ -264,8 +319,7 @@ test_mail(void)
 	           "file name");
 	CHECK_TRUE(str_find_str(mail, STR("\r\nSubject: Report Domain: example.net\r\n"
 	                                  "\tSubmitter: mail.example.org\r\n\tReport-ID:"
-	                                  " <20260102.rpt_7@mail.example.org>\r\n")) !=
-	                   SIZE_MAX,
+	                                  " <20260102rpt7>\r\n")) != SIZE_MAX,
 	           "subject");
 	CHECK_TRUE(str_find_str(mail, STR("\r\nTLS-")) == SIZE_MAX,
 	           "says nothing of TLS");
@@ -298,5 +352,6 @@ test_tls_mail(void)
 	arena_free(&a);
 }
 
-SUITE(report_make, { "rows", test_rows }, { "DMARC", test_dmarc }, { "TLS", test_tls },
-      { "mail", test_mail }, { "mail with a TLS report", test_tls_mail });
+SUITE(report_make, { "rows", test_rows }, { "DMARC", test_dmarc },
+      { "published", test_published }, { "TLS", test_tls }, { "mail", test_mail },
+      { "mail with a TLS report", test_tls_mail });

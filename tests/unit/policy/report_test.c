@@ -52,11 +52,48 @@ test_dmarc(void)
 	CHECK_U64_EQ(r.rows[0].count, 123, "count");
 	CHECK_STR_EQ(r.rows[0].done, STR("quarantine"), "done");
 	CHECK_STR_EQ(r.rows[0].detail,
-	             STR("overridden: local_policy ; DKIM example.com/s1 fail;"
+	             STR("overridden: local_policy; DKIM example.com/s1 fail;"
 	                 " SPF mail.example.com pass"),
 	             "detail");
 	CHECK_STR_EQ(r.rows[0].domains, STR("mail.example.com"), "what was proven");
 	arena_free(&a);
+}
+
+/* RFC 9990 4: what others added to the format is passed over, whatever its names are. */
+static void
+test_extensions(void)
+{
+	static const char *const roots[] = {
+		"<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\" xmlns:x=\"urn:x\">",
+		"<feedback xmlns:x=\"urn:x\">",
+	};
+	static const char *const more[] = {
+		"<x:row><source_ip>192.0.2.9</source_ip><count>7</count></x:row>",
+		"<x:identifiers><header_from>evil.example</header_from></x:identifiers>",
+		("<row "
+		 "xmlns=\"urn:x\"><source_ip>192.0.2.9</source_ip><count>7</count></"
+		 "row>"),
+		"<x:arc-results><x:result>pass</x:result></x:arc-results>",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(more) * ARRAY_LEN(roots); i++) {
+		struct arena *a = arena_new(REPORT_ARENA_BYTES);
+		const char *one = more[i / ARRAY_LEN(roots)];
+		struct report r;
+		struct str xml = arena_printf(
+			a,
+			"%s" META PUBLISHED "<extension><x:arc-override>never"
+			"</x:arc-override></extension><record>" ROW("192.0.2.1", "5") REST
+			"%s</record></feedback>",
+			roots[i % ARRAY_LEN(roots)], one);
+
+		CHECK_ERR_EQ(report_parse_dmarc(xml, a, &r), OK, one);
+		CHECK_U64_EQ(r.row_count, 1, one);
+		CHECK_U64_EQ(r.good, 5, one);
+		CHECK_STR_EQ(r.rows[0].source, STR("192.0.2.1"), one);
+		CHECK_STR_EQ(r.rows[0].name, STR("example.com"), one);
+		arena_free(&a);
+	}
 }
 
 static void
@@ -116,6 +153,26 @@ static const struct {
 	{ "a count beyond reason",
 	  "<feedback>" META PUBLISHED
 	  "<record>" ROW("192.0.2.1", "99999999999") "</record></feedback>",
+	  ERR_MALFORMED },
+	{ "no begin",
+	  "<feedback><report_metadata><org_name>a</org_name><report_id>b</report_id>"
+	  "<date_range><end>1</end></date_range></report_metadata>" PUBLISHED RECORD
+	  "</feedback>",
+	  ERR_MALFORMED },
+	{ "no end",
+	  "<feedback><report_metadata><org_name>a</org_name><report_id>b</report_id>"
+	  "<date_range><begin>0</begin></date_range></report_metadata>" PUBLISHED RECORD
+	  "</feedback>",
+	  ERR_MALFORMED },
+	{ "an end before the begin",
+	  "<feedback><report_metadata><org_name>a</org_name><report_id>b</report_id>"
+	  "<date_range><begin>2</begin><end>1</end></date_range></"
+	  "report_metadata>" PUBLISHED RECORD "</feedback>",
+	  ERR_MALFORMED },
+	{ "a time that no calendar has",
+	  "<feedback><report_metadata><org_name>a</org_name><report_id>b</report_id>"
+	  "<date_range><begin>253402300800</begin><end>253402300800</end></date_range>"
+	  "</report_metadata>" PUBLISHED RECORD "</feedback>",
 	  ERR_MALFORMED },
 	{ "a document type", "<!DOCTYPE feedback><feedback>" META PUBLISHED "</feedback>",
 	  ERR_UNSUPPORTED },
@@ -228,6 +285,56 @@ test_tls(void)
 	arena_free(&a);
 }
 
+/* What cannot be true, or is too much of it. */
+static void
+test_tls_broken(void)
+{
+#define HEAD(begin, end)                                                                 \
+	"{\"organization-name\":\"a\",\"report-id\":\"b\",\"date-range\":{"              \
+	"\"start-datetime\":\"" begin "\",\"end-datetime\":\"" end "\"},\"policies\":["
+#define POLICY(good, failed)                                                             \
+	"{\"policy\":{\"policy-domain\":\"b.example\"},\"summary\":{"                    \
+	"\"total-successful-session-count\":" good "},\"failure-details\":["             \
+	"{\"result-type\":\"x\",\"failed-session-count\":" failed "}]}]}"
+	static const struct {
+		const char *what, *text;
+		enum err e;
+	} rows[] = {
+		{ "good",
+		  HEAD("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+		          POLICY("1000000000", "1000000000"),
+		  OK },
+		{ "too many",
+		  HEAD("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+		          POLICY("1000000001", "1"),
+		  ERR_MALFORMED },
+		{ "too many failures",
+		  HEAD("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+		          POLICY("1", "1000000001"),
+		  ERR_MALFORMED },
+		{ "no number",
+		  HEAD("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+		          POLICY("\"1\"", "1"),
+		  ERR_MALFORMED },
+		{ "an end before the begin",
+		  HEAD("2026-01-02T00:00:01Z", "2026-01-02T00:00:00Z") POLICY("1", "1"),
+		  ERR_MALFORMED },
+		{ "no time", HEAD("yesterday", "2026-01-02T00:00:00Z") POLICY("1", "1"),
+		  ERR_MALFORMED },
+	};
+#undef HEAD
+#undef POLICY
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct arena *a = arena_new(REPORT_ARENA_BYTES);
+		struct report r;
+
+		CHECK_ERR_EQ(report_parse_tls(str_from(rows[i].text), a, &r), rows[i].e,
+		             rows[i].what);
+		arena_free(&a);
+	}
+}
+
 #define MAIL(type, encoding, body)                                                       \
 	"From: a@peer.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; "   \
 	"boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b\r\n"      \
@@ -285,6 +392,30 @@ test_mail(void)
 	}
 }
 
+/* A document takes many times its bytes in memory. */
+static void
+test_long_json(void)
+{
+	static const size_t sizes[] = { 1 << 20, 3 << 20 };
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct arena *a = arena_new(REPORT_ARENA_BYTES);
+		struct strbuf b = strbuf_heap(4 << 20);
+		struct str raw, type;
+		struct report r;
+
+		strbuf_lit(&b, "Content-Type: application/json\r\n\r\n");
+		strbuf_lit(&b, TLS_HEAD TLS_POLICY);
+		while (b.n < sizes[i])
+			strbuf_lit(&b, "                              \r\n");
+		strbuf_lit(&b, "]}");
+		CHECK_ERR_EQ(report_parse_mail(strbuf_str(&b), a, &r, &raw, &type),
+		             i ? ERR_LIMIT : OK, i ? "too long" : "long");
+		strbuf_release(&b);
+		arena_free(&a);
+	}
+}
+
 static void
 test_sender(void)
 {
@@ -307,6 +438,10 @@ test_sender(void)
 		  AR("spf=pass smtp.mailfrom=a@m.b.example; dmarc=none "
 		     "header.from=b.example"),
 		  "b.example", true },
+		{ "no record, SPF of the domain above",
+		  AR("spf=pass smtp.mailfrom=a@b.example; dmarc=none "
+		     "header.from=m.b.example"),
+		  "m.b.example", true },
 		{ "no record, DKIM of the same",
 		  AR("dkim=fail header.d=b.example; dkim=pass header.d=b.example; "
 		     "dmarc=none header.from=b.example"),
@@ -352,5 +487,7 @@ test_sender(void)
 }
 
 SUITE(policy_report, { "DMARC", test_dmarc }, { "services", test_services },
-      { "sender", test_sender }, { "broken", test_broken },
-      { "bound of rows", test_rows_bound }, { "TLS", test_tls }, { "mail", test_mail });
+      { "extensions", test_extensions }, { "sender", test_sender },
+      { "broken", test_broken }, { "bound of rows", test_rows_bound },
+      { "TLS", test_tls }, { "broken TLS", test_tls_broken },
+      { "long JSON", test_long_json }, { "mail", test_mail });

@@ -21,6 +21,7 @@ static const struct dns_record good[] = {
 	  .matching = 2,
 	  .text = STR_INIT(SHA256 SHA256) },
 };
+static const char long_data[SECURE_TLSA_DATA_MAX + 1];
 static const struct dns_record bad[] = {
 	{ .type = DNS_TLSA,
 	  .usage = 1,
@@ -57,12 +58,17 @@ static const struct dns_record bad[] = {
 	  .selector = 1,
 	  .matching = 0,
 	  .text = STR_INIT("") },
+	{ .type = DNS_TLSA,
+	  .usage = 3,
+	  .selector = 0,
+	  .matching = 0,
+	  .text = { long_data, sizeof(long_data) } },
 };
 static const struct dns_answer signed_good = { DNS_OK, true, .records = good,
 	                                       .count = 3 };
 static const struct dns_answer plain_good = { DNS_OK, false, .records = good,
 	                                      .count = 3 };
-static const struct dns_answer signed_bad = { DNS_OK, true, .records = bad, .count = 7 };
+static const struct dns_answer signed_bad = { DNS_OK, true, .records = bad, .count = 8 };
 static const struct dns_answer none = { .status = DNS_NXDOMAIN, .authentic = true };
 static const struct dns_answer temp = { .status = DNS_TEMP };
 
@@ -94,8 +100,16 @@ static const struct {
 	{ "no TLSA, but a policy", "mx.example", true, true, &none, &enforce, false, false,
 	  "verify", "mta-sts" },
 	{ "TLSA that fails", "mx.example", true, true, &temp, &enforce, false, false, "never", "dane" },
-	{ "none that can be used", "mx.example", true, true, &signed_bad, &enforce, false, false,
+	{ "none that can be used", "mx.example", true, true, &signed_bad, NULL, false, false,
 	  "encrypt", "dane" },
+	{ "none that can be used, testing", "mx.example", true, true, &signed_bad, &testing, false, false,
+	  "encrypt", "dane" },
+	{ "none that can be used, mode none", "mx.example", true, true, &signed_bad, &off, false, false,
+	  "encrypt", "dane" },
+	{ "none that can be used, enforce", "mx.example", true, true, &signed_bad, &enforce, false, false,
+	  "verify", "mta-sts" },
+	{ "none that can be used, enforce, another host", "x.example", true, true, &signed_bad, &enforce,
+	  false, false, "never", "mta-sts" },
 	{ "enforce", "mx.example", false, false, NULL, &enforce, false, false, "verify", "mta-sts" },
 	{ "enforce, another host", "x.example", false, false, NULL, &enforce, false, false,
 	  "never", "mta-sts" },
@@ -127,6 +141,53 @@ static const struct {
 	{ "TLS-Required: No", "x.example", true, true, &signed_good, &enforce, false, true, "may", "none" },
 	/* clang-format on */
 };
+
+/* A host whose addresses are not signed, and what its CNAME says (RFC 7672 2.1.3). */
+static const struct {
+	const char *what;
+	bool mx, addresses, is_alias, is_alias_authentic, is_plain_fine;
+	const struct dns_answer *tlsa;
+	bool wants_alias, wants_tlsa;
+	const char *level;
+} aliases[] = {
+	/* clang-format off */
+	{ "not yet asked for", true, false, true, false, false, NULL, true, false, "may" },
+	{ "signed", true, false, true, true, false, &signed_good, true, true, "dane" },
+	{ "signed, no records", true, false, true, true, false, &none, true, true, "may" },
+	{ "signed, unsigned records", true, false, true, true, false, &plain_good, true, true, "may" },
+	{ "it, or its records, held back", true, false, true, true, false, &temp, true, true, "never" },
+	{ "not signed", true, false, true, false, false, &signed_good, true, false, "may" },
+	{ "no alias", true, false, false, false, false, NULL, false, false, "may" },
+	{ "signed to the end", true, true, true, false, false, &signed_good, false, true, "dane" },
+	{ "unsigned hosts", false, false, true, true, false, &signed_good, false, false, "may" },
+	{ "TLS-Required: No", true, false, true, true, true, &signed_good, false, false, "may" },
+	/* clang-format on */
+};
+
+static void
+test_aliases(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
+		struct secure_facts f = {
+			.host = STR("mx.example"),
+			.is_mx_authentic = aliases[i].mx,
+			.is_host_authentic = aliases[i].addresses,
+			.is_alias = aliases[i].is_alias,
+			.is_alias_authentic = aliases[i].is_alias_authentic,
+			.is_plain_fine = aliases[i].is_plain_fine,
+			.tlsa = aliases[i].tlsa,
+		};
+		struct secure_verdict v;
+
+		CHECK_TRUE(secure_wants_alias(&f) == aliases[i].wants_alias,
+		           aliases[i].what);
+		CHECK_TRUE(secure_wants_tlsa(&f) == aliases[i].wants_tlsa,
+		           aliases[i].what);
+		secure_decide(&f, &v);
+		CHECK_CSTR_EQ(secure_level_word(v.level), aliases[i].level,
+		              aliases[i].what);
+	}
+}
 
 static void
 test_decide(void)
@@ -180,6 +241,26 @@ test_policy_that_cannot_be_had(void)
 	}
 }
 
+/* As many as there is room for; the others are left out. */
+static void
+test_many_tlsa(void)
+{
+	struct dns_record many[SECURE_TLSA_MAX + 4];
+	struct dns_answer answer = { DNS_OK, true, .records = many,
+		                     .count = ARRAY_LEN(many) };
+	struct secure_facts f = { .host = STR("mx.example"),
+		                  .is_mx_authentic = true,
+		                  .is_host_authentic = true,
+		                  .tlsa = &answer };
+	struct secure_verdict v;
+
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = good[i % ARRAY_LEN(good)];
+	secure_decide(&f, &v);
+	CHECK_CSTR_EQ(secure_level_word(v.level), "dane", "level");
+	CHECK_U64_EQ(v.tlsa_count, SECURE_TLSA_MAX, "all that find room");
+}
+
 static void
 test_whose_tlsa(void)
 {
@@ -190,6 +271,6 @@ test_whose_tlsa(void)
 	           "another name is asked");
 }
 
-SUITE(policy_secure, { "levels", test_decide },
+SUITE(policy_secure, { "aliases", test_aliases }, { "levels", test_decide },
       { "a policy that cannot be had", test_policy_that_cannot_be_had },
-      { "whose TLSA records", test_whose_tlsa });
+      { "whose TLSA records", test_whose_tlsa }, { "many TLSA records", test_many_tlsa });

@@ -2,7 +2,10 @@
 
 #include "base/strbuf.h"
 #include "tests/unit/check.h"
-#include "tests/unit/policy/zone.h"
+#include "tests/unit/policy/spf_rig.h"
+
+#define A10  "aaaaaaaaaa"
+#define A100 A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
 
 /* The domains of RFC 7208 A, and one for each thing that can be wrong. */
 static const char *const zone[] = {
@@ -87,6 +90,8 @@ static const char *const zone[] = {
 	"p.test TXT v=spf1 exists:%{p}.seen.test -all",
 	"mail-a.example.com.seen.test A 127.0.0.2", "unknown.seen.test A 127.0.0.2",
 	"eai.test TXT v=spf1 exists:%{l}.eai.test ~all",
+	"m\xc3\xbcller.eai.test A 127.0.0.2",
+	"ptrlocal.test TXT v=spf1 ptr:%{l} -all",
 	"xn--mnchen-3ya.test TXT v=spf1 exists:%{o}.seen.test -all",
 	"xn--mnchen-3ya.test.seen.test A 127.0.0.2",
 
@@ -98,6 +103,7 @@ static const char *const zone[] = {
 	"eleven.test TXT v=spf1 include:ten.test a:example.com -all",
 	"twovoid.test TXT v=spf1 a:x1.test exists:x2.test -all",
 	"threevoid.test TXT v=spf1 a:x1.test exists:x2.test mx:x3.test -all",
+	"noname.test TXT v=spf1 a:%{l}.a.test exists:%{l}.b.test mx:%{l}.c.test exists:%{l}.d.test ?all",
 	"tenmx.test TXT v=spf1 mx:hosts10.test -all",
 	"elevenmx.test TXT v=spf1 mx:hosts11.test -all",
 	"hosts10.test MX 1 mail-c.example.org", "hosts10.test MX 2 mail-c.example.org",
@@ -200,27 +206,20 @@ static const struct ask asks[] = {
 	{ "192.0.2.10", "x@eleven.test",   "pass", "include:ten.test" },
 	{ "192.0.2.1", "x@twovoid.test",   "fail", "-all" },
 	{ "192.0.2.1", "x@threevoid.test", "permerror", "" },
+	/* Without a dot in its last 253 bytes nothing is left of a name, and nothing is below
+	   it. */
+	{ "192.0.2.10", A100 A100 A100 "@ptrlocal.test", "fail", "-all" },
+	{ "192.0.2.10", "example.com@ptrlocal.test", "pass", "ptr:%{l}" },
+	/* Nobody is asked about what can be no name. */
+	{ "192.0.2.1", "a..b@noname.test", "neutral", "?all" },
+	{ "192.0.2.1", "0123456789012345678901234567890123456789012345678901234567890123@noname.test",
+	  "neutral", "?all" },
+	{ "192.0.2.1", "x@noname.test",    "permerror", "" },
 	{ "192.0.2.129", "x@tenmx.test",   "pass", "mx:hosts10.test" },
 	{ "192.0.2.140", "x@elevenmx.test", "permerror", "" },
 	{ "192.0.2.1", "x@nullmx.test",    "fail", "-all" },
 	/* clang-format on */
 };
-
-static struct spf_verdict
-check(struct arena *a, const char *ip, const char *helo, const char *sender)
-{
-	struct lookups *l = lookups_new(a, LOOKUPS_MAX);
-	struct spf_request r = { .helo = str_from(helo),
-		                 .sender = str_from(sender),
-		                 .receiver = STR("receiver.example"),
-		                 .now_ms = INT64_C(1700000000000) };
-	struct spf_verdict v;
-
-	CHECK_TRUE(addr_parse_ip(str_from(ip), &r.ip), ip);
-	while (spf_check(&r, l, a, &v) == POLICY_NEED)
-		zone_answer(zone, l);
-	return v;
-}
 
 static void
 test_check_host(void)
@@ -228,7 +227,8 @@ test_check_host(void)
 	for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
 		const struct ask *t = &asks[i];
 		struct arena *a = arena_new(1 << 20);
-		struct spf_verdict v = check(a, t->ip, "all.test", t->sender);
+		struct spf_verdict v =
+			spf_rig_check(a, zone, t->ip, "all.test", t->sender);
 
 		CHECK_CSTR_EQ(spf_result_word(v.result), t->result, t->sender);
 		CHECK_STR_EQ(v.mechanism, str_from(t->mechanism), t->sender);
@@ -263,15 +263,15 @@ test_explanation(void)
 	struct arena *a = arena_new(1 << 20);
 
 	for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
-		struct spf_verdict v =
-			check(a, "192.0.2.5", "helo.test", explanations[i].sender);
+		struct spf_verdict v = spf_rig_check(a, zone, "192.0.2.5", "helo.test",
+		                                     explanations[i].sender);
 
 		CHECK_CSTR_EQ(spf_result_word(v.result), "fail", explanations[i].sender);
 		CHECK_STR_EQ(v.explanation, str_from(explanations[i].explanation),
 		             explanations[i].sender);
 	}
-	CHECK_STR_EQ(check(a, "192.0.2.5", "", "x@soft.test").explanation, STR(""),
-	             "only of a fail");
+	CHECK_STR_EQ(spf_rig_check(a, zone, "192.0.2.5", "", "x@soft.test").explanation,
+	             STR(""), "only of a fail");
 	arena_free(&a);
 }
 
@@ -325,7 +325,8 @@ test_reasons(void)
 	struct arena *a = arena_new(1 << 20);
 
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-		CHECK_STR_EQ(check(a, reasons[i].ip, reasons[i].helo, reasons[i].sender)
+		CHECK_STR_EQ(spf_rig_check(a, zone, reasons[i].ip, reasons[i].helo,
+		                           reasons[i].sender)
 		                     .reason,
 		             str_from(reasons[i].reason), reasons[i].reason);
 	arena_free(&a);

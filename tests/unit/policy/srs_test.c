@@ -29,6 +29,7 @@ static const struct {
 	  "SRS0=HH=TT=o.example=bob@first.example",
 	  "SRS1=", "=first.example==HH=TT=o.example=bob" },
 	{ "SRS1=broken@second.example", NULL, "SRS0=", "=second.example=SRS1=broken" },
+	{ "SRS0=@second.example", NULL, "SRS0=", "=second.example=SRS0=" },
 };
 
 /* The local part, without quotes. */

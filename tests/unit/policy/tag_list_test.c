@@ -71,4 +71,26 @@ test_limit(void)
 	arena_free(&a);
 }
 
-SUITE(policy_tag_list, { "parse", test_parse }, { "limit", test_limit });
+/* Control characters anywhere, but for those that fold. */
+static void
+test_control(void)
+{
+	for (size_t at = 2; at < 40; at++) {
+		unsigned good = 0;
+
+		for (unsigned c = 0; c < 256; c++) {
+			char text[40] = "a=";
+			struct tag_list list;
+
+			memset(text + 2, 'x', sizeof(text) - 2);
+			text[at] = (char)c;
+			good += tag_list_parse(str_make(text, sizeof(text)), &list) == OK;
+		}
+		/* 32 less three, DEL; and ";", behind which stands no tag, but at the
+		   end, where nothing does. */
+		CHECK_U64_EQ(good, 256 - 29 - 1 - (at + 1 < 40 ? 1 : 0), "good bytes");
+	}
+}
+
+SUITE(policy_tag_list, { "parse", test_parse }, { "limit", test_limit },
+      { "control characters", test_control });

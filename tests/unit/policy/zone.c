@@ -12,7 +12,7 @@ static const struct {
 } types[] = {
 	{ "A", DNS_A },         { "AAAA", DNS_AAAA }, { "MX", DNS_MX },
 	{ "PTR", DNS_PTR },     { "TXT", DNS_TXT },   { "TLSA", DNS_TLSA },
-	{ "CNAME", DNS_CNAME },
+	{ "CNAME", DNS_CNAME }, { "DS", DNS_DS },
 };
 
 static enum dns_type
@@ -49,6 +49,18 @@ record_parse(struct str data, struct dns_record *r)
 	}
 }
 
+/* What no resolver sends. */
+static bool
+is_name(struct str name)
+{
+	struct str label;
+
+	while (str_next(&name, '.', &label))
+		if (!label.n || label.n > 63)
+			return false;
+	return true;
+}
+
 static void
 answer_one(const char *const *lines, struct lookup *q)
 {
@@ -57,7 +69,9 @@ answer_one(const char *const *lines, struct lookup *q)
 		                     .name = q->name,
 		                     .records = records };
 
-	for (; *lines; lines++) {
+	if (!is_name(q->name))
+		answer.status = DNS_BAD_NAME;
+	for (; *lines && answer.status != DNS_BAD_NAME; lines++) {
 		struct str rest = str_from(*lines), name, type;
 
 		CHECK(str_next(&rest, ' ', &name) && str_next(&rest, ' ', &type));

@@ -3,6 +3,8 @@
 #include "base/strbuf.h"
 #include "tests/unit/check.h"
 
+#include <stdio.h>
+
 static const struct str us = STR_INIT("mail.us.example");
 
 /* "10 a.example 20 b.example" as records; "." is the root. */
@@ -38,10 +40,35 @@ static const struct {
 	{ "we are the backup", "10 a 20 Mail.Us.Example 20 b 30 c", "a", OK },
 	{ "twice the same", "10 a 10 A 20 a", "a", OK },
 	{ "eleven of them", "1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h 9 i 10 j 11 k",
-	  "a b c d e f g h i j", OK },
+	  "a b c d e f g h i j k", OK },
 	{ "eleven, the best last", "1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h 9 i 10 j 0 k",
-	  "k a b c d e f g h i", OK },
+	  "k a b c d e f g h i j", OK },
 };
+
+/* Of more than a route holds the worst are left out, wherever they stand. */
+static void
+test_bound(void)
+{
+	enum {
+		HOSTS = ROUTE_HOSTS_MAX + 1,
+	};
+	static char names[HOSTS][8];
+	struct queue_mx mx[HOSTS];
+	struct queue_route route;
+
+	for (size_t i = 0; i < HOSTS; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "h%d", (int)i);
+		mx[i].host = str_from(names[i]);
+		mx[i].preference = (uint16_t)(HOSTS - i);
+	}
+	CHECK_ERR_EQ(queue_route_from_mx(&route, STR("d"), mx, HOSTS - 1, us, 1), OK, "");
+	CHECK_U64_EQ(route.count, ROUTE_HOSTS_MAX, "all");
+	CHECK_STR_EQ(route.hosts[route.count - 1].name, STR("h0"), "the worst, too");
+	CHECK_ERR_EQ(queue_route_from_mx(&route, STR("d"), mx, HOSTS, us, 1), OK, "");
+	CHECK_U64_EQ(route.count, ROUTE_HOSTS_MAX, "no more");
+	CHECK_STR_EQ(route.hosts[0].name, STR("h64"), "the best is the last of them");
+	CHECK_STR_EQ(route.hosts[route.count - 1].name, STR("h1"), "the worst is not");
+}
 
 static void
 test_routes(void)
@@ -102,7 +129,7 @@ test_cut(void)
 static void
 test_addresses(void)
 {
-	struct addr v6[3], v4[5], out[ROUTE_ADDRESSES_MAX];
+	struct addr v6[3], v4[5], out[20];
 	size_t n;
 
 	for (size_t i = 0; i < 5; i++) {
@@ -147,6 +174,6 @@ test_literals(void)
 	CHECK_TRUE(!queue_route_literal(STR("[x400:odd]"), 25, &a), "another tag");
 }
 
-SUITE(queue_route, { "orders", test_routes }, { "equals", test_equals },
-      { "cuts", test_cut }, { "addresses", test_addresses },
+SUITE(queue_route, { "orders", test_routes }, { "bound", test_bound },
+      { "equals", test_equals }, { "cuts", test_cut }, { "addresses", test_addresses },
       { "address literals", test_literals });

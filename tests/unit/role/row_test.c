@@ -4,6 +4,8 @@
 #include "io/sandbox.h"
 #include "tests/unit/check.h"
 
+#include <stdio.h>
+
 static struct role_start
 example(void)
 {
@@ -12,6 +14,7 @@ example(void)
 		.conf_text = STR("hostname: mail.example.org\n"),
 		.certificate_pem = STR("certificate"),
 		.key_pem = STR("key\0with a zero"),
+		.roots_pem = STR("roots"),
 		.unix_fd = -1,
 		.listener_count = 3,
 	};
@@ -38,6 +41,7 @@ test_start_comes_back(void)
 		CHECK_STR_EQ(got.conf_text, s.conf_text, "text");
 		CHECK_STR_EQ(got.certificate_pem, s.certificate_pem, "certificate");
 		CHECK_STR_EQ(got.key_pem, s.key_pem, "key");
+		CHECK_STR_EQ(got.roots_pem, s.roots_pem, "roots");
 		CHECK_I64_EQ(got.unix_fd, -1, "no unix socket");
 		CHECK_U64_EQ(got.listener_count, 3, "listeners");
 		for (size_t i = 0; i < 3; i++) {
@@ -144,6 +148,55 @@ test_no_row_opens_keys(void)
 	conf_free(&conf);
 }
 
+static struct role_reach
+reach_of(const char *role, const char *text)
+{
+	struct conf *conf = NULL;
+	struct role_reach reach = { 0 };
+
+	CHECK_ERR_EQ(conf_parse(str_from(text), "test.yaml", no_error, NULL, &conf), OK,
+	             text);
+	role_row_reach(role_row_find(str_from(role)), conf, &reach);
+	conf_free(&conf);
+	return reach;
+}
+
+/* Which changes of the configuration a process cannot follow in its sandbox. */
+static void
+test_reach(void)
+{
+	static const struct {
+		const char *role, *a, *b;
+		bool is_eq;
+	} rows[] = {
+		{ "queue", "", "log: {level: debug}\n", true },
+		{ "queue", "", "delivery: {port: 2525}\n", false },
+		{ "queue", "", "delivery: {port: 587}\n", true },
+		{ "queue", "", "delivery: {source: [192.0.2.1]}\n", false },
+		{ "queue", "delivery: {source: [192.0.2.2]}\n",
+		  "delivery: {source: [192.0.2.1]}\n", true },
+		{ "queue", "", "dns: {servers: [\"192.0.2.1:53\"]}\n", true },
+		{ "queue", "", "dns: {servers: [\"192.0.2.1:5353\"]}\n", false },
+		{ "dns", "", "dns: {servers: [\"192.0.2.1:5353\"]}\n", false },
+		{ "dns", "dns: {servers: [\"192.0.2.1:5353\"]}\n", "", false },
+		{ "dns", "", "delivery: {port: 2525}\n", true },
+		{ "smtp", "", "dns: {servers: [\"192.0.2.1:5353\"]}\n", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char a[200], b[200];
+		struct role_reach ra, rb;
+
+		(void)snprintf(a, sizeof(a), "hostname: a.b\n%s", rows[i].a);
+		(void)snprintf(b, sizeof(b), "hostname: a.b\n%s", rows[i].b);
+		ra = reach_of(rows[i].role, a);
+		rb = reach_of(rows[i].role, b);
+		CHECK_TRUE(role_reach_eq(&ra, &rb) == rows[i].is_eq, rows[i].b);
+		CHECK_TRUE(role_reach_eq(&rb, &ra) == rows[i].is_eq, rows[i].b);
+	}
+}
+
 SUITE(role_row, { "start comes back", test_start_comes_back },
       { "a damaged start is refused", test_damaged_start_is_refused },
-      { "rows", test_rows }, { "no row opens keys", test_no_row_opens_keys });
+      { "rows", test_rows }, { "reach", test_reach },
+      { "no row opens keys", test_no_row_opens_keys });

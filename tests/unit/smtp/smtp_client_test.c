@@ -27,6 +27,7 @@ enum {
 	M_DSN = 8,
 	M_TWICE = 16, /* the same message a second time */
 	M_TLS = 32,   /* REQUIRETLS */
+	M_ORCPT8 = 64,
 };
 
 #define TRY  SMTP_CLIENT_TLS_TRY
@@ -82,6 +83,10 @@ static const struct dialogue dialogues[] = {
 	  "EHLO me|MAIL FROM:<f@me> SIZE=11 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=id1|QUIT|", "PERM 550 no" },
 	{ "DSN for a recipient", TRY, M_DSN, "a@b", "220 s|~250-s|250 dsn|~250 ok|~550 no|~221 bye|",
 	  "EHLO me|MAIL FROM:<f@me> RET=HDRS ENVID=id1|RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@y|QUIT|", "PERM 550 no" },
+	{ "ORCPT in UTF-8 with SMTPUTF8", TRY, M_UTF8 | M_ORCPT8, "a@b", "220 s|~250-s|250-SMTPUTF8|250 dsn|~250 ok|~550 no|~221 bye|",
+	  "EHLO me|MAIL FROM:<f@me> SMTPUTF8|RCPT TO:<a@b> ORCPT=utf-8;\303\274\360\237\215\272@y|QUIT|", "PERM 550 no" },
+	{ "ORCPT in UTF-8 without", TRY, M_ORCPT8, "a@b", "220 s|~250-s|250-SMTPUTF8|250 dsn|~250 ok|~550 no|~221 bye|",
+	  "EHLO me|MAIL FROM:<f@me>|RCPT TO:<a@b> ORCPT=utf-8;\\x{FC}\\x{1F37A}@y|QUIT|", "PERM 550 no" },
 	{ "parameters that are not", TRY, M_DSN, "a@b", "220 s|~250 s|~250 ok|~550 no|~221 bye|", "EHLO me|MAIL FROM:<f@me>|RCPT TO:<a@b>|QUIT|", "PERM 550 no" },
 	{ "8-bit text to a 7-bit server", TRY, M_8BIT, "a@b", "220 s|~250 s|~221 bye|", "EHLO me|QUIT|", "PERM NEED_8BITMIME 5.6.3" },
 	{ "UTF-8 address to an old server", TRY, M_UTF8, "a@b", "220 s|~250 s|~221 bye|", "EHLO me|QUIT|", "PERM NEED_SMTPUTF8 5.6.7" },
@@ -221,6 +226,8 @@ set_message(struct runner *r, struct strbuf *names)
 			rcpt->orcpt = STR("rfc822;x@y");
 			rcpt->notify = SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY;
 		}
+		if (d->message & M_ORCPT8)
+			rcpt->orcpt = STR("utf-8;\303\274\360\237\215\272@y");
 	}
 }
 

@@ -169,5 +169,23 @@ test_hidden_from(void)
 	}
 }
 
+/* Marks of aliases: of all fields of that name, and of no other. */
+static void
+test_marks(void)
+{
+	struct arena *a = arena_new(64 * 1024);
+	struct smtp_head_conf conf = { .received_max = 10 };
+	struct strbuf out = strbuf_arena(a, 4096);
+	struct smtp_head *h = smtp_head_new(a, &conf, take, &out);
+	struct str in = STR("X-Loop: aa\r\nA: zz\r\nx-loop: b\r\n b\r\nX-Loops: yy\r\n"
+	                    "\r\nX-Loop: cc\r\n");
+
+	CHECK_ERR_EQ(smtp_head_write(h, in), OK, "write");
+	CHECK_ERR_EQ(smtp_head_finish(h), OK, "finish");
+	CHECK_STR_EQ(strbuf_str(&out), in, "they stay");
+	CHECK_STR_EQ(smtp_head_loops(h), STR(" aa\r\n b\r\n b\r\n"), "their values");
+	arena_free(&a);
+}
+
 SUITE(smtp_head, { "hidden From", test_hidden_from }, { "rows", test_rows },
-      { "loop", test_loop });
+      { "loop", test_loop }, { "marks", test_marks });

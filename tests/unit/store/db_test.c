@@ -59,4 +59,40 @@ test_lost_transaction(void)
 	}
 }
 
-SUITE(store_db, { "a lost transaction", test_lost_transaction });
+/* What rests forgets nothing, and works on. */
+static void
+test_rest(void)
+{
+	char path[] = "/tmp/mailstead-unit-XXXXXX", name[64];
+	struct strbuf beside = strbuf_on(name);
+	struct db *db, *reader;
+	int fd = mkstemp(path);
+
+	CHECK_TRUE(fd >= 0, "file");
+	(void)close(fd);
+	db_rest(NULL);
+	CHECK_ERR_EQ(db_open(path, DB_WRITE, &db), OK, "open");
+	db_rest(db);
+	CHECK_ERR_EQ(db_define(db, "CREATE TABLE t (id $ID)"), OK, "table");
+	CHECK_ERR_EQ(db_open(path, DB_READ, &reader), OK, "reader");
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_ERR_EQ(db_begin(db, DB_WRITE), OK, "begin");
+		CHECK_ERR_EQ(db_run(db, "INSERT INTO t VALUES ($1)", VALUES(V_I(i))), OK,
+		             "row");
+		CHECK_ERR_EQ(db_commit(db), OK, "commit");
+		db_rest(db);
+		CHECK_U64_EQ(count(reader), i + 1, "seen by others");
+		db_rest(reader);
+		CHECK_U64_EQ(count(db), i + 1, "and by itself");
+	}
+	db_close(&reader);
+	db_close(&db);
+	(void)unlink(path);
+	for (int i = 0; i < 2; i++) {
+		strbuf_clear(&beside);
+		strbuf_printf(&beside, "%s-%s", path, i ? "shm" : "wal");
+		(void)unlink(strbuf_cstr(&beside));
+	}
+}
+
+SUITE(store_db, { "a lost transaction", test_lost_transaction }, { "rest", test_rest });

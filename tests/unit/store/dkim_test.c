@@ -3,10 +3,12 @@
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
 
+#include "base/clock.h"
 #include "ext/crypto.h"
 
 #include <dirent.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static void
@@ -203,6 +205,26 @@ test_sweep(void)
 	rig_close(&r);
 }
 
+/* A request that comes again is answered as before; the key made for it goes. */
+static void
+test_asked_again(void)
+{
+	struct deed deed = { .n = 0 };
+	struct rig r;
+	uint64_t id;
+
+	open_rig(&r);
+	memset(deed.name, 'k', sizeof(deed.name));
+	store_set_deed(r.client, &deed);
+	id = create(&r, DKIM_ED25519, true, "a key");
+	CHECK_U64_EQ(count_files(&r), 1, "its file");
+	deed.n = 0;
+	CHECK_U64_EQ(create(&r, DKIM_ED25519, true, "again"), id, "the same key");
+	CHECK_U64_EQ(count_files(&r), 1, "and no other file");
+	store_set_deed(r.client, NULL);
+	rig_close(&r);
+}
+
 struct seen {
 	unsigned rows, changes;
 	char last[64];
@@ -263,5 +285,32 @@ test_dns(void)
 	rig_close(&r);
 }
 
+/* Whoever asks is seen until a look that began after it has ended, whatever the clock
+   does. */
+static void
+test_dns_asked(void)
+{
+	static const struct op_dns_ask ask = { .domain = STR_INIT("example.org") };
+	struct op_dns_result op = { .domain = STR("example.org") };
+	struct dns_zone zone;
+	struct domain d;
+	struct rig r;
+
+	open_rig(&r);
+	CHECK_ERR_EQ(reader_domain(r.reader, STR("example.org"), r.arena, &d), OK, "it");
+	op.checked_ms = clock_unix_ms() + 1000000;
+	CHECK_ERR_EQ(rig_dns_result(&r, &op, NULL), OK, "a look from the future");
+	CHECK_ERR_EQ(rig_dns_ask(&r, &ask, NULL), OK, "asked");
+	CHECK_ERR_EQ(reader_dns_zone(r.reader, d.id, r.arena, &zone), OK, "zone");
+	CHECK_TRUE(zone.asked_ms > zone.checked_ms, "somebody waits");
+	op.checked_ms = clock_unix_ms();
+	CHECK_ERR_EQ(rig_dns_result(&r, &op, NULL), OK, "a look by the right clock");
+	CHECK_ERR_EQ(reader_dns_zone(r.reader, d.id, r.arena, &zone), OK, "zone");
+	CHECK_TRUE(zone.asked_ms <= zone.checked_ms, "nobody waits for the future");
+	rig_close(&r);
+}
+
 SUITE(store_dkim, { "the life of a key", test_life }, { "limits", test_limits },
-      { "files without rows", test_sweep }, { "looks at the name service", test_dns });
+      { "asked again", test_asked_again }, { "files without rows", test_sweep },
+      { "looks at the name service", test_dns },
+      { "looks that are asked for", test_dns_asked });

@@ -1,5 +1,6 @@
 #include "store/body.h"
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/strbuf.h"
 #include "tests/unit/check.h"
@@ -180,6 +181,40 @@ test_prefix(void)
 }
 
 static void
+not_called(void *arg, enum err e, struct body *body)
+{
+	(void)e;
+	(void)body;
+	*(bool *)arg = true;
+}
+
+/* Who reads goes while the thread reads, and the process ends. */
+static void
+test_forgotten_at_the_end(void)
+{
+	struct rig r;
+	struct strbuf big = strbuf_heap(1 << 20);
+	struct body_reading *reading;
+	struct answer_accept answer;
+	struct message m;
+	bool is_called = false;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	while (big.n < 2 * BODY_LATER_BYTES)
+		strbuf_lit(&big, "a line that comes again\r\n");
+	CHECK_ERR_EQ(rig_deliver(&r, ann, strbuf_str(&big), &answer), OK, "deliver");
+	CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF, r.arena, &m),
+	             OK, "message");
+	reading = body_open_later(r.bodies, &m.ref, ann, not_called, &is_called);
+	body_reading_forget(&reading);
+	rig_close(&r);
+	CHECK_TRUE(!is_called, "nobody wants to know");
+	strbuf_release(&big);
+}
+
+static void
 test_too_large(void)
 {
 	struct rig r;
@@ -192,6 +227,56 @@ test_too_large(void)
 	CHECK_ERR_EQ(body_write(w, STR("")), ERR_TOO_LARGE, "sticky");
 	body_writer_free(&w);
 	rig_close(&r);
+}
+
+static void
+on_finished(void *arg, enum err e, const struct new_body *body)
+{
+	size_t *good = arg;
+
+	*good += e == OK && body->ref.size > 0;
+}
+
+/* Clients that begin large messages and never end them hold no more than that. */
+static void
+test_memory_of_all(void)
+{
+	enum {
+		WRITERS = 400,
+		EACH = 200 * 1024,
+	};
+	struct rig r;
+	struct strbuf text = strbuf_heap(EACH);
+	struct body_writer *w[WRITERS];
+	struct body_about about = { .at_ms = clock_unix_ms() };
+	size_t good = 0;
+
+	rig_open(&r);
+	while (text.n < EACH)
+		strbuf_add(&text, str_first(hello, EACH - text.n));
+	for (size_t i = 0; i < WRITERS; i++)
+		w[i] = body_writer_new(r.bodies, 1 << 20);
+	for (size_t at = 0; at < EACH; at += 10240) {
+		for (size_t i = 0; i < WRITERS; i++)
+			CHECK_ERR_EQ(
+				body_write(w[i], str_first(str_from_offset(
+								   strbuf_str(&text), at),
+			                                   10240)),
+				OK, "write");
+	}
+	CHECK_TRUE(bodies_held(r.bodies) < BODY_MEMORY_TOTAL + WRITERS * 16 * 1024,
+	           "memory of all");
+	CHECK_TRUE(bodies_held(r.bodies) > BODY_MEMORY_TOTAL / 2, "which is used");
+	for (size_t i = 0; i < WRITERS; i += 50)
+		body_finish(w[i], &about, on_finished, &good);
+	for (int turns = 0; turns < 500 && good < WRITERS / 50; turns++)
+		rig_turn(&r, 20);
+	CHECK_U64_EQ(good, WRITERS / 50, "all of them end well");
+	for (size_t i = 0; i < WRITERS; i++)
+		body_writer_free(&w[i]);
+	CHECK_U64_EQ(bodies_held(r.bodies), 0, "given back");
+	rig_close(&r);
+	strbuf_release(&text);
 }
 
 static enum err
@@ -232,6 +317,7 @@ test_flags(void)
 	CHECK_U64_EQ(answer.rows_count, 1, "rows");
 	CHECK_U64_EQ(answer.rows[0].flags, FLAG_SEEN, "flags");
 	CHECK_U64_EQ(answer.rows[0].modseq, 3, "modseq");
+	CHECK_U64_EQ(answer.rows[0].prior_modseq, 2, "that of its coming");
 	CHECK_ERR_EQ(set_flags(&r,
 	                       (struct op_flags){ .account_id = ann,
 	                                          .mailbox_id = m.id,
@@ -240,6 +326,7 @@ test_flags(void)
 	                       1, STR(""), &answer),
 	             OK, "seen again");
 	CHECK_U64_EQ(answer.highestmodseq, 3, "nothing changed, no modseq");
+	CHECK_U64_EQ(answer.rows[0].prior_modseq, 3, "nor a prior one");
 	CHECK_ERR_EQ(set_flags(&r,
 	                       (struct op_flags){ .account_id = ann,
 	                                          .mailbox_id = m.id,
@@ -286,6 +373,50 @@ test_flags(void)
 	m = inbox_of(&r, ann);
 	CHECK_U64_EQ(m.unseen, 1, "replace took \\Seen away");
 	CHECK_U64_EQ(m.deleted, 1, "deleted");
+	rig_close(&r);
+}
+
+/* One mailbox, and which of its five messages are seen. */
+static void
+test_unseen_seq(void)
+{
+	static const struct {
+		const char *what;
+		uint32_t seen[2]; /* from UID to UID */
+		uint32_t look, seq;
+	} rows[] = {
+		{ "all unseen", { 0, 0 }, 1, 1 },
+		{ "the second", { 1, 1 }, 2, 2 },
+		{ "too far from both ends", { 1, 2 }, 2, 0 },
+		{ "the third from the end", { 1, 2 }, 3, 3 },
+		{ "the last", { 1, 4 }, 1, 5 },
+		{ "none", { 1, 5 }, 9, 0 },
+	};
+	struct rig r;
+	struct answer_accept accepted;
+	struct answer_flags answer;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	for (int i = 0; i < 5; i++)
+		CHECK_ERR_EQ(rig_deliver(&r, ann, hello, &accepted), OK, "deliver");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct mailbox_info m = inbox_of(&r, ann);
+		struct op_flags op = { .account_id = ann,
+			               .mailbox_id = m.id,
+			               .mode = FLAGS_ADD,
+			               .flags = FLAG_SEEN };
+		uint32_t seq = 77;
+
+		for (uint32_t uid = rows[i].seen[0]; uid && uid <= rows[i].seen[1]; uid++)
+			CHECK_ERR_EQ(set_flags(&r, op, uid, STR(""), &answer), OK,
+			             "seen");
+		m = inbox_of(&r, ann);
+		CHECK_ERR_EQ(reader_unseen_seq(r.reader, &m, rows[i].look, &seq), OK,
+		             rows[i].what);
+		CHECK_U64_EQ(seq, rows[i].seq, rows[i].what);
+	}
 	rig_close(&r);
 }
 
@@ -430,6 +561,9 @@ test_restart(void)
 }
 
 SUITE(store_mail, { "deliver", test_deliver }, { "bodies of all sizes", test_bodies },
-      { "prefix", test_prefix }, { "too large", test_too_large }, { "flags", test_flags },
+      { "a reader that goes at the end", test_forgotten_at_the_end },
+      { "prefix", test_prefix }, { "too large", test_too_large },
+      { "memory of all", test_memory_of_all }, { "flags", test_flags },
+      { "the first unseen", test_unseen_seq },
       { "move and expunge", test_move_and_expunge }, { "quota", test_quota },
       { "restart", test_restart });

@@ -312,9 +312,11 @@ test_requests_again(void)
 	for (size_t i = 0; i < ARRAY_LEN(agains); i++) {
 		struct op_api_begin op = { .name = { name, 32 },
 			                   .print = { print, 32 },
+			                   .deed = { print, 32 },
 			                   .epoch = agains[i].epoch,
 			                   .keep_since_ms = agains[i].since_ms };
 		struct op_api_end end = { .name = { name, 32 },
+			                  .deed = { print, 32 },
 			                  .status = 201,
 			                  .headers = STR("ETag: x\n"),
 			                  .body = STR("{}") };
@@ -335,10 +337,77 @@ test_requests_again(void)
 	CHECK_ERR_EQ(rig_api_begin(&r,
 	                           &(struct op_api_begin){ .name = { name, 32 },
 	                                                   .print = { print, 32 },
+	                                                   .deed = { print, 32 },
 	                                                   .epoch = 3 },
 	                           &answer),
 	             OK, "again");
 	CHECK_U64_EQ(answer.again, API_NEW, "so it is carried out");
+	rig_close(&r);
+}
+
+/* What a request with a key has done is not done twice, and its answer is the first one,
+   until the request is answered. */
+static void
+test_deeds(void)
+{
+	struct op_domain_put op = { .actor = { .name = STR("test") },
+		                    .name = STR("deed.example"),
+		                    .enabled = true,
+		                    .if_absent = true };
+	struct op_domain_remove removal = { .actor = { .name = STR("test") },
+		                            .name = STR("deed.example") };
+	struct deed deed = { .n = 0 };
+	struct op_api_begin begin = { .epoch = 1 };
+	struct op_api_end end = { .status = 0 };
+	struct answer_id first, second;
+	struct answer_api answer;
+	struct rig r;
+
+	rig_open(&r);
+	memset(deed.name, 'd', sizeof(deed.name));
+	begin.name = begin.print = begin.deed = str_make(deed.name, sizeof(deed.name));
+	end.name = end.deed = begin.name;
+	CHECK_ERR_EQ(rig_api_begin(&r, &begin, &answer), OK, "begun");
+	CHECK_TRUE(!answer.has_deeds, "nothing is done");
+	store_set_deed(r.client, &deed);
+	CHECK_ERR_EQ(rig_domain_put(&r, &op, &first), OK, "done");
+	CHECK_U64_EQ(deed.n, 1, "counted");
+	CHECK_ERR_EQ(rig_domain_put(&r, &op, &second), ERR_EXISTS,
+	             "its second is another");
+
+	/* The process is gone; the next one carries the request out again. */
+	begin.epoch = 2;
+	store_set_deed(r.client, NULL);
+	CHECK_ERR_EQ(rig_api_begin(&r, &begin, &answer), OK, "again");
+	CHECK_U64_EQ(answer.again, API_NEW, "again");
+	CHECK_TRUE(answer.has_deeds, "some of it is done");
+	rig_stop_store(&r);
+	rig_start_store(&r);
+	deed.n = 0;
+	store_set_deed(r.client, &deed);
+	CHECK_ERR_EQ(rig_domain_put(&r, &op, &second), OK, "the first answer");
+	CHECK_U64_EQ(second.id, first.id, "the same domain");
+	CHECK_ERR_EQ(rig_domain_put(&r, &op, &second), ERR_EXISTS,
+	             "what failed is no deed");
+
+	/* Another operation at that place is no deed of that kind. */
+	deed.n = 0;
+	CHECK_ERR_EQ(rig_domain_remove(&r, &removal, NULL), OK, "is done");
+	deed.n = 0;
+	CHECK_ERR_EQ(rig_domain_remove(&r, &removal, NULL), OK, "and not done again");
+
+	/* Forgotten answers leave the deeds, answers that are kept end them. */
+	store_set_deed(r.client, NULL);
+	CHECK_ERR_EQ(rig_api_end(&r, &end, NULL), OK, "forgotten");
+	begin.epoch = 3;
+	CHECK_ERR_EQ(rig_api_begin(&r, &begin, &answer), OK, "tried again");
+	CHECK_TRUE(answer.has_deeds, "it knows");
+	end.status = 201;
+	CHECK_ERR_EQ(rig_api_end(&r, &end, NULL), OK, "answered");
+	deed.n = 0;
+	store_set_deed(r.client, &deed);
+	CHECK_ERR_EQ(rig_domain_remove(&r, &removal, NULL), ERR_NOT_FOUND, "history");
+	store_set_deed(r.client, NULL);
 	rig_close(&r);
 }
 
@@ -403,4 +472,4 @@ test_login(void)
 SUITE(store_names, { "resolve", test_resolve }, { "send as", test_send_as },
       { "administration", test_administration }, { "access", test_access },
       { "settings", test_settings }, { "requests again", test_requests_again },
-      { "login", test_login });
+      { "deeds", test_deeds }, { "login", test_login });

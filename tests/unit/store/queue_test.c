@@ -2,8 +2,11 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "store/queue_row.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
+
+#include <stdio.h>
 
 static const struct str text = STR_INIT("Return-Path: <ann@example.org>\r\n"
                                         "Subject: Out\r\n\r\nBye\r\n");
@@ -77,6 +80,55 @@ another_client(struct rig *r)
 	store_client_free(&r->client);
 	r->client = store_client_new(r->loop, r->conf);
 	r->bodies = bodies_new(r->loop, r->client, r->conf);
+}
+
+/* Who shares the connections is whoever brought it, whatever it calls itself. */
+static void
+test_whose_share(void)
+{
+	static const struct {
+		const char *what, *user, *ip, *alias, *sharer;
+		uint32_t direction;
+	} rows[] = {
+		{ "a login", "ann@example.org", "192.0.2.1", "", "ann@example.org",
+		  TRACE_OUT },
+		{ "a login through an alias", "ann@example.org", "192.0.2.1",
+		  "away@example.org", "ann@example.org", TRACE_OUT },
+		{ "a relaying host", "", "192.0.2.1", "", "192.0.2.1", TRACE_OUT },
+		{ "an alias", "", "192.0.2.1", "away@Example.ORG", "example.org",
+		  TRACE_IN },
+		{ "led back", "", "192.0.2.1", "", "", TRACE_IN },
+		{ "our own", "", "", "", "", TRACE_OWN },
+	};
+	struct rig r;
+
+	rig_open(&r);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct id trace = id_new("mtr_");
+		struct accept_rcpt to = { .kind = RCPT_REMOTE,
+			                  .rcpt = STR("x@example.net"),
+			                  .orig_rcpt = str_from(rows[i].alias),
+			                  .domain = STR("example.net") };
+		struct op_accept op = { .trace_id = id_str(&trace),
+			                .direction = rows[i].direction,
+			                .sender = STR("any@example.org"),
+			                .user = str_from(rows[i].user),
+			                .ip = str_from(rows[i].ip),
+			                .expires_ms = clock_unix_ms() + 86400000,
+			                .rcpts = &to,
+			                .rcpts_count = 1 };
+		struct answer_accept answer;
+		struct answer_queue claimed;
+
+		CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+		op.body = r.body;
+		CHECK_ERR_EQ(rig_accept(&r, &op, &answer), OK, rows[i].what);
+		CHECK_ERR_EQ(claim(&r, "example.net", &claimed), OK, "claim");
+		if (CHECK_U64_EQ(claimed.items_count, 1, rows[i].what))
+			CHECK_STR_EQ(claimed.items[0].sharer, str_from(rows[i].sharer),
+			             rows[i].what);
+	}
+	rig_close(&r);
 }
 
 static void
@@ -435,6 +487,121 @@ take_domain(void *arg, const struct queue_domain *d)
 	return false;
 }
 
+struct order {
+	char text[64];
+	struct strbuf b;
+	uint64_t last;
+};
+
+static bool
+take_order(void *arg, const struct queue_item *item)
+{
+	struct order *o = arg;
+
+	strbuf_add(&o->b, str_first(item->rcpt, 1));
+	o->last = item->id;
+	return true;
+}
+
+/* Each order there and back, whole and from the middle on. */
+static void
+test_orders(void)
+{
+	static const struct {
+		const char *what;
+		enum queue_sort sort;
+		bool is_down;
+		const char *whole;
+	} rows[] = {
+		{ "age", QUEUE_BY_AGE, false, "xyz" },
+		{ "age, down", QUEUE_BY_AGE, true, "zyx" },
+		{ "next", QUEUE_BY_NEXT, false, "zxy" },
+		{ "next, down", QUEUE_BY_NEXT, true, "yxz" },
+		{ "size: all alike", QUEUE_BY_SIZE, false, "xyz" },
+		{ "size, down", QUEUE_BY_SIZE, true, "zyx" },
+		{ "attempts: all alike", QUEUE_BY_ATTEMPTS, false, "xyz" },
+		{ "domain", QUEUE_BY_DOMAIN, false, "yzx" },
+		{ "domain, down", QUEUE_BY_DOMAIN, true, "xzy" },
+	};
+	int64_t now_ms = clock_unix_ms() + 3600000;
+	struct rig r;
+
+	rig_open(&r);
+	(void)enqueue(&r, "x@example.net", "example.net", now_ms + 2000);
+	(void)enqueue(&r, "y@example.com", "example.com", now_ms + 3000);
+	(void)enqueue(&r, "z@example.com", "example.com", now_ms + 1000);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct queue_query query = { .sort = rows[i].sort,
+			                     .is_down = rows[i].is_down };
+		struct order o = { .last = 0 };
+
+		o.b = strbuf_on(o.text);
+		CHECK_ERR_EQ(reader_queue(r.reader, &query, 10, take_order, &o), OK,
+		             rows[i].what);
+		CHECK_STR_EQ(strbuf_str(&o.b), str_from(rows[i].whole), rows[i].what);
+	}
+	rig_close(&r);
+}
+
+struct count {
+	char last[64];
+	size_t n, in_order;
+};
+
+static bool
+count_order(void *arg, const struct queue_item *item)
+{
+	struct count *c = arg;
+	struct str last = str_from(c->last);
+
+	c->in_order += str_cmp(last, item->domain) < 0;
+	c->n++;
+	(void)snprintf(c->last, sizeof(c->last), "%.*s", STR_ARG(item->domain));
+	return true;
+}
+
+/* More rows than are sorted at first. */
+static void
+test_long_order(void)
+{
+	enum { ROWS = 900 };
+	static char names[ROWS][32], rcpts[ROWS][32];
+	static struct accept_rcpt to[ROWS];
+	struct id trace = id_new("mtr_");
+	struct op_accept op = { .trace_id = id_str(&trace),
+		                .direction = TRACE_OUT,
+		                .sender = STR("ann@example.org"),
+		                .due_ms = clock_unix_ms() + 3600000,
+		                .expires_ms = clock_unix_ms() + 86400000,
+		                .rcpts = to,
+		                .rcpts_count = ROWS };
+	struct queue_query query = { .sort = QUEUE_BY_DOMAIN };
+	struct count c = { .n = 0 };
+	struct answer_accept answer;
+	struct rig r;
+
+	rig_open(&r);
+	for (size_t i = 0; i < ROWS; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "d%03zu.example", ROWS - i);
+		(void)snprintf(rcpts[i], sizeof(rcpts[i]), "x@%s", names[i]);
+		to[i] = (struct accept_rcpt){ .kind = RCPT_REMOTE,
+			                      .rcpt = str_from(rcpts[i]),
+			                      .domain = str_from(names[i]),
+			                      .notify = NOTIFY_FAILURE };
+	}
+	CHECK_ERR_EQ(rig_body(&r, text), OK, "body");
+	op.body = r.body;
+	op.body.prefix_len = 32;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), OK, "accepted");
+	CHECK_ERR_EQ(reader_queue(r.reader, &query, 100000, count_order, &c), OK, "all");
+	CHECK_U64_EQ(c.n, ROWS, "each once");
+	CHECK_U64_EQ(c.in_order, ROWS, "in order");
+	c = (struct count){ .n = 0 };
+	CHECK_ERR_EQ(reader_queue(r.reader, &query, 700, count_order, &c), OK, "some");
+	CHECK_U64_EQ(c.n, 700, "as many as were asked for");
+	rig_close(&r);
+}
+
 static void
 test_lists(void)
 {
@@ -448,6 +615,12 @@ test_lists(void)
 		{ "domain", { .domain = STR_INIT("example.net") }, 2 },
 		{ "recipient", { .rcpt = STR_INIT("x@example.net") }, 1 },
 		{ "sender", { .sender = STR_INIT("ann@example.org") }, 3 },
+		{ "part of a recipient", { .rcpt_part = STR_INIT("@example.n") }, 2 },
+		{ "no pattern", { .rcpt_part = STR_INIT("x_example") }, 0 },
+		{ "part of a sender", { .sender_part = STR_INIT("nn@") }, 3 },
+		{ "of both",
+		  { .sender_part = STR_INIT("ann"), .rcpt_part = STR_INIT("z") },
+		  1 },
 		{ "null sender", { .sender = STR_INIT("<>") }, 0 },
 		{ "age", { .created_before_ms = 1 }, 0 },
 	};
@@ -504,8 +677,123 @@ test_limit(void)
 	rig_close(&r);
 }
 
-SUITE(store_queue, { "limit", test_limit }, { "from accept to delivered", test_life },
-      { "claim by id", test_claim_by_id }, { "leases", test_leases },
-      { "actions", test_actions }, { "wishes", test_wishes },
+/* --- turns ------------------------------------------------------------------------ */
+
+enum {
+	FLOOD = 100,
+	CLAIM = 10,
+	SHARERS = 100, /* more than one claim asks */
+};
+
+/* Rows as they lie on disk, of this sharer, due one after the other. */
+static void
+put_rows(struct db *db, uint64_t first, size_t n, const char *sharer, int64_t due_ms)
+{
+	CHECK_ERR_EQ(db_begin(db, DB_WRITE), OK, "begin");
+	for (size_t i = 0; i < n; i++)
+		CHECK_ERR_EQ(db_run(db,
+		                    "INSERT INTO queue (id, due_ms, domain, sharer)"
+		                    " VALUES ($1, $2, 'example.net', $3)",
+		                    VALUES(V_I(first + i), V_I(due_ms + (int64_t)i),
+		                           V_S(str_from(sharer)))),
+		             OK, "row");
+	CHECK_ERR_EQ(db_commit(db), OK, "commit");
+}
+
+/* How many of a claim are not of the flood, and how many it has in all. */
+static size_t
+claimed_of_others(struct rig *r, size_t *all_out)
+{
+	struct answer_queue claimed;
+	size_t n = 0;
+
+	CHECK_ERR_EQ(claim(r, "", &claimed), OK, "claim");
+	for (size_t i = 0; i < claimed.items_count; i++)
+		n += !str_eq(claimed.items[i].sharer, STR("flood@example.org"));
+	*all_out = claimed.items_count;
+	return n;
+}
+
+static struct db *
+open_index(struct rig *r)
+{
+	struct db *db = NULL;
+
+	CHECK_ERR_EQ(
+		db_open(arena_printf(r->arena, "%s/index.db", r->dir).p, DB_WRITE, &db),
+		OK, "index");
+	return db;
+}
+
+/* Whoever has much due is in nobody's way, nor are those who have nothing due. */
+static void
+test_turns(void)
+{
+	struct rig r;
+	struct db *db;
+	size_t all, found = 0;
+	char name[32];
+
+	rig_open(&r);
+	db = open_index(&r);
+	put_rows(db, 1, FLOOD, "flood@example.org", 1000);
+	put_rows(db, 1000, 1, "kim@example.org", 2000);
+	CHECK_U64_EQ(claimed_of_others(&r, &all), 1, "with the first claim");
+	CHECK_U64_EQ(all, CLAIM, "which is full");
+	put_rows(db, 1001, 1, "", 2000);
+	put_rows(db, 1002, 1, "alan@example.org", 2000);
+	for (size_t i = 0; i < SHARERS; i++) {
+		(void)snprintf(name, sizeof(name), "b%d@example.org", (int)i);
+		put_rows(db, 2000 + i, 1, name, clock_unix_ms() + 3600000);
+	}
+	for (int i = 0; i < 4; i++) {
+		found += claimed_of_others(&r, &all);
+		CHECK_U64_EQ(all, CLAIM, "full as well");
+	}
+	CHECK_U64_EQ(found, 2, "each once, soon");
+	for (int i = 0; i < FLOOD && all; i++)
+		(void)claimed_of_others(&r, &all);
+	CHECK_U64_EQ(all, 0, "nothing is left that is due");
+	db_close(&db);
+	rig_close(&r);
+}
+
+/* With a hundred thousand rows no walk over them is hidden in a claim. */
+static void
+test_turns_are_indexed(void)
+{
+	static const char *const queries[] = {
+		"SELECT sharer FROM queue WHERE " QUEUE_WAITS
+		" AND sharer > $1 ORDER BY sharer LIMIT 1",
+		"SELECT id FROM queue WHERE " QUEUE_WAITS
+		" AND sharer = $1 AND due_ms <= 1 ORDER BY due_ms, id LIMIT 8",
+	};
+	struct rig r;
+	struct db *db;
+
+	rig_open(&r);
+	db = open_index(&r);
+	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+		struct stmt *s = db_query(
+			db, arena_printf(r.arena, "EXPLAIN QUERY PLAN %s", queries[i]).p,
+			VALUES(V_S(STR("a"))));
+
+		CHECK_TRUE(db_next(s), "a plan");
+		CHECK_TRUE(str_starts(db_str(s, 3), STR("SEARCH queue USING ")) &&
+		                   str_find_str(db_str(s, 3), STR("INDEX queue_turn")) !=
+		                           SIZE_MAX,
+		           db_str(s, 3).p);
+		CHECK_TRUE(!db_next(s), "of one step");
+		CHECK_ERR_EQ(db_done(db, &s), OK, "done");
+	}
+	db_close(&db);
+	rig_close(&r);
+}
+
+SUITE(store_queue, { "limit", test_limit }, { "whose share", test_whose_share },
+      { "from accept to delivered", test_life }, { "claim by id", test_claim_by_id },
+      { "leases", test_leases }, { "actions", test_actions }, { "wishes", test_wishes },
       { "wish_too_late", test_wish_too_late }, { "future", test_future },
-      { "bounce and notification", test_notification }, { "lists", test_lists });
+      { "bounce and notification", test_notification }, { "lists", test_lists },
+      { "orders", test_orders }, { "long order", test_long_order },
+      { "turns", test_turns }, { "turns are indexed", test_turns_are_indexed });

@@ -24,7 +24,7 @@ leased(struct rig *r)
 		                .rcpts = &to,
 		                .rcpts_count = 1 };
 	struct op_queue_claim claim = { .domain = STR(REPORTS_DOMAIN),
-		                        .now_ms = clock_unix_ms() + 1000,
+		                        .now_ms = clock_unix_ms() + 3600000,
 		                        .limit = 1,
 		                        .lease_ms = 60000 };
 	struct answer_accept answer;
@@ -315,7 +315,7 @@ test_days(void)
 	db_close(&db);
 	rig_start_store(&r);
 	query.with_unproven = true;
-	for (int i = 0; i < 200 && left != 1; i++) {
+	for (int i = 0; i < 2400 && left != 1; i++) {
 		struct sums s = { 0 };
 
 		rig_turn(&r, 25);

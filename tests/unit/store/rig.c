@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	WAIT_MS = 10 * 1000,
+	WAIT_MS = 60 * 1000,
 	ARENA_BYTES = 512 << 20,
 };
 

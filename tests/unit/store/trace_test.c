@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/ids.h"
+#include "store/db.h"
 #include "store/trace_log.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
@@ -59,7 +60,7 @@ static struct found
 search(struct rig *r, const struct trace_query *q, size_t want)
 {
 	struct found f = { .arena = r->arena };
-	int64_t until_ms = clock_mono_ms() + 5000;
+	int64_t until_ms = clock_mono_ms() + 60000;
 
 	do {
 		f.count = 0;
@@ -93,6 +94,31 @@ search_each_way(struct rig *r)
 	CHECK_STR_EQ(f.last.reason, STR("550 5.1.1 No such user here"), "why");
 }
 
+static bool
+take_hour(void *arg, const struct trace_hour *h)
+{
+	struct trace_hour *sum = arg;
+
+	sum->in += h->in;
+	sum->delivered += h->delivered;
+	sum->deferred += h->deferred;
+	sum->refused += h->refused;
+	sum->bounced += h->bounced;
+	return true;
+}
+
+static struct trace_hour
+hours_of_today(struct rig *r)
+{
+	struct trace_hour sum = { .at_ms = 0 };
+	int64_t now_ms = clock_unix_ms();
+
+	CHECK_ERR_EQ(trace_hours(r->traces, now_ms - 7200000, now_ms + 3600000, take_hour,
+	                         &sum),
+	             OK, "hours");
+	return sum;
+}
+
 static void
 test_one_message(void)
 {
@@ -116,6 +142,7 @@ test_one_message(void)
 	char bytes[1024];
 	struct strbuf names = strbuf_on(bytes);
 	struct answer_accept answer;
+	struct trace_hour hours;
 	struct trace found;
 	struct found f;
 
@@ -142,6 +169,10 @@ test_one_message(void)
 	CHECK_U64_EQ(f.last.verdict, VERDICT_ACCEPTED, "one still waits");
 	CHECK_U64_EQ(f.last.queue_id, answer.results[1].queue_id, "and this is it");
 	search_each_way(&r);
+	hours = hours_of_today(&r);
+	CHECK_U64_EQ(hours.in, 1, "came in");
+	CHECK_U64_EQ(hours.deferred, 1, "waits");
+	CHECK_U64_EQ(hours.refused, 1, "refused");
 	f = search(&r, &(struct trace_query){ .before = id_str(&trace) }, 0);
 	CHECK_U64_EQ(f.count, 0, "nothing is older");
 	f = search(&r, &(struct trace_query){ .to_ms = 1 }, 0);
@@ -159,12 +190,159 @@ test_one_message(void)
 	                                  .verdict = VERDICT_DELIVERED },
 	           1);
 	CHECK_U64_EQ(f.count, 1, "all delivered in the end");
+	hours = hours_of_today(&r);
+	CHECK_U64_EQ(hours.in, 1, "no second time");
+	CHECK_U64_EQ(hours.deferred, 0, "waits no longer");
+	CHECK_U64_EQ(hours.delivered, 1, "but is delivered");
 	CHECK_ERR_EQ(trace_get(r.traces, id_str(&trace), r.arena, &found), OK, "get");
 	CHECK_STR_EQ(found.subject, STR("Invoice 2231"), "subject");
 	CHECK_ERR_EQ(trace_get(r.traces, STR("mtr_0000000000000000"), r.arena, &found),
 	             ERR_NOT_FOUND, "no such trace");
 	CHECK_ERR_EQ(trace_get(r.traces, STR("nonsense"), r.arena, &found), ERR_NOT_FOUND,
 	             "no id at all");
+	rig_close(&r);
+}
+
+struct walk {
+	struct arena *arena;
+	struct str last;
+	struct strbuf *ids;
+};
+
+static bool
+take_id(void *arg, const struct trace *t)
+{
+	struct walk *w = arg;
+
+	strbuf_add(w->ids, t->id);
+	strbuf_byte(w->ids, ' ');
+	w->last = arena_str(w->arena, t->id);
+	return true;
+}
+
+/* All of them, one on a page. */
+static struct str
+page_by_page(struct rig *r, bool is_up)
+{
+	struct strbuf ids = strbuf_arena(r->arena, 4096);
+	struct walk w = { .arena = r->arena, .ids = &ids };
+	size_t n;
+
+	do {
+		struct trace_query q = { .before = w.last, .is_up = is_up };
+
+		n = ids.n;
+		CHECK_ERR_EQ(trace_search(r->traces, &q, 1, take_id, &w), OK, "search");
+	} while (ids.n > n);
+	return strbuf_str(&ids);
+}
+
+/* Messages and sessions that brought none, of three days: each is on one page. */
+static void
+test_pages_over_days(void)
+{
+	static const char *const kinds[] = { "ses_", "mtr_", "ses_", "mtr_" };
+	int64_t now_ms = clock_unix_ms();
+	struct walk w;
+	struct strbuf all;
+	struct rig r;
+
+	rig_open(&r);
+	for (size_t i = 0; i < 3 * ARRAY_LEN(kinds); i++) {
+		const char *kind = kinds[i % ARRAY_LEN(kinds)];
+		struct id id =
+			id_make(kind, now_ms - (int64_t)(i / ARRAY_LEN(kinds)) * 86400000,
+		                random_u64());
+		bool is_session = kind[0] == 's';
+
+		tell(&r, EV_RCPT_REJECTED, is_session ? STR("") : id_str(&id),
+		     is_session ? id_str(&id) : STR(""),
+		     (const char *const[4]){ "rcpt", "nobody@example.org", "reply",
+		                             "550 5.1.1 No such user here" });
+	}
+	(void)search(&r, &(struct trace_query){ .verdict = VERDICT_REFUSED }, 12);
+	for (int is_up = 0; is_up < 2; is_up++) {
+		struct trace_query q = { .is_up = is_up };
+
+		all = strbuf_arena(r.arena, 4096);
+		w = (struct walk){ .arena = r.arena, .ids = &all };
+		CHECK_ERR_EQ(trace_search(r.traces, &q, 100, take_id, &w), OK, "all");
+		CHECK_U64_EQ(all.n, 12 * 21, "all are there");
+		CHECK_STR_EQ(page_by_page(&r, is_up), strbuf_str(&all), "page by page");
+	}
+	rig_close(&r);
+}
+
+static bool
+take_later(void *arg, const struct trace *t)
+{
+	struct str *last = arg;
+	static char bytes[64];
+	struct strbuf b = strbuf_on(bytes);
+	struct str time = str_from_offset(t->id, 4);
+
+	CHECK_TRUE(!last->n || str_cmp(time, *last) > 0, "behind the one before");
+	strbuf_add(&b, time);
+	*last = strbuf_str(&b);
+	return true;
+}
+
+/* In order of time, whether they brought a message or not. */
+static void
+test_kinds_are_mixed(void)
+{
+	struct trace_query up = { .is_up = true };
+	struct str last = { NULL, 0 };
+	struct rig r;
+
+	rig_open(&r);
+	for (int i = 0; i < 9; i++) {
+		const char *kind = i % 2 ? "mtr_" : "ses_";
+		struct id id = id_make(kind, clock_unix_ms() + i, random_u64());
+
+		tell(&r, EV_RCPT_REJECTED, i % 2 ? id_str(&id) : STR(""),
+		     i % 2 ? STR("") : id_str(&id),
+		     (const char *const[4]){ "rcpt", "nobody@example.org", "reply",
+		                             "550 5.1.1 No such user here" });
+	}
+	CHECK_U64_EQ(
+		search(&r, &(struct trace_query){ .verdict = VERDICT_REFUSED }, 9).count,
+		9, "all");
+	CHECK_ERR_EQ(trace_search(r.traces, &up, 100, take_later, &last), OK,
+	             "oldest first");
+	rig_close(&r);
+}
+
+/* A bit of its row has changed when more is told of a message: charts count it once. */
+static void
+test_damaged_row_counts_once(void)
+{
+	char path[256];
+	struct strbuf b = strbuf_on(path);
+	int64_t now_ms = clock_unix_ms();
+	struct answer_accept answer;
+	struct db *db = NULL;
+	struct trace_hour sum;
+	struct found f;
+	struct rig r;
+
+	rig_open(&r);
+	CHECK_ERR_EQ(rig_deliver(&r, rig_account(&r), text, &answer), OK, "one");
+	f = search(&r, &(struct trace_query){ .text = STR("invoice") }, 1);
+	CHECK_U64_EQ(f.count, 1, "in the log");
+	CHECK_ERR_EQ(db_open(trace_day_path(r.conf->data_dir, now_ms, &b), DB_WRITE, &db),
+	             OK, "day");
+	CHECK_ERR_EQ(db_run(db, "UPDATE trace SET verdict = 66", NO_VALUES), OK,
+	             "damage");
+	db_close(&db);
+	tell(&r, EV_BOUNCED, f.last.id, STR(""),
+	     (const char *const[4]){ "rcpt", "ann@example.org", "reason", "late" });
+	CHECK_U64_EQ(
+		search(&r, &(struct trace_query){ .verdict = VERDICT_BOUNCED }, 1).count,
+		1, "told");
+	sum = hours_of_today(&r);
+	CHECK_U64_EQ(sum.in, 1, "one message");
+	CHECK_U64_EQ(sum.delivered + sum.bounced, 1, "which came to one end");
 	rig_close(&r);
 }
 
@@ -197,6 +375,30 @@ test_damaged_day(void)
 	rig_close(&r);
 }
 
+/* What could not be written to the log is tried again soon, though nothing more comes. */
+static void
+test_tried_again(void)
+{
+	struct id id = id_new("mtr_");
+	char path[256], away[272];
+	struct rig r;
+
+	rig_open(&r);
+	(void)snprintf(path, sizeof(path), "%.*s/trace", STR_ARG(r.conf->data_dir));
+	(void)snprintf(away, sizeof(away), "%s.away", path);
+	CHECK_ERR_EQ(rig_account(&r) ? OK : ERR_NOT_FOUND, OK, "the store is there");
+	rig_turn(&r, 500);
+	CHECK_TRUE(rename(path, away) == 0, "no place");
+	event_set_log(LEVEL_ERROR + 1, "unit");
+	tell(&r, EV_RCPT_REJECTED, id_str(&id), STR(""),
+	     (const char *const[4]){ "rcpt", "nobody@example.org", "reply", "550 No" });
+	rig_turn(&r, 1500);
+	CHECK_TRUE(rename(away, path) == 0, "a place");
+	CHECK_U64_EQ(search(&r, &(struct trace_query){ .id = id_str(&id) }, 1).count, 1,
+	             "it is there within a minute");
+	rig_close(&r);
+}
+
 struct heard {
 	struct change last;
 	unsigned resets, mailboxes, queues, settings, events;
@@ -220,7 +422,7 @@ hear(void *arg, const struct change *c)
 static void
 turn_until(struct rig *r, const unsigned *count, unsigned want)
 {
-	int64_t until_ms = clock_mono_ms() + 5000;
+	int64_t until_ms = clock_mono_ms() + 60000;
 
 	while (*count < want && clock_mono_ms() < until_ms)
 		rig_turn(r, 10);
@@ -273,4 +475,6 @@ test_feed(void)
 }
 
 SUITE(store_trace, { "one message", test_one_message }, { "feed", test_feed },
-      { "damaged day", test_damaged_day });
+      { "pages over days", test_pages_over_days }, { "damaged day", test_damaged_day },
+      { "tried again", test_tried_again }, { "kinds are mixed", test_kinds_are_mixed },
+      { "damaged row counts once", test_damaged_row_counts_once });

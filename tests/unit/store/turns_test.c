@@ -241,7 +241,7 @@ test_remove(void)
 	CHECK_U64_EQ(account.message_count, 0, "nothing counts");
 	CHECK_ERR_EQ(rig_mailbox_create(&r, &again, &made), OK, "its name as well");
 	restart(&r);
-	for (int i = 0; i < 1000 && (is_message(&r, first) || is_message(&r, last)); i++)
+	for (int i = 0; i < 6000 && (is_message(&r, first) || is_message(&r, last)); i++)
 		rig_turn(&r, 10);
 	CHECK_TRUE(!is_message(&r, first) && !is_message(&r, last), "all went");
 	CHECK_U64_EQ(message_of(&r, &box, COUNT), 0, "entries too");
@@ -437,7 +437,7 @@ test_copy_abandoned(void)
 	CHECK_U64_EQ(exists(&r, box.account_id, STR("Trash")), STORE_COPY_ROWS,
 	             "its client is there");
 	store_client_free(&other);
-	for (int i = 0; i < 100 && exists(&r, box.account_id, STR("Trash")); i++) {
+	for (int i = 0; i < 1200 && exists(&r, box.account_id, STR("Trash")); i++) {
 		rig_turn(&r, 50);
 		store_server_compact(r.server, 0);
 	}
@@ -474,7 +474,7 @@ test_crowd(void)
 		op.flags = FLAG_FLAGGED;
 		(void)store_flags(r.client, &op, counted, &left);
 	}
-	for (int i = 0; i < 1000 && left; i++)
+	for (int i = 0; i < 6000 && left; i++)
 		rig_turn(&r, 10);
 	CHECK_U64_EQ(left, 0, "all are answered");
 	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");

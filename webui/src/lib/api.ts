@@ -84,6 +84,8 @@ export async function call<T>(method: string, path: string, options: CallOptions
     if (answer.status === 401 && !options.quiet) signedOut();
     throw problem;
   }
+  if (body === null && method === "GET")
+    throw new Problem({ title: "Something between here and the appliance answered instead of it", status: answer.status, code: "foreign" });
   return body as T;
 }
 

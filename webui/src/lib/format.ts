@@ -85,3 +85,17 @@ export function visible(text: string): string {
     (c) => `\u27e8${c.codePointAt(0)!.toString(16).padStart(4, "0")}\u27e9`,
   );
 }
+
+const PIECE_MAX = 16;
+const CUT = new RegExp(`.{1,${PIECE_MAX}}`, "gsu");
+
+/** Where a text may be broken into lines: an address behind its @, a name behind its dots only
+    where it is long; what has no sign is cut, so that no column is wider than a piece. */
+export function pieces(text: string): string[] {
+  const short = (part: string, at: RegExp) => (part.length > PIECE_MAX ? part.split(at) : [part]);
+  return text
+    .split(/(?<=[@+/=:;,])|(?<=\s)/)
+    .flatMap((part) => short(part, /(?<=[-_])/))
+    .flatMap((part) => short(part, /(?<=\.)/))
+    .flatMap((part) => part.match(CUT) ?? []);
+}

@@ -14,7 +14,9 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel("mailstead-l
 const POLL_MS = 15000;
 const TOLD_AT_MOST_EVERY_MS = 500;
 const LOG_IS_WRITTEN_MS = 1500;
-const TOPICS = ["message", "queue", "trace", "auth", "admin", "dns", "role"];
+const TOPICS = ["message", "queue", "trace", "auth", "admin", "dns", "report", "health", "role"];
+/** Of events whose names begin otherwise. */
+const TOPIC_OF: Record<string, string> = { dkim: "dns", tls: "queue" };
 
 let source: EventSource | null = null;
 
@@ -55,7 +57,7 @@ function tell(topic: string): void {
 function topicsOf(event: string): string[] {
   const head = event.split(".")[0]!;
   if (head === "message" || head === "delivery" || head === "smtp") return ["message", "queue", "trace"];
-  return [head === "dkim" ? "dns" : head];
+  return [TOPIC_OF[head] ?? head];
 }
 
 function take(kind: string, data: string): void {
@@ -71,19 +73,29 @@ function say(kind: string, data: string): void {
 
 const EVENTS = [
   "message.accepted", "message.stored", "message.queued", "message.delivered", "message.deferred",
-  "message.bounced", "message.expired", "message.dsn", "message.discarded", "queue.action",
-  "queue.changed", "smtp.rcpt.reject", "smtp.mail.reject", "smtp.data.reject",
-  "smtp.connect.refused", "auth.failed", "auth.ok", "admin.change", "dns.changed", "dns.checked", "dkim.state", "dkim.missing",
+  "message.bounced", "message.expired", "message.dsn", "message.discarded", "message.disposition",
+  "message.double_bounce", "message.dsn.dropped", "message.dsn.withheld", "message.expanded", "message.forged", "queue.action", "queue.receipt.action", "queue.changed",
+  "tls.policy.fetched", "tls.policy.failed", "smtp.rcpt.reject", "smtp.mail.reject", "smtp.data.reject",
+  "smtp.connect.refused", "auth.failed", "auth.ok", "admin.change", "dns.changed", "dns.checked",
+  "dkim.state", "dkim.missing", "dkim.reminder", "dkim.unsigned", "report.received", "report.repeated",
+  "report.refused", "report.sent", "report.unsent", "report.cut", "report.wait", "health.checked", "health.changed",
   "role.start", "role.restart",
 ];
 
 function openStream(): void {
-  source = new EventSource(`${BASE}/events?topics=${TOPICS.join(",")}`, { withCredentials: true });
+  const mine = (source = new EventSource(`${BASE}/events?topics=${TOPICS.join(",")}`, { withCredentials: true }));
   source.onopen = () => {
     say("state", "live");
     say("all", "");
   };
-  source.onerror = () => say("state", "reconnecting");
+  source.onerror = () => {
+    say("state", "reconnecting");
+    // Refused (too many are open: 429, starting: 503): a browser does not ask again by itself.
+    if (mine.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => {
+      if (source === mine) openStream();
+    }, POLL_MS);
+  };
   source.addEventListener("reset", () => say("all", ""));
   source.addEventListener("dropped", () => say("all", ""));
   for (const name of EVENTS) source.addEventListener(name, () => say("event", name));

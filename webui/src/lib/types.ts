@@ -129,6 +129,7 @@ export interface DomainPolicy {
   policy?: string;
   testing?: boolean;
   rua?: string;
+  rua_is_read?: boolean;
   mode?: string;
   max_age_s?: number;
   etag: string;
@@ -194,6 +195,7 @@ export interface Reason {
 export interface QueueItem {
   id: string;
   trace_id: string;
+  kind: "mail" | "receipt";
   state: string;
   wish: "hold" | "bounce" | "delete" | null;
   from: string;
@@ -207,7 +209,7 @@ export interface QueueItem {
   age_s: number;
   next_try_at: string | null;
   last_try_at: string | null;
-  expires_at: string;
+  expires_at: string | null;
   reason: Reason | null;
 }
 
@@ -310,7 +312,18 @@ export interface Check {
   cause: string | null;
   owner: string | null;
   fix?: string | null;
-  checked_at: string;
+  /** null: nobody has looked yet */
+  checked_at: string | null;
+  /* of those that are looked at now and then */
+  since?: string | null;
+  next_at?: string | null;
+  checking?: boolean;
+  last_run?: string | null;
+  details: {
+    request?: string | null;
+    name?: string | null;
+    lines?: { name: string; state: string; text: string }[];
+  };
 }
 
 export interface Health {
@@ -388,6 +401,19 @@ export interface ReceivedReport {
   trace_id: string;
 }
 
+/** What another domain demands of the way to it (MTA-STS). */
+export interface TlsPolicy {
+  domain: string;
+  state: "holds" | "expired" | "none";
+  mode: "none" | "testing" | "enforce" | null;
+  mx: string[];
+  policy_id: string | null;
+  fetched_at: string | null;
+  expires_at: string | null;
+  failed_at: string | null;
+  reason: string | null;
+  fetching: boolean;
+}
 export interface SentReport {
   id: string;
   kind: "dmarc" | "tls";

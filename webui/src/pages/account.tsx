@@ -31,7 +31,7 @@ function Password({ path }: { path: string }) {
     >
       <NewPassword value={password} onValue={setPassword} error={problem?.field("/password")} />
       {problem && !problem.field("/password") && <Notice problem={problem} />}
-      <button disabled={!password}>Set password</button>
+      <button>Set password</button>
     </form>
   );
 }
@@ -86,7 +86,7 @@ export function AccountPage({ address }: { address: string }) {
   const path = `/accounts/${encodeURIComponent(address)}`;
   const account = useResource<Account>(path, {}, ["admin"]);
   const usage = useResource<Usage>(`${path}/usage`, {}, ["message"]);
-  const mail = useResource<Page<Trace>>("/traces", { q: `account:${address}`, limit: 10 }, ["trace"]);
+  const mail = useResource<Page<Trace>>("/traces", { q: address, limit: 10 }, ["trace"]);
   const [isDeleting, setDeleting] = useState(false);
   const a = account.data;
   if (account.problem) return <Notice problem={account.problem} retry={account.reload} />;
@@ -156,7 +156,7 @@ export function AccountPage({ address }: { address: string }) {
       <section aria-labelledby="mail">
         <div class="title">
           <h2 id="mail">Recent mail</h2>
-          <a href={`/messages?q=${encodeURIComponent(`account:${address}`)}`}>All of it</a>
+          <a href={`/messages?q=${encodeURIComponent(address)}`}>All of it</a>
         </div>
         {mail.data?.items.length ? <TraceTable rows={mail.data.items} label="The last ten messages of this account" /> : <Empty title="No mail yet" />}
       </section>

@@ -3,6 +3,7 @@ import { Problem, asCurl, call } from "../lib/api";
 import { count, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { go, query } from "../lib/router";
+import { setupUrl } from "../lib/setup";
 import type { DnsRecords, Domain } from "../lib/types";
 import { Copy, Notice, Quoted, State, Tabs, TypedConfirm, When } from "../ui/parts";
 import { toast } from "../ui/toast";
@@ -23,8 +24,16 @@ function DnsLine({ name, path }: { name: string; path: string }) {
   const left = dns.required.total - dns.required.ok;
   return (
     <p class={left ? "notice warn" : "faint"}>
-      {left ? `${plural(left, "required DNS record is", "required DNS records are")} not as they should be. ` : "All required DNS records are as they should be. "}
-      <a href={`/domains/${encodeURIComponent(name)}?tab=dns`}>See the records</a>
+      <span>
+        {left ? `${plural(left, "required DNS record is", "required DNS records are")} not as they should be. ` : "All required DNS records are as they should be. "}
+        <a href={`/domains/${encodeURIComponent(name)}?tab=dns`}>See the records</a>
+        {left > 0 && (
+          <>
+            {" or "}
+            <a href={setupUrl(name)}>go on setting it up, step by step</a>.
+          </>
+        )}
+      </span>
     </p>
   );
 }

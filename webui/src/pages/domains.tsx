@@ -84,6 +84,11 @@ export function Domains() {
         ) : (
           <Empty title="No domain yet">
             <p>A domain is what stands behind the @. Mail for its addresses is taken in as soon as it is here and its MX record points to this server.</p>
+            <p>
+              <a class="button main" href="/setup">
+                Set up your first domain, step by step
+              </a>
+            </p>
           </Empty>
         ))}
       {isAdding && <AddDomain onClose={() => setAdding(false)} onDone={list.reload} />}

@@ -2,11 +2,22 @@ import { useState } from "preact/hooks";
 import { asCurl } from "../lib/api";
 import { clock, millis, now, plural, size } from "../lib/format";
 import { useResource } from "../lib/resource";
-import type { TraceDetail, TraceEvent } from "../lib/types";
+import type { Reason, TraceDetail, TraceEvent } from "../lib/types";
 import { Copy, Notice, Quoted, State, When } from "../ui/parts";
 import { queueAction } from "./queue";
 
-function Step({ e, isRaw }: { e: TraceEvent; isRaw: boolean }) {
+/** Times in an event's text as people read them. */
+function Told({ text }: { text: string }) {
+  return (
+    <>
+      {text.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/).map((part, i) =>
+        i % 2 ? <When key={i} at={part} /> : part && <Quoted key={i} text={part} />,
+      )}
+    </>
+  );
+}
+
+export function Step({ e, isRaw }: { e: TraceEvent; isRaw: boolean }) {
   return (
     <li class={`step ${e.level}`}>
       <time dateTime={e.time} title={e.time}>
@@ -14,7 +25,7 @@ function Step({ e, isRaw }: { e: TraceEvent; isRaw: boolean }) {
       </time>
       <span class="offset">+{e.offset_ms < 10000 ? `${e.offset_ms} ms` : clock(e.offset_ms / 1000)}</span>
       <div>
-        <Quoted text={e.text} />
+        <Told text={e.text} />
         {isRaw && (
           <pre>
             {e.event}
@@ -33,17 +44,33 @@ function Step({ e, isRaw }: { e: TraceEvent; isRaw: boolean }) {
 
 type Recipient = TraceDetail["recipients"][number];
 
+/** Plain words first; then what was said in full, where it says more. */
+function Why({ reason }: { reason: Reason }) {
+  const { plain, text } = reason;
+  const isTold = text.toLowerCase().startsWith(plain.toLowerCase());
+  const rest = isTold ? text.slice(plain.length).replace(/^[\s:;,.]+/, "") : text;
+  return (
+    <p>
+      {plain}
+      {rest && (
+        <>
+          {" – "}
+          <span class="faint">
+            <Quoted text={rest} />
+          </span>
+        </>
+      )}
+    </p>
+  );
+}
+
 function RecipientRow({ r, reload }: { r: Recipient; reload: () => void }) {
   const next = r.next_try_at && (Date.parse(r.next_try_at) - now.value) / 1000;
   return (
     <li>
       <State of={r.verdict} /> <Quoted text={r.address} />
       {r.mailbox && <span> in {r.mailbox}</span>}
-      {r.reason && (
-        <p>
-          {r.reason.plain} <span class="faint">{r.reason.text && <Quoted text={r.reason.text} />}</span>
-        </p>
-      )}
+      {r.reason && <Why reason={r.reason} />}
       {next !== null && next !== "" && (
         <p>
           {plural(r.attempts, "try", "tries")} so far, next {next > 0 ? `in ${clock(next)}` : "now"}

@@ -1,7 +1,6 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { asCurl } from "../lib/api";
-import { size } from "../lib/format";
-import { onLive } from "../lib/live";
+import { plural, size } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { query, setQuery } from "../lib/router";
 import type { Page, Trace } from "../lib/types";
@@ -38,7 +37,7 @@ const columns: Column<Trace>[] = [
 ];
 
 export function TraceTable({ rows, label }: { rows: Trace[]; label: string }) {
-  return <Table label={label} rows={rows} columns={columns} open={(t) => `/messages/${t.id}`} />;
+  return <Table label={label} class="trace" rows={rows} columns={columns} open={(t) => `/messages/${t.id}`} />;
 }
 
 const VERDICTS = ["delivered", "deferred", "bounced", "refused", "expired"];
@@ -52,20 +51,35 @@ function questionOf(text: string): string {
   return id ? `msgid:${id[1]}` : text.split("\n")[0]!.slice(0, 200);
 }
 
+/** The list never jumps under the reader: what is shown follows its news in place, what is new
+    waits to be asked for. */
+function useStill(page: Page<Trace> | null, key: string): { rows: Trace[]; news: number; show: () => void } {
+  const [shown, setShown] = useState<{ key: string; ids: string[] }>({ key: "", ids: [] });
+  const known = useRef(new Map<string, Trace>());
+  const show = () => {
+    known.current.clear();
+    if (page) setShown({ key, ids: page.items.map((t) => t.id) });
+  };
+  useEffect(() => {
+    if (page && (shown.key !== key || !shown.ids.length)) show();
+  }, [page, key]);
+  const ids = shown.key === key ? shown.ids : (page?.items.map((t) => t.id) ?? []);
+  for (const t of page?.items ?? []) known.current.set(t.id, t);
+  const rows = ids.flatMap((id) => known.current.get(id) ?? []);
+  return { rows, news: page?.items.filter((t) => !ids.includes(t.id)).length ?? 0, show };
+}
+
 export function Messages() {
   const q = query.value.get("q") ?? "";
   const cursor = query.value.get("cursor") ?? undefined;
   const [text, setText] = useState(q);
-  const [news, setNews] = useState(0);
-  const list = useResource<Page<Trace>>("/traces", { q, cursor, limit: 50 });
+  const list = useResource<Page<Trace>>("/traces", { q, cursor, limit: 50 }, ["trace"]);
+  const still = useStill(list.data, `${q} ${cursor}`);
   useEffect(() => setText(q), [q]);
-  // The list never jumps under the reader: what is new waits behind a button.
-  useEffect(() => onLive(["trace"], () => setNews((n) => n + 1)), []);
   const verdict = q.match(/(?:^|\s)verdict:(\w+)/)?.[1];
 
   function ask(question: string) {
     setQuery({ q: questionOf(question).trim(), cursor: undefined });
-    setNews(0);
   }
   function withVerdict(word: string | undefined): string {
     const rest = q.replace(/(?:^|\s)-?verdict:\w+/g, "").trim();
@@ -112,22 +126,16 @@ export function Messages() {
           </button>
         ))}
       </div>
-      {news > 0 && !cursor && (
-        <button
-          class="news"
-          onClick={() => {
-            setNews(0);
-            list.reload();
-          }}
-        >
-          There is news: show it
+      {still.news > 0 && !cursor && (
+        <button class="news" onClick={still.show}>
+          {plural(still.news, "new message")}: show
         </button>
       )}
       {list.problem && <Notice problem={list.problem} retry={list.reload} />}
       {list.data &&
         (list.data.items.length ? (
           <>
-            <TraceTable rows={list.data.items} label="Messages, newest first" />
+            <TraceTable rows={still.rows} label="Messages, newest first" />
             <Pager prev={list.data.prev} next={list.data.next} words={["Newer", "Older"]} onGo={(c) => setQuery({ cursor: c })} />
           </>
         ) : (

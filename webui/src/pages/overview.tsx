@@ -2,6 +2,9 @@ import { count, duration, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
 import type { Check, Health, Page, Stats, Trace } from "../lib/types";
 import { Ago, Bars, Empty, Notice, State } from "../ui/parts";
+import { isLookedAt } from "../lib/setup";
+import { Checklist } from "./checklist";
+import { MOVES } from "./setup_host";
 import { TraceTable } from "./messages";
 
 function pointsOf(stats: Stats | null, metric: string): number[] {
@@ -29,8 +32,13 @@ function NeedsYou({ checks }: { checks: Check[] }) {
         {open.map((c) => (
           <li key={c.id}>
             <State of={c.state} /> <strong>{c.title}</strong>: {c.text}
-            {c.owner && <span class="faint"> · {c.owner === "you" ? "your move" : c.owner}</span>}
+            {c.owner && <span class="faint"> · {MOVES[c.owner] ?? c.owner}</span>}
             {c.fix && <p>{c.fix}</p>}
+            {isLookedAt(c) && (
+              <p>
+                <a href={`/setup?step=host#check-${c.id}`}>What was found, and look again</a>
+              </p>
+            )}
           </li>
         ))}
       </ol>
@@ -40,7 +48,7 @@ function NeedsYou({ checks }: { checks: Check[] }) {
 
 export function Overview() {
   const stats = useResource<Stats>("/stats", {}, ["message", "queue"]);
-  const health = useResource<Health>("/health", {}, ["role"]);
+  const health = useResource<Health>("/health", {}, ["role", "health"]);
   const recent = useResource<Page<Trace>>("/traces", { limit: 10 }, ["trace"]);
   const t = stats.data?.totals ?? {};
   const queue = stats.data?.queue;
@@ -57,6 +65,7 @@ export function Overview() {
         )}
       </div>
       {stats.problem && <Notice problem={stats.problem} retry={stats.reload} />}
+      <Checklist />
       <NeedsYou checks={checks} />
       <section class="figures" aria-label="The last 24 hours">
         <Figure name="In" value={count(t.in ?? 0)} points={pointsOf(stats.data, "in")} to="/messages?q=direction:in" note="24 hours" />
@@ -80,16 +89,16 @@ export function Overview() {
         {recent.problem && <Notice problem={recent.problem} retry={recent.reload} />}
         {recent.data?.items.length === 0 && (
           <Empty title="No mail yet">
-            <p>
-              Add a <a href="/domains">domain</a> and an <a href="/accounts">account</a>, then send a first message to it. It shows up here
-              while it comes in.
-            </p>
+            <p>Every message and every refusal shows up here while it happens, with what became of it and why.</p>
           </Empty>
         )}
         {!!recent.data?.items.length && <TraceTable rows={recent.data.items} label="The last ten messages" />}
       </section>
       <section aria-labelledby="health">
-        <h2 id="health">Health</h2>
+        <div class="title">
+          <h2 id="health">Health</h2>
+          <a href="/setup?step=host">How others see this server</a>
+        </div>
         {health.problem && <Notice problem={health.problem} retry={health.reload} />}
         {checks.length > 0 && (
           <ul class="checks">
@@ -99,7 +108,7 @@ export function Overview() {
                 <strong>{c.title}</strong>
                 <span>{c.text}</span>
                 <span class="faint">
-                  <Ago at={c.checked_at} />
+                  {c.checked_at ? <Ago at={c.checked_at} /> : "never"}
                 </span>
               </li>
             ))}

@@ -4,9 +4,10 @@ import { clock, count, duration, now, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { query, setQuery } from "../lib/router";
 import type { ActionPlan, ActionResult, Page, QueueItem } from "../lib/types";
-import { Copy, Dialog, Empty, Notice, Quoted, State } from "../ui/parts";
+import { Copy, Dialog, Empty, Notice, Quoted, State, Tabs } from "../ui/parts";
 import { Pager, Table, type Column } from "../ui/table";
 import { toast } from "../ui/toast";
+import { TlsPolicies } from "./tls_policies";
 
 export type Action = "retry" | "hold" | "release" | "bounce" | "delete";
 
@@ -32,7 +33,7 @@ export async function queueAction(action: Action, id: string, reload: () => void
     const item =
       action === "delete"
         ? await call<QueueItem | undefined>("DELETE", path)
-        : await call<QueueItem>("POST", `${path}/${action}`);
+        : await call<QueueItem | undefined>("POST", `${path}/${action}`);
     const back = OPPOSITE[action];
     const word = item?.wish ? `is being tried; ${WISHED[item.wish]}` : DONE[action];
     toast(`1 message ${word}`, back && (() => void queueAction(back, id, reload)));
@@ -60,6 +61,7 @@ function columnsFor(reload: () => void): Column<QueueItem>[] {
   return [
     {
       name: "To",
+      sort: "to_domain",
       cell: (i) => (
         <a href={`/messages/${i.trace_id}`}>
           <Quoted text={i.to} />
@@ -72,14 +74,15 @@ function columnsFor(reload: () => void): Column<QueueItem>[] {
       cell: (i) => (
         <>
           <State of={i.state} />
+          {i.kind === "receipt" && <span title="It has arrived; its sender asked to be told (NOTIFY=SUCCESS)"> receipt</span>}
           {i.tls === "required" && <span title="Its sender demands encryption all the way (REQUIRETLS)"> TLS required</span>}
           {i.tls === "optional" && <span title="Its sender says that it may go unencrypted (TLS-Required: No)"> TLS optional</span>}
         </>
       ),
     },
-    { name: "Age", cell: (i) => duration((now.value - Date.parse(i.created_at)) / 1000), right: true },
-    { name: "Tries", cell: (i) => count(i.attempts), right: true },
-    { name: "Next try", cell: (i) => <NextTry item={i} />, right: true },
+    { name: "Age", sort: "age", cell: (i) => duration((now.value - Date.parse(i.created_at)) / 1000), right: true },
+    { name: "Tries", sort: "attempts", cell: (i) => count(i.attempts), right: true },
+    { name: "Next try", sort: "next", cell: (i) => <NextTry item={i} />, right: true },
     {
       name: "Why",
       cell: (i) =>
@@ -163,20 +166,21 @@ function Plan({ plan, onClose, onDone }: { plan: ActionPlan; onClose: () => void
   );
 }
 
-const TABS = ["", "active", "deferred", "held", "scheduled"];
+const STATES = ["", "active", "deferred", "held", "scheduled"];
 const ACTIONS: Action[] = ["retry", "hold", "release", "bounce", "delete"];
 
-export function Queue() {
+function Waiting() {
   const q = query.value.get("q") ?? "";
   const state = query.value.get("state") ?? "";
   const cursor = query.value.get("cursor") ?? undefined;
   const [text, setText] = useState(q);
   const [selected, setSelected] = useState(new Set<string>());
   const [plan, setPlan] = useState<ActionPlan | null>(null);
-  const asked = { q, state, cursor, count: true, limit: 50 };
+  const sort = query.value.get("sort") ?? "-age";
+  const asked = { q, state, cursor, sort, count: true, limit: 50 };
   const list = useResource<Page<QueueItem>>("/queue", asked, ["queue"]);
   useEffect(() => setText(q), [q]);
-  useEffect(() => setSelected(new Set()), [q, state, cursor]);
+  useEffect(() => setSelected(new Set()), [q, state, cursor, sort]);
   const rows = list.data?.items ?? [];
   const filter = [q, state && `state:${state}`].filter(Boolean).join(" ");
 
@@ -191,10 +195,6 @@ export function Queue() {
 
   return (
     <>
-      <div class="title">
-        <h1>Queue</h1>
-        <Copy text={asCurl("GET", "/queue", { q, state })} label="Copy as curl" />
-      </div>
       <form
         class="filter"
         role="search"
@@ -213,7 +213,7 @@ export function Queue() {
         <button class="main">Find</button>
       </form>
       <div class="chips" role="group" aria-label="State">
-        {TABS.map((t) => (
+        {STATES.map((t) => (
           <button class="chip" key={t} aria-pressed={state === t} onClick={() => setQuery({ state: t, cursor: undefined })}>
             {t || "all"}
           </button>
@@ -224,6 +224,7 @@ export function Queue() {
             {list.data.count_capped && "+"} waiting
           </span>
         )}
+        <Copy text={asCurl("GET", "/queue", { q, state, sort })} label="Copy as curl" />
       </div>
       {selected.size > 0 && (
         <div class="bulk" role="toolbar" aria-label="With the selected ones">
@@ -243,7 +244,9 @@ export function Queue() {
         (rows.length ? (
           <>
             <Table
-              label="Waiting messages, oldest first"
+              label="Waiting messages"
+              sort={sort}
+              onSort={(s) => setQuery({ sort: s, cursor: undefined })}
               rows={rows}
               columns={columnsFor(list.reload)}
               open={(i) => `/messages/${i.trace_id}`}
@@ -271,6 +274,24 @@ export function Queue() {
           }}
         />
       )}
+    </>
+  );
+}
+
+const TABS: [id: string, label: string][] = [
+  ["", "Waiting"],
+  ["policies", "TLS policies"],
+];
+
+export function Queue() {
+  const tab = query.value.get("tab") === "policies" ? "policies" : "";
+  return (
+    <>
+      <div class="title">
+        <h1>Queue</h1>
+      </div>
+      <Tabs label="Of the queue" base="/queue" tabs={TABS} at={tab} />
+      {tab === "policies" ? <TlsPolicies /> : <Waiting />}
     </>
   );
 }

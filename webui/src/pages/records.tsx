@@ -1,201 +1,18 @@
 // What a domain publishes: its records beside what the name servers say, its DKIM keys, and
 // what it says of itself (DMARC, MTA-STS, TLS reports).
 import { useState } from "preact/hooks";
-import { Problem, asCurl, call, urlOf } from "../lib/api";
+import { asCurl, call, urlOf } from "../lib/api";
 import { count, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
 import type { DkimKey, DnsChange, DnsRecord, DnsRecords, DomainPolicy, Page, PolicyAdvice } from "../lib/types";
 import { Ago, Copy, Dialog, Empty, Notice, Quoted, State, TypedConfirm, When } from "../ui/parts";
-import { toast } from "../ui/toast";
-
-const OWNERS: Record<string, string> = {
-  dns_host: "you, where the domain's DNS is kept",
-  isp: "whoever rents you the address",
-  you: "you, in the settings here",
-  wait: "nobody: wait",
-};
+import { FormChoice, Record, act, isFine, useForm } from "./record";
 
 const NEEDS: [need: DnsRecord["need"][], title: string][] = [
   [["required_to_receive", "required_to_send"], "Required"],
   [["recommended"], "Recommended"],
   [["optional"], "Optional"],
 ];
-
-/** A call that a button makes; a refusal is shown. */
-async function act(method: string, path: string, body: unknown, done: string): Promise<boolean> {
-  try {
-    await call(method, path, { body });
-    toast(done);
-    return true;
-  } catch (p) {
-    if (!(p instanceof Problem)) throw p;
-    toast(p.message);
-    return false;
-  }
-}
-
-function isFine(r: DnsRecord): boolean {
-  return r.state === "ok" || r.state === "optional";
-}
-
-function Values({ of, label }: { of: string[]; label: string }) {
-  if (!of.length) return <span class="faint">none</span>;
-  return (
-    <ul class="values" aria-label={label}>
-      {of.map((v) => (
-        <li key={v}>
-          <code>
-            <Quoted text={v} />
-          </code>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-/** How the form of a DNS provider wants a record. */
-export interface Form {
-  isRelative: boolean; // "_dmarc" rather than "_dmarc.example.com"
-  hasDot: boolean; // full names end in a dot
-  hasPriority: boolean; // the number of an MX or SRV is a field of its own
-  isCut: boolean; // long texts in quoted pieces of 255
-}
-const FORMS: [id: string, name: string, form: Form][] = [
-  ["usual", "most forms", { isRelative: true, hasDot: false, hasPriority: true, isCut: false }],
-  ["full", "full names, no dot", { isRelative: false, hasDot: false, hasPriority: true, isCut: false }],
-  ["dots", "relative names, targets end in a dot", { isRelative: true, hasDot: true, hasPriority: true, isCut: false }],
-  ["zone", "zone file lines", { isRelative: true, hasDot: true, hasPriority: false, isCut: true }],
-];
-
-/** One record as it is typed into that form. */
-export function typed(r: DnsRecord, form: Form): { name: string; priority: string | null; values: string[] } {
-  const noDot = (s: string) => (form.hasDot ? s : s.replace(/\.$/, ""));
-  const name = form.isRelative && r.relative ? r.relative : noDot(r.name);
-  const names = ["MX", "SRV", "CNAME", "PTR"].includes(r.type);
-  let priority = r.priority === null ? null : String(r.priority);
-  const values = r.expected.map((text, i) => {
-    let value = form.isCut && r.type === "TXT" ? (r.master[i] ?? text) : text;
-    if (names) value = noDot(value);
-    if (r.type === "SRV" && form.hasPriority) {
-      const at = value.indexOf(" ");
-      priority = value.slice(0, at);
-      return value.slice(at + 1);
-    }
-    return r.type === "MX" && !form.hasPriority ? `${priority} ${value}` : value;
-  });
-  return { name, priority: form.hasPriority ? priority : null, values };
-}
-
-function useForm(): [id: string, form: Form, choose: (id: string) => void] {
-  const [id, setId] = useState(localStorage.getItem("dns-form") ?? "usual");
-  const form = (FORMS.find(([f]) => f === id) ?? FORMS[0]!)[2];
-  return [
-    id,
-    form,
-    (next) => {
-      localStorage.setItem("dns-form", next);
-      setId(next);
-    },
-  ];
-}
-
-function FormChoice({ id, choose }: { id: string; choose: (id: string) => void }) {
-  return (
-    <label>
-      Written for{" "}
-      <select value={id} onChange={(e) => choose(e.currentTarget.value)}>
-        {FORMS.map(([f, name]) => (
-          <option key={f} value={f}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
-function Record({ r, form, path, onChange }: { r: DnsRecord; form: Form; path: string; onChange: () => void }) {
-  const { name, priority, values } = typed(r, form);
-  const value = values[0] ?? "";
-  const mute = (muted: boolean) =>
-    act("PATCH", `${path}/dns/${encodeURIComponent(r.key)}`, { muted }, muted ? "Left as it is" : "Looked after again").then(onChange);
-  const hasWork = !isFine(r) && r.state !== "unknown" && r.owner !== "wait";
-  return (
-    <li class={`record ${r.state}${r.muted ? " muted" : ""}`} id={`record-${r.key}`}>
-      <div class="record-head">
-        <State of={r.state} />
-        {r.muted && <span class="faint">muted</span>}
-        <strong>{r.type}</strong>
-        <code class="record-name">{name}</code>
-        <span class="faint">{r.why}</span>
-        {r.since && (
-          <span class="faint record-since">
-            since <Ago at={r.since} />
-          </span>
-        )}
-      </div>
-      {(r.reason || r.detail) && (
-        <p>
-          {r.reason} {r.detail && <span class="faint">({r.detail})</span>}
-          {r.state === "propagating" && (
-            <span>
-              {" "}
-              {r.servers_ok} of {plural(r.servers_total, "name server")} have it
-              {r.cached_until && (
-                <>
-                  ; the old answer may be kept until <When at={r.cached_until} />
-                </>
-              )}
-              .
-            </span>
-          )}
-        </p>
-      )}
-      {!isFine(r) && OWNERS[r.owner] && (
-        <p class="faint">
-          Whose move: {OWNERS[r.owner]}
-        </p>
-      )}
-      <dl class="record-values">
-        <div>
-          <dt>Expected</dt>
-          <dd>
-            <Values of={values} label="Expected" />
-            {priority !== null && <span class="faint">priority {priority}</span>}
-          </dd>
-        </div>
-        <div>
-          <dt>Found</dt>
-          <dd>
-            <Values of={r.found} label="Found" />
-          </dd>
-        </div>
-      </dl>
-      {r.muted && r.muted_at && (
-        <p class="faint">
-          Left as it is since <When at={r.muted_at} />, by <Quoted text={(r.muted_by ?? "").replace(/^admin:/, "")} />. It counts
-          among no figures.
-        </p>
-      )}
-      <div class="row">
-        {(hasWork || r.state === "unknown" || r.state === "optional") && value && (
-          <>
-            <Copy text={name} label="Copy name" />
-            {priority !== null && <Copy text={priority} label="Copy priority" />}
-            {values.map((v, n) => (
-              <Copy key={v} text={v} label={values.length > 1 ? `Copy value ${n + 1}` : "Copy value"} />
-            ))}
-          </>
-        )}
-        {(r.muted || !isFine(r)) && (
-          <button class="quiet" onClick={() => void mute(!r.muted)}>
-            {r.muted ? "Unmute" : "Mute"}
-          </button>
-        )}
-      </div>
-    </li>
-  );
-}
 
 function History({ path }: { path: string }) {
   const list = useResource<Page<DnsChange>>(`${path}/dns/history`, { limit: 20 }, ["dns"]);
@@ -249,6 +66,7 @@ export function RecordsTab({ path, domain }: { path: string; domain: string }) {
         </a>
         <FormChoice id={formId} choose={choose} />
       </div>
+      <WhereReportsGo path={path} />
       {d.required.ok < d.required.total && (
         <p class="notice warn">
           Enter the records below where the DNS of {domain} is kept (your registrar or DNS provider), one after the other. This page looks by itself again and shows what has arrived.
@@ -256,20 +74,20 @@ export function RecordsTab({ path, domain }: { path: string; domain: string }) {
       )}
       {NEEDS.map(([needs, title]) => {
         const rows = d.items.filter((r) => needs.includes(r.need));
-        const todo = rows.filter((r) => !isFine(r) && !r.muted);
+        const due = rows.filter((r) => !isFine(r) && !r.muted);
         const fine = rows.filter((r) => isFine(r) && !r.muted);
         const muted = rows.filter((r) => r.muted);
         return (
           <section key={title} aria-label={title}>
             <h3>{title}</h3>
             <ul class="records">
-              {todo.map((r) => (
+              {due.map((r) => (
                 <Record key={r.key} r={r} form={form} path={path} onChange={dns.reload} />
               ))}
             </ul>
             {fine.length > 0 && (
               <details open={title === "Required"}>
-                <summary>{todo.length ? `${plural(fine.length, "more record")} as they should be` : `All ${fine.length} as they should be`}</summary>
+                <summary>{due.length ? `${plural(fine.length, "more record")} as they should be` : `All ${fine.length} as they should be`}</summary>
                 <ul class="records">
                   {fine.map((r) => (
                     <Record key={r.key} r={r} form={form} path={path} onChange={dns.reload} />
@@ -530,10 +348,38 @@ function Ladder({ title, path, name, rungs, keep }: { title: string; path: strin
   );
 }
 
+/** Reports that go past Mailstead: to a mailbox, or to somebody else. One click changes it. */
+function ReportsGo({ path, name, kind }: { path: string; name: "dmarc" | "tls_rpt"; kind: string }) {
+  const at = `${path}/policies/${name}`;
+  const policy = useResource<DomainPolicy>(at, {}, ["admin"]);
+  const p = policy.data;
+  if (!p?.rua || p.rua_is_read) return null;
+  const kept = name === "dmarc" ? { policy: p.policy, testing: p.testing } : {};
+  return (
+    <div class="notice">
+      <p>
+        {kind} reports go to <Quoted text={p.rua} />, where Mailstead does not read them: the pages of reports and the advice here stay empty.
+      </p>
+      <button onClick={() => void act("PUT", at, kept, `${kind} reports will come here`).then(policy.reload)}>Let Mailstead read them</button>{" "}
+      <span class="faint">The record to publish changes.</span>
+    </div>
+  );
+}
+
+function WhereReportsGo({ path }: { path: string }) {
+  return (
+    <>
+      <ReportsGo path={path} name="dmarc" kind="DMARC" />
+      <ReportsGo path={path} name="tls_rpt" kind="TLS" />
+    </>
+  );
+}
+
 export function PoliciesTab({ path }: { path: string }) {
   return (
     <section aria-labelledby="policies-title">
       <h2 id="policies-title">Policies</h2>
+      <WhereReportsGo path={path} />
       <Ladder title="DMARC" path={path} name="dmarc" rungs={DMARC} keep={["rua"]} />
       <Ladder title="MTA-STS" path={path} name="mta_sts" rungs={STS} keep={["max_age_s"]} />
     </section>

@@ -18,7 +18,7 @@ const GROUPS: [prefix: string, title: string, isOpen: boolean][] = [
   ["limits.", "Limits", false],
   ["", "The machine", false],
 ];
-const ACRONYMS = /\b(spf|ip|dns|tls|ttl|smtp|imap|pop3|http|https|mx|ca|api|arc|rcpt)\b/g;
+const ACRONYMS = /\b(spf|dmarc|ip|dns|tls|ttl|smtp|imap|pop3|http|https|mx|ca|api|arc|rcpt)\b/g;
 
 type Draft = Record<string, string>;
 
@@ -28,7 +28,7 @@ const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 function nameOf(key: string): string {
   const name = key
     .slice(key.indexOf(".") + 1)
-    .replaceAll("_", " ")
+    .replaceAll(/[_.]/g, " ")
     .replace(ACRONYMS, (word) => word.toUpperCase());
   return name[0]!.toUpperCase() + name.slice(1);
 }

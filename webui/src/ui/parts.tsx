@@ -1,15 +1,17 @@
 // The small parts all pages are made of. Text only: nothing here takes HTML.
-import type { ComponentChildren } from "preact";
+import { Fragment, type ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Problem } from "../lib/api";
-import { duration, exact, now, size, time, visible } from "../lib/format";
+import { duration, exact, now, pieces, size, time, visible } from "../lib/format";
 import { toast } from "./toast";
+
+const CLOCKS_DIFFER_S = 5;
 
 export function Ago({ at }: { at: string }) {
   const seconds = (now.value - Date.parse(at)) / 1000;
   return (
     <time dateTime={at} title={exact(at)}>
-      {seconds < 0 ? time(at) : `${duration(seconds)} ago`}
+      {seconds < -CLOCKS_DIFFER_S ? time(at) : seconds < 1 ? "just now" : `${duration(seconds)} ago`}
     </time>
   );
 }
@@ -24,7 +26,17 @@ export function When({ at }: { at: string }) {
 
 /** What a stranger chose, made harmless to the eye. */
 export function Quoted({ text, empty = "–" }: { text: string; empty?: string }) {
-  return text ? <bdi class="quoted">{visible(text)}</bdi> : <span class="faint">{empty}</span>;
+  if (!text) return <span class="faint">{empty}</span>;
+  return (
+    <bdi class="quoted">
+      {pieces(visible(text)).map((piece, i) => (
+        <Fragment key={i}>
+          {i > 0 && <wbr />}
+          {piece}
+        </Fragment>
+      ))}
+    </bdi>
+  );
 }
 
 const TONES: Record<string, [tone: string, icon: string]> = {
@@ -137,6 +149,8 @@ interface FieldProps {
   required?: boolean;
   placeholder?: string;
   autofocus?: boolean;
+  /** what stands behind the input and belongs to the value */
+  suffix?: string;
 }
 
 export function Field(p: FieldProps) {
@@ -145,25 +159,32 @@ export function Field(p: FieldProps) {
   useEffect(() => {
     if (p.autofocus || p.error) ref.current?.focus();
   }, [p.autofocus, p.error]);
-  const notes = [p.hint && `${id}-hint`, p.error && `${id}-error`].filter(Boolean).join(" ");
+  const notes = [p.suffix && `${id}-suffix`, p.hint && `${id}-hint`, p.error && `${id}-error`].filter(Boolean).join(" ");
   return (
     <div class="field">
       <label for={id}>{p.label}</label>
-      <input
-        id={id}
-        ref={ref}
-        name={p.name}
-        type={p.type ?? "text"}
-        value={p.value}
-        required={p.required}
-        placeholder={p.placeholder}
-        autocomplete={p.autocomplete ?? "off"}
-        autocapitalize="none"
-        spellcheck={false}
-        aria-invalid={p.error ? true : undefined}
-        aria-describedby={notes || undefined}
-        onInput={(e) => p.onValue(e.currentTarget.value)}
-      />
+      <div class="field-line">
+        <input
+          id={id}
+          ref={ref}
+          name={p.name}
+          type={p.type ?? "text"}
+          value={p.value}
+          required={p.required}
+          placeholder={p.placeholder}
+          autocomplete={p.autocomplete ?? "off"}
+          autocapitalize="none"
+          spellcheck={false}
+          aria-invalid={p.error ? true : undefined}
+          aria-describedby={notes || undefined}
+          onInput={(e) => p.onValue(e.currentTarget.value)}
+        />
+        {p.suffix && (
+          <span class="suffix" id={`${id}-suffix`}>
+            {p.suffix}
+          </span>
+        )}
+      </div>
       {p.hint && (
         <p class="hint" id={`${id}-hint`}>
           {p.hint}
@@ -179,7 +200,7 @@ export function Field(p: FieldProps) {
 }
 
 const ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-function makePassword(): string {
+export function makePassword(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(60));
   // 224 = 4 * 56: bytes from there on would make some letters likelier.
   return Array.from(bytes)
@@ -190,8 +211,8 @@ function makePassword(): string {
 }
 
 /** A new password: typed, or made and shown. */
-export function NewPassword(p: { value: string; onValue: (v: string) => void; error?: string }) {
-  const [isShown, show] = useState(false);
+export function NewPassword(p: { value: string; onValue: (v: string) => void; error?: string; isShown?: boolean }) {
+  const [isShown, show] = useState(!!p.isShown);
   return (
     <div class="with-buttons">
       <Field

@@ -136,7 +136,7 @@ export function Shell({ session, onLeave, children }: {
   children: ComponentChildren;
 }) {
   const [isHelp, setHelp] = useState(false);
-  const health = useResource<Health>("/health", {}, ["role"]);
+  const health = useResource<Health>("/health", {}, ["role", "health"]);
   const stats = useResource<Stats>("/stats", {}, ["queue", "message"]);
   const main = useRef<HTMLElement>(null);
   const keys: Record<string, () => void> = {
@@ -148,7 +148,8 @@ export function Shell({ session, onLeave, children }: {
   const here = path.value;
   useEffect(() => {
     const room = rooms.find((r) => (r.to === "/" ? here === "/" : here.startsWith(r.to)));
-    document.title = `${room ? `${room.name} · ` : ""}Mailstead`;
+    const name = room?.name ?? (here === "/setup" ? "Set up" : "");
+    document.title = `${name && `${name} · `}Mailstead`;
   }, [here]);
   const waiting = stats.data?.queue.total ?? 0;
   return (

@@ -9,16 +9,27 @@ export interface Column<T> {
   cell: (row: T) => ComponentChildren;
   /** numbers stand right */
   right?: boolean;
+  /** the key that the API sorts by */
+  sort?: string;
+}
+
+function sortOf<T>(c: Column<T>, sort?: string): "ascending" | "descending" | "none" | undefined {
+  if (!c.sort) return undefined;
+  return sort === c.sort ? "ascending" : sort === `-${c.sort}` ? "descending" : "none";
 }
 
 export function Table<T extends { id: string }>(p: {
   label: string;
+  class?: string;
   rows: T[];
   columns: Column<T>[];
   open?: (row: T) => string;
   selected?: Set<string>;
   onSelect?: (ids: Set<string>) => void;
   keys?: Record<string, (row: T) => void>;
+  /** what the rows are in order of, "key" or "-key", and how to ask for another order */
+  sort?: string;
+  onSort?: (sort: string) => void;
 }) {
   // The cursor stays on its row while live updates move the others about; where its row goes
   // away it is nowhere, so that no key acts on another one, and walks on from there.
@@ -67,7 +78,7 @@ export function Table<T extends { id: string }>(p: {
 
   const isAll = p.rows.length > 0 && p.rows.every((r) => p.selected?.has(r.id));
   return (
-    <table>
+    <table class={p.class}>
       <caption class="hidden">{p.label}</caption>
       <thead>
         <tr>
@@ -82,8 +93,14 @@ export function Table<T extends { id: string }>(p: {
             </th>
           )}
           {p.columns.map((c) => (
-            <th key={c.name} scope="col" class={c.right ? "right" : ""}>
-              {c.name}
+            <th key={c.name} scope="col" class={c.right ? "right" : ""} aria-sort={sortOf(c, p.sort)}>
+              {c.sort && p.onSort ? (
+                <button class="sort" onClick={() => p.onSort!(p.sort === c.sort ? `-${c.sort}` : c.sort!)}>
+                  {c.name} <span aria-hidden="true">{{ ascending: "▲", descending: "▼", none: "" }[sortOf(c, p.sort)!]}</span>
+                </button>
+              ) : (
+                c.name
+              )}
             </th>
           ))}
         </tr>
