@@ -3,9 +3,8 @@
 import { driver } from "./driver.mjs";
 
 const { URL: BASE, NAME, PASSWORD, SHOTS } = process.env;
-const { page, step, must, look, signIn, finish } = await driver({
+const { page, step, must, until, look, signIn, finish } = await driver({
   shots: `${SHOTS}/reports-failed`,
-  timeout: 20000,
 });
 
 async function tab(name) {
@@ -70,7 +69,8 @@ async function full() {
     await page.getByRole("heading", { name: "report on" }).waitFor();
     const download = page.waitForEvent("download");
     await page.getByRole("link", { name: "Download" }).click();
-    must(/\.(xml|json)$/.test((await download).suggestedFilename()), "a document");
+    const name = (await download).suggestedFilename();
+    must(/\.(xml|json)$/.test(name), `a document: ${name}`);
     await look("reports-one", SHOTS);
   });
 }
@@ -87,12 +87,39 @@ async function sent() {
     await look("reports-sent", SHOTS);
     const download = page.waitForEvent("download");
     await row.getByRole("link", { name: "XML" }).click();
-    must(/\.xml$/.test((await download).suggestedFilename()), "a document");
+    const name = (await download).suggestedFilename();
+    must(/\.xml$/.test(name), `a document: ${name}`);
+  });
+
+  await step("only one kind, only one state, and the address keeps both", async () => {
+    const rows = page.locator("tbody tr");
+    const kinds = async () => [...new Set(await page.locator('td[data-name="Kind"]').allInnerTexts())].join();
+    await page.getByRole("combobox", { name: "Kind" }).selectOption("tls");
+    await rows.filter({ hasText: "outside.example" }).waitFor({ state: "detached" });
+    await rows.filter({ hasText: "sts.example" }).first().waitFor();
+    await until(async () => (await kinds()) === "TLS", async () => `kinds: ${await kinds()}`);
+    await page.getByRole("combobox", { name: "State" }).selectOption("refused");
+    await page.getByText("No such reports").waitFor();
+    await page.getByRole("combobox", { name: "Kind" }).selectOption("");
+    await rows.filter({ hasText: "outside.example" }).waitFor();
+    await until(async () => (await rows.count()) === 1, async () => `${await rows.count()} refused`);
+    await page.reload();
+    await rows.filter({ hasText: "outside.example" }).waitFor();
+    must((await page.getByRole("combobox", { name: "State" }).inputValue()) === "refused", "the state is kept");
+    await until(async () => (await rows.count()) === 1, "and what it leaves out");
+    await page.getByRole("combobox", { name: "State" }).selectOption("");
+    await rows.filter({ hasText: "sts.example" }).first().waitFor();
   });
 }
 
 async function advice() {
   await step("a step of the ladder says what it would have changed", async () => {
+    await page.goto(`${BASE}/domains/steps.example?tab=dns`);
+    await page.getByText("where Mailstead does not read them").waitFor();
+    await look("reports-elsewhere", SHOTS);
+    await page.getByRole("button", { name: "Let Mailstead read them" }).click();
+    await page.getByText("TLS reports will come here").waitFor();
+    await page.getByText("where Mailstead does not read them").waitFor({ state: "detached" });
     await page.goto(`${BASE}/domains/steps.example?tab=policies`);
     await page.getByText("99.2 % were aligned").first().waitFor();
     await page.getByText("Who sent what failed").first().click();

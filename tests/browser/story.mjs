@@ -3,12 +3,11 @@
 import { execFileSync } from "node:child_process";
 import { driver } from "./driver.mjs";
 
-const { URL: BASE, NAME, PASSWORD, SHOTS, SEND_IN, SUBMIT } = process.env;
+const { URL: BASE, NAME, PASSWORD, SHOTS, SEND_IN, SUBMIT, NAMES } = process.env;
 const ANN = "kim@shop.example";
 
-const { page, context, complaints, step, must, axe, finish } = await driver({
+const { page, context, complaints, step, must, until, axe, finish } = await driver({
   shots: `${SHOTS}/failed`,
-  timeout: 30000, // on a busy machine
 });
 
 let requests = [];
@@ -24,15 +23,6 @@ async function theme(word) {
 
 async function shot(name) {
   await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
-}
-
-async function waitFor(question, what, seconds = 20) {
-  const end = Date.now() + seconds * 1000;
-  while (Date.now() < end) {
-    if (await question()) return;
-    await new Promise((r) => setTimeout(r, 100));
-  }
-  throw new Error(`${what}: not within ${seconds} s`);
 }
 
 await step("the first page is small, strict and its own", async () => {
@@ -122,7 +112,7 @@ await step("a mail is seen coming in, found and told step by step", async () => 
 
 await step("a refusal is found as well", async () => {
   execFileSync("sh", ["-c", `${SEND_IN} || true`], { env: { ...process.env, RCPT: "nobody@shop.example", SUBJECT: "x" } });
-  await waitFor(async () => {
+  await until(async () => {
     await page.goto(`${BASE}/messages?q=${encodeURIComponent("to:nobody@shop.example")}`);
     await page.locator("tbody tr, .empty").first().waitFor();
     return (await page.locator("tbody").getByText("refused").count()) > 0;
@@ -134,12 +124,12 @@ await step("a waiting message shows its reason and is retried", async () => {
   await page.getByRole("link", { name: /^Queue/ }).click();
   const row = page.locator("tbody tr", { hasText: "x@down.odd.example" });
   await row.waitFor();
-  await waitFor(async () => Number(await row.locator('td[data-name="Tries"]').textContent()) >= 1, "a try");
-  await waitFor(async () => !/no try yet/.test(await row.locator('td[data-name="Why"]').textContent()), "a reason");
+  await until(async () => Number(await row.locator('td[data-name="Tries"]').textContent()) >= 1, "a try");
+  await until(async () => !/no try yet/.test(await row.locator('td[data-name="Why"]').textContent()), "a reason");
   const before = Number(await row.locator('td[data-name="Tries"]').textContent());
   await row.getByRole("button", { name: "Retry" }).click();
   await page.getByRole("status").getByText(/set to try now/).waitFor();
-  await waitFor(async () => Number(await row.locator('td[data-name="Tries"]').textContent()) > before, "another try");
+  await until(async () => Number(await row.locator('td[data-name="Tries"]').textContent()) > before, "another try");
   await shot("queue");
 });
 
@@ -148,10 +138,22 @@ await step("the keyboard alone holds it, and undo lets it go", async () => {
   await page.keyboard.press("h");
   await page.locator("tbody tr").first().locator('td[data-name="State"]', { hasText: "held" }).waitFor();
   await page.keyboard.press("u");
-  await waitFor(async () => (await page.locator("tbody tr", { hasText: "held" }).count()) === 0, "released");
+  await until(async () => (await page.locator("tbody tr", { hasText: "held" }).count()) === 0, "released");
   await page.keyboard.press("g");
   await page.keyboard.press("d");
   await page.getByRole("heading", { name: "Domains" }).waitFor();
+});
+
+await step("the queue is put in another order by its heads, which say so", async () => {
+  await page.getByRole("link", { name: /^Queue/ }).click();
+  const head = page.getByRole("columnheader", { name: "Next try" });
+  await head.getByRole("button").click();
+  await page.locator('th[aria-sort="ascending"]', { hasText: "Next try" }).waitFor();
+  must(page.url().includes("sort=next"), page.url());
+  await head.getByRole("button").click();
+  await page.locator('th[aria-sort="descending"]', { hasText: "Next try" }).waitFor();
+  await page.getByRole("cell", { name: "x@down.odd.example" }).waitFor();
+  await axe("sorted queue");
 });
 
 await step("many at once: a plan first, then exactly that", async () => {
@@ -164,8 +166,76 @@ await step("many at once: a plan first, then exactly that", async () => {
   await page.getByText("Nothing waiting").waitFor();
 });
 
-const ROOMS = [["/", "Overview"], ["/messages", "Messages"], ["/queue", "Queue"], ["/domains", "Domains"],
-  ["/accounts", "Accounts and aliases"], ["/domains/shop.example", "shop.example"], [`/accounts/${ANN}`, ANN]];
+await step("what is new waits, and the list does not jump", async () => {
+  await page.goto(`${BASE}/messages`);
+  await page.locator("tbody tr").first().waitFor();
+  await page.getByText("live", { exact: false }).first().waitFor();
+  must((await page.locator(".news").count()) === 0, "no news without any");
+  const before = await page.locator("tbody tr").count();
+  execFileSync("sh", ["-c", SEND_IN], { env: { ...process.env, RCPT: ANN, SUBJECT: "Second mail" } });
+  await page.getByRole("button", { name: "1 new message: show" }).waitFor();
+  must((await page.locator("tbody tr").count()) === before, "nothing moved");
+  await page.getByRole("button", { name: "1 new message: show" }).click();
+  await page.getByRole("cell", { name: "Second mail" }).waitFor();
+  must((await page.locator(".news").count()) === 0, "it is shown");
+});
+
+await step("an account's page has the mail that came for it", async () => {
+  await page.goto(`${BASE}/accounts/${ANN}`);
+  await page.getByRole("cell", { name: "Second mail" }).waitFor();
+});
+
+await step("addresses are broken at their signs, never inside a word", async () => {
+  await page.goto(BASE + "/");
+  await page.getByRole("cell", { name: "nobody@shop.example" }).waitFor();
+  for (const width of [1280, 1070]) {
+    await page.setViewportSize({ width, height: 860 });
+    const cut = await page.evaluate(() => {
+      const found = [];
+      for (const cell of document.querySelectorAll('td[data-name="From"] .quoted, td[data-name="To"] .quoted'))
+        for (const text of cell.childNodes) {
+          const range = document.createRange();
+          range.selectNodeContents(text);
+          if (text.nodeType === Node.TEXT_NODE && range.getClientRects().length > 1) found.push(cell.textContent);
+        }
+      return found;
+    });
+    must(cut.length === 0, `at ${width}: ${cut.join(" ")}`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    must(wide <= 0, `at ${width}: ${wide} pixels too wide`);
+  }
+  await page.setViewportSize({ width: 1280, height: 860 });
+});
+
+await step("the description of the API is a page of ours", async () => {
+  await page.goto(`${BASE}/docs`);
+  await page.getByRole("heading", { name: "Mailstead REST API" }).waitFor();
+  must(await page.evaluate(() => getComputedStyle(document.querySelector("main")).maxWidth !== "none"), "its style");
+  must((await page.locator("main").innerText()).indexOf("`") < 0, "names are marked");
+  await axe("docs");
+});
+
+await step("the policy of another domain is fetched at once", async () => {
+  await page.goto(`${BASE}/queue?tab=policies`);
+  const row = page.getByRole("row").filter({ hasText: "gone.peer.example" });
+  must((await row.innerText()).includes("enforce"), "what it demanded");
+  // For longer than the page looks again by itself.
+  process.kill(NAMES, "SIGSTOP");
+  try {
+    await row.getByRole("button", { name: "Fetch now" }).click();
+    await page.getByText("The policy of gone.peer.example is being fetched").waitFor();
+    await page.waitForTimeout(4000);
+    await row.getByRole("button", { name: "Fetching…" }).waitFor();
+  } finally {
+    process.kill(NAMES, "SIGCONT");
+  }
+  await row.getByText("it has no record in the DNS").waitFor();
+  await row.getByRole("button", { name: "Fetch now", disabled: false }).waitFor();
+});
+
+const ROOMS = [["/", "Overview"], ["/messages", "Messages"], ["/queue", "Queue"],
+  ["/queue?tab=policies", "What other domains demand"], ["/domains", "Domains"],
+  ["/accounts", "Accounts and aliases"], ["/settings", "Settings"], ["/reports", "Reports"], ["/domains/shop.example", "shop.example"], [`/accounts/${ANN}`, ANN]];
 
 for (const word of ["light", "dark", "contrast"]) {
   await step(`axe finds nothing serious in the ${word} theme`, async () => {
@@ -201,8 +271,27 @@ await step("an old tab asks to sign in again and keeps its place", async () => {
   await page.locator(".signin").getByLabel("Name").fill(NAME);
   await page.locator(".signin").getByLabel("Password").fill(PASSWORD);
   await page.locator(".signin").getByRole("button", { name: "Sign in" }).click();
-  await waitFor(async () => (await page.locator(".signin").count()) === 0, "signed in again");
+  await until(async () => (await page.locator(".signin").count()) === 0, "signed in again");
   must(page.url().endsWith("/accounts"), "still there");
+});
+
+await step("a session that ends below an open dialog loses nothing of it", async () => {
+  await page.goto(`${BASE}/domains`);
+  await page.getByRole("button", { name: "Add domain" }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Add a domain" });
+  await dialog.getByLabel("Domain").fill("kept.example");
+  await context.clearCookies();
+  await page.keyboard.press("Enter");
+  await page.getByText("Your session has ended").waitFor();
+  const again = page.getByRole("dialog", { name: "Sign in again" });
+  await until(() => again.getByLabel("Name").evaluate((e) => e === document.activeElement), "it can be typed into");
+  await page.keyboard.type(NAME);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press("Enter");
+  await until(async () => (await page.locator(".signin").count()) === 0, "signed in again");
+  must((await dialog.getByLabel("Domain").inputValue()) === "kept.example", "what was typed is there");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
 });
 
 await step("signing out ends the session on the server", async () => {

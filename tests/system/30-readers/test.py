@@ -9,7 +9,7 @@ import threading
 import time
 
 import check
-from appliance import insecure_tls
+from appliance import PATIENCE, insecure_tls
 from world import message
 
 ANN, BOB = "ann@home.example", "bob@home.example"
@@ -95,6 +95,7 @@ def test_offlineimap(world):
     rc.write_text(f"""[general]
 accounts = a
 metadata = {world.folder}/offline
+socktimeout = {20 * PATIENCE}
 [Account a]
 localrepository = L
 remoterepository = R
@@ -111,7 +112,12 @@ ssl = no
 starttls = no
 auth_mechanisms = LOGIN
 """)
-    done = run(world, "offlineimap", "-c", rc, "-u", "quiet", "-o", seconds=120)
+    # On a busy machine its imaplib2 looks for a greeting only after it has thrown it away.
+    for _ in range(3):
+        done = run(world, "offlineimap", "-c", rc, "-u", "quiet", "-o", seconds=120)
+        if done.returncode == 0:
+            break
+    check.equal(done.returncode, 0, f"offlineimap {done.stdout}")
     check.equal(len(files(world.folder / "offmd" / "INBOX")), COUNT, f"messages {done.stdout}")
 
 
@@ -172,6 +178,83 @@ delete = false
     check.equal(text.count("\nMessage-ID:"), COUNT, f"mpop {done.stderr}")
 
 
+def test_fdm(world):
+    if not shutil.which("fdm"):
+        return
+    password, address = world.home.passwords[ANN], world.home.address
+    for kind, port, more in (("imap", 143, "starttls"), ("imaps", 993, "no-verify"),
+                             ("pop3", 110, "starttls"), ("pop3s", 995, "no-verify")):
+        rc, box = world.folder / f"fdm.{kind}", world.folder / f"fdm.{kind}.mbox"
+        rc.write_text(f"""set lock-file "{world.folder}/fdm.lock"
+set lock-types fcntl
+account "a" {kind} server "{address}" port {port} user "{ANN}" pass "{password}" {more} keep
+action "keep" mbox "{box}"
+match all action "keep"
+""")
+        rc.chmod(0o600)
+        done = run(world, "fdm", "-f", rc, "-q", "fetch")
+        text = box.read_text(errors="replace") if box.exists() else ""
+        check.equal(text.count("\nMessage-ID:"), COUNT, f"fdm {kind} {done.stdout}{done.stderr}")
+
+
+# Ranges and gaps in what is copied: copy() believes the first range of the new UIDs.
+PERL = r"""
+use strict;
+use Mail::IMAPClient;
+my ($server, $user, $password) = @ARGV;
+my $i = Mail::IMAPClient->new(Server => $server, User => $user, Password => $password,
+    Starttls => [SSL_verify_mode => 0], Uid => 1, Peek => 1) or die "login: $@";
+sub said { print shift, "=", join(" ", @_), "\n" }
+$i->create("Perl Box") or die $i->LastError;
+$i->select("INBOX") or die $i->LastError;
+my @all = $i->messages;
+said("messages", scalar @all);
+said("copied", split /,/, $i->copy("Perl Box", @all[0, 1, 2, 4, 5, 7]));
+my $at = " 2-Jan-2023 03:04:05 +0000";
+my $uid = $i->append_string("Perl Box", "Subject: p\r\n\r\nbody\r\n", '\Seen $Mine', $at);
+$i->select("Perl Box") or die $i->LastError;
+said("uids", $i->messages);
+said("flags", sort grep { !/Recent/ } $i->flags($uid));
+said("date", $i->internaldate($uid));
+said("size", length($i->message_string($uid)), $i->size($uid));
+said("subject", $i->get_envelope($uid)->subject);
+said("type", $i->get_bodystructure($uid)->bodytype);
+said("found", $i->search("KEYWORD", '$Mine'));
+$i->delete_message($uid);
+$i->expunge or die $i->LastError;
+said("left", scalar(my @left = $i->messages));
+$i->rename("Perl Box", "Perl/2") or die $i->LastError;
+$i->close;
+$i->delete("Perl/2") or die $i->LastError;
+$i->logout;
+"""
+
+
+def test_perl(world):
+    script = world.folder / "reader.pl"
+    script.write_text(PERL)
+    done = run(world, "perl", script, world.home.address, ANN, world.home.passwords[ANN])
+    check.equal(done.stdout.splitlines(), [
+        f"messages={COUNT}", "copied=1 2 3 4 5 6", "uids=1 2 3 4 5 6 7", "flags=$Mine \\Seen",
+        "date= 2-Jan-2023 03:04:05 +0000", "size=20 20", "subject=p", "type=TEXT", "found=7",
+        "left=6"], f"what it saw {done.stderr}")
+    check.equal(done.returncode, 0, f"perl {done.stderr}")
+
+
+def test_s_nail(world):
+    login = f"{ANN.replace('@', '%40')}:{world.home.passwords[ANN]}@{world.home.address}"
+    done = run(world, "s-nail", "-:/", "-Sv15-compat", "-Stls-verify=ignore", "-#",
+               f"-Sfolder=imaps://{login}/",
+               "-Y", "copy 1-20 +nail", "-Y", "file +nail", "-Y", "headers", "-Y", "xit", "-f",
+               f"imaps://{login}/INBOX")
+    check.contains(done.stdout, "mail 0", f"what it copied there {done.stderr}")
+    m = world.home.imap(ANN)
+    check.equal(m.select("nail")[1][0], b"20", "messages copied by s-nail")
+    m.close()
+    m.delete("nail")
+    m.logout()
+
+
 def test_python_poplib_deletes_only_at_quit(world):
     home = world.home
     p = poplib.POP3(home.address, 110, timeout=30)
@@ -216,15 +299,19 @@ def test_idle_tells_at_once(world):
     def send():
         with world.home.smtp() as s:
             s.sendmail("pat@peer.example", [BOB], message("pat@peer.example", BOB, "while idle"))
-        sent.append(time.monotonic())
-    sent = []
-    sender = threading.Thread(target=send)
-    sender.start()
-    line = m.readline()
-    heard = time.monotonic()
-    sender.join()
-    check.contains(line, b"EXISTS", "told in IDLE")
-    check.true(heard - sent[0] < 1.0, f"told after {heard - sent[0]:.3f} s")
+            sent.append(time.monotonic())
+    sent, heard = [], []
+    for _ in range(5):
+        sender = threading.Thread(target=send)
+        sender.start()
+        while b"EXISTS" not in (line := m.readline()):
+            if not check.contains(line, b"RECENT", "nothing else is told"):
+                return
+        heard.append(time.monotonic())
+        sender.join()
+    # Most of them: on a busy machine one or the other waits for a processor.
+    late = sorted(b - a for a, b in zip(sent, heard))
+    check.true(late[2] < 1.0, f"told after {late} s")
     m.sock.close()
 
 

@@ -55,7 +55,7 @@ def test_hostile_hops_cost_little_and_delay_nobody(world):
         begin = time.monotonic()
         submit(world, ["pat@peer.example"], f"meanwhile {k}")
         check.until(lambda k=k: handed_over(world) == k + 2,
-                    f"honest mail {k} while the others hang", 20)
+                    f"honest mail {k} while the others hang", 40)
         print(f"  honest mail out after {time.monotonic() - begin:.2f} s")
         end = time.monotonic() + 2
         while time.monotonic() < end:
@@ -78,9 +78,10 @@ def test_nothing_was_lost(world):
               if BEHAVIOURS[n].__name__ != "close_after_each_step"}
 
     def missing():
-        return {s for s in wanted if not any(f"Subject: {s}\r\n".encode() in m
-                                             for m in world.hostile.kept)}
-    check.until(lambda: not missing(), "all delivered once the hops behave", 90, 0.5)
+        # Of the large ones not all is looked through: the hops live in this process as well.
+        heads = b"".join(m[:8192] for m in world.hostile.kept)
+        return {s for s in wanted if f"Subject: {s}\r\n".encode() not in heads}
+    check.until(lambda: not missing(), "all delivered once the hops behave", pause=0.5)
     check.equal(missing(), set(), "missing")
 
 

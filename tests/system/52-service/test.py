@@ -1,6 +1,7 @@
 """The service among those that run it: systemd's messages and sockets, certificates that
 are renewed, and a process that cannot start while the others work."""
 import hashlib
+import itertools
 import os
 import pathlib
 import pwd
@@ -8,6 +9,7 @@ import re
 import signal
 import socket
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,18 +44,20 @@ class Systemd:
         self.path = str(path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
-        self.heard = []
+        self.heard, self.when = [], []
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
         while True:
-            self.heard.append(self.socket.recv(65536).decode().split("\n"))
+            said = self.socket.recv(65536).decode().split("\n")
+            self.when.append(time.monotonic())
+            self.heard.append(said)
 
     def has(self, line, since=0):
         return any(line in m for m in self.heard[since:])
 
-    def count(self, line, since=0):
-        return sum(line in m for m in self.heard[since:])
+    def times(self, line):
+        return [t for m, t in zip(self.heard, self.when) if line in m]
 
 
 def setup(world):
@@ -75,18 +79,17 @@ def test_systemd_is_told(world):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mailstead-52-"))
     systemd = Systemd(folder / "notify")
     world.appliance(env={"NOTIFY_SOCKET": systemd.path, "WATCHDOG_USEC": str(WATCHDOG_MS * 1000)},
-                    plaintext='["127.0.0.0/8"]')
+                    plaintext='["127.0.0.0/8"]', more="user: nobody\n")
     home = world.home
     check.true(check.until(lambda: systemd.has("READY=1"), "READY"), "READY=1")
+    check.contains(home.run("health").stdout, "ok  Processes", "all processes are seen")
     ready = next(m for m in systemd.heard if "READY=1" in m)
     check.true(any(re.fullmatch(r"STATUS=8 of 8 processes running", s) for s in ready),
                f"with all processes: {ready}")
-    since = len(systemd.heard)
-    begin = time.monotonic()
-    check.until(lambda: systemd.count("WATCHDOG=1", since) >= 4, "the watchdog is fed", 8)
-    seconds = time.monotonic() - begin
-    check.true(4 <= 1 + seconds * 1000 / (WATCHDOG_MS / 2) < 12,
-               f"every {WATCHDOG_MS / 2} ms: 4 in {seconds:.2f} s")
+    fed = check.until(lambda: (t := systemd.times("WATCHDOG=1"))[9:] and t, "the watchdog is fed")
+    # Most of the pauses: a busy machine makes some of them long.
+    pause_ms = 1000 * statistics.median(b - a for a, b in itertools.pairwise(fed))
+    check.true(WATCHDOG_MS / 6 < pause_ms < WATCHDOG_MS, f"about every {WATCHDOG_MS / 2} ms: {pause_ms:.0f}")
 
     since = len(systemd.heard)
     os.kill(home.workers()["imap"][0], signal.SIGKILL)
@@ -115,7 +118,7 @@ def test_systemd_is_told(world):
 
     since = len(systemd.heard)
     check.equal(home.stop(), 0, "exit status")
-    check.true(systemd.has("STOPPING=1", since), "STOPPING=1")
+    check.until(lambda: systemd.has("STOPPING=1", since), "STOPPING=1")
     (folder / "notify").unlink()
     folder.rmdir()
 
@@ -158,7 +161,7 @@ def test_sockets_of_systemd_are_used(world):
     home.wait_until_ready()
     home.stop()
     start_with_sockets(home, sockets[:1], ["gopher"])
-    check.equal(home.process.child.wait(15), 1, "a name that is no protocol")
+    check.equal(home.process.child.wait(60), 1, "a name that is no protocol")
     check.contains(home.log(), "gopher", "is named")
     home.stop()
     for s in sockets:
@@ -219,7 +222,7 @@ def test_a_new_certificate_is_used_at_once_and_a_bad_one_never(world):
         pid = home.workers()["imap"]
         os.kill(pid[0], signal.SIGKILL)
         check.until(lambda pid=pid: len(home.workers().get("imap", [])) == 2
-                    and pid[0] not in home.workers()["imap"], f"{what}: imap is back", 5)
+                    and pid[0] not in home.workers()["imap"], f"{what}: imap is back")
         check.equal(shown(world, 993), digest(two[0]), f"{what}: and after a restart")
     put(*one)
     check.until(lambda: shown(world, 993) == digest(one[0]), "a good one again")
@@ -254,7 +257,7 @@ def test_a_process_that_cannot_start_is_tried_ever_more_rarely(world):
         others = home.workers()
         with_user.write_text(text)
         os.kill(others["queue"][0], signal.SIGKILL)
-        check.until(lambda: len(restarts(home, "queue")) >= 7, "keeps trying", 25)
+        check.until(lambda: len(restarts(home, "queue")) >= 7, "keeps trying")
         found = restarts(home, "queue")
         check.equal([ms for _, ms in found[:7]], [0, 0, 1000, 2000, 4000, 4000, 4000], "pauses")
         check.true(all(r == "exit 1" for r, _ in found[1:]), f"reasons: {found}")
@@ -265,7 +268,7 @@ def test_a_process_that_cannot_start_is_tried_ever_more_rarely(world):
             check.equal(now.get(role), others[role], f"{role} was left alone")
         with_user.write_text(text + f"{user}:x:{number}:{number}::/:/bin/false\n")
         check.until(lambda: "queue" in home.workers()
-                    and len(re.findall("role.start .*role=queue", home.log())) > 1, "it is back", 8)
+                    and len(re.findall("role.start .*role=queue", home.log())) > 1, "it is back")
         home.stop()
     finally:
         subprocess.run(["umount", passwd], check=True)

@@ -72,7 +72,7 @@ def test_below_the_reserve_only_new_mail_waits(world):
 
 def test_on_a_disk_without_one_free_byte_mail_can_be_read(world):
     (world.disk / "filler").unlink()
-    check.until(lambda: answer_to_new_mail(world, "second") == 250, "room again", 10, 0.5)
+    check.until(lambda: answer_to_new_mail(world, "second") == 250, "room again", pause=0.5)
     fill(world, 0)
     check.equal(answer_to_new_mail(world), 452, "new mail is put off")
     found = world.home.inbox(ANN)
@@ -92,6 +92,6 @@ def test_recovery_without_a_restart(world):
             return True
         except (smtplib.SMTPException, OSError):
             return False
-    check.until(accepted, "mail is taken again", 10, 0.5)
+    check.until(accepted, "mail is taken again", pause=0.5)
     check.equal(world.home.workers(), pids, "the same processes")
     check.true(not world.home.find(ANN, "Subject: while full"), "no ghost of what was put off")

@@ -1,13 +1,16 @@
 """Bits change on disks: it is found, told of, costs what it hits and nothing else."""
 import base64
+import http.client
 import imaplib
 import json
 import poplib
 import random
 import smtplib
 import sqlite3
+import time
 
 import check
+from appliance import insecure_tls
 from world import message
 
 ANN, BOB, PEER = "ann@home.example", "bob@home.example", "pat@peer.example"
@@ -17,6 +20,7 @@ def setup(world):
     world.names()
     world.appliance(plaintext='["127.0.0.0/8"]', relay='["127.0.0.0/8"]', level="info",
                     more="limits: {restart_backoff_max: 1s}\n")
+    world.home.add_admin("owner")
 
 
 def data(world):
@@ -110,7 +114,7 @@ def test_a_damaged_message_on_its_way_comes_back_to_its_sender(world):
     check.until(lambda: "message.deferred" in world.home.log(), "nobody takes it yet")
     world.postfix()
     check.until(lambda: [m for _, m in world.home.inbox(ANN) if b"damaged" in m],
-                "the sender is told why", 60, 0.5)
+                "the sender is told why", pause=0.5)
     check.equal(world.peer.messages(), [], "nothing has left")
 
 
@@ -160,6 +164,43 @@ def test_a_damaged_page_of_the_index_is_told_of_and_the_rest_is_served(world):
     home.start()
 
 
+def say_unavailable(home):
+    """Who wants to log in hears soon that it is not possible now, and why."""
+    begin = time.monotonic()
+    m = imaplib.IMAP4(home.address, 143, timeout=20)
+    try:
+        m.login(BOB, home.passwords[BOB])
+        check.fail("IMAP lets somebody in")
+    except imaplib.IMAP4.error as e:
+        check.contains(str(e), "[UNAVAILABLE]", "IMAP")
+    m.shutdown()
+    p = poplib.POP3(home.address, 110, timeout=20)
+    p.user(BOB)
+    try:
+        p.pass_(home.passwords[BOB])
+        check.fail("POP3 lets somebody in")
+    except poplib.error_proto as e:
+        check.contains(str(e), "-ERR [SYS/TEMP]", "POP3")
+    p.close()
+    with smtplib.SMTP(home.address, 587, timeout=20) as s:
+        s.starttls()
+        try:
+            s.login(BOB, home.passwords[BOB])
+            check.fail("submission lets somebody in")
+        except smtplib.SMTPAuthenticationError as e:
+            check.equal((e.smtp_code, e.smtp_error[:6]), (454, b"4.7.0 "), "submission")
+    c = http.client.HTTPSConnection(home.address, 443, context=insecure_tls(), timeout=20)
+    c.request("POST", "/api/v1/session",
+              json.dumps({"name": "owner", "password": home.passwords["owner"]}),
+              {"Content-Type": "application/json"})
+    answer = c.getresponse()
+    check.equal(answer.status, 503, "the API")
+    check.contains(answer.read().decode(), '"not_ready"', "the API")
+    c.close()
+    took = time.monotonic() - begin
+    check.true(took < 60, f"all four took {took:.1f} s")
+
+
 def test_an_index_that_cannot_be_opened_keeps_the_doors_answered(world):
     home = world.home
     home.stop()
@@ -176,13 +217,14 @@ def test_an_index_that_cannot_be_opened_keeps_the_doors_answered(world):
         codes = [s.mail(PEER)[0], s.rcpt(ANN)[0]]
         check.true(all(c == 250 or c // 100 == 4 for c in codes) and codes[1] != 250,
                    f"new mail is put off: {codes}")
+    say_unavailable(home)
     done = home.run("domain", "list", check=False)
     check.true(done.returncode != 0 and done.stderr.strip(), "the command line says no, at once")
     check.true(home.process.is_running(), "the supervisor lives")
     # A backup comes into its place, as cp would put it there.
     index.write_bytes(sound)
     home.wait_until_ready()
-    check.until(lambda: subjects(world, BOB) == ["before the page"], "all is back", 30, 0.5)
+    check.until(lambda: subjects(world, BOB) == ["before the page"], "all is back", pause=0.5)
     send(world, BOB, "after the backup")
     check.until(lambda: "after the backup" in subjects(world, BOB), "mail flows")
 

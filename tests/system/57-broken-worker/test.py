@@ -1,35 +1,36 @@
 """What a worker could do that somebody else controls: nothing beyond its own connections.
 
-A debugger makes each kind of worker of a running appliance call what an attacker would.
+Each kind of worker of a running appliance is made to call what an attacker would.
 Every try must fail, the worker must go on, and mail must flow afterwards; with a user of
 its own and, where only the sandbox is left, as root.
 """
 import ctypes
 import os
 import pathlib
-import platform
 import re
 import shutil
 import socket
 import struct
-import subprocess
 import tempfile
 
 import check
+import inject
 from world import message
 
 NOT_SANITIZED = "sanitizers cannot live in the sandbox that is tried here"
 ANN, PEER = "ann@home.example", "pat@peer.example"
 WORKERS = ("smtp", "imap", "queue", "dns", "web")
 CONNECTING = ("queue", "dns")  # those that may make network sockets
-SETUID = {"x86_64": 105, "aarch64": 146}[platform.machine()]
 LANDLOCK_CREATE_RULESET = 444
 LANDLOCK_NET = 4  # the version that fences connections
 PTRACE_ATTACH = 16
 EACCES, EPERM = 13, 1
 O_WRONLY, O_RDWR, O_CREAT = 1, 2, 0o100
-POSTGRES, SUBMISSION = 5432, 587
-AF_UNIX, SOCK_STREAM, MSG_WAITALL = 1, 1, 0x100
+POSTGRES, SUBMISSION, BIND_PORT = 5432, 587, 25353
+AF_UNIX, AF_INET, AF_INET6, AF_PACKET = 1, 2, 10, 17
+SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, MSG_WAITALL = 1, 2, 3, 0x100
+AT_FDCWD, SIGCHLD = -100, 17
+HELLO_BYTES, ANSWER_BYTES = 14, 18  # the store's; an answer ends with its word of err.def
 # What no such process has any business with, by its name in ops.def.
 NOT_ITS_BUSINESS = {"smtp": ("account_password", "queue_claim", "expunge", "segment_drop"),
                     "imap": ("account_password", "accept", "settings_put", "session_create"),
@@ -37,13 +38,10 @@ NOT_ITS_BUSINESS = {"smtp": ("account_password", "queue_claim", "expunge", "segm
                     "dns": ("account_password", "auth", "accept", "segment_seal"),
                     "web": ("append", "queue_claim", "accept", "segment_moved")}
 
-OPEN, TWO, ONE = "int (*)(const char *, int, int)", "int (*)(long, long)", "int (*)(long)"
-MANY = "int (*)(long, long, long, long)"
-SYSCALL = "long (*)(long, ...)"
-# An address on this machine's loopback, as connect() and bind() take it.
-ADDRESS = ["set $a = (unsigned char *) ((void *(*)(unsigned long)) malloc)(16)",
-           "set *(unsigned long *) $a = 0", "set *(unsigned long *) ($a + 8) = 0",
-           "set *(unsigned short *) $a = 2", "set $a[4] = 127", "set $a[7] = 1"]
+
+def address(port):
+    """One on this machine's loopback, as connect() and bind() take it."""
+    return struct.pack("=H", AF_INET) + struct.pack(">H", port) + bytes((127, 0, 0, 1)) + bytes(8)
 
 
 def landlock_version():
@@ -52,82 +50,65 @@ def landlock_version():
 
 
 def opening(path, flags=0):
-    return f'(({OPEN}) open)("{path}", {flags}, 384)'
+    return "openat", AT_FDCWD, path, flags, 0o600
 
 
 def tries(home, role, parent):
-    """[(what, expression of the debugger that must give -1)]"""
+    """[(what, system call that must be refused, its arguments...)]"""
     data, run = home.data, home.run_dir
     rows = [
-        ("read /etc/shadow", opening("/etc/shadow")),
-        ("write /etc/passwd", opening("/etc/passwd", O_WRONLY)),
-        ("read the TLS key", opening(f"{data}/keys/tls.key")),
-        ("write the TLS key", opening(f"{data}/keys/tls.key", O_WRONLY)),
-        ("make a key", opening(f"{data}/keys/mine", O_WRONLY | O_CREAT)),
-        ("read the configuration", opening(home.config)),
-        ("write the configuration", opening(home.config, O_WRONLY)),
-        ("write a program", opening("/usr/bin/env", O_WRONLY)),
-        ("write the index", opening(f"{data}/index.db", O_RDWR)),
-        ("write the index's log", opening(f"{data}/index.db-wal", O_RDWR)),
-        ("remove the index", f'((int (*)(const char *)) unlink)("{data}/index.db")'),
-        ("make a file in data", opening(f"{data}/mine", O_WRONLY | O_CREAT)),
-        ("write in run", opening(f"{run}/processes", O_WRONLY)),
-        ("open /proc/1/mem", opening("/proc/1/mem", O_RDWR)),
-        ("open the supervisor's memory", opening(f"/proc/{parent}/mem", O_RDWR)),
-        ("execve", '((int (*)(const char *, void *, void *)) execve)("/bin/true", 0, 0)'),
-        ("fork", "((int (*)(void)) fork)()"),
-        ("ptrace of the supervisor", f"(({MANY}) ptrace)({PTRACE_ATTACH}, {parent}, 0, 0)"),
-        ("ptrace of init", f"(({MANY}) ptrace)({PTRACE_ATTACH}, 1, 0, 0)"),
-        ("kill of the supervisor", f"(({TWO}) kill)({parent}, 0)"),
-        ("kill of all", f"(({TWO}) kill)(-1, 0)"),
-        ("setuid(0)", f"(({SYSCALL}) syscall)({SETUID}, 0)"),
-        ("chroot", '((int (*)(const char *)) chroot)("/")'),
-        ("raw socket", f"(({MANY}) socket)(2, 3, 1, 0)" if role not in CONNECTING
-         else f"(({MANY}) socket)(17, 3, 0, 0)"),
+        ("read /etc/shadow", *opening("/etc/shadow")),
+        ("write /etc/passwd", *opening("/etc/passwd", O_WRONLY)),
+        ("read the TLS key", *opening(f"{data}/keys/tls.key")),
+        ("write the TLS key", *opening(f"{data}/keys/tls.key", O_WRONLY)),
+        ("make a key", *opening(f"{data}/keys/mine", O_WRONLY | O_CREAT)),
+        ("read the configuration", *opening(home.config)),
+        ("write the configuration", *opening(home.config, O_WRONLY)),
+        ("write a program", *opening("/usr/bin/env", O_WRONLY)),
+        ("write the index", *opening(f"{data}/index.db", O_RDWR)),
+        ("write the index's log", *opening(f"{data}/index.db-wal", O_RDWR)),
+        ("remove the index", "unlinkat", AT_FDCWD, f"{data}/index.db", 0),
+        ("make a file in data", *opening(f"{data}/mine", O_WRONLY | O_CREAT)),
+        ("write in run", *opening(f"{run}/processes", O_WRONLY)),
+        ("open /proc/1/mem", *opening("/proc/1/mem", O_RDWR)),
+        ("open the supervisor's memory", *opening(f"/proc/{parent}/mem", O_RDWR)),
+        ("execve", "execve", "/bin/true", 0, 0),
+        ("fork", "clone", SIGCHLD, 0, 0, 0, 0),
+        ("ptrace of the supervisor", "ptrace", PTRACE_ATTACH, parent, 0, 0),
+        ("ptrace of init", "ptrace", PTRACE_ATTACH, 1, 0, 0),
+        ("kill of the supervisor", "kill", parent, 0),
+        ("kill of all", "kill", -1, 0),
+        ("setuid(0)", "setuid", 0),
+        ("chroot", "chroot", "/"),
+        ("raw socket", "socket", *((AF_INET, SOCK_RAW, 1) if role not in CONNECTING
+                                   else (AF_PACKET, SOCK_RAW, 0))),
     ]
     if role in ("imap", "smtp", "queue", "dns"):
-        rows.append(("write the delivery log", opening(f"{data}/trace/mine", O_WRONLY | O_CREAT)))
+        rows.append(("write the delivery log", *opening(f"{data}/trace/mine", O_WRONLY | O_CREAT)))
     if role in ("web", "dns"):
-        rows.append(("make a body", opening(f"{data}/blobs/mine", O_WRONLY | O_CREAT)))
+        rows.append(("make a body", *opening(f"{data}/blobs/mine", O_WRONLY | O_CREAT)))
     if role == "dns":
-        rows.append(("read the index", opening(f"{data}/index.db")))
+        rows.append(("read the index", *opening(f"{data}/index.db")))
     if role not in CONNECTING:
-        rows += [("IPv4 socket", f"(({MANY}) socket)(2, 1, 0, 0)"),
-                 ("IPv6 socket", f"(({MANY}) socket)(10, 2, 0, 0)")]
+        rows += [("IPv4 socket", "socket", AF_INET, SOCK_STREAM, 0),
+                 ("IPv6 socket", "socket", AF_INET6, SOCK_DGRAM, 0)]
     return rows
 
 
-def debugger(pid, rows, before=()):
-    """-> {what: (result, errno)} of expressions that process pid computes."""
-    args = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off",
-            "-iex", "set pagination off", "-p", str(pid), "-ex", "set unwindonsignal on"]
-    for line in [*ADDRESS, *before]:
-        args += ["-ex", line]
-    for n, (_, expression) in enumerate(rows):
-        args += ["-ex", f"set $r = {expression}", "-ex",
-                 f'printf "TRY {n} %ld %d\\n", (long) $r, '
-                 "*((int *(*)(void)) __errno_location)()", "-ex", "set $r = 4242"]
-    done = subprocess.run(args, capture_output=True, text=True, timeout=90,
-                          stdin=subprocess.DEVNULL)
-    found = {rows[int(n)][0]: (int(r), int(e)) for n, r, e in
-             re.findall(r"(?m)^TRY (\d+) (-?\d+) (\d+)$", done.stdout)}
-    if len(found) != len(rows):
-        check.fail(f"the debugger said: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return found
+def call(process, name, *args):
+    return process.call(name, *(process.text(str(a)) if isinstance(a, (str, pathlib.Path)) else a
+                                for a in args))
 
 
 def try_connections(role, pid, port):
     """Who makes connections does to the ports of its duty, and no others."""
-    with socket.create_server(("127.0.0.1", port)):
-        rows = [("socket", f"$s = (({MANY}) socket)(2, 1, 0, 0)"),
-                ("port", f"($a[2] = {port >> 8}, $a[3] = {port & 255})"),
-                ("connect", f"(({MANY}) connect)($s, (long) $a, 16, 0)"),
-                ("bind", f"($a[2] = 99, $a[3] = 9, (({MANY}) bind)($s, (long) $a, 16, 0))"),
-                ("close", f"(({ONE}) close)($s)")]
-        found = debugger(pid, rows)
-    check.true(found["socket"][0] >= 0, f"{role} may make sockets: {found['socket']}")
-    check.equal(found["connect"], (-1, EACCES), f"{role}: connect to {port}")
-    check.equal(found["bind"], (-1, EACCES), f"{role}: bind")
+    with socket.create_server(("127.0.0.1", port)), inject.taken(pid) as process:
+        s = process.call("socket", AF_INET, SOCK_STREAM, 0)
+        check.true(s >= 0, f"{role} may make sockets: {s}")
+        there, here = (process.bytes(address(n)) for n in (port, BIND_PORT))
+        check.equal(process.call("connect", s, there, 16), -EACCES, f"{role}: connect to {port}")
+        check.equal(process.call("bind", s, here, 16), -EACCES, f"{role}: bind")
+        process.call("close", s)
 
 
 def table(path, macro):
@@ -145,51 +126,38 @@ def frames(operation, epoch=77):
     def frame(kind, number, payload):
         return struct.pack("<IHQ", 10 + len(payload), kind, number) + payload
 
-    args = struct.pack("<Q", 0) + text(b"") * 3 + text(ANN.encode()) + text(b"taken over by me")
+    head = struct.pack("<Q", 0) + text(b"") + text(b"") + struct.pack("<I", 0)  # no events, no deed
+    args = head + text(b"") * 2 + text(ANN.encode()) + text(b"taken over by me")
     return frame(1, epoch, b"") + frame(16 + table("store/ops.def", "OP").index(operation), 1, args)
 
 
-def words(name, data):
-    """Lines of the debugger that put data into new memory at $name."""
-    data += b"\0" * (-len(data) % 8)
-    lines = [f"set ${name} = (unsigned char *) ((void *(*)(unsigned long)) malloc)({len(data)})"]
-    return lines + [f"set *(unsigned long *) (${name} + {at}) = {word}"
-                    for at, word in zip(range(0, len(data), 8),
-                                        (w for (w,) in struct.iter_unpack("<Q", data)))]
-
-
-def ask_store(home, pid, operations):
-    """What the store says when process pid asks for these, each over its own connection:
-    {operation: word of err.def}"""
-    path = str(home.run_dir / "store.sock").encode()
-    address = struct.pack("<H", AF_UNIX) + path + b"\0"
-    before = words("u", address) + words("v", b"\0" * 32)
-    rows = []
-    for n, operation in enumerate(operations):
-        asked = frames(operation)
-        before += words(f"q{n}", asked)
-        rows += [(f"{operation} socket", f"$s = (({MANY}) socket)({AF_UNIX}, {SOCK_STREAM}, 0, 0)"),
-                 (f"{operation} connect", f"(({MANY}) connect)($s, (long) $u, {len(address)}, 0)"),
-                 (f"{operation} write", f"(({MANY}) write)($s, (long) $q{n}, {len(asked)}, 0)"),
-                 (f"{operation} read", f"(({MANY}) recv)($s, (long) $v, 18, {MSG_WAITALL})"),
-                 (operation, "*(unsigned int *) ($v + 14)"),
-                 (f"{operation} close", f"(({ONE}) close)($s)")]
-    found = debugger(pid, rows, before)
-    for operation in operations:
-        check.equal(found[f"{operation} read"][0], 18, f"{operation} is answered: {found}")
-    errors = ["OK", *table("base/err.def", "ERR")]
-    return {operation: errors[found[operation][0]] for operation in operations}
+def ask_store(home, pid, operation):
+    """The word of err.def that the store answers when process pid asks for this."""
+    store = struct.pack("=H", AF_UNIX) + str(home.run_dir / "store.sock").encode() + b"\0"
+    asked = frames(operation)
+    with inject.taken(pid) as process:
+        s = process.call("socket", AF_UNIX, SOCK_STREAM, 0)
+        got = process.call("connect", s, process.bytes(store), len(store))
+        check.equal(got, 0, f"{operation}: connect to the store")
+        got = process.call("write", s, process.bytes(asked), len(asked))
+        check.equal(got, len(asked), f"{operation}: written")
+        answer = process.bytes(bytes(HELLO_BYTES + ANSWER_BYTES))
+        got = process.call("recvfrom", s, answer, HELLO_BYTES + ANSWER_BYTES, MSG_WAITALL, 0, 0)
+        check.equal(got, HELLO_BYTES + ANSWER_BYTES, f"{operation} is answered")
+        error = struct.unpack("<I", process.peek(answer + HELLO_BYTES + ANSWER_BYTES - 4, 4))[0]
+        process.call("close", s)
+    return ["OK", *table("base/err.def", "ERR")][error]
 
 
 def try_store(home, role, pid):
     # The last one shows that the way there works: it is the role's own business, and the
     # arguments are another's, so the answer is that they are damaged.
     own = {"web": "alias_remove", "dns": None}.get(role, "segment_seal")
-    answers = ask_store(home, pid, [*NOT_ITS_BUSINESS[role], *([own] if own else [])])
     for operation in NOT_ITS_BUSINESS[role]:
-        check.equal(answers[operation], "FORBIDDEN", f"{role} asks the store for {operation}")
+        check.equal(ask_store(home, pid, operation), "FORBIDDEN",
+                    f"{role} asks the store for {operation}")
     if own:
-        check.equal(answers[own], "MALFORMED", f"{role} asks the store for {own}")
+        check.equal(ask_store(home, pid, own), "MALFORMED", f"{role} asks the store for {own}")
 
 
 def try_stranger(home):
@@ -207,20 +175,17 @@ def try_stranger(home):
 
 def break_worker(home, role):
     pid = home.workers()[role][0]
-    rows = [("its own number", "((int (*)(void)) getpid)()"),
-            ("what it may", opening("/etc/hosts")),
-            ("give that back", f"(({ONE}) close)($r)")] + tries(home, role, home.process.child.pid)
-    rows[1] = ("what it may", "$f = " + opening("/etc/hosts"))
-    rows[2] = ("give that back", f"(({ONE}) close)($f)")
-    found = debugger(pid, rows)
-    # Without these two every failure below would prove nothing.
-    check.equal(found.get("its own number", (0,))[0], pid, f"{role}: the debugger's calls work")
-    check.true(found.get("what it may", (-1,))[0] >= 0, f"{role}: may read /etc/hosts")
-    for what, _ in rows[3:]:
-        result, error = found.get(what, (0, 0))
-        check.true(result == -1 and error in (EACCES, EPERM),
-                   f"{role}: {what}: got {result}, errno {error}")
-    print(f"  {role}: {len(rows) - 3} tries refused", flush=True)
+    rows = tries(home, role, home.process.child.pid)
+    with inject.taken(pid) as process:
+        # Without these two every refusal below would prove nothing.
+        check.equal(process.call("getpid"), pid, f"{role}: calls work")
+        f = call(process, *opening("/etc/hosts"))
+        check.true(f >= 0, f"{role}: may read /etc/hosts: {f}")
+        process.call("close", f)
+        for what, *one in rows:
+            result = call(process, *one)
+            check.true(result in (-EACCES, -EPERM), f"{role}: {what}: got {result}")
+    print(f"  {role}: {len(rows)} tries refused", flush=True)
     if role in CONNECTING and landlock_version() >= LANDLOCK_NET:
         try_connections(role, pid, POSTGRES)
         if role == "dns":

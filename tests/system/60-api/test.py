@@ -2,13 +2,16 @@
 document with and without credentials, hostile framing and bodies, sessions, lists, the
 queue in bulk, and the live stream."""
 import concurrent.futures
+import contextlib
 import gzip
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import time
 import urllib.parse
@@ -48,9 +51,9 @@ class Answer:
 def call(world, method, path, body=None, token=True, headers=None, raw=None, tls=True):
     home = world.home
     if tls:
-        c = http.client.HTTPSConnection(home.address, 443, context=insecure_tls(), timeout=20)
+        c = http.client.HTTPSConnection(home.address, 443, context=insecure_tls(), timeout=60)
     else:
-        c = http.client.HTTPConnection(home.address, 8080, timeout=20)
+        c = http.client.HTTPConnection(home.address, 8080, timeout=60)
     sent = dict(headers or {})
     if token:
         sent["Authorization"] = f"Bearer {world.token if token is True else token}"
@@ -70,7 +73,7 @@ def call(world, method, path, body=None, token=True, headers=None, raw=None, tls
     return answer
 
 
-def talk(world, request, tls=False, seconds=10.0):
+def talk(world, request, tls=False, seconds=60.0):
     """Sends bytes as they are; all that comes back until the other side closes."""
     s = socket.create_connection((world.home.address, 443 if tls else 8080), timeout=seconds)
     if tls:
@@ -155,7 +158,8 @@ def test_every_reading_operation_answers(world):
         full = filled(path) + ("?address=" + ANN if path.endswith("/resolve") else "")
         if path.startswith(("/mail/", "/.well-known/autoconfig/")):
             full += "?emailaddress=" + ANN
-        if path in (f"{BASE}/aliases/{{address}}", f"{BASE}/session", MTA_STS):
+        if path in (f"{BASE}/aliases/{{address}}", f"{BASE}/session", MTA_STS,
+                    f"{BASE}/tls-policies/{{domain}}"):
             continue  # nothing is there yet
         a = call(world, "GET", full)
         check.equal(a.status, 200, full)
@@ -278,6 +282,18 @@ def test_aliases_and_where_they_lead(world):
                 "no targets")
 
 
+def test_what_is_gone_is_gone(world):
+    """DELETE of what is not there is done already, whatever it is; of a part of nothing it is not."""
+    key = call(world, "POST", f"{BASE}/domains/home.example/dkim-keys", {"algorithm": "ed25519"}).json["selector"]
+    for path in (f"domains/home.example/dkim-keys/{key}", "domains/gone.example", "accounts/gone@home.example",
+                 "aliases/gone@home.example", "admins/gone", "tokens/tok_999999", "queue/q_999999"):
+        for turn in ("first", "again"):
+            a = call(world, "DELETE", f"{BASE}/{path}")
+            check.equal((a.status, a.body), (204, b""), f"{turn}: {path}")
+    a = call(world, "DELETE", f"{BASE}/domains/gone.example/dkim-keys/{key}")
+    check.equal((a.status, a.json["code"]), (404, "not_found"), "of a domain that is not there")
+
+
 def test_tokens_hold_no_more_than_their_maker(world):
     a = call(world, "POST", f"{BASE}/tokens", {"name": "reader", "scopes": ["domains:read", "tokens:write"]})
     check.equal(a.status, 201, "made")
@@ -303,10 +319,10 @@ def test_tokens_hold_no_more_than_their_maker(world):
         check.equal(call(world, "POST", f"{BASE}/tokens", {"name": "n", "scopes": [scope]}).status, 422, scope)
     check.equal(call(world, "DELETE", f"{BASE}/tokens/{a.json['id']}").status, 204, "revoked")
     check.equal(call(world, "GET", f"{BASE}/domains", token=narrow).status, 401, "at once")
-    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
     a = call(world, "POST", f"{BASE}/tokens", {"name": "brief", "scopes": ["domains:read"], "expires_at": soon})
     check.until(lambda: call(world, "GET", f"{BASE}/domains", token=a.json["token"]).json.get("code")
-                == "token_expired", "expires", 6)
+                == "token_expired", "expires")
 
 
 def test_bodies_that_are_none(world):
@@ -322,7 +338,7 @@ def test_bodies_that_are_none(world):
         begin = time.monotonic()
         a = call(world, "POST", f"{BASE}/domains", raw=raw)
         check.true(a.status in (400, 415), f"{what}: {a.status}")
-        check.true(time.monotonic() - begin < 3 * PATIENCE, f"{what} in time")
+        check.true(time.monotonic() - begin < 15 * PATIENCE, f"{what} in time")
         check.equal(a.headers["Content-Type"], "application/problem+json", what)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
         a = call(world, "POST", f"{BASE}/domains", raw=b'{"name":"a.example"}', headers={"Content-Type": kind})
@@ -405,7 +421,7 @@ def test_uploads_to_a_busy_daemon(world):
             b"Transfer-Encoding: chunked\r\n\r\n")
     request = head + (b"ffff\r\n" + b"x" * 65535 + b"\r\n") * 41
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        for got in pool.map(lambda _: talk(world, request, seconds=15), range(200)):
+        for got in pool.map(lambda _: talk(world, request), range(200)):
             codes = statuses(got)
             if not check.true(len(codes) == 1 and 400 <= codes[0] < 500, f"one refusal: {codes}"):
                 break
@@ -417,6 +433,34 @@ def test_hosts_that_are_not_ours(world):
                          ("127.0.0.10.evil.example", 421), ("192.0.2.1", 421), ("mail.home.example.", 421)):
         a = call(world, "GET", "/healthz", token=False, headers={"Host": name})
         check.equal(a.status, status, name)
+
+
+def web_mib(world):
+    """Memory of the web process."""
+    pids = [pid for name, pids in world.home.workers().items() if name.startswith("web") for pid in pids]
+    return sum(int(line.split()[1]) for pid in pids
+               for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+               if line.startswith("Pss:")) / 1024
+
+
+def test_range_bombs(world):
+    """RFC 9110 14.2 lets a server pass Range over: a thousand overlapping ones are no thousand copies."""
+    page = call(world, "GET", "/", token=False)
+    ranges = {"overlapping": ",".join(f"{n}-" for n in range(1000)), "the same": ",".join(["0-"] * 1300),
+              "the ends": ",".join(f"-{n}" for n in range(1, 1000)), "numbers": "0-18446744073709551616",
+              "backwards": "9-1,5-0,1--1", "no unit": ""}
+    before = web_mib(world)
+
+    def ask(what):
+        return what, call(world, "GET", "/" if len(what) % 2 else f"{BASE}/domains", token=len(what) % 2 == 0,
+                          headers={"Range": "bytes=" + ranges[what], "If-Range": page.headers.get("ETag") or '"x"'})
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for what, a in pool.map(ask, list(ranges) * 20):
+            if not check.true(a.status in (200, page.status, 416, 431) and len(a.body) <= len(page.body) + 65536,
+                              f"{what}: {a.status}, {len(a.body)} bytes"):
+                break
+    check.true(web_mib(world) - before < 96, f"memory of the web process: {web_mib(world) - before:.0f} MiB more")
+    check.equal(call(world, "GET", "/healthz", token=False).status, 200, "still there")
 
 
 def test_files_and_nothing_else(world):
@@ -441,6 +485,26 @@ def test_files_and_nothing_else(world):
     got = talk(world, b"GET /%3Cscript%3Ealert(1)%3C/script%3E HTTP/1.1\r\nHost: 127.0.0.10\r\n"
                       b"Connection: close\r\n\r\n")
     check.true(b"<script>" not in got, "nothing is reflected as HTML")
+
+
+def test_nothing_there_in_a_browser(world):
+    html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nowhere", "/nowhere/<b>", "/queue.html"):
+        page = call(world, "GET", urllib.parse.quote(path), token=False, headers=html)
+        check.equal(page.status, 404, path)
+        check.true(page.headers["Content-Type"].startswith("text/html"), f"{path}: a page")
+        check.true(b"<!doctype html>" in page.body and b"<b>" not in page.body, f"{path}: the dashboard")
+        check.true("script-src 'self'" in page.headers["Content-Security-Policy"], f"{path}: its policy")
+        again = call(world, "GET", urllib.parse.quote(path), token=False,
+                     headers=dict(html, **{"If-None-Match": page.headers["ETag"]}))
+        check.equal(again.status, 404, f"{path}: still not there")
+        asked = call(world, "GET", urllib.parse.quote(path), token=False)
+        check.equal((asked.status, asked.headers["Content-Type"]), (404, "application/problem+json"),
+                    f"{path}: for programs")
+    for path in (f"{BASE}/nowhere", "/api/v2/domains"):
+        got = call(world, "GET", path, headers=html)
+        check.equal((got.status, got.headers["Content-Type"]), (404, "application/problem+json"), path)
+    check.equal(call(world, "POST", "/nowhere", {}, token=False, headers=html).status, 404, "POST")
 
 
 def sign_in(world, password=None, headers=None):
@@ -535,6 +599,11 @@ def rate(answer):
     return int(re.search(r"r=(\d+)", answer.headers["RateLimit"]).group(1))
 
 
+def seconds_left(answer):
+    """Of the minute."""
+    return int(re.search(r"t=(\d+)", answer.headers["RateLimit"]).group(1))
+
+
 def keyed(world, key, method, path, body=None, **more):
     return call(world, method, f"{BASE}/{path}", body, headers=dict(more.pop("headers", {}), **{
         "Idempotency-Key": key}), **more)
@@ -590,6 +659,55 @@ def test_a_request_may_come_again(world):
     world.home.start()
     again = keyed(world, "six", "POST", "aliases", body)
     check.equal((again.status, again.headers.get("Idempotent-Replayed")), (201, "true"), "still known")
+
+
+FORGETS = """
+CREATE TRIGGER t_keeps BEFORE DELETE ON api_deed BEGIN SELECT RAISE(IGNORE); END;
+CREATE TRIGGER t_forgets BEFORE UPDATE ON api_request WHEN NEW.status != 0
+BEGIN SELECT RAISE(IGNORE); END;
+"""
+REMEMBERS = "DROP TRIGGER t_keeps; DROP TRIGGER t_forgets;"
+
+
+def in_index(world, sql):
+    world.home.stop()
+    with contextlib.closing(sqlite3.connect(world.home.folder / "data" / "index.db")) as db:
+        db.executescript(sql)
+    world.home.start()
+
+
+def test_what_was_done_before_the_answer_was_kept_is_not_done_again(world):
+    """As if the process had died between each deed and its answer: no answer is kept."""
+    in_index(world, FORGETS)
+    made = call(world, "POST", f"{BASE}/domains", {"name": "deeds.example"}).json
+    deeds = {
+        "domain": ("POST", "domains", {"name": "deed.example"}),
+        "alias": ("POST", "aliases", {"address": "deed@deeds.example", "targets": [ANN]}),
+        "account": ("POST", "accounts", {"address": "new@deeds.example", "password": "correct horse",
+                                         "state": "disabled"}),
+        "admin": ("POST", "admins", {"name": "deed", "password": "correct horse", "role": "auditor"}),
+        "keys": ("POST", "domains/deeds.example/dkim-keys/rotate", {}),
+        "edit": ("PATCH", "domains/deeds.example", {"incoming": "junk"}),
+    }
+    more = {"edit": {"headers": {"If-Match": made["etag"]}}}
+    first = {key: keyed(world, key, *what, **more.get(key, {})) for key, what in deeds.items()}
+    check.equal({key: a.status for key, a in first.items()},
+                {"domain": 201, "alias": 201, "account": 201, "admin": 201, "keys": 202, "edit": 200}, "first")
+    token = ("POST", "tokens", {"name": "deed", "scopes": ["domains:read"]})
+    check.equal(keyed(world, "token", *token).status, 201, "token")
+    in_index(world, REMEMBERS)
+    for key, what in deeds.items():
+        again = keyed(world, key, *what, **more.get(key, {}))
+        check.equal((again.status, again.json), (first[key].status, first[key].json), f"{key}: the same")
+        check.equal(again.headers.get("Idempotent-Replayed"), None, f"{key}: carried out again")
+        last = keyed(world, key, *what, **more.get(key, {}))
+        check.equal((last.body, last.headers.get("Idempotent-Replayed")), (again.body, "true"), f"{key}: kept now")
+    hidden = keyed(world, "token", *token)
+    check.equal((hidden.status, hidden.json["code"]), (409, "state_conflict"), "its secret is gone")
+    tokens = call(world, "GET", f"{BASE}/tokens?limit=500").json["items"]
+    check.equal(sum(t["name"] == "deed" for t in tokens), 1, "tokens")
+    check.equal(len(call(world, "GET", f"{BASE}/domains/deeds.example/dkim-keys").json["items"]),
+                len(first["keys"].json["items"]), "keys")
 
 
 def talk_and_leave(world, request):
@@ -692,17 +810,22 @@ def test_a_token_has_its_minute(world):
     home = world.home
     a = call(world, "GET", f"{BASE}/me")
     check.equal(a.headers["RateLimit-Policy"], '"token";q=100000;w=60', "policy")
-    check.equal(rate(call(world, "GET", f"{BASE}/me")), rate(a) - 1, "each request counts")
+    b = call(world, "GET", f"{BASE}/me")
+    if seconds_left(b) > seconds_left(a):  # the minute ended just then
+        a, b = b, call(world, "GET", f"{BASE}/me")
+    check.equal(rate(b), rate(a) - 1, "each request counts")
     fresh = call(world, "POST", f"{BASE}/tokens", {"name": "wild", "scopes": ["domains:read"]}).json["token"]
     home.write_config(more="limits: {api_requests: 10}\n")
     os.kill(home.process.child.pid, signal.SIGHUP)
     try:
         check.until(lambda: "q=10;" in call(world, "GET", f"{BASE}/me", token=fresh)
                     .headers["RateLimit-Policy"], "reload", pause=0.3)
-        for _ in range(12):
+
+        def refused():
             a = call(world, "GET", f"{BASE}/domains", token=fresh)
-        check.equal((a.status, a.json["code"], a.json["violated_policy"]),
-                    (429, "quota_exceeded", "token"), "no more")
+            return a.status == 429 and a
+        a = check.until(refused, "no more", pause=0)
+        check.equal((a.json["code"], a.json["violated_policy"]), ("quota_exceeded", "token"), "why")
         check.equal(rate(a), 0, "none left")
         check.true(1 <= int(a.headers["Retry-After"]) <= 60, a.headers["Retry-After"])
         check.equal(home.run("domain", "list").returncode, 0, "the command line has no limit")
@@ -712,22 +835,63 @@ def test_a_token_has_its_minute(world):
         check.until(lambda: call(world, "GET", f"{BASE}/me").status == 200, "as before", pause=0.3)
 
 
-def test_roles(world):
-    call(world, "POST", f"{BASE}/admins", {"name": "help", "password": "help me please", "role": "helpdesk"})
-    a = call(world, "POST", f"{BASE}/session", {"name": "help", "password": "help me please"}, token=False)
-    mine = {"Cookie": a.headers["Set-Cookie"].split(";")[0], "X-CSRF-Token": a.json["csrf_token"]}
-    check.equal(call(world, "GET", f"{BASE}/traces", token=False, headers=mine).status, 200, "reads traces")
+def admin_of(world, name, role):
+    """Signed in as a new administrator -> (the session, the headers that carry it)"""
+    call(world, "POST", f"{BASE}/admins", {"name": name, "password": "help me please", "role": role})
+    a = call(world, "POST", f"{BASE}/session", {"name": name, "password": "help me please"}, token=False)
+    return a.json, {"Cookie": a.headers["Set-Cookie"].split(";")[0], "X-CSRF-Token": a.json["csrf_token"]}
+
+
+def refused_all_else(world, session, mine):
+    """Every operation that the role has no right to; -> how many"""
+    count = 0
     for method, path, op in operations(world):
         scope = op["x-scope"]
-        if scope in ("none", "any") or scope in a.json["scopes"]:
+        if scope in ("none", "any") or scope in session["scopes"]:
             continue
         b = call(world, method, filled(path), {} if "requestBody" in op else None, token=False, headers=mine)
-        check.equal((b.status, b.json["code"]), (403, "forbidden_scope"), f"{method} {path}")
+        check.equal((b.status, b.json["code"]), (403, "forbidden_scope"), f"{session['role']}: {method} {path}")
+        count += 1
+    return count
+
+
+def test_roles(world):
+    for role, least in (("admin", 3), ("operator", 15), ("auditor", 25)):
+        session, theirs = admin_of(world, f"a-{role}", role)
+        check.true(refused_all_else(world, session, theirs) >= least, f"{role} may not do all")
+        check.equal(call(world, "DELETE", f"{BASE}/admins/a-{role}").status, 204, "removed")
+    session, mine = admin_of(world, "help", "helpdesk")
+    check.equal(call(world, "GET", f"{BASE}/traces", token=False, headers=mine).status, 200, "reads traces")
+    check.true(refused_all_else(world, session, mine) > 30, "and little else")
     owner = call(world, "PATCH", f"{BASE}/admins/owner", {"role": "admin"})
     check.equal((owner.status, owner.json["code"]), (409, "state_conflict"), "the last owner stays")
     check.equal(call(world, "DELETE", f"{BASE}/admins/owner").status, 409, "the last owner stays")
     check.equal(call(world, "DELETE", f"{BASE}/admins/help").status, 204, "removed")
     check.equal(call(world, "GET", f"{BASE}/traces", token=False, headers=mine).status, 401, "and signed out")
+
+
+def test_a_token_is_worth_what_its_maker_is(world):
+    session, mine = admin_of(world, "maker", "admin")
+    body = {"name": "of maker", "scopes": ["domains:write", "queue:write"]}
+    made = call(world, "POST", f"{BASE}/tokens", body, token=False, headers=mine).json["token"]
+    heir = call(world, "POST", f"{BASE}/tokens", {"name": "of that", "scopes": ["domains:read"]}, token=made)
+    check.equal(heir.status, 403, "it may make none itself")
+
+    def may(method, path, body=None):
+        return call(world, method, f"{BASE}/{path}", body, token=made).status
+
+    check.equal((may("GET", "domains"), may("GET", "queue"), may("POST", "domains", {"name": "made.example"})),
+                (200, 200, 201), "all that its maker may")
+    call(world, "PATCH", f"{BASE}/admins/maker", {"role": "auditor"})
+    check.equal((may("GET", "domains"), may("GET", "queue"), may("POST", "domains", {"name": "more.example"})),
+                (200, 403, 403), "no more than an auditor")
+    call(world, "PATCH", f"{BASE}/admins/maker", {"role": "admin", "state": "disabled"})
+    check.equal(may("GET", "domains"), 401, "nothing while its maker is out")
+    call(world, "PATCH", f"{BASE}/admins/maker", {"state": "active"})
+    check.equal(may("GET", "domains"), 200, "and again")
+    check.equal(call(world, "DELETE", f"{BASE}/admins/maker").status, 204, "gone")
+    check.equal(may("GET", "domains"), 401, "gone with its maker")
+    call(world, "DELETE", f"{BASE}/domains/made.example")
 
 
 def test_pages(world):
@@ -773,12 +937,41 @@ def pages_of(world, path, key, way="next", cursor=None):
         cursor = a.json[way]
 
 
+def queue_in_order(world):
+    """Each order of the queue: by what it says, turned round, and page by page there and back."""
+    values = {"age": lambda i: -i["age_s"], "created": lambda i: i["created_at"], "next": None,
+              "size": lambda i: i["size"], "attempts": lambda i: i["attempts"],
+              "to_domain": lambda i: i["to_domain"]}
+    for sort, value in values.items():
+        whole = call(world, "GET", f"{BASE}/queue?limit=500&sort={sort}").json["items"]
+        if value and sort != "age":
+            check.equal([value(i) for i in whole], sorted(value(i) for i in whole), f"by {sort}")
+        ids = [i["id"] for i in whole]
+        for order, want in ((sort, ids), (f"-{sort}", ids[::-1])):
+            there, last = pages_of(world, f"queue?limit=2&sort={order}", "id")
+            check.equal(there, want, f"queue {order}: forwards")
+            here, _ = pages_of(world, f"queue?limit=2&sort={order}", "id", "prev", last["prev"])
+            check.equal(here + [i["id"] for i in last["items"]], want, f"queue {order}: and back")
+        cursor = call(world, "GET", f"{BASE}/queue?limit=1&sort={sort}").json["next"]
+        for other in set(values) - {sort}:
+            a = call(world, "GET", f"{BASE}/queue?limit=1&sort={other}&cursor={cursor}")
+            check.equal(a.json["code"], "cursor_mismatch", f"a cursor of {sort} for {other}")
+    created = call(world, "GET", f"{BASE}/queue?limit=500&sort=created").json["items"]
+    aged = call(world, "GET", f"{BASE}/queue?limit=500&sort=-age").json["items"]
+    check.equal([i["id"] for i in aged], [i["id"] for i in created], "the oldest first")
+
+
 def test_pages_back_and_in_the_other_order(world):
     with world.home.submission(ANN) as s:
         for i in range(5):
-            s.sendmail(ANN, [f"x{i}@waits.example"], message(ANN, "x@waits.example", f"page {i}"))
-    held = {"action": "hold", "filter": "to_domain:waits.example"}
-    check.until(lambda: call(world, "POST", f"{BASE}/queue/actions", held).status == 200, "held", 10, 0.3)
+            s.sendmail(ANN, [f"x{i}@{'zyx'[i % 3]}.waits.example", f"x{i}@waits.example"],
+                       message(ANN, "x@waits.example", f"page {i}", "x" * (i * 37 % 91) + "\n"))
+    for i in range(5):  # the delivery log is written behind the queue
+        check.until(lambda i=i: call(world, "GET", f"{BASE}/traces?q=" + urllib.parse.quote(
+            f'subject:"page {i}"')).json["items"], f"page {i} is in the delivery log")
+    held = {"action": "hold", "filter": "to:waits.example"}
+    check.until(lambda: call(world, "POST", f"{BASE}/queue/actions", held).status == 200, "held", pause=0.3)
+    queue_in_order(world)
     for path, key, sort in (("aliases", "address", "address"), ("accounts", "address", "address"),
                             ("domains", "name", "name"), ("admins", "name", "name"), ("tokens", "id", "created"),
                             ("queue", "id", "created"), ("traces", "id", "-time")):
@@ -805,7 +998,7 @@ def test_pages_back_and_in_the_other_order(world):
             a = call(world, "GET", f"{BASE}/{path}?limit=1&sort={back}&cursor={cursor}")
             check.equal(a.json["code"], "cursor_mismatch", f"{path}: a cursor of the other order")
     check.until(lambda: call(world, "POST", f"{BASE}/queue/actions", dict(held, action="delete")).status == 200,
-                "taken out", 10, 0.3)
+                "taken out", pause=0.3)
 
 
 def test_the_queue(world):
@@ -845,7 +1038,7 @@ def test_the_queue(world):
     check.equal(call(world, "POST", f"{BASE}/queue/actions", {"plan_id": plan["plan_id"]}).status, 422, "once")
     check.until(lambda: call(world, "POST", f"{BASE}/queue/actions",
                              {"action": "hold", "filter": "to_domain:unreachable.example"}).status == 200,
-                "all held", 10, 0.3)
+                "all held", pause=0.3)
     check.equal(rows("state:held")["count"], 3, "held")
     mixed = call(world, "POST", f"{BASE}/queue/actions", {"action": "delete", "ids": [one, "q_999999999"]})
     check.equal((mixed.status, mixed.json["done"], mixed.json["items"][0]["error"]["code"]),
@@ -865,7 +1058,7 @@ class Stream:
                        f"{more}\r\n".encode())
         self.text = b""
 
-    def until(self, part, seconds=15):
+    def until(self, part, seconds=60):
         end = time.monotonic() + seconds
         while part not in self.text and time.monotonic() < end:
             self.s.settimeout(max(0.1, end - time.monotonic()))
@@ -906,20 +1099,52 @@ def test_the_live_stream(world):
     lost.close()
 
 
+def test_only_so_many_live_streams(world):
+    world.home.run("settings", "set", "limits.event_streams", "1")
+
+    def begun():
+        stream = Stream(world)
+        stream.until(b"\r\n\r\n")
+        if b" 200 " in stream.text.split(b"\r\n")[0] and stream.until(b"retry: 3000"):
+            return stream
+        stream.close()
+        return None
+
+    stream = check.until(begun, "begins", pause=0.3)
+    full = check.until(lambda: [a for a in [call(world, "HEAD", f"{BASE}/events")] if a.status == 429], "full", pause=0.3)
+    check.true(full and int(full[0].headers["Retry-After"]) > 0, "and says when to come again")
+    # A page that is loaded again and again: its place is free when it is closed, and not
+    # only at the next comment, after fifteen seconds.
+    begin = time.monotonic()
+    for turn in range(5):
+        stream.close()
+        stream = check.until(begun, f"free {turn}", pause=0.1)
+    check.true(time.monotonic() - begin < 40, f"five times in {time.monotonic() - begin:.1f} s")
+    # What comes meanwhile waits for its turn, and ends nothing.
+    stream.s.sendall(f"GET {BASE}/me HTTP/1.1\r\nHost: 127.0.0.10\r\n\r\n".encode())
+    with world.home.smtp() as s:
+        s.sendmail(PEER, [ANN], message(PEER, ANN, "goes on"))
+    check.true(stream.until(b"event: message.stored"), "goes on")
+    stream.close()
+    world.home.run("settings", "reset", "limits.event_streams")
+
+
 def test_a_message_has_a_story(world):
+    today = time.gmtime().tm_yday
     with world.home.smtp() as s:
         s.sendmail(PEER, [ANN], message(PEER, ANN, "story 4711"))
 
     def find(q):
         return call(world, "GET", f"{BASE}/traces?q=" + urllib.parse.quote(q)).json["items"]
 
-    rows = check.until(lambda: find("subject:\"story 4711\""), "found by subject")
+    rows = check.until(lambda: find("subject:\"story 4711\" verdict:delivered"), "found by subject")
     trace = rows[0]
     check.equal((trace["from"], trace["to"], trace["verdict"], trace["direction"]),
                 (PEER, ANN, "delivered", "in"), "row")
     for q in (trace["id"], f"id:{trace['id']}", f"to:{ANN} verdict:delivered", f"from:{PEER}", "time:today",
               "\"story 4711\"", "direction:in size>10"):
-        check.true(trace["id"] in [r["id"] for r in find(q)], q)
+        check.true(trace["id"] in [r["id"] for r in find(q)]
+                   or q == "time:today" and time.gmtime().tm_yday != today, q)
     check.equal(find("subject:\"story 4711\" verdict:bounced"), [], "not that")
     one = call(world, "GET", f"{BASE}/traces/{trace['id']}").json
     check.equal((one["summary"], one["recipients"][0]["mailbox"]), ("Delivered to 1.", "INBOX"), "detail")

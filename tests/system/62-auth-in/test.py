@@ -19,7 +19,7 @@ from world import message
 ANN, BOB = "ann@home.example", "bob@home.example"
 GOOD, BAD, LIST = "127.0.0.21", "127.0.0.66", "127.0.0.77"
 RESULTS = re.compile(rb"(?ims)^Authentication-Results:(.*?)\r\n(?=[^ \t])")
-VERIFY_TIMEOUT = 3
+VERIFY_TIMEOUT = 8
 
 ZONE = """
 @          IN TXT "v=spf1 ip4:127.0.0.21 -all"
@@ -126,7 +126,7 @@ def test_the_name_of_the_client_stands_in_received(world):
         return (b"Received: from client.good.example (out.good.example [127.0.0.21]) by " in
                 re.sub(rb"\s+", b" ", arrived(world, subject)))
 
-    check.until(is_named, "the name stands there", 10)
+    check.until(is_named, "the name stands there")
 
 
 def test_proven_by_signature(world):
@@ -147,12 +147,12 @@ def test_refused(world):
     check.equal(code, 550, "a broken signature proves nothing")
     time.sleep(0.3)
     check.equal(world.home.find(ANN, "Subject: not proven"), [], "not stored")
-    rows = check.until(lambda: trace(world, "verdict:refused dmarc:fail"), "traced")
-    events = world.home.json("trace", "show", rows[0]["id"])["items"]
-    names = [e["event"] for e in events]
+    rows = check.until(lambda: (r := trace(world, "verdict:refused dmarc:fail"))[1:] and r,
+                       "both are traced, the signed one first")
     for name in ("message.spf", "message.dkim", "message.dmarc", "message.disposition",
                  "smtp.data.reject"):
-        check.true(name in names, f"{name} in {names}")
+        check.until(lambda name=name: name in [
+            e["event"] for e in world.home.json("trace", "show", rows[0]["id"])["items"]], name)
 
 
 def test_into_junk(world):
@@ -210,7 +210,7 @@ def test_two_hundred_signatures(world):
     one = dkim.sign(data, b"s1", b"none.example", world.key, include_headers=[b"from"])
     started = time.monotonic()
     check.equal(send(world, GOOD, "pat@none.example", one * 200 + data)[0], 250, "taken")
-    check.true(time.monotonic() - started < 10, "in time")
+    check.true(time.monotonic() - started < 30, "in time")
     check.true(results(arrived(world, "many")).count("dkim=pass") <= 10, "ten are looked at")
 
 
@@ -245,9 +245,17 @@ def test_logins_are_not_asked(world):
 
 
 def test_resolver_comes_back(world):
+    """Asked again when it is back; who waits too long for that tells so, and the next does not."""
+    numbers = iter(range(1000))
     os.kill(world.home.workers()["dns"][0], signal.SIGKILL)
-    send(world, GOOD, "pat@good.example", text_from("good.example", "restarted"))
-    check.contains(results(arrived(world, "restarted")), "dmarc=pass", "asked again")
+
+    def is_back():
+        subject = f"restarted {next(numbers)}"
+        check.equal(send(world, GOOD, "pat@good.example", text_from("good.example", subject))[0],
+                    250, "taken")
+        return "dmarc=pass" in results(arrived(world, subject))
+
+    check.until(is_back, "asked again")
 
 
 def test_silent_name_server(world):
@@ -256,20 +264,17 @@ def test_silent_name_server(world):
         silent.bind(("127.0.0.55", 53))
         text = world.home.config.read_text()
         world.home.config.write_text(text.replace("127.0.0.53:53", "127.0.0.55:53"))
-        os.kill(world.home.process.child.pid, signal.SIGHUP)
-        check.until(lambda: "config.reload" in world.home.log(), "reloaded")
-        time.sleep(0.5)
+        world.home.reread()
         started = time.monotonic()
         code, reply = send(world, BAD, "pat@quiet.example", text_from("quiet.example", "silence"))
         took = time.monotonic() - started
         check.equal(code, 250, f"taken: {reply}")
-        check.true(took < VERIFY_TIMEOUT + 5, f"within the limit, not {took:.1f} s")
+        check.true(took < VERIFY_TIMEOUT + 15, f"within the limit, not {took:.1f} s")
         found = results(arrived(world, "silence"))
         check.contains(found, "spf=temperror", "field")
         check.contains(found, "dmarc=temperror", "field")
         world.home.config.write_text(text)
-        os.kill(world.home.process.child.pid, signal.SIGHUP)
-        time.sleep(0.5)
-    check.until(lambda: send(world, GOOD, "pat@good.example",
-                             text_from("good.example", "heard again"))[0] == 250, "taken")
+        world.home.reread()
+    code, reply = send(world, GOOD, "pat@good.example", text_from("good.example", "heard again"))
+    check.equal(code, 250, f"taken: {reply}")
     check.contains(results(arrived(world, "heard again")), "dmarc=pass", "field")

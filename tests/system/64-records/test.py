@@ -73,7 +73,7 @@ def test_the_zone_file_makes_all_well(world):
            if v["state"] not in ("ok", "optional") and not k.startswith(("host_", "ptr:"))}
     check.equal(bad, {}, "every record of the zone")
     check.until(lambda: {k["state"] for k in world.home.json(
-        "domain", "dkim", "list", "home.example")["items"]} == {"active"}, "keys sign", 10)
+        "domain", "dkim", "list", "home.example")["items"]} == {"active"}, "keys sign")
 
 
 def test_a_backup_server_and_who_makes_certificates(world):
@@ -84,6 +84,13 @@ def test_a_backup_server_and_who_makes_certificates(world):
     check.equal((found["caa"]["state"], found["caa"]["expected"]), ("ok", []), "nobody said who makes ours")
     home.run("settings", "set", "domains.backup_mx", "mx.backup.example")
     home.run("settings", "set", "domains.certificate_issuer", "letsencrypt.org")
+
+    def seen(key):
+        row = {i["key"]: i for i in home.json("domain", "dns", "home.example")["items"]}[key]
+        return row["state"], row["cause"]
+    # Nobody asked for a look, and the next one would be in twenty seconds at the earliest.
+    check.until(lambda: (seen("mx"), seen("caa")) == (("ok", "mx_backup"), ("differs", "caa_blocks")),
+                "a look by itself", 17)
     found = records(world)
     check.equal((found["mx"]["state"], found["mx"]["cause"]), ("ok", "mx_backup"), "declared")
     check.equal((found["caa"]["state"], found["caa"]["cause"]), ("differs", "caa_blocks"), "another one")
@@ -125,6 +132,12 @@ def own_key_sha256(world):
     return hashlib.sha256(pem).hexdigest()
 
 
+def own_certificate(world):
+    """All of it, by its SHA-512."""
+    pem = ssl.get_server_certificate((world.home.address, 443))
+    return f"3 0 2 {hashlib.sha512(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()}"
+
+
 def test_what_this_server_shows_as_its_certificate(world):
     ours, former = f"3 1 1 {own_key_sha256(world)}", "3 1 1 " + 64 * "a"
     row = "_25._tcp.mail TLSA {}\n"
@@ -134,7 +147,9 @@ def test_what_this_server_shows_as_its_certificate(world):
     check.equal((found["state"], found["cause"]), ("optional", "zone_unsigned"), "without DNSSEC")
     world.dns.zones["example"] = DELEGATION
     for texts, state, cause in (((former,), "differs", "tlsa_stale"), ((ours,), "ok", ""),
-                                ((former, ours), "ok", "tlsa_old_too")):
+                                ((former, ours), "ok", "tlsa_old_too"),
+                                ((own_certificate(world),), "ok", ""),
+                                ((ours.replace("3 1 1", "1 1 1"),), "differs", "tlsa_unusable")):
         world.dns.change("home.example", ZONE + "".join(row.format(t) for t in texts))
         found = records(world)["tlsa"]
         check.equal((found["state"], found["cause"]), (state, cause), f"TLSA {texts}")
@@ -199,13 +214,81 @@ def test_a_profile_is_the_same_for_an_account(world):
     check.true(not set(ann) & set(bob), "another one's is another")
 
 
+def openssl(folder, *args):
+    return subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True).stdout
+
+
+def certificate(world, name, days="30", purpose="serverAuth"):
+    """A chain of three: a root that is trusted, one between, one for `name`; -> (chain, key)"""
+    out = world.out / "ca"
+    out.mkdir(exist_ok=True)
+    key = ["-newkey", "rsa:2048", "-nodes"]
+    if not (out / "root.pem").exists():
+        (out / "ca.cnf").write_text("basicConstraints=critical,CA:TRUE\n")
+        openssl(out, "req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=Root",
+                "-days", "30")
+        openssl(out, "req", *key, "-keyout", "mid.key", "-out", "mid.csr", "-subj", "/CN=Between")
+        openssl(out, "x509", "-req", "-in", "mid.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial",
+                "-extfile", "ca.cnf", "-days", "30", "-out", "mid.pem")
+    (out / "leaf.cnf").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage={purpose}\n")
+    openssl(out, "req", *key, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", f"/CN={name}")
+    openssl(out, "x509", "-req", "-in", "leaf.csr", "-CA", "mid.pem", "-CAkey", "mid.key", "-CAcreateserial",
+            "-extfile", "leaf.cnf", "-days", days, "-out", "leaf.pem")
+    (out / "chain.pem").write_bytes((out / "leaf.pem").read_bytes() + (out / "mid.pem").read_bytes())
+    return out / "chain.pem", out / "leaf.key"
+
+
+def profile(world):
+    c = http.client.HTTPSConnection(world.home.address, 443, context=insecure_tls(), timeout=20)
+    c.request("GET", "/mail/apple.mobileconfig?emailaddress=ann@home.example", headers={"Host": "mail.home.example"})
+    answer = c.getresponse()
+    check.equal((answer.status, answer.headers["Content-Type"]), (200, "application/x-apple-aspen-config"), "profile")
+    return answer.read()
+
+
+def test_a_profile_is_signed_by_a_certificate_that_is_trusted(world):
+    plain = profile(world)
+    check.true(plain.startswith(b"<?xml"), "plain where ours is signed by itself")
+    for name, days, purpose, is_signed in (("mail.home.example", "30", "serverAuth", True),
+                                           ("other.home.example", "30", "serverAuth", False),
+                                           ("mail.home.example", "-1", "serverAuth", False),
+                                           ("mail.home.example", "30", "clientAuth", False)):
+        chain, key = certificate(world, name, days, purpose)
+        world.home.stop()
+        world.home.write_config(more=f"tls: {{certificate: {chain}, key: {key}, ca_file: {chain.parent}/root.pem}}\n")
+        world.home.start()
+        got = profile(world)
+        if not is_signed:
+            check.equal(got, plain, f"plain with one for {name}, {days} days, {purpose}")
+            continue
+        (world.out / "profile.der").write_bytes(got)
+        # With the root alone: what is between comes in the profile.
+        said = subprocess.run(["openssl", "cms", "-verify", "-inform", "DER", "-in", world.out / "profile.der",
+                               "-CAfile", chain.parent / "root.pem", "-purpose", "any"], capture_output=True)
+        check.equal(said.returncode, 0, f"openssl: {said.stderr}")
+        check.equal(said.stdout, plain, "the same profile inside")
+        said = openssl(world.out, "cms", "-cmsout", "-print", "-inform", "DER", "-in", "profile.der")
+        check.contains(said, b"messageDigest", "signed attributes, never a stranger's bytes alone")
+        broken = bytearray(got)
+        broken[got.index(b"mail.home.example")] ^= 1
+        (world.out / "profile.der").write_bytes(broken)
+        said = subprocess.run(["openssl", "cms", "-verify", "-inform", "DER", "-in", world.out / "profile.der",
+                               "-CAfile", chain.parent / "root.pem", "-purpose", "any"], capture_output=True)
+        check.true(said.returncode != 0, "a byte of another is seen")
+    world.home.stop()
+    world.home.write_config(more="")
+    world.home.start()
+
+
 def test_an_address_has_its_minute(world):
     home, path = world.home, "/mail/config-v1.1.xml"
     home.run("settings", "set", "limits.public_requests", "10")
-    check.until(lambda: any(fetch(world, "GET", path, "autoconfig.home.example")[0] == 429 for _ in range(12)),
-                "too many")
-    status, text = fetch(world, "GET", path, "autoconfig.home.example")
-    check.equal((status, json.loads(text)["violated_policy"]), (429, "address"), "says why")
+
+    def refused():
+        status, text = fetch(world, "GET", path, "autoconfig.home.example")
+        return status == 429 and text
+    text = check.until(refused, "too many", pause=0)
+    check.equal(json.loads(text)["violated_policy"], "address", "says why")
     status, _ = fetch(world, "GET", "/readyz", "mail.home.example")
     check.equal(status, 200, "what a monitor asks is not counted")
     home.json("domain", "list")  # nor the command line
@@ -226,6 +309,42 @@ def test_the_policy_is_served_where_it_was_chosen(world):
                 (200, ["version: STSv1", "mode: testing", "mx: mail.home.example"]), "the policy")
     check.equal(fetch(world, "GET", path, "mail.home.example")[0], 404, "by that name alone")
     check.equal(records(world)["mta_sts"]["state"], "missing", "and its record is wanted")
+
+
+def test_where_reports_go(world):
+    """A domain keeps the address that was chosen once; one command brings the reports here."""
+    def policy(name):
+        return world.home.json("domain", "policy", "show", "home.example", name)
+
+    def change(name, *options, **more):
+        return world.home.run("domain", "policy", "set", "home.example", name, *options, **more)
+    for name in ("dmarc", "tls_rpt"):
+        check.equal(policy(name)["rua_is_read"], True, f"{name}: read, where nobody chose")
+        change(name, "--rua", "postmaster@home.example")
+        check.equal((policy(name)["rua"], policy(name)["rua_is_read"]), ("postmaster@home.example", False),
+                    f"{name}: as they were once")
+    check.contains(records(world)["dmarc"]["expected"][0], "rua=mailto:postmaster@home.example", "its record")
+    change("dmarc", "--policy", "quarantine", "--testing", "yes")
+    check.equal(policy("dmarc")["rua"], "postmaster@home.example", "what is not given stays")
+    for name, local in (("dmarc", "dmarc-reports"), ("tls_rpt", "tls-reports")):
+        change(name, "--rua", "default")
+        check.equal((policy(name)["rua"], policy(name)["rua_is_read"]), (f"{local}@home.example", True),
+                    f"{name}: here")
+    check.equal((policy("dmarc")["policy"], policy("dmarc")["testing"]), ("quarantine", True), "and nothing else")
+    check.contains(records(world)["dmarc"]["expected"][0], "rua=mailto:dmarc-reports@home.example", "the record")
+    change("dmarc", "--rua", "dmarc-reports@elsewhere.example")
+    check.equal(policy("dmarc")["rua_is_read"], False, "the right name in a domain that is not ours")
+    change("mta_sts", "--mode", "testing", "--max-age", "86400")
+    check.equal((policy("mta_sts")["mode"], policy("mta_sts")["max_age_s"]), ("testing", 86400), "MTA-STS")
+    for name, options, words in (("tls_rpt", ("--mode", "none"), "no such part"),
+                                 ("dmarc", ("--testing", "maybe"), "yes or no"),
+                                 ("mta_sts", ("--max-age", "long"), "seconds"),
+                                 ("mta_sts", ("--max-age", "1"), "max_age_s"),
+                                 ("spf", ("--rua", "x"), "no such part")):
+        done = change(name, *options, check=False)
+        check.true(done.returncode != 0, f"{name} {options}")
+        check.contains(done.stderr, words, f"{name} {options}")
+    change("dmarc", "--policy", "none", "--testing", "no", "--rua", "default")
 
 
 def test_the_page_follows_the_zone(world):

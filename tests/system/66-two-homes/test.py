@@ -132,7 +132,7 @@ def send(home, sender, rcpts, subject, options=(), body="Hello\n"):
 
 
 def arrived(home, user, subject):
-    found = check.until(lambda: home.find(user, f"Subject: {subject}\r\n"), f"{subject} reached {user}", 20)
+    found = check.until(lambda: home.find(user, f"Subject: {subject}\r\n"), f"{subject} reached {user}")
     return found[-1] if found else b""
 
 
@@ -168,10 +168,10 @@ def is_at_work(home, domain):
 def test_each_publishes_what_it_says(world):
     for home in (world.home, world.away):
         api(home, "PUT", f"/domains/{home.domain}/policies/dmarc", {"policy": "reject"})
-        check.until(lambda h=home: len(h.json("domain", "dkim", "list", h.domain)["items"]) == 2, "two keys", 10)
+        check.until(lambda h=home: len(h.json("domain", "dkim", "list", h.domain)["items"]) == 2, "two keys")
         publish(world, home)
         home.run("domain", "dns", home.domain, "--check")
-        check.until(lambda h=home: is_at_work(h, h.domain), f"keys of {home.domain} sign", 30)
+        check.until(lambda h=home: is_at_work(h, h.domain), f"keys of {home.domain} sign")
         check.contains(world.dns.zones[home.domain], "p=reject", "its wish")
 
 
@@ -182,7 +182,7 @@ def test_between_the_appliances(world):
         proven(results(arrived(other, rcpt, subject)),
                ("spf=pass", f"smtp.mailfrom={sender}", "dkim=pass", f"header.d={home.domain}",
                 "dmarc=pass", f"header.from={home.domain}"), subject)
-        check.until(lambda h=home: story(h, "delivery.tls.policy", "policy=dane"), f"{home.domain} by DANE", 10)
+        check.until(lambda h=home: story(h, "delivery.tls.policy", "policy=dane"), f"{home.domain} by DANE")
 
 
 def test_to_postfix(world):
@@ -190,7 +190,7 @@ def test_to_postfix(world):
     for home, sender in ((world.home, ANN), (world.away, BEA)):
         subject = f"to the peer from {home.domain}"
         send(home, sender, [PAT], subject)
-        found = check.until(lambda s=subject: world.peer.find(f"Subject: {s}\n"), subject, 20)
+        found = check.until(lambda s=subject: world.peer.find(f"Subject: {s}\n"), subject)
         proven(results(found[0]) if found else "",
                ("dkim=pass", f"header.d={home.domain}", "spf=pass",
                 f"dmarc=pass (p=reject dis=none) header.from={home.domain}"), subject)
@@ -231,7 +231,7 @@ def waits(home, rcpt, subject, reason, words):
     def waiting():
         return [i for i in home.json("queue", "list")["items"]
                 if i["to"] == rcpt and i.get("attempts", 0) >= 1 and reason in str(i)]
-    row = check.until(waiting, f"{subject} waits with {reason}", 20)
+    row = check.until(waiting, f"{subject} waits with {reason}")
     if row:
         check.contains(str(row[0]), words, f"{subject}: in plain words")
 
@@ -260,7 +260,7 @@ def test_mta_sts_refuses_another_certificate(world):
     send(world.home, ANN, ["pia@policed.example"], "by policy")
     arrived(world.away, "pia@policed.example", "by policy")
     check.until(lambda: story(world.home, "delivery.tls.policy", "policy=mta-sts", "domain=policed.example"),
-                "the policy that the other appliance serves", 10)
+                "the policy that the other appliance serves")
     use_certificate(world.away, world.ca, world.ca.certificate("wrong", "somebody.else.example"))
     send(world.home, ANN, ["pia@policed.example"], "wrong name")
     waits(world.home, "pia@policed.example", "wrong name", "tls_cert", "ostname mismatch")
@@ -272,7 +272,7 @@ def bounce(home, user, subject):
     def news():
         return [m.decode() for _, m in home.inbox(user)
                 if f"Subject: {subject}\r\n".encode() in m and b"multipart/report" in m]
-    found = check.until(news, f"{subject}: news of it", 20)
+    found = check.until(news, f"{subject}: news of it")
     return found[0] if found else ""
 
 
@@ -281,12 +281,12 @@ def test_requiretls_from_end_to_end(world):
     demand = ("REQUIRETLS", "RET=FULL")
     send(world.home, ANN, [BEA], "demanded", demand)
     arrived(world.away, BEA, "demanded")
-    check.until(lambda: story(world.away, "smtp.mail", "demand=requiretls", ANN), "said to the other side", 10)
+    check.until(lambda: story(world.away, "smtp.mail", "demand=requiretls", ANN), "said to the other side")
     before = len(story(world.home, "smtp.mail", "demand=requiretls"))
     send(world.home, ANN, ["onward@away.example"], "demanded and back", demand)
     arrived(world.home, BOB, "demanded and back")
     check.until(lambda: len(story(world.home, "smtp.mail", "demand=requiretls")) >= before + 2,
-                "once by the sender, once by the forwarder", 10)
+                "once by the sender, once by the forwarder")
 
 
 def test_requiretls_ends_where_nobody_keeps_it(world):
@@ -308,7 +308,7 @@ def through(world, subject):
 
 def test_forwarded_without_trust_it_is_refused(world):
     through(world, "nobody vouches")
-    check.until(lambda: story(world.home, "smtp.data.reject", "lonely.example"), "refused", 20)
+    check.until(lambda: story(world.home, "smtp.data.reject", "lonely.example"), "refused")
     check.true(not world.home.find(BOB, "Subject: nobody vouches"), "not taken")
 
 

@@ -11,13 +11,12 @@ import smtplib
 import time
 
 import check
-from appliance import SANITIZER, Appliance, insecure_tls
+from appliance import Appliance, insecure_tls
+from days import Days
 from world import message
 
 ANN, KIM = "ann@home.example", "kim@away.example"
 BAD = "127.0.0.66"
-DAY_S = 86400
-LIBRARY = [p for p in pathlib.Path("/usr").glob("lib*/**/faketime/libfaketimeMT.so.1")]
 ZONE = """
 @      IN MX 10 mail
 mail   IN A {address}
@@ -35,44 +34,15 @@ def setup(world):
     dns.start()
     world.appliance(source="127.0.0.10", retry="1s 1s 2s")
     world.token = world.home.json("token", "create", "tests")["token"]
-    world.clock = world.out / "away/data/blobs/clock"
-    world.day = int(time.time()) // DAY_S - 3
-    world.clock.parent.mkdir(parents=True)
-    set_clock(world, world.day * DAY_S + DAY_S // 2)
+    world.days = Days(world.out / "away")
     world.away = world.start(Appliance(
         world.out / "away", address="127.0.0.11", hostname="mail.away.example",
         domain="away.example", source="127.0.0.11", retry="1s 1s 2s", lifetime="5d",
-        env={"LD_PRELOAD": " ".join([*SANITIZER, str(LIBRARY[0])]), "FAKETIME_NO_CACHE": "1",
-             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_TIMESTAMP_FILE": str(world.clock)}))
+        env=world.days.env))
     world.away.add_domain()
     world.away.add_account(KIM)
     for appliance in (world.home, world.away):
-        publish_keys(world, appliance)
-
-
-def set_clock(world, to):
-    """The clock of all processes of away."""
-    world.clock.write_text(f"{to - int(time.time()):+d}\n")
-
-
-def morning(world):
-    """The day is over there: the night of the next one, behind the hour of reports."""
-    world.day += 1
-    set_clock(world, world.day * DAY_S + 3 * 3600)
-    # The queue looks at the clock once a minute, and when the configuration was read.
-    world.away.process.child.send_signal(signal.SIGHUP)
-
-
-def publish_keys(world, appliance):
-    domain = appliance.domain
-
-    def keys():
-        return appliance.json("domain", "dkim", "list", domain)["items"]
-    check.until(lambda: len(keys()) == 2, "a pair of keys", 10)
-    rows = "".join(f'{k["record"]["relative"]} IN TXT {k["record"]["master"]}\n' for k in keys())
-    world.dns.change(domain, world.dns.zones[domain] + rows)
-    appliance.run("domain", "dns", domain, "--check")
-    check.until(lambda: all(k["state"] == "active" for k in keys()), "both active", 20)
+        world.dns.publish_keys(appliance)
 
 
 def get(world, path):
@@ -104,7 +74,7 @@ def test_a_day_of_mail(world):
 
 
 def test_what_they_saw(world):
-    morning(world)
+    world.days.morning(world.away)
     found = check.until(lambda: (r := get(world, "/reports/received?unproven=true")["items"])[1:] and r,
                         "both reports", 100)
     check.equal({(r["kind"], r["sender"], r["proven"]) for r in found},

@@ -18,5 +18,5 @@ def test_settings_in_chromium(world):
                PASSWORD=home.passwords["owner"], HOME=str(world.out),
                SET=f'{home.binary} settings set "$KEY" "$VALUE" --config {home.config} >/dev/null')
     done = subprocess.run(["node", str(ROOT / "tests" / "browser" / "settings.mjs")], env=env,
-                          check=False, timeout=300)
+                          check=False, timeout=600)
     check.equal(done.returncode, 0, "settings")

@@ -39,7 +39,7 @@ def innocent(world, what):
     m.select("INBOX")
     m.logout()
     took = time.monotonic() - begin
-    check.true(took < 5 * PATIENCE, f"innocent after {what}: {took:.1f} s")
+    check.true(took < 20 * PATIENCE, f"innocent after {what}: {took:.1f} s")
     check.equal(world.home.workers(), world.pids, f"processes after {what}")
 
 
@@ -211,11 +211,18 @@ def test_wrong_protocols_are_closed_without_echo(world):
         except OSError:
             pass
         check.true(b"secret-path" not in got, f"port {port} does not reflect")
+        check.true(got.count(b"\n") <= 2, f"port {port} answers once: {got!r}")
         w.close()
+    for protocol in ("imap", "pop3"):
+        check.until(lambda p=protocol: f"protocol={p} ip=127.0.0.1 reason=method_not_allowed"
+                    in world.home.log(), f"an event of {protocol}")
     for port in (465, 993, 995, 443):
         w = Wire(world.home.address, port)
         w.send(http * 3)
         check.true(w.is_closed(), f"plain text on {port} is closed")
+    for protocol in ("imap", "pop3"):
+        check.until(lambda p=protocol: f"protocol={p} ip=127.0.0.1 reason=tls" in world.home.log(),
+                    f"failed TLS is an event of {protocol}")
 
 
 def test_alpn_of_another_protocol_is_refused(world):
@@ -286,13 +293,12 @@ def test_imap_after_login(world):
         w = login()
         begin = time.monotonic()
         w.send(b"c " + bomb + b"\r\n")
-        w.s.settimeout(15)
         try:
-            lines = w.tagged(b"c", 15)
+            lines = w.tagged(b"c", 30)
         except TimeoutError:
             lines = []
             check.true(bomb.startswith((b"APPEND", b"SEARCH CHARSET UTF-8")), f"no answer to {bomb[:40]!r}")
-        check.true(time.monotonic() - begin < 15, f"{bomb[:40]!r} took {time.monotonic() - begin:.1f} s")
+        check.true(time.monotonic() - begin < 31, f"{bomb[:40]!r} took {time.monotonic() - begin:.1f} s")
         if bomb.startswith(b"APPEND"):
             check.true(not lines or not lines[0].startswith(b"+"), "no + for a giant literal")
         w.close()
@@ -384,9 +390,9 @@ def test_hostile_headers_are_decided_soon(world):
         w = begin_data(world)
         begin = time.monotonic()
         w.send(b"Subject: bomb " + name.encode() + b"\r\n" + text + b"\r\n.\r\n")
-        code, reply = w.reply(30)
+        code, reply = w.reply(60)
         check.true(code == 250 or code >= 500, f"{name}: {code} {reply}")
-        check.true(time.monotonic() - begin < 10, f"{name} took {time.monotonic() - begin:.1f} s")
+        check.true(time.monotonic() - begin < 30, f"{name} took {time.monotonic() - begin:.1f} s")
         w.close()
     m = world.home.imap(ANN)
     m.select("INBOX")
@@ -395,7 +401,7 @@ def test_hostile_headers_are_decided_soon(world):
     check.equal(status, "OK", "FETCH of them all")
     status, _ = m.search(None, "TEXT", "nothing-of-the-kind")
     check.equal(status, "OK", "SEARCH in them all")
-    check.true(time.monotonic() - begin < 10, f"read in {time.monotonic() - begin:.1f} s")
+    check.true(time.monotonic() - begin < 30, f"read in {time.monotonic() - begin:.1f} s")
     m.logout()
     innocent(world, "hostile headers")
 

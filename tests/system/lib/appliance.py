@@ -16,7 +16,7 @@ from process import Process, wait_for_port
 ROOT = pathlib.Path(os.environ.get("MAILSTEAD_ROOT", "."))
 BINARY = pathlib.Path(os.environ.get("MAILSTEAD_BINARY", ROOT / "build" / "mailstead"))
 # The sanitizer's library, where the binary was built with it: it must be loaded first.
-SANITIZER = re.findall(r"/\S*libasan\S*", subprocess.run(["ldd", BINARY], text=True,
+SANITIZER = re.findall(r"/\S*lib[at]san\S*", subprocess.run(["ldd", BINARY], text=True,
                                                          stdout=subprocess.PIPE).stdout)
 SANITIZED = bool(SANITIZER)
 # By how much longer anything may take there.
@@ -26,6 +26,10 @@ PATIENCE = 5 if SANITIZED else 1
 FREES_SOON = {"ASAN_OPTIONS": (os.environ.get("ASAN_OPTIONS", "") +
                                ":quarantine_size_mb=4").strip(":")}
 
+# That of packaging/systemd/mailstead.service.
+UMASK = 0o027
+
+PROCESSES = 8  # store, dns, queue, web, and as many smtp and imap as this says:
 CONFIG = """hostname: {hostname}
 data_dir: {folder}/data
 run_dir: {folder}/run
@@ -83,14 +87,39 @@ class Appliance:
         self.config.write_text(CONFIG.format(folder=self.folder, address=self.address,
                                              hostname=self.hostname, **self.values))
 
+    def reload(self, **changes):
+        """The file with these changes holds when this returns."""
+        self.write_config(**changes)
+        self.reread()
+
+    def reread(self):
+        """The file as it is now holds, in every process, when this returns."""
+        before, count = len(self.log()), sum(map(len, self.workers().values()))
+        self.process.child.send_signal(signal.SIGHUP)
+        # A process whose sandbox does not fit any more starts anew.
+        self.wait_for(r"config\.reload ?", before)
+        self.wait_for(r"role\.(?:reload|start) ", before, count)
+
+    def wait_for(self, words, since, count=1, seconds=90):
+        """Until the log has so many of these events."""
+        end = time.monotonic() + seconds
+        while len(re.findall(rf"(?m)^\w+ {words}", self.log()[since:])) < count:
+            if time.monotonic() > end or not self.process.is_running():
+                raise RuntimeError(f"not {count} of {words}: {self.process.state()}")
+            time.sleep(0.02)
+
     def start(self):
+        """Returns when each of its processes serves."""
+        before = len(self.log())
         self.start_only()
         self.wait_until_ready()
+        if self.values["level"] in ("debug", "info"):  # the others do not tell of it
+            self.wait_for(r"role\.start ", before, PROCESSES)
 
     def start_only(self):
         self.write_config()
         self.process = Process([self.binary, "serve", "--config", self.config],
-                               self.log_file, env=self.env)
+                               self.log_file, env=self.env, umask=UMASK)
 
     def wait_until_ready(self, seconds=60):
         for port in (25, 143, 8080):
@@ -98,7 +127,7 @@ class Appliance:
         end = time.monotonic() + seconds
         while self.run("domain", "list", check=False).returncode != 0:
             if time.monotonic() > end:
-                raise RuntimeError(f"the appliance does not answer, see {self.process.log}")
+                raise RuntimeError(f"the appliance does not answer: {self.process.state()}")
             time.sleep(0.05)
 
     def stop(self, how=signal.SIGTERM):
@@ -107,7 +136,7 @@ class Appliance:
         return status
 
     def log(self):
-        return self.log_file.read_text(errors="replace")
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def workers(self):
         """{role: [pid, …]} of the running processes below the supervisor."""
@@ -133,7 +162,7 @@ class Appliance:
     def run(self, *args, stdin=None, check=True):
         done = subprocess.run([str(self.binary), *args, "--config", str(self.config)],
                               input=stdin, capture_output=True, text=True, env=self.env,
-                              timeout=60)
+                              timeout=120)
         if check and done.returncode != 0:
             raise RuntimeError(f"mailstead {' '.join(args)}: {done.returncode}\n"
                                f"{done.stdout}{done.stderr}")
@@ -161,9 +190,9 @@ class Appliance:
 
     def imap(self, user, tls=True):
         if tls:
-            m = imaplib.IMAP4_SSL(self.address, 993, ssl_context=insecure_tls(), timeout=30)
+            m = imaplib.IMAP4_SSL(self.address, 993, ssl_context=insecure_tls(), timeout=60)
         else:
-            m = imaplib.IMAP4(self.address, 143, timeout=30)
+            m = imaplib.IMAP4(self.address, 143, timeout=60)
         m.login(user, self.passwords[user])
         return m
 
@@ -184,10 +213,10 @@ class Appliance:
         return [m for _, m in self.inbox(user, mailbox) if text.encode() in m]
 
     def smtp(self):
-        return smtplib.SMTP(self.address, 25, "client.peer.example", timeout=30)
+        return smtplib.SMTP(self.address, 25, "client.peer.example", timeout=60)
 
     def submission(self, user):
-        s = smtplib.SMTP(self.address, 587, "laptop.home.example", timeout=30)
+        s = smtplib.SMTP(self.address, 587, "laptop.home.example", timeout=60)
         s.starttls(context=insecure_tls())
         s.login(user, self.passwords[user])
         return s

@@ -48,7 +48,8 @@ class Authority:
 
 
 class WebServer:
-    """HTTPS on port 443 of an address; pages: {host: (status, type, text)}; posted: what
+    """HTTPS on port 443 of an address; pages: {host: (status, type, text)}, or {host: what to
+    do with the request}; posted: what
     was sent to it, [(path, Content-Type, body)], answered with post_status."""
 
     def __init__(self, address, pair):
@@ -61,6 +62,10 @@ class WebServer:
             def do_GET(self):
                 host = self.headers.get("Host", "")
                 web.asked.append((host, self.path))
+                if callable(web.pages.get(host)):
+                    self.close_connection = True
+                    web.pages[host](self.wfile)
+                    return
                 status, kind, text = web.pages.get(host, (404, "text/plain", "no\n"))
                 body = text.encode()
                 self.send_response(status)

@@ -2,7 +2,9 @@
 import os
 import pathlib
 import pwd
+import shutil
 import subprocess
+import tempfile
 
 from process import Process, wait_for_port
 
@@ -14,7 +16,7 @@ class Dovecot:
         self.folder = pathlib.Path(folder)
         self.layout, self.address = layout, address
         self.passwords = users or {"ann@home.example": "secret-of-ann"}
-        self.process = None
+        self.process = self.run_dir = None
 
     def configure(self):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +32,7 @@ class Dovecot:
         (self.folder / "users").write_text("".join(
             f"{u}:{{PLAIN}}{p}:{mailer.pw_uid}:{mailer.pw_gid}::{mail}/{u}\n"
             for u, p in self.passwords.items()))
-        (self.folder / "dovecot.conf").write_text(f"""base_dir = {self.folder}/run
+        (self.folder / "dovecot.conf").write_text(f"""base_dir = {self.run_dir}
 state_dir = {self.folder}/state
 log_path = {self.folder}/dovecot.log
 listen = {self.address}
@@ -63,12 +65,16 @@ userdb {{
 """)
 
     def start(self):
+        # Of sockets, whose names may not be long: the checkout may lie deep.
+        self.run_dir = pathlib.Path(tempfile.mkdtemp(prefix="mailstead-dovecot-", dir="/tmp"))
+        self.run_dir.chmod(0o755)
         self.configure()
         self.process = Process(["dovecot", "-F", "-c", self.folder / "dovecot.conf"],
-                               self.folder / "master.log")
+                               self.folder / "master.log", logs=[self.folder / "dovecot.log"])
         wait_for_port(self.address, 143, process=self.process)
 
     def stop(self):
         if self.process:
             self.process.stop()
             self.process = None
+            shutil.rmtree(self.run_dir)

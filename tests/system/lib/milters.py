@@ -25,7 +25,9 @@ class Milter:
         wait_for_port(ADDRESS, self.port, process=self.process)
 
     def stop(self):
-        self.process.stop()
+        if self.process:
+            self.process.stop()
+            self.process = None
 
 
 class OpenDkim(Milter):

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 
+import check
 from process import Process, wait_for_port
 
 ADDRESS = "127.0.0.20"
@@ -72,13 +73,14 @@ class Postfix:
     def start(self):
         self.configure()
         self.process = Process(["postfix", "-c", self.folder / "etc", "start-fg"],
-                               self.folder / "master.log")
+                               self.folder / "master.log", logs=[self.folder / "postfix.log"])
         wait_for_port(self.address, 25, process=self.process)
 
     def stop(self):
         """All of it: a smtpd with a client would serve on after its master."""
         if self.process:
-            os.killpg(self.process.child.pid, signal.SIGTERM)
+            if self.process.is_running():
+                os.killpg(self.process.child.pid, signal.SIGTERM)
             self.process.stop()
             self.process = None
             for pid in self.left_over():
@@ -99,6 +101,12 @@ class Postfix:
         """The bytes of every message that arrived."""
         box = self.folder / "mail" / "inbox"
         return [p.read_bytes() for d in ("new", "cur") for p in sorted(box.glob(f"{d}/*"))]
+
+    def until_idle(self):
+        """Nothing that it took is still on its way to a Maildir."""
+        queues = [self.folder / "spool" / q for q in ("maildrop", "incoming", "active", "deferred")]
+        check.until(lambda: not [f for q in queues for f in q.rglob("*") if f.is_file()],
+                    "Postfix has nothing to do")
 
     def find(self, text):
         """The messages that hold these bytes."""

@@ -7,7 +7,7 @@ from appliance import insecure_tls
 
 
 class Wire:
-    def __init__(self, host, port, tls=False, timeout=20, source=None):
+    def __init__(self, host, port, tls=False, timeout=60, source=None):
         self.s = socket.create_connection((host, port), timeout,
                                           source_address=(source, 0) if source else None)
         if tls:
@@ -22,7 +22,7 @@ class Wire:
         except OSError:
             return False
 
-    def line(self, seconds=15):
+    def line(self, seconds=60):
         """The next line without its end, or None at the end of the connection."""
         self.s.settimeout(seconds)
         while b"\n" not in self.rest:
@@ -38,7 +38,7 @@ class Wire:
         line, _, self.rest = self.rest.partition(b"\n")
         return line.rstrip(b"\r")
 
-    def reply(self, seconds=15):
+    def reply(self, seconds=60):
         """An SMTP reply: (code, text); code 0 at the end of the connection."""
         lines = []
         while True:
@@ -49,11 +49,11 @@ class Wire:
             if re.match(rb"\d{3}( |$)", line):
                 return int(line[:3]), b"\n".join(lines).decode(errors="replace")
 
-    def ask(self, command, seconds=15):
+    def ask(self, command, seconds=60):
         self.send(command + b"\r\n")
         return self.reply(seconds)
 
-    def tagged(self, tag, seconds=15):
+    def tagged(self, tag, seconds=60):
         """IMAP: everything up to the answer with this tag, or to the end."""
         lines = []
         while True:
@@ -68,7 +68,7 @@ class Wire:
         self.s = insecure_tls().wrap_socket(self.s)
         self.rest = b""
 
-    def is_closed(self, seconds=15):
+    def is_closed(self, seconds=60):
         """True when the other side closes within that time."""
         self.s.settimeout(seconds)
         try:

@@ -6,6 +6,7 @@ import shutil
 from appliance import Appliance
 from names import Names
 from postfix import Postfix
+from process import Process
 
 
 class World:
@@ -20,8 +21,20 @@ class World:
         return self
 
     def __exit__(self, *exc):
+        """All are ended, even when one of them cannot be; that is told then."""
+        errors = []
         while self.running:
-            self.running.pop().stop()
+            try:
+                self.running.pop().stop()
+            except Exception as error:
+                errors.append(error)
+        if errors and exc[0] is None:
+            raise errors[0]
+
+    def states(self):
+        """What each program does and said last, one a line."""
+        parts = [part for thing in self.running for part in vars(thing).values()]
+        return [p.state() for p in parts if isinstance(p, Process)]
 
     def start(self, thing):
         self.running.append(thing)

@@ -1,0 +1,452 @@
+"""Delivery status notifications (RFC 3461): who is told of what, when, once. Reports are read by
+Python's email package; Postfix asks for them and brings them home."""
+import email
+import email.policy
+import http.client
+import json
+import os
+import re
+import signal
+import smtplib
+import subprocess
+import time
+
+import check
+from world import message
+
+ANN, BOB, KIM, PAT = "ann@home.example", "bob@home.example", "kim@peer.example", "pat@peer.example"
+NO_DSN = "smtpd_discard_ehlo_keywords=dsn"
+MANY = 1000
+
+
+def setup(world):
+    world.names()
+    world.postfix(settings={"smtpd_recipient_restrictions":
+                            "check_recipient_access inline:{{gone@peer.example=550 5.1.1 no such person} "
+                            "{full@peer.example=452 4.2.2 mailbox full}}, permit_mynetworks, reject"})
+    world.appliance(retry="1s", lifetime="1h")
+    home = world.home
+    world.token = home.json("token", "create", "tests")["token"]
+    home.run("alias", "add", "shop@home.example", ANN)
+    home.run("alias", "add", "team@home.example", ANN, BOB, PAT)
+    home.run("alias", "add", "away@home.example", PAT)
+    home.run("alias", "add", "@home.example", BOB)
+    home.run("settings", "set", "limits.smtp_receipts_ip", "1000")
+
+
+def api(world, path):
+    c = http.client.HTTPConnection(world.home.address, 8080, timeout=30)
+    c.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {world.token}"})
+    return json.loads(c.getresponse().read())
+
+
+def post(world, path):
+    c = http.client.HTTPConnection(world.home.address, 8080, timeout=30)
+    c.request("POST", f"/api/v1{path}", headers={"Authorization": f"Bearer {world.token}"})
+    return c.getresponse().status
+
+
+def connection(world, user, source):
+    if user:
+        return world.home.submission(user)
+    return smtplib.SMTP(world.home.address, 25, "client.peer.example", timeout=60, source_address=(source, 0))
+
+
+def send(world, subject, rcpts, sender=KIM, options=(), user=None, body="Hello\n", source="127.0.0.1"):
+    """rcpts: {address: its parameters}. -> the trace id"""
+    with connection(world, user, source) as s:
+        s.ehlo_or_helo_if_needed()
+        code, words = s.mail(sender, list(options))
+        check.equal(code, 250, f"MAIL {options}: {words}")
+        for rcpt, params in rcpts.items():
+            code, words = s.rcpt(rcpt, list(params))
+            check.equal(code, 250, f"RCPT {rcpt} {params}: {words}")
+        code, words = s.data(message(sender or KIM, next(iter(rcpts)), subject, body))
+        check.equal(code, 250, f"{subject}: {words}")
+        found = re.search(rb"mtr_\w+", words)
+        return found.group(0).decode() if found else ""
+
+
+class Report:
+    """What a notification says, as Python's email package reads it."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.mail = email.message_from_bytes(raw, policy=email.policy.default)
+        self.parts = list(self.mail.iter_parts())
+        fields = self.parts[1].get_payload()
+        self.about, self.rcpts = fields[0], fields[1:]
+        check.equal(self.mail.get_content_type(), "multipart/report", "content type")
+        check.equal(self.mail.get_param("report-type"), "delivery-status", "report type")
+        check.equal(self.parts[1].get_content_type(), "message/delivery-status", "status part")
+        check.true(not self.mail.defects, f"defects: {self.mail.defects}")
+        check.true(re.search(rb"(?im)^Return-Path:\s*<>", raw), "the null sender")
+
+    def said(self):
+        """{final recipient: (action, original recipient)}"""
+        return {r["Final-Recipient"].split(";", 1)[1].strip():
+                (r["Action"], r["Original-Recipient"] and str(r["Original-Recipient"])) for r in self.rcpts}
+
+
+def found(world, subject, who=None):
+    mails = world.home.find(who, subject) if who else world.peer.find(subject)
+    return [m for m in mails if b"multipart/report" in m]
+
+
+def reports(world, subject, count=1, who=None):
+    """The notifications about it, of which there are so many, now and when all is quiet."""
+    check.until(lambda: len(found(world, subject, who)) >= count, f"{count} told of {subject}", 60)
+    quiet(world)
+    all_of = found(world, subject, who)
+    check.equal(len(all_of), count, f"notifications of {subject}")
+    return [Report(m) for m in all_of]
+
+
+def quiet(world):
+    """Whatever was to be told is told."""
+    check.until(lambda: not [i for i in world.home.json("queue", "list")["items"]
+                             if i["state"] in ("scheduled", "active")], "nothing is on its way")
+    world.peer.until_idle()
+
+
+def events(world, trace):
+    """What its timeline shows."""
+    return api(world, f"/traces/{trace}/events").get("items", [])
+
+
+def event_names(world, trace):
+    return [e["event"] for e in events(world, trace)]
+
+
+def told_in_log(world, trace):
+    return sorted((e["fields"]["rcpt"], e["fields"]["action"]) for e in events(world, trace)
+                  if e["event"] == "message.dsn")
+
+
+def test_delivered_into_a_mailbox(world):
+    trace = send(world, "receipt please", {ANN: ["NOTIFY=SUCCESS", "ORCPT=rfc822;Ann+2Bbox@Home.example"]},
+                 options=["ENVID=QQ+3D+2Bx", "RET=FULL"])
+    told = reports(world, "receipt please")[0]
+    check.equal(told.said(), {ANN: ("delivered", "rfc822;Ann+box@Home.example")}, "who")
+    check.equal(told.about["Original-Envelope-Id"], "QQ=+x", "the sender's own name for it")
+    check.contains(told.about["Reporting-MTA"], "mail.home.example", "by whom")
+    check.equal(told.rcpts[0]["Status"], "2.0.0", "status")
+    check.equal(told.parts[2].get_content_type(), "text/rfc822-headers", "its header only, in spite of FULL")
+    check.true(b"Hello" not in told.raw, "no text goes back")
+    check.true("Diagnostic-Code" not in told.rcpts[0] and "Remote-MTA" not in told.rcpts[0], "nothing else said it")
+    check.equal(len(world.home.find(ANN, "Subject: receipt please")), 1, "in the mailbox once")
+    check.until(lambda: told_in_log(world, trace), "in the log", 30)
+    check.equal(told_in_log(world, trace), [(ANN, "delivered")], "told in the log, once")
+    check.equal(api(world, f"/traces/{trace}")["verdict"], "delivered", "verdict")
+
+
+def test_each_word_of_notify(world):
+    for n, (params, wanted) in enumerate((([], 0), (["NOTIFY=NEVER"], 0), (["NOTIFY=FAILURE"], 0),
+                                          (["NOTIFY=DELAY,FAILURE"], 0), (["NOTIFY=success,failure,delay"], 1))):
+        send(world, f"words {n} here", {ANN: params})
+        reports(world, f"words {n} here", wanted)
+
+
+def test_only_those_who_asked(world):
+    send(world, "some of them", {ANN: ["NOTIFY=SUCCESS"], BOB: ["NOTIFY=FAILURE"]})
+    check.equal(reports(world, "some of them")[0].said(), {ANN: ("delivered", None)}, "who")
+    send(world, "both of them", {ANN: ["NOTIFY=SUCCESS"], BOB: ["NOTIFY=SUCCESS"]})
+    check.equal(reports(world, "both of them")[0].said(),
+                {ANN: ("delivered", None), BOB: ("delivered", None)}, "one report of both")
+
+
+def test_the_null_sender_is_never_told(world):
+    send(world, "from nobody", {ANN: ["NOTIFY=SUCCESS"]}, sender="")
+    quiet(world)
+    check.equal([m for m in world.peer.messages() if b"from nobody" in m], [], "nothing goes out")
+    check.equal(len(world.home.find(ANN, "from nobody")), 1, "but it is there")
+
+
+def test_aliases(world):
+    send(world, "by its alias", {"shop@home.example": ["NOTIFY=SUCCESS", "ORCPT=rfc822;shop@home.example"]})
+    told = reports(world, "by its alias")[0]
+    check.equal(told.said(), {"shop@home.example": ("delivered", "rfc822;shop@home.example")}, "as it was addressed")
+    check.true(ANN.encode() not in told.raw, "whose mailbox that is stays with us")
+    send(world, "caught by all", {"anything@home.example": ["NOTIFY=SUCCESS"]})
+    told = reports(world, "caught by all")[0]
+    check.equal(told.said(), {"anything@home.example": ("delivered", None)}, "catch-all")
+    check.true(BOB.encode() not in told.raw, "nor whose the catch-all is")
+    send(world, "twice the same", {ANN: ["NOTIFY=SUCCESS"], "shop@home.example": ["NOTIFY=SUCCESS"]})
+    check.equal(set(reports(world, "twice the same")[0].said()), {ANN, "shop@home.example"}, "each that was named")
+    check.equal(len(world.home.find(ANN, "Subject: twice the same")), 1, "in the mailbox once")
+
+
+def test_an_alias_for_several(world):
+    """RFC 3461 5.2.7.3 c: expanded, and nobody behind it tells of success again."""
+    send(world, "to the team", {"team@home.example": ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;team@home.example"]},
+         options=["ENVID=T1"])
+    check.until(lambda: world.peer.find("Subject: to the team"), "sent on")
+    told = reports(world, "to the team")[0]
+    check.equal(told.said(), {"team@home.example": ("expanded", "rfc822;team@home.example")}, "who")
+    check.true(PAT.encode() not in told.raw and BOB.encode() not in told.raw, "the members stay with us")
+
+
+def test_another_server_tells_itself(world):
+    send(world, "passed on", {PAT: ["NOTIFY=SUCCESS", "ORCPT=rfc822;Pat@peer.example"]}, sender=ANN, user=ANN,
+         options=["ENVID=E+2Bn"])
+    told = reports(world, "passed on", who=ANN)[0]
+    check.contains(told.about["Reporting-MTA"], "mx.peer.example", "Postfix tells")
+    check.equal(told.about["Original-Envelope-Id"], "E+n", "our user's own name for it")
+    check.equal(told.said()[PAT], ("delivered", "rfc822;Pat@peer.example"), "who")
+
+
+def test_forwarded_by_an_alias(world):
+    """The other server answers a sender that we rewrote: its receipt finds the true one."""
+    send(world, "forwarded so", {"away@home.example": ["NOTIFY=SUCCESS", "ORCPT=rfc822;away@home.example"]})
+    told = reports(world, "forwarded so")[0]
+    check.contains(told.about["Reporting-MTA"], "mx.peer.example", "Postfix tells")
+    check.equal(told.said()[PAT], ("delivered", "rfc822;away@home.example"), "with the first address")
+
+
+def postfix_dsn(world, is_on):
+    etc = world.peer.folder / "etc"
+    subprocess.run(["postconf", "-c", etc] + (["-X", NO_DSN.split("=")[0]] if is_on else [NO_DSN]), check=True)
+    subprocess.run(["postfix", "-c", etc, "reload"], check=True, capture_output=True)
+    check.until(lambda: ("250-DSN" in ehlo(world)) == is_on, f"Postfix offers DSN: {is_on}")
+
+
+def ehlo(world):
+    done = subprocess.run(["swaks", "--server", world.peer.address, "--quit-after", "EHLO"], capture_output=True,
+                          text=True, check=False)
+    return done.stdout
+
+
+def test_a_server_without_dsn(world):
+    postfix_dsn(world, False)
+    send(world, "handed over", {PAT: ["NOTIFY=SUCCESS", "ORCPT=rfc822;Pat@peer.example"]}, sender=ANN, user=ANN)
+    told = reports(world, "handed over", who=ANN)[0]
+    check.equal(told.said(), {PAT: ("relayed", "rfc822;Pat@peer.example")}, "who")
+    check.contains(told.about["Reporting-MTA"], "mail.home.example", "we tell")
+    send(world, "no news", {PAT: ["NOTIFY=FAILURE"]}, sender=ANN, user=ANN)
+    check.until(lambda: world.peer.find("Subject: no news"), "delivered")
+    reports(world, "no news", 0, who=ANN)
+    postfix_dsn(world, True)
+
+
+def test_failures(world):
+    for n, (params, wanted) in enumerate(((["NOTIFY=FAILURE"], 1), ([], 1), (["NOTIFY=SUCCESS"], 0),
+                                          (["NOTIFY=DELAY"], 0), (["NOTIFY=NEVER"], 0))):
+        send(world, f"fails {n} times", {"gone@peer.example": params}, sender=ANN, user=ANN, options=["RET=HDRS"])
+        for told in reports(world, f"fails {n} times", wanted, who=ANN):
+            check.equal(told.said()["gone@peer.example"][0], "failed", "action")
+            check.true(b"Hello" not in told.raw, "its header only")
+    send(world, "fails in full", {"gone@peer.example": []}, sender=ANN, user=ANN, options=["RET=FULL"])
+    told = reports(world, "fails in full", who=ANN)[0]
+    check.equal(told.parts[2].get_content_type(), "message/rfc822", "the whole of it")
+    check.contains(told.raw, b"Hello", "with its text")
+    send(world, "fails too large", {"gone@peer.example": []}, sender=ANN, user=ANN, options=["RET=FULL"],
+         body=("x" * 70 + "\n") * 20000)
+    told = reports(world, "fails too large", who=ANN)[0]
+    check.equal(told.parts[2].get_content_type(), "text/rfc822-headers", "of a large one its header")
+    check.true(len(told.raw) < 20000, f"{len(told.raw)} bytes of notification")
+
+
+def test_delays(world):
+    world.home.run("settings", "set", "limits.delivery_delay_warning", "1s")
+    try:
+        for n, (params, wanted) in enumerate(((["NOTIFY=DELAY"], 1), (["NOTIFY=FAILURE"], 0))):
+            send(world, f"waits {n} long", {"full@peer.example": params}, sender=ANN, user=ANN)
+            if wanted:
+                told = reports(world, f"waits {n} long", who=ANN)[0]
+                check.equal(told.said()["full@peer.example"][0], "delayed", "action")
+                check.true(told.rcpts[0]["Will-Retry-Until"], "until when")
+            else:
+                check.until(lambda n=n: [i for i in world.home.json("queue", "list")["items"]
+                                         if i["subject"] == f"waits {n} long" and i["attempts"] > 3], "tried")
+                check.equal(found(world, f"waits {n} long", ANN), [], "not asked for")
+    finally:
+        for item in world.home.json("queue", "list")["items"]:
+            world.home.run("queue", "delete", item["id"])
+        world.home.run("settings", "set", "limits.delivery_delay_warning", "4h")
+
+
+def test_between_two_of_ours(world):
+    send(world, "next door", {BOB: ["NOTIFY=SUCCESS"]}, sender=ANN, user=ANN)
+    check.equal(reports(world, "next door", who=ANN)[0].said(), {BOB: ("delivered", None)}, "who")
+
+
+def test_a_full_mailbox_gets_no_receipt(world):
+    """It is dropped, said in the log, and the mail it is about stays what it was: delivered."""
+    home = world.home
+    home.add_account("eve@home.example")
+    home.run("account", "set", "eve@home.example", "--quota", "1")
+    trace = send(world, "no room", {BOB: ["NOTIFY=SUCCESS"]}, sender="eve@home.example", user="eve@home.example")
+    check.until(lambda: "message.dsn.dropped" in event_names(world, trace), "said in the log", 30)
+    names = event_names(world, trace)
+    check.true("message.double_bounce" not in names and "message.dsn" not in names, f"that alone: {names}")
+    quiet(world)
+    check.equal(api(world, f"/traces/{trace}")["verdict"], "delivered", "verdict")
+
+
+def test_postfix_asks(world):
+    """sendmail -N success on another machine."""
+    etc = world.peer.folder / "etc"
+    text = message(KIM, ANN, "asked by postfix")
+    subprocess.run(["sendmail", "-C", etc, "-f", KIM, "-N", "success,failure", "-R", "hdrs", "-V", "kims=own id", ANN],
+                   input=text.encode(), check=True, env=dict(os.environ, MAIL_CONFIG=str(etc)))
+    told = reports(world, "asked by postfix")[0]
+    check.equal(told.said(), {ANN: ("delivered", f"rfc822;{ANN}")}, "who")
+    check.equal(told.about["Original-Envelope-Id"], "kims=own id", "by its own name")
+
+
+def test_msmtp_asks(world):
+    text = message(KIM, ANN, "asked by msmtp")
+    subprocess.run(["msmtp", "-C", "/dev/null", f"--host={world.home.address}", "--port=25", f"--from={KIM}",
+                    "--dsn-notify=success", "--dsn-return=headers", ANN], input=text.encode(), check=True)
+    check.equal(reports(world, "asked by msmtp")[0].said()[ANN][0], "delivered", "told")
+
+
+def test_what_strangers_write(world):
+    """The longest values, and what is no printable text inside them."""
+    envid = "+0D+0AEvil:+20yes" + "a" * 83
+    orcpt = "rfc822;" + "+22" * 150 + "@x"
+    check.equal(len(envid), 100, "as long as may be")
+    send(world, "hostile values", {ANN: ["NOTIFY=SUCCESS", f"ORCPT={orcpt}"]}, options=[f"ENVID={envid}"])
+    told = reports(world, "hostile values")[0]
+    check.true("Evil" not in told.about, "no field of theirs")
+    check.equal(told.about["Original-Envelope-Id"], "Evil: yes" + "a" * 83, "ENVID in one line")
+    check.equal(told.said()[ANN][1], "rfc822;" + '"' * 150 + "@x", "ORCPT")
+    for params, wanted in (([f"ORCPT=rfc822;{'a' * 500}"], 501), (["ORCPT=rfc822;+zz"], 501),
+                           (["NOTIFY=SUCCESS,NEVER"], 501), (["NOTIFY=SUCCESS", "NOTIFY=SUCCESS"], 501)):
+        with world.home.smtp() as s:
+            s.ehlo()
+            s.mail(KIM)
+            check.equal(s.rcpt(ANN, params)[0], wanted, f"{params}")
+
+
+def test_utf8(world):
+    with world.home.submission(ANN) as s:
+        s.command_encoding = "utf-8"
+        s.ehlo()
+        s.mail(ANN, ["SMTPUTF8"])
+        params = ["NOTIFY=SUCCESS", "ORCPT=utf-8;jürgen@home.example"]
+        check.equal(s.rcpt("jürgen@home.example", params)[0], 250, "RCPT")
+        s.data(message(ANN, ANN, "to juergen"))
+    check.until(lambda: found(world, "to juergen", ANN), "told")
+    raw = found(world, "to juergen", ANN)[0]
+    check.contains(raw, b"message/global-delivery-status", "RFC 6533")
+    check.contains(raw, "Original-Recipient: utf-8;jürgen@home.example".encode(), "as given")
+    check.contains(raw, "Final-Recipient: utf-8; jürgen@home.example".encode(), "address type")
+    send(world, "written in ascii", {ANN: ["NOTIFY=SUCCESS", r"ORCPT=utf-8;j\x{FC}rgen@peer.example"]})
+    check.equal(reports(world, "written in ascii")[0].said(),
+                {ANN: ("delivered", r"utf-8;j\x{FC}rgen@peer.example")}, "as given")
+
+
+def test_who_may_be_forged_is_not_told(world):
+    dns, zone = world.dns, world.dns.zones["peer.example"]
+    for n, (spf, proven, wanted) in enumerate((("-all", False, 0), ("~all", False, 0), ("?all", False, 1),
+                                               ("?all", True, 0), ("ip4:127.0.0.0/8 -all", True, 1))):
+        dns.change("peer.example", f'{zone}@ IN TXT "v=spf1 {spf}"\n')
+        world.home.run("settings", "set", "limits.smtp_receipts_ip", "0" if proven else "1000")
+        time.sleep(1.1)  # the resolver keeps what it knew for a second
+        trace = send(world, f"perhaps {n} forged", {ANN: ["NOTIFY=SUCCESS"], "away@home.example": ["NOTIFY=SUCCESS"]})
+        reports(world, f"perhaps {n} forged", 2 * wanted)
+        check.until(lambda trace=trace: "message.stored" in event_names(world, trace), "in the log", 30)
+        check.equal("message.dsn.withheld" in event_names(world, trace), not wanted, f"told of {spf}")
+    world.home.run("settings", "set", "limits.smtp_receipts_ip", "1000")
+    dns.change("peer.example", zone)
+
+
+def storm(world, n):
+    """Twenty requests from an address that asked for nothing yet. -> how many were told"""
+    for i in range(20):
+        send(world, f"storm {n} of many {i}.", {ANN: ["NOTIFY=SUCCESS"]}, source=f"127.0.0.{100 + n}")
+    quiet(world)
+    check.equal(len(world.home.find(ANN, f"Subject: storm {n} of many")), 20, "all are there")
+    return len(found(world, f"storm {n} of many"))
+
+
+def test_a_storm_of_requests(world):
+    """Each of the two processes grants so many a minute; the mail comes in all the same."""
+    world.home.run("settings", "set", "limits.smtp_receipts_ip", "2")
+    for n in range(10):  # until both processes know of it
+        told = storm(world, n)
+        if told <= 4:
+            break
+    check.true(1 <= told <= 4, f"{told} told")
+    for n in range(4):
+        send(world, f"storm from within {n}.", {ANN: ["NOTIFY=SUCCESS"]}, sender=BOB, user=BOB)
+    check.until(lambda: len(found(world, "storm from within", BOB)) == 4, "nobody counts who logs in")
+    world.home.run("settings", "set", "limits.smtp_receipts_ip", "1000")
+
+
+def test_strangers_may_be_offered_none(world):
+    world.home.run("settings", "set", "incoming.dsn", "false")
+
+    def offered():
+        with world.home.smtp() as s:
+            s.ehlo()
+            return s.has_extn("dsn")
+    check.until(lambda: not offered(), "not on port 25")
+    with world.home.smtp() as s:
+        s.ehlo()
+        check.equal(s.mail(KIM, ["RET=HDRS"])[0], 555, "nor taken")
+        s.mail(KIM)
+        check.equal(s.rcpt(ANN, ["NOTIFY=SUCCESS"])[0], 555, "nor taken")
+        check.equal(s.rcpt(ANN)[0], 250, "the session lives")
+    send(world, "ours may ask", {BOB: ["NOTIFY=SUCCESS"]}, sender=ANN, user=ANN)
+    reports(world, "ours may ask", who=ANN)
+    world.home.run("settings", "set", "incoming.dsn", "true")
+    check.until(offered, "as before")
+
+
+def test_very_many_recipients(world):
+    """A thousand, all of them by the catch-all: few reports, each of whole lines."""
+    with world.home.smtp() as s:
+        s.ehlo()
+        s.mail(KIM)
+        for n in range(MANY):
+            check.equal(s.rcpt(f"n{n}@home.example", ["NOTIFY=SUCCESS"])[0], 250, "RCPT")
+        check.equal(s.data(message(KIM, ANN, "very many"))[0], 250, "taken")
+    check.until(lambda: sum(len(Report(m).rcpts) for m in found(world, "very many")) == MANY, "all told of", 120)
+    quiet(world)
+    all_of = [Report(m) for m in found(world, "very many")]
+    told = sorted(a for r in all_of for a in r.said())
+    check.true(told == sorted(f"n{n}@home.example" for n in range(MANY)), "each once")
+    check.true(len(all_of) <= 8, f"{len(all_of)} reports")
+
+
+def test_receipts_in_the_queue(world):
+    """While the queue process is away they wait; a person can hold and delete them, not send them back."""
+    home = world.home
+    pid = home.workers()["queue"][0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        trace = send(world, "held receipt", {ANN: ["NOTIFY=SUCCESS"], BOB: ["NOTIFY=SUCCESS"]})
+        items = check.until(lambda: [i for i in home.json("queue", "list")["items"]
+                                     if i["subject"] == "held receipt"], "two rows", 30)
+        check.equal([(i["kind"], i["to"], i["expires_at"]) for i in items],
+                    [("receipt", ANN, None), ("receipt", BOB, None)], "what they are")
+        home.run("queue", "hold", items[0]["id"])
+        home.run("queue", "delete", items[1]["id"])
+        check.equal(post(world, f"/queue/{items[0]['id']}/bounce"), 409, "nothing to send back")
+        home.run("queue", "bounce", items[0]["id"])
+        check.equal(home.json("queue", "show", items[0]["id"])["state"], "held", "nor among many: passed over")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    home.run("queue", "release", items[0]["id"], check=False)
+    check.equal(reports(world, "held receipt")[0].said(), {ANN: ("delivered", None)}, "the one that is left")
+    check.until(lambda: "queue.receipt.action" in event_names(world, trace), "told in the log", 30)
+    check.equal(api(world, f"/traces/{trace}")["verdict"], "delivered", "what was done to receipts is not done to mail")
+
+
+def test_they_outlive_kills(world):
+    """Each is told once, whoever dies when."""
+    home, subjects = world.home, []
+    for n in range(12):
+        subjects.append(f"kill number {n} of it")
+        send(world, subjects[-1], {ANN: ["NOTIFY=SUCCESS"]}, sender=BOB, user=BOB)
+        if n % 3 == 2:
+            for pid in home.workers().get("queue" if n % 2 else "store", []):
+                os.kill(pid, signal.SIGKILL)
+            home.wait_until_ready()
+    check.until(lambda: all(found(world, s, BOB) for s in subjects), "all are told of", 120)
+    quiet(world)
+    for s in subjects:
+        check.equal(len(home.find(ANN, f"Subject: {s}")), 1, f"{s} in the mailbox")
+        check.equal(len(found(world, s, BOB)), 1, f"told of {s}")
