@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import socket
+import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -18,11 +19,11 @@ def tree(pid):
                 continue
             parent = int(stat.rsplit(")", 1)[1].split()[1])
             children.setdefault(parent, []).append(int(name))
-    found, todo = [], [pid]
-    while todo:
-        p = todo.pop()
+    found, left = [], [pid]
+    while left:
+        p = left.pop()
         found.append(p)
-        todo += children.get(p, [])
+        left += children.get(p, [])
     return found
 
 
@@ -79,3 +80,36 @@ def pss_kib(pid):
         except OSError:
             continue
     return total
+
+
+def disk_bytes(*folders):
+    """What their files take on the disk, all blocks of them."""
+    total = 0
+    for folder in folders:
+        for at, _, names in os.walk(folder):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(at, name)).st_blocks * 512
+                except OSError:
+                    continue  # gone meanwhile
+    return total
+
+
+def until_greeted(address, ports, seconds=60):
+    """-> {port: seconds from now until it says something}; a web server is only connected to"""
+    begin, found = time.perf_counter(), {}
+    while len(found) < len(ports):
+        for port in ports:
+            if port in found:
+                continue
+            try:
+                with socket.create_connection((address, port), seconds) as s:
+                    if port != 8080 and not s.recv(64):
+                        continue
+            except OSError:
+                continue
+            found[port] = time.perf_counter() - begin
+        if time.perf_counter() - begin > seconds:
+            raise RuntimeError(f"{address}: only {found} of {ports}")
+        time.sleep(0.002)
+    return found
