@@ -112,7 +112,7 @@ class Shots:
         self.problems.append(words)
         print(f"     {words}", flush=True)
 
-    def wait_until_whole(self, token, seconds=30):
+    def wait_until_whole(self, token, seconds=90):
         """Nobody is still coming back from the last shot: its start is not what is meant."""
         end = time.monotonic() + seconds
         processes = self.world.home.folder / "run" / "processes"
@@ -121,7 +121,7 @@ class Shots:
                 raise RuntimeError(f"{token}: not whole: {processes.read_text()}")
             time.sleep(0.01)
 
-    def prepare(self, op, token, seconds=60):
+    def prepare(self, op, token, seconds=120):
         """Until it works: a process may still be coming back."""
         begin, n = time.monotonic(), 0
         while True:
@@ -144,7 +144,7 @@ class Shots:
         pids = home.workers().get(role, [])
         control.arm(role, way, n)
         fate, words = op.run()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while fate == "acked" and not control.fired() and time.monotonic() < end and \
                 not op.is_over():
             time.sleep(0.05)
@@ -229,8 +229,10 @@ def plan_long(seed):
 
 
 def plan_short(seed, count):
-    """A call or two of each operation and process, in a way that the seed chooses."""
+    """A call or two of each operation and process, in a way that the seed chooses; and all
+    reads of a change by the API, of which the last ones come after it is done."""
     rng = random.Random(seed)
+    yield "administer", "web", "read", range(1, 13)
     for name, op in OPERATIONS.items():
         for role in op.roles:
             ways = ("eio", "sync", "die", "torn", "memory") if role == "store" else \

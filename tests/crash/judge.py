@@ -85,13 +85,28 @@ def judge_relay(truth, world, kills, found):
     return doubled
 
 
+def judge_receipts(home, truth, copies, found):
+    """Who asked is told once of what is there, and never of what is not."""
+    told = Counter()
+    for account in set(truth.receipts.values()):
+        for _, text in home.inbox(account):
+            if b"\r\nAction: delivered\r\n" in text:
+                told[re.search(rb"(?m)^X-Token: (\S+)", text).group(1).decode()] += 1
+    for token in truth.receipts:
+        if told[token] > copies[token]:
+            found["receipt_doubled"].append(f"{token}: told {told[token]} times of {copies[token]}")
+        elif told[token] < copies[token]:
+            found["receipt_lost"].append(token)
+
+
 KINDS = ("lost", "ghost", "corrupt", "duplicate_local", "duplicate_move", "move_lost", "zombie",
-         "flag_lost", "duplicate_relay", "problems")
+         "flag_lost", "duplicate_relay", "receipt_lost", "receipt_doubled", "problems")
 
 
 def judge(world, truth, kills):
     """-> {kind: [what, …]}; every list should be empty."""
     found = {kind: [] for kind in KINDS}
+    copies = Counter()
     for account in world.home.accounts:
         try:
             rows = read_account(world.home, truth, account)
@@ -99,6 +114,8 @@ def judge(world, truth, kills):
             found["problems"].append(f"{account} unreadable: {e}")
             continue
         judge_account(truth, account, rows, found)
+        copies.update(r[3] for r in rows)
+    judge_receipts(world.home, truth, copies, found)
     doubled = judge_relay(truth, world, kills, found)
     found["problems"] += truth.problems
     return found, doubled

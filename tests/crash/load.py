@@ -22,6 +22,7 @@ class Truth:
         self.flagged = {}    # token -> acked/unknown
         self.moved = {}      # token -> acked/unknown
         self.expunged = {}   # token -> acked/unknown
+        self.receipts = {}   # token -> account that wants to be told that it has arrived
         self.uids = {}       # (account, mailbox, uid) -> token
         self.validity = {}   # (account, mailbox) -> uidvalidity
         self.problems = []
@@ -86,16 +87,17 @@ class Client(threading.Thread):
 
 
 class Sender(Client):
-    """SMTP in: a message to one account of ours, or through submission to the peer."""
+    """SMTP in: a message to one account of ours, or through submission to the peer; or from
+    one of ours to another, who asks for a receipt."""
 
-    def __init__(self, name, world, truth, seed, relay=False):
+    def __init__(self, name, world, truth, seed, relay=False, asks=False):
         super().__init__(name, world, truth, seed)
-        self.relay = relay
+        self.relay, self.asks = relay, asks
         self.session = None
 
     def connect(self):
         home = self.world.home
-        if self.relay:
+        if self.relay or self.asks:
             s = smtplib.SMTP(home.address, 587, "laptop.home.example", timeout=10)
             s.starttls(context=insecure_tls())
             s.login(home.accounts[0], home.passwords[home.accounts[0]])
@@ -108,7 +110,8 @@ class Sender(Client):
         token = self.token()
         account = None if self.relay else self.rng.choice(home.accounts)
         rcpt = account or f"{token}@peer.example"
-        sender = home.accounts[0] if self.relay else "pat@peer.example"
+        sender = home.accounts[0] if self.relay or self.asks else "pat@peer.example"
+        options = ["NOTIFY=SUCCESS"] if self.asks else []
         if self.session is None:
             try:
                 self.session = self.connect()
@@ -117,8 +120,8 @@ class Sender(Client):
                 return
         fate = "unknown"
         try:
-            self.session.sendmail(sender, [rcpt],
-                                  make_message(token, some_size(self.rng), self.rng))
+            self.session.sendmail(sender, [rcpt], make_message(token, some_size(self.rng), self.rng),
+                                  rcpt_options=options)
             fate = "acked"
             self.done += 1
         except smtplib.SMTPServerDisconnected:
@@ -131,6 +134,8 @@ class Sender(Client):
         except OSError:
             self.drop()
         self.truth.set(self.truth.fate, token, (account, fate))
+        if self.asks:
+            self.truth.set(self.truth.receipts, token, sender)
         if self.session and self.rng.random() < 0.2:
             self.drop()
 
@@ -218,6 +223,7 @@ def start_clients(world, truth, seed, senders=4, relays=2):
     home = world.home
     clients = [Sender(f"in{n}", world, truth, seed) for n in range(senders)]
     clients += [Sender(f"out{n}", world, truth, seed, relay=True) for n in range(relays)]
+    clients += [Sender("asks", world, truth, seed, asks=True)]
     clients += [Reader(f"imap{n}", world, truth, seed, account)
                 for n, account in enumerate(home.accounts)]
     for c in clients:
@@ -229,5 +235,5 @@ def stop_clients(clients):
     for c in clients:
         c.stopping.set()
     for c in clients:
-        c.join(30)
+        c.join(120)
     return sum(c.done for c in clients)

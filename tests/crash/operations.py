@@ -36,12 +36,12 @@ class Mail:
                                         timeout=60)
             self.session.ehlo()
 
-    def send(self, sender, rcpt, owner):
+    def send(self, sender, rcpt, owner, options=()):
         """-> fate and the words of the answer."""
         text = make_message(self.token, self.size, self.rng)
         fate, words = "unknown", ""
         try:
-            self.session.sendmail(sender, [rcpt], text)
+            self.session.sendmail(sender, [rcpt], text, rcpt_options=options)
             fate = "acked"
         except smtplib.SMTPServerDisconnected:
             self.close()
@@ -118,6 +118,16 @@ class Bounce(Mail):
             self.seen = int(re.search(rb"UID (\d+)", texts[-1][0]).group(1))
             return True
         return False
+
+
+class Receipt(Bounce):
+    """Into a mailbox, and over when the sender is told of that, as he asked."""
+    roles = ("smtp", "queue", "store")
+
+    def run(self):
+        account = self.world.home.accounts[0]
+        self.truth.set(self.truth.receipts, self.token, self.sender)
+        return self.send(self.sender, account, account, ["NOTIFY=SUCCESS"])
 
 
 class Mailbox:
@@ -257,5 +267,5 @@ class Administer:
 
 
 OPERATIONS = {c.__name__.lower(): c
-              for c in (Accept, Deliver, Large, Relay, Bounce, Append, Store, Move, Expunge,
+              for c in (Accept, Deliver, Large, Relay, Bounce, Receipt, Append, Store, Move, Expunge,
                         Administer)}

@@ -18,6 +18,8 @@ from collections import Counter
 
 import dkim
 
+import dkim_odd
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DOMAIN = "sign.example"
 NOW = int(time.time())
@@ -49,6 +51,53 @@ EXPLAINED = [
     ("*", lambda label, m, we: m.endswith((b" ", b"\t")) and " simple/simple" not in label and
      " relaxed/simple" not in label,
      "spaces at the end of a last line without CRLF are spaces at a line's end (RFC 6376 3.4.4)"),
+    # What dkim_odd.py makes.
+    ("*", lambda label, m, we: re.search(rb"(?i)\bh=[^;]*dkim-signature", split(m)[0]),
+     "h= that names DKIM-Signature does not mean the field that has it, which is signed anyway "
+     "(RFC 6376 3.7); they take it for the first one"),
+    ("dkimpy", lambda label, m, we: "(From) is not signed" in we,
+     "RFC 6376 5.4: From must be signed; it does not look"),
+    ("dkimpy", lambda label, m, we: "does not allow this way of signing" in we,
+     "RFC 6376 3.6.1: h= of a key names the hashes that it is for; it does not look"),
+    ("dkimpy", lambda label, m, we: "no DKIM key" in we and "vlast" in label,
+     "RFC 6376 3.6.1: v= of a key comes first; it takes it anywhere"),
+    ("dkimpy", lambda label, m, we: "has expired" in we or "does not end after" in we,
+     "it takes signatures for ten hours longer than x= says"),
+    ("opendkim", lambda label, m, we: "has expired" in we,
+     "it takes signatures for five minutes longer than x= says"),
+    ("opendkim", lambda label, m, we: "no DKIM key" in we and "vlast" in label,
+     "RFC 6376 3.6.1: v= of a key comes first; it takes it anywhere"),
+    ("opendkim", lambda label, m, we: "are of different kinds" in we,
+     "RFC 6376 6.1.2: a key is for the algorithm that its k= names; it goes by a= alone"),
+    ("opendkim", lambda label, m, we: "published key cannot be read" in we,
+     "it passes over what is no base64 in p="),
+    ("opendkim", lambda label, m, we: re.search(r"[ac]='[A-Z]", label),
+     "RFC 6376 3.2: values are read with case where nothing else is said; it reads a= and c= without"),
+    ("*", lambda label, m, we: re.search(r"q='dns'", label),
+     "signers of the drafts before the RFC write q=dns and are still met; they refuse it"),
+    ("opendkim", lambda label, m, we: "i='a@b@" in label,
+     "of i= the domain counts, behind the last @; it takes the first one"),
+    ("dkimpy", lambda label, m, we: "published key cannot be read" in we,
+     "it passes over what is no base64 in p="),
+    ("dkimpy", lambda label, m, we: "sboth" in label,
+     "RFC 6376 3.6.1: s= of a key is a list; it compares the whole with one word"),
+    ("dkimpy", lambda label, m, we: re.search(r"q='(dns/txt\b.+|.+dns/txt)'", label),
+     "RFC 6376 3.5: q= is a list, of which what is not known is passed over; it compares the whole"),
+    ("dkimpy", lambda label, m, we: "the text was cut" in we,
+     "RFC 6376 3.5: l= is no more than there is; it takes more"),
+    ("dkimpy", lambda label, m, we: "d='sign.example.'" in label,
+     "RFC 6376 3.5: the domain of d= ends in no dot; it takes one"),
+    ("*", lambda label, m, we: "i='@ sign.example'" in label,
+     "RFC 6376 2.11: white space in quoted-printable is nothing; they take it for a part of the name"),
+    ("opendkim", lambda label, m, we: re.search(r"\bt='0'", label),
+     "it takes the time 0 for one in the future"),
+    ("opendkim", lambda label, m, we: re.search(r"='9{20,}'", label),
+     "it ends over a number of 20 digits without a verdict, and so judges none"),
+    ("opendkim", lambda label, m, we: " over " in label and "'pass" in we,
+     "RFC 6376 6.1: a signature that is not good is passed over; it gives the message up where one "
+     "of several cannot be read"),
+    ("opendkim", lambda label, m, we: "a_b=" in label,
+     "it takes the tag a_b= for b="),
 ]
 
 
@@ -103,10 +152,12 @@ class Keys:
                 self.dkimpy[name] = base64.b64encode(private[-32:])
                 record = "v=DKIM1; k=ed25519; p=" + base64.b64encode(public[-32:]).decode()
             self.records[f"{name}._domainkey.{DOMAIN}"] = record
+        rsa, ed = (self.records[f"{n}._domainkey.{DOMAIN}"].split("p=")[1] for n in ("rsa", "ed"))
+        self.records.update(dkim_odd.records(rsa, ed, DOMAIN))
 
     def find(self, name, timeout=5):
         """dkimpy's name service."""
-        return self.records.get(name.decode().rstrip("."), "").encode() or None
+        return self.records.get(name.decode().rstrip(".").lower(), "").encode() or None
 
 
 class OpenDKIM:
@@ -114,22 +165,31 @@ class OpenDKIM:
 
     def __init__(self, folder, keys):
         self.folder = folder / "opendkim"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         (self.folder / "keys").write_text("".join(f"{n} {r}\n" for n, r in keys.records.items()))
         (self.folder / "conf").write_text(f"Mode v\nTestPublicKeys {self.folder}/keys\nSyslog no\n")
+
+    def ask(self, messages):
+        """Its words for each; fewer where it ended before the last one."""
+        for i, m in enumerate(messages):
+            (self.folder / f"m{i}").write_bytes(m)
+        names = ",".join(f"m{i}" for i in range(len(messages)))
+        out = subprocess.run(["/usr/sbin/opendkim", "-x", "conf", "-t", names], text=True,
+                             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             errors="replace").stdout
+        found = dict(re.findall(r"^opendkim: m(\d+): (.*)$", out, re.M))
+        return [found.get(str(i), "") for i in range(len(messages))]
 
     def judge(self, messages):
         verdicts = []
         for begin in range(0, len(messages), 200):
             part = messages[begin:begin + 200]
-            for i, m in enumerate(part):
-                (self.folder / f"m{i}").write_bytes(m)
-            names = ",".join(f"m{i}" for i in range(len(part)))
-            out = subprocess.run(["/usr/sbin/opendkim", "-x", "conf", "-t", names], text=True,
-                                 cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 errors="replace").stdout
-            found = dict(re.findall(r"^opendkim: m(\d+): (.*)$", out, re.M))
-            verdicts += ["succeeded" in found.get(str(i), "") for i in range(len(part))]
+            said = self.ask(part)
+            while not all(said[len(verdicts) - begin:]):  # it died over one: on behind it
+                at = next(i for i in range(len(verdicts) - begin, len(part)) if not said[i])
+                verdicts += ["succeeded" in w for w in said[len(verdicts) - begin:at]] + [False]
+                said[at + 1:] = self.ask(part[at + 1:])
+            verdicts += ["succeeded" in w for w in said[len(verdicts) - begin:]]
         return verdicts
 
 
@@ -289,10 +349,13 @@ def sign_ours(r, m, tool, keys):
 
 
 def judge_dkimpy(m, keys):
-    try:
-        return bool(dkim.DKIM(m, minkey=1024).verify(dnsfunc=keys.find))
-    except Exception:  # it raises many kinds for what is only a bad signature
-        return False
+    for i in range(len(fields(m, b"DKIM-Signature"))):
+        try:
+            if dkim.DKIM(m, minkey=1024).verify(idx=i, dnsfunc=keys.find):
+                return True
+        except Exception:  # it raises many kinds for what is only a bad signature
+            pass
+    return False
 
 
 def judge_arc_dkimpy(m, keys):
@@ -351,6 +414,30 @@ def run_dkim(r, count, tool, keys, opendkim, tally):
             tally.failed += 1
             tally.tell(f"unchanged, signed {label}: {words_of}", m)
     print(f"dkim: {count} messages, {passes} of them pass")
+
+
+def whole(m):
+    """What a last line without CRLF is, is told above."""
+    return m if m.endswith(b"\r\n") else m + b"\r\n"
+
+
+def run_odd(r, count, tool, keys, opendkim, tally):
+    cases = []
+    for i in range(count):
+        m, label = dkim_odd.sign(r, whole(message(r)), keys, DOMAIN, NOW)
+        if i % 8 == 0:  # a second signature, of which one may hold
+            m, other = dkim_odd.sign(r, m, keys, DOMAIN, NOW)
+            label = f"{other} over {label}"
+        cases.append((m, label))
+    third = opendkim.judge([m for m, _ in cases])
+    passes = 0
+    for (m, label), odk in zip(cases, third):
+        words_of = tool.verify(m)
+        is_pass = any(v.startswith("pass") for v in words_of)
+        passes += is_pass
+        tally.compare("odd", label, {"we": (is_pass, words_of), "dkimpy": judge_dkimpy(m, keys),
+                                     "opendkim": odk}, m)
+    print(f"odd: {count} messages, {passes} of them pass")
 
 
 ARC_CHANGES = {
@@ -414,6 +501,7 @@ def main():
         for k, v in keys.records.items():
             tool.ask(f"key {k} {len(v)}", v.encode())
         run_dkim(r, a.messages, tool, keys, OpenDKIM(folder, keys), tally)
+        run_odd(r, a.messages // 2, tool, keys, OpenDKIM(folder, keys), tally)
         run_arc(r, a.messages // 4, tool, keys, tally)
     for (who, why), n in sorted(tally.why.items()):
         print(f"explained, {n} times, {who}: {why}")

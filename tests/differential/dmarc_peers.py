@@ -17,7 +17,7 @@ import tempfile
 
 TOOL = os.path.join(os.environ.get("BUILD", "build"), "dmarc-tool")
 SUFFIXES = ("com", "co.uk", "example")
-NAMES = ("shop.com", "mail.shop.com", "a.mail.shop.com", "other.com", "x.other.com", "bank.co.uk",
+NAMES = ("xn--bcher-kva.com", "news.xn--bcher-kva.com", "shop.com", "mail.shop.com", "a.mail.shop.com", "other.com", "x.other.com", "bank.co.uk",
          "www.bank.co.uk", "deep.er.www.bank.co.uk", "SHOP.com", "badshop.com", "thing.example",
          "a.b.c.d.e.f.g.h.thing.example")
 POLICIES = ("none", "quarantine", "reject")
@@ -123,7 +123,7 @@ def record(rng):
                                 (0.2, "rua", ("mailto:a@shop.com", "mailto:a@b.example,mailto:c@d.example!10m")),
                                 (0.1, "fo", ("0", "1", "d:s")), (0.05, "x", ("1",)),
                                 (0.03, "adkim", ("z",)), (0.03, "sp", ("never",))):
-        if rng.random() < chance and not any(t.startswith(tag + "=") for t in tags):
+        if rng.random() < chance and (rng.random() < 0.02 or not any(t.startswith(tag + "=") for t in tags)):
             tags.append(tag + "=" + rng.choice(values))
     rest = tags[1:]
     rng.shuffle(rest)

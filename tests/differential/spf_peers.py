@@ -68,6 +68,9 @@ def reverse(ip):
 
 
 def macro(rng):
+    if rng.random() < 0.1:
+        return rng.choice(["%%", "%_", "%-", "%{S}", "%{L1r-}", "%{I}", "%{p}", "%{c}", "%{r}", "%{t}", "%{d128}",
+                           "%{ir}.%{v}", "%{h2}", "%{l1r+-.}"])
     return "%{" + rng.choice("slodivh") + rng.choice(["", "", "1", "2", "3"]) + \
         rng.choice(["", "", "r"]) + rng.choice(["", "", "-", ".-", "+=_"]) + "}"
 
@@ -114,7 +117,9 @@ def record(rng):
     words = [term(rng) for _ in range(rng.randint(0, 4))]
     if rng.random() < 0.7:
         words.append(rng.choice(["-all", "~all", "?all", "redirect=" + rng.choice(NAMES)]))
-    return rng.choice(["v=spf1 ", "v=spf1 ", "V=SPF1 ", "v=spf1  "]) + " ".join(words)
+    gap = " " if rng.random() < 0.9 else rng.choice(["  ", "    ", "\t", " \t"])
+    return rng.choice(["v=spf1 "] * 12 + ["V=SPF1 ", "v=spf1  ", "v=spf1", "v=spf1\t", "v=spf10 ", " v=spf1 "]) + \
+        gap.join(words) + rng.choice([""] * 8 + [" ", "   ", "\t"])
 
 
 # Why the two may differ: the reason, and which cases have it.
@@ -132,6 +137,8 @@ EXPLAINED = [[why, predicate, 0] for why, predicate in [
     ("RFC 7208 6: redirect and exp must not appear twice, of others nothing is said; python3-spf allows "
      "no modifier twice",
      lambda c: "MUST appear at most once" in c.words and "exp" not in c.words),
+    ("RFC 7208 4.5, 4.6.1: terms stand behind spaces; python3-spf takes a tab for one",
+     lambda c: "\t" in c.records() and c.ours in ("permerror", "none")),
     ("a host of an MX record that matches outweighs another that cannot be looked up, because answers "
      "have no order here; python3-spf asks for them one by one and gives up",
      lambda c: c.theirs == "temperror" and "mx" in c.reason.lower()),
