@@ -163,7 +163,7 @@ SUITES_LONG := lint system-san crash-long differential-long trust fuzz
 .PHONY: check
 check: ## everything that must hold before a change lands; ends with "N passed, N failed"
 	@packaging/install-deps.sh
-	+@tests/summary.sh $(SUITES)
+	+@SYSTEM_TRIES=2 tests/summary.sh $(SUITES)
 
 .PHONY: check-all
 check-all: ## check, deeper lints, and the long crash and fuzz runs

@@ -5,8 +5,8 @@
 #
 # Each prints "N passed, N failed" as its last line of that form; what each said is kept
 # in build/check/TARGET.log. A target that ends badly without a failed test to show for it
-# counts as one failure. What failed is told once more in the end, for of a log that was cut
-# the end is what is left. The last line is the sum; the exit status says whether all passed.
+# counts as one failure. What failed, or passed at its second run only, is told once more in the
+# end, for of a log that was cut the end is what is left. The last line is the sum; the exit status says whether all passed.
 set -u
 logs=build/check
 mkdir -p $logs
@@ -40,12 +40,15 @@ for target in "$@"; do
 	fi
 	[ "$f" = 0 ] || told="$told$(what_failed "$logs/$target.log" | sed "s/^/failed: $target /")
 "
+	told="$told$(sed -n "s/^unsteady: /unsteady: $target /p" "$logs/$target.log" | cut -c 1-700)
+"
 	passed=$((passed + p)) failed=$((failed + f))
 	table="$table$(printf '%-14s %6d passed %4d failed %5d s' "$target" "$p" "$f" "$took")
 "
 done
 rm -f $logs/status
 
-printf '\n%s\n%s' "$table" "$told"
+printf '\n%s\n' "$table"
+printf '%s' "$told" | sed '/^$/d'
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
