@@ -262,6 +262,19 @@ await step("a phone shows everything without scrolling sideways", async () => {
   await page.setViewportSize({ width: 1280, height: 860 });
 });
 
+await step("what could not be had comes by itself, when it can be had", async () => {
+  for (const asked of ["session", "accounts"]) {
+    const pattern = new RegExp(`/api/v1/${asked}(\\?|$)`);
+    await page.route(pattern, (route) => route.abort());
+    await page.goto(`${BASE}/accounts`);
+    await page.getByText("The appliance does not answer").first().waitFor();
+    await page.unroute(pattern);
+    await page.getByRole("link", { name: ANN }).waitFor();
+    must((await page.getByText("The appliance does not answer").count()) === 0, "nothing is wrong any more");
+  }
+  complaints.length = 0; // of the browser, that it could not load them
+});
+
 await step("an old tab asks to sign in again and keeps its place", async () => {
   await page.goto(`${BASE}/accounts`);
   await page.getByRole("heading", { name: "Accounts and aliases" }).waitFor();

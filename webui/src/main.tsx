@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { useAgain } from "./lib/again";
 import { Problem, call, onSignedOut, setCsrfToken } from "./lib/api";
 import { startLive, stopLive } from "./lib/live";
 import { path, startRouter } from "./lib/router";
@@ -54,6 +55,7 @@ function App() {
   const [problem, setProblem] = useState<Problem | null>(null);
 
   function enter(s: Session) {
+    setProblem(null);
     setCsrfToken(s.csrf_token);
     setSession(s);
     setOver(false);
@@ -61,12 +63,12 @@ function App() {
   }
 
   function ask() {
-    setProblem(null);
     call<Session>("GET", "/session", { quiet: true })
       .then(enter)
-      .catch((p) => p instanceof Problem && p.body.status !== 401 && setProblem(p))
+      .catch((p) => p instanceof Problem && setProblem(p.body.status === 401 ? null : p))
       .finally(() => setAsked(true));
   }
+  useAgain(problem, ask);
 
   useEffect(() => {
     ask();

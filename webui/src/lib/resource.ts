@@ -1,5 +1,7 @@
-// What a page shows of the server: fetched, kept while it is fetched again, with its age.
+// What a page shows of the server: fetched, kept while it is fetched again, with its age; and
+// fetched once more when it could not be had.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useAgain } from "./again";
 import { Problem, get, type CallOptions } from "./api";
 import { onLive } from "./live";
 
@@ -51,10 +53,8 @@ export function useResource<T>(
   );
 
   const fits = state.key === key;
-  return {
-    data: fits ? state.data : null,
-    problem: fits ? state.problem : null,
-    isLoading,
-    reload: () => setTurn((t) => t + 1),
-  };
+  const problem = fits ? state.problem : null;
+  const reload = () => setTurn((t) => t + 1);
+  useAgain(problem, reload);
+  return { data: fits ? state.data : null, problem, isLoading, reload };
 }

@@ -445,7 +445,7 @@ export function ReportPage({ id }: { id: string }) {
           <dt>Document</dt>
           <dd>
             {r.raw_bytes ? (
-              <a href={`${BASE}${path}/raw`} download>
+              <a href={`${BASE}${path}/raw`} download="">
                 Download {r.kind === "tls" ? "JSON" : "XML"}
               </a>
             ) : (

@@ -46,7 +46,7 @@ const columns: Column<SentReport>[] = [
     name: "Document",
     cell: (r) =>
       r.size > 0 ? (
-        <a href={`${BASE}/reports/sent/${r.id}/raw`} download title={`${size(r.size)} packed`}>
+        <a href={`${BASE}/reports/sent/${r.id}/raw`} download="" title={`${size(r.size)} packed`}>
           {r.kind === "tls" ? "JSON" : "XML"}
         </a>
       ) : (
