@@ -69,8 +69,8 @@ async function full() {
     await page.getByRole("heading", { name: "report on" }).waitFor();
     const download = page.waitForEvent("download");
     await page.getByRole("link", { name: "Download" }).click();
-    const name = (await download).suggestedFilename();
-    must(/\.(xml|json)$/.test(name), `a document: ${name}`);
+    const file = await download;
+    must(/\.(xml|json)$/.test(file.suggestedFilename()), `a document: ${file.suggestedFilename()} ${await file.failure()}`);
     await look("reports-one", SHOTS);
   });
 }
@@ -87,8 +87,8 @@ async function sent() {
     await look("reports-sent", SHOTS);
     const download = page.waitForEvent("download");
     await row.getByRole("link", { name: "XML" }).click();
-    const name = (await download).suggestedFilename();
-    must(/\.xml$/.test(name), `a document: ${name}`);
+    const file = await download;
+    must(/\.xml$/.test(file.suggestedFilename()), `a document: ${file.suggestedFilename()} ${await file.failure()}`);
   });
 
   await step("only one kind, only one state, and the address keeps both", async () => {

@@ -26,8 +26,8 @@ class Days:
         """folder: of the appliance, which is still to be made, with env."""
         self.file = pathlib.Path(folder) / "data/blobs/clock"
         self.file.parent.mkdir(parents=True)
-        # Noon of a day that is over, and of which the night after is over as well.
-        self.day = int(time.time()) // DAY_S - 3
+        # Noon of a day that is over long ago: so are the mornings of the next ones.
+        self.day = int(time.time()) // DAY_S - 4
         self.set(self.day * DAY_S + DAY_S // 2)
         self.env = {"LD_PRELOAD": " ".join([*SANITIZER, str(LIBRARY[0])]), "FAKETIME_NO_CACHE": "1",
                     "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_TIMESTAMP_FILE": str(self.file)}
