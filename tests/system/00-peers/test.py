@@ -1,8 +1,10 @@
 """The peers themselves: a test bed that does not work would blame the appliance."""
+import os
 import socket
 
 import check
-from world import message
+from appliance import ROOT
+from world import message, own_folder
 
 
 def setup(world):
@@ -19,3 +21,13 @@ def test_postfix_delivers_to_itself(world):
     world.peer.send("pat@peer.example", "pat@peer.example",
                     message("pat@peer.example", "pat@peer.example", "to myself"))
     check.until(lambda: world.peer.find("Subject: to myself"), "in the Maildir")
+
+
+def test_no_folder_but_its_own_is_emptied(world):
+    """An empty name is the folder one happens to be in."""
+    for name in ("", ".", "build/system", "/", "/tmp", str(ROOT)):
+        try:
+            check.true(not own_folder(name), f"{name!r} is taken")
+        except SystemExit as refusal:
+            check.contains(str(refusal), "SYSTEM_OUT", "says what is wrong")
+    check.equal(own_folder(os.environ["SYSTEM_OUT"]), world.out, "its own is")

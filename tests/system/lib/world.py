@@ -9,9 +9,17 @@ from postfix import Postfix
 from process import Process
 
 
+def own_folder(name):
+    """What is in it is deleted, so it must be named as a whole, and hold nobody's work."""
+    folder = pathlib.Path(name)
+    if not folder.is_absolute() or len(folder.parts) < 3 or (folder / ".git").exists() or (folder / "Makefile").exists():
+        raise SystemExit(f"SYSTEM_OUT={name!r} is no folder of its own for what a test leaves")
+    return folder
+
+
 class World:
     def __init__(self):
-        self.out = pathlib.Path(os.environ["SYSTEM_OUT"])
+        self.out = own_folder(os.environ.get("SYSTEM_OUT", ""))
         self.running = []
 
     def __enter__(self):
