@@ -57,9 +57,12 @@ on_change(void *arg, const struct change *change)
 	struct role_settings *s = CAST(role_settings, SETTINGS_MAGIC, arg);
 	struct str key = change->key;
 
-	if (change->kind == CHANGE_RESET ||
-	    (change->kind == CHANGE_SETTINGS && str_skip(&key, STR("setting:"))))
+	if (change->kind == CHANGE_RESET) {
 		role_settings_read(s->role, s->reader);
+	} else if (change->kind == CHANGE_SETTINGS && str_skip(&key, STR("setting:"))) {
+		role_settings_read(s->role, s->reader);
+		log_line(LEVEL_DEBUG, "config.setting", "key=%.*s", STR_ARG(key));
+	}
 }
 
 struct role_settings *

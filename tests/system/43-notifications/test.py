@@ -31,7 +31,7 @@ def setup(world):
     home.run("alias", "add", "team@home.example", ANN, BOB, PAT)
     home.run("alias", "add", "away@home.example", PAT)
     home.run("alias", "add", "@home.example", BOB)
-    home.run("settings", "set", "limits.smtp_receipts_ip", "1000")
+    home.set("limits.smtp_receipts_ip", "1000")
 
 
 def api(world, path):
@@ -123,6 +123,11 @@ def told_in_log(world, trace):
                   if e["event"] == "message.dsn")
 
 
+def delivered(world, trace):
+    """Who stored it and who tells of it are two processes: either may come first into the log."""
+    check.until(lambda: api(world, f"/traces/{trace}").get("verdict") == "delivered", "verdict", 30)
+
+
 def test_delivered_into_a_mailbox(world):
     trace = send(world, "receipt please", {ANN: ["NOTIFY=SUCCESS", "ORCPT=rfc822;Ann+2Bbox@Home.example"]},
                  options=["ENVID=QQ+3D+2Bx", "RET=FULL"])
@@ -137,7 +142,7 @@ def test_delivered_into_a_mailbox(world):
     check.equal(len(world.home.find(ANN, "Subject: receipt please")), 1, "in the mailbox once")
     check.until(lambda: told_in_log(world, trace), "in the log", 30)
     check.equal(told_in_log(world, trace), [(ANN, "delivered")], "told in the log, once")
-    check.equal(api(world, f"/traces/{trace}")["verdict"], "delivered", "verdict")
+    delivered(world, trace)
 
 
 def test_each_word_of_notify(world):
@@ -207,7 +212,8 @@ def postfix_dsn(world, is_on):
     etc = world.peer.folder / "etc"
     subprocess.run(["postconf", "-c", etc] + (["-X", NO_DSN.split("=")[0]] if is_on else [NO_DSN]), check=True)
     subprocess.run(["postfix", "-c", etc, "reload"], check=True, capture_output=True)
-    check.until(lambda: ("250-DSN" in ehlo(world)) == is_on, f"Postfix offers DSN: {is_on}")
+    check.until(lambda: "250-PIPELINING" in ehlo(world) and ("250-DSN" in ehlo(world)) == is_on,
+                f"Postfix offers DSN: {is_on}")
 
 
 def ehlo(world):
@@ -247,7 +253,7 @@ def test_failures(world):
 
 
 def test_delays(world):
-    world.home.run("settings", "set", "limits.delivery_delay_warning", "1s")
+    world.home.set("limits.delivery_delay_warning", "1s")
     try:
         for n, (params, wanted) in enumerate(((["NOTIFY=DELAY"], 1), (["NOTIFY=FAILURE"], 0))):
             send(world, f"waits {n} long", {"full@peer.example": params}, sender=ANN, user=ANN)
@@ -262,7 +268,7 @@ def test_delays(world):
     finally:
         for item in world.home.json("queue", "list")["items"]:
             world.home.run("queue", "delete", item["id"])
-        world.home.run("settings", "set", "limits.delivery_delay_warning", "4h")
+        world.home.set("limits.delivery_delay_warning", "4h")
 
 
 def test_between_two_of_ours(world):
@@ -280,7 +286,7 @@ def test_a_full_mailbox_gets_no_receipt(world):
     names = event_names(world, trace)
     check.true("message.double_bounce" not in names and "message.dsn" not in names, f"that alone: {names}")
     quiet(world)
-    check.equal(api(world, f"/traces/{trace}")["verdict"], "delivered", "verdict")
+    delivered(world, trace)
 
 
 def test_postfix_asks(world):
@@ -342,13 +348,13 @@ def test_who_may_be_forged_is_not_told(world):
     for n, (spf, proven, wanted) in enumerate((("-all", False, 0), ("~all", False, 0), ("?all", False, 1),
                                                ("?all", True, 0), ("ip4:127.0.0.0/8 -all", True, 1))):
         dns.change("peer.example", f'{zone}@ IN TXT "v=spf1 {spf}"\n')
-        world.home.run("settings", "set", "limits.smtp_receipts_ip", "0" if proven else "1000")
+        world.home.set("limits.smtp_receipts_ip", "0" if proven else "1000")
         time.sleep(1.1)  # the resolver keeps what it knew for a second
         trace = send(world, f"perhaps {n} forged", {ANN: ["NOTIFY=SUCCESS"], "away@home.example": ["NOTIFY=SUCCESS"]})
         reports(world, f"perhaps {n} forged", 2 * wanted)
         check.until(lambda trace=trace: "message.stored" in event_names(world, trace), "in the log", 30)
         check.equal("message.dsn.withheld" in event_names(world, trace), not wanted, f"told of {spf}")
-    world.home.run("settings", "set", "limits.smtp_receipts_ip", "1000")
+    world.home.set("limits.smtp_receipts_ip", "1000")
     dns.change("peer.example", zone)
 
 
@@ -363,26 +369,25 @@ def storm(world, n):
 
 def test_a_storm_of_requests(world):
     """Each of the two processes grants so many a minute; the mail comes in all the same."""
-    world.home.run("settings", "set", "limits.smtp_receipts_ip", "2")
-    for n in range(10):  # until both processes know of it
-        told = storm(world, n)
-        if told <= 4:
-            break
-    check.true(1 <= told <= 4, f"{told} told")
+    world.home.set("limits.smtp_receipts_ip", "2")
+    begin = time.monotonic()
+    told = storm(world, 0)
+    most = 4 * (1 + (time.monotonic() - begin) // 30)
+    check.true(1 <= told <= most, f"{told} told")
     for n in range(4):
         send(world, f"storm from within {n}.", {ANN: ["NOTIFY=SUCCESS"]}, sender=BOB, user=BOB)
     check.until(lambda: len(found(world, "storm from within", BOB)) == 4, "nobody counts who logs in")
-    world.home.run("settings", "set", "limits.smtp_receipts_ip", "1000")
+    world.home.set("limits.smtp_receipts_ip", "1000")
 
 
 def test_strangers_may_be_offered_none(world):
-    world.home.run("settings", "set", "incoming.dsn", "false")
+    world.home.set("incoming.dsn", "false")
 
     def offered():
         with world.home.smtp() as s:
             s.ehlo()
             return s.has_extn("dsn")
-    check.until(lambda: not offered(), "not on port 25")
+    check.true(not offered(), "not on port 25")
     with world.home.smtp() as s:
         s.ehlo()
         check.equal(s.mail(KIM, ["RET=HDRS"])[0], 555, "nor taken")
@@ -391,8 +396,8 @@ def test_strangers_may_be_offered_none(world):
         check.equal(s.rcpt(ANN)[0], 250, "the session lives")
     send(world, "ours may ask", {BOB: ["NOTIFY=SUCCESS"]}, sender=ANN, user=ANN)
     reports(world, "ours may ask", who=ANN)
-    world.home.run("settings", "set", "incoming.dsn", "true")
-    check.until(offered, "as before")
+    world.home.set("incoming.dsn", "true")
+    check.true(offered(), "as before")
 
 
 def test_very_many_recipients(world):
@@ -432,7 +437,7 @@ def test_receipts_in_the_queue(world):
     home.run("queue", "release", items[0]["id"], check=False)
     check.equal(reports(world, "held receipt")[0].said(), {ANN: ("delivered", None)}, "the one that is left")
     check.until(lambda: "queue.receipt.action" in event_names(world, trace), "told in the log", 30)
-    check.equal(api(world, f"/traces/{trace}")["verdict"], "delivered", "what was done to receipts is not done to mail")
+    delivered(world, trace)  # what was done to receipts is not done to mail
 
 
 def test_they_outlive_kills(world):

@@ -29,6 +29,7 @@ FREES_SOON = {"ASAN_OPTIONS": (os.environ.get("ASAN_OPTIONS", "") +
 # That of packaging/systemd/mailstead.service.
 UMASK = 0o027
 
+FOLLOWERS = 6  # of what is set in the dashboard, who say so: queue, web, smtp and imap
 PROCESSES = 8  # store, dns, queue, web, and as many smtp and imap as this says:
 CONFIG = """hostname: {hostname}
 data_dir: {folder}/data
@@ -76,7 +77,7 @@ class Appliance:
         self.binary = pathlib.Path(binary)
         self.log_file = pathlib.Path(log or self.folder / "serve.log")
         self.config = self.folder / "mailstead.yaml"
-        self.passwords = {}
+        self.passwords, self.settings = {}, {}
         self.process = None
 
     # the service
@@ -185,6 +186,14 @@ class Appliance:
         self.run("admin", "add", name, "--password-stdin", stdin=password + "\n")
         self.passwords[name] = password
         return password
+
+    def set(self, key, value):
+        """A setting that holds in every process when this returns. Only with all that is logged."""
+        before, known = len(self.log()), self.settings.get(key)
+        self.run("settings", "set", key, value)
+        self.settings[key] = value
+        if value != known:  # else nothing is to be told to anybody
+            self.wait_for(rf"config\.setting .*key={re.escape(key)}$", before, FOLLOWERS)
 
     # mail programs
 
