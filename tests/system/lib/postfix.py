@@ -74,7 +74,7 @@ class Postfix:
         self.configure()
         self.process = Process(["postfix", "-c", self.folder / "etc", "start-fg"],
                                self.folder / "master.log", logs=[self.folder / "postfix.log"])
-        wait_for_port(self.address, 25, process=self.process)
+        wait_for_port(self.address, 25, 180, self.process)
 
     def stop(self):
         """All of it: a smtpd with a client would serve on after its master."""
