@@ -9,7 +9,17 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "io/socket.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_dns.h"
+#include "relay/relay_domains.h"
+#include "relay/relay_host.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_own_reports.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_report.h"
+#include "relay/relay_result.h"
+#include "relay/relay_sign.h"
+#include "relay/relay_sts.h"
 
 #include <ifaddrs.h>
 #include <netinet/in.h>

@@ -12,9 +12,17 @@
  * that breaks at the beginning of a further job was closed by the other side in the
  * meantime: the job goes out once more over another one.
  */
+#include "relay/relay_conn.h"
+
 #include "base/mem.h"
 #include "base/panic.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_message.h"
+#include "relay/relay_path.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_result.h"
+#include "relay/relay_talk.h"
 
 enum {
 	SECURE_BUDGET = SECURE_TLSA_MAX * (SECURE_TLSA_DATA_MAX + 64),

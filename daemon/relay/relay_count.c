@@ -4,8 +4,13 @@
  * Not counted: what may go in plain by its sender's word, TLS reports among it (RFC 8460
  * 3), and sessions in plain for a while after encryption failed, which was counted.
  */
+#include "relay/relay_count.h"
+
+#include "base/event.h"
 #include "base/utf8.h"
-#include "relay/relay_priv.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_sts.h"
 
 enum {
 	RULES_MAX = 400, /* of a policy's text; cut between two lines */

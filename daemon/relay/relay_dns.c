@@ -8,10 +8,15 @@
  * neither a thousand domains nor a dead server holds anything up. When a look is due
  * again is in the store: soon while something is missing, then less and less often.
  */
+#include "relay/relay_dns.h"
+
 #include "api/domain_records.h"
+#include "base/clock.h"
+#include "base/ids.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "relay/relay_look_priv.h"
+#include "relay/relay_priv.h"
 
 enum {
 	LOOKS_MAGIC = 0x524c5937,

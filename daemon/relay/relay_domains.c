@@ -4,6 +4,9 @@
  *
  * One thing at a time, so that a thousand new domains do not hold up a single message.
  */
+#include "relay/relay_domains.h"
+
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "relay/relay_priv.h"

@@ -5,13 +5,19 @@
  * once, and it goes where any mail for the sender goes: into a mailbox or the queue. It
  * has the null sender, so nobody is ever told about a notification (RFC 5321 4.5.5).
  */
+#include "relay/relay_dsn.h"
+
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/address.h"
 #include "mail/dsn.h"
 #include "mail/received.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_result.h"
 
 enum {
 	DSN_MAGIC = 0x524c5935,

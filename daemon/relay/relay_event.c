@@ -1,6 +1,10 @@
 /* What the queue process tells the delivery log, in plain words and with the server's. */
+#include "relay/relay_event.h"
+
+#include "base/event.h"
 #include "base/rfc3339.h"
-#include "relay/relay_priv.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_jobs.h"
 
 enum {
 	WORDS_MAX = 1024,

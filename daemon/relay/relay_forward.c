@@ -4,9 +4,12 @@
  * Done for each attempt, not when the mail is accepted: the row keeps the true sender,
  * whom our own notifications go to, and the day in the address is the day it is sent.
  */
+#include "relay/relay_forward.h"
+
 #include "base/clock.h"
 #include "mail/address.h"
 #include "policy/srs.h"
+#include "relay/relay_event.h"
 #include "relay/relay_priv.h"
 
 static bool

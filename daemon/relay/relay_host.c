@@ -7,9 +7,13 @@
  * To other mail servers goes nothing but a connection and QUIT. A run that would make
  * what is shown worse is soon done again before it is believed.
  */
+#include "relay/relay_host.h"
+
 #include "api/health_host.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "io/stream.h"
 #include "policy/lookups_conn.h"
 #include "relay/relay_priv.h"
 #include "smtp/smtp_client_reply.h"

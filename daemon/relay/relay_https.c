@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "io/stream.h"
 #include "policy/http_reply.h"
 #include "relay/relay_priv.h"
 

@@ -5,9 +5,16 @@
  * time. So one dead destination with a hundred thousand rows costs memory for a few
  * dozen, and the rows behind them are looked at within seconds.
  */
+#include "relay/relay_jobs.h"
+
 #include "base/mem.h"
 #include "base/panic.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_dsn.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_report.h"
+#include "relay/relay_result.h"
+#include "relay/relay_sts.h"
 
 enum {
 	JOB_BUDGET = 64 * 1024,

@@ -1,6 +1,8 @@
 /* The keys of our domains that sign now, by domain. A private half is parsed when it is
  * used first; when the list is read again, what was parsed before is taken over.
  */
+#include "relay/relay_keys.h"
+
 #include "base/mem.h"
 #include "ext/crypto.h"
 #include "relay/relay_priv.h"

@@ -1,10 +1,13 @@
 /* One look: the zone's servers, their addresses and our host's, every question to every
  * server, the verdict (policy/records.h). */
+#include "relay/relay_look_priv.h"
+
 #include "api/domain_records.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "io/dns_direct.h"
-#include "relay/relay_look_priv.h"
+#include "relay/relay_priv.h"
 
 enum {
 	ASK_MAGIC = 0x524c5939,

@@ -9,8 +9,13 @@
 #ifndef RELAY_RELAY_LOOK_PRIV_H
 #define RELAY_RELAY_LOOK_PRIV_H
 
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/strbuf.h"
+#include "io/loop.h"
 #include "policy/records.h"
-#include "relay/relay_priv.h"
+#include "store/types.h"
 
 enum {
 	LOOK_MAGIC = 0x524c5938,

@@ -1,7 +1,14 @@
 /* A job as a message for the dialogue, and its results back as rows. */
+#include "relay/relay_message.h"
+
 #include "base/panic.h"
 #include "base/utf8.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_forward.h"
+#include "relay/relay_jobs.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_result.h"
+#include "relay/relay_sign.h"
 
 enum {
 	RELOAD_BUDGET = 64 * 1024,

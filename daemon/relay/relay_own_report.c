@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "ext/gzip.h"
 #include "relay/relay_own_report_priv.h"
+#include "relay/relay_priv.h"
 
 enum {
 	PACKING_MAGIC = 0x524c5939,

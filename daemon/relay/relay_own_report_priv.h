@@ -2,12 +2,17 @@
 #ifndef RELAY_RELAY_OWN_REPORT_PRIV_H
 #define RELAY_RELAY_OWN_REPORT_PRIV_H
 
+#include "base/arena.h"
+#include "base/ids.h"
+#include "base/strbuf.h"
+#include "io/loop.h"
 #include "policy/lookups_conn.h"
 #include "policy/report_ask.h"
 #include "policy/report_make.h"
 #include "relay/relay_https.h"
 #include "relay/relay_own_report.h"
-#include "relay/relay_priv.h"
+#include "store/body.h"
+#include "store/ops.h"
 
 enum {
 	RELAY_OWN_REPORT_MAGIC = 0x524c5938,

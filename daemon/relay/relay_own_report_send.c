@@ -1,8 +1,12 @@
 /* A report that is made, on its way: by HTTPS, by mail, and onto record. */
+#include "relay/relay_own_report_priv.h"
+
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/received.h"
-#include "relay/relay_own_report_priv.h"
+#include "relay/relay_dsn.h"
+#include "relay/relay_priv.h"
 
 enum {
 	RETRY_MS = 5000,

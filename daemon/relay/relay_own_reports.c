@@ -5,12 +5,16 @@
  * takes its rows away in one transaction, so a restart goes on where the last process
  * died.
  */
+#include "relay/relay_own_reports.h"
+
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/address.h"
 #include "policy/dkim_sign.h"
 #include "relay/relay_own_report.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_sign.h"
 
 enum {
 	REPORTS_MAGIC = 0x524c5937,

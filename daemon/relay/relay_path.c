@@ -1,8 +1,16 @@
 /* Which addresses a connection tries: MX, then the addresses of one host after the other,
  * so that nothing is asked for hosts that are never needed. */
+#include "relay/relay_path.h"
+
 #include "base/panic.h"
 #include "mail/address.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_secure.h"
+#include "relay/relay_sts.h"
+#include "relay/relay_talk.h"
 
 enum {
 	MX_MAX = 64,   /* records looked at */

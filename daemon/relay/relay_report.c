@@ -7,13 +7,17 @@
  *
  * A mail that is read again after a crash is the same report, and counts once.
  */
+#include "relay/relay_report.h"
+
 #include "base/mem.h"
 #include "base/panic.h"
 #include "ext/gzip.h"
 #include "mail/address_list.h"
 #include "mail/header.h"
 #include "policy/report.h"
+#include "relay/relay_jobs.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_result.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,14 @@
  * divided: a job whose lease is lost must not hold up the others, and a notification
  * that nobody can take must not hold up its job.
  */
+#include "relay/relay_result.h"
+
 #include "base/mem.h"
 #include "base/panic.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_dsn.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
 #include "relay/relay_priv.h"
 
 enum {

@@ -6,10 +6,14 @@
  * looked, and nothing is vouched for. The key is asked for when the text is hashed: keys
  * may come and go in between.
  */
+#include "relay/relay_seal.h"
+
+#include "base/clock.h"
 #include "ext/crypto.h"
 #include "policy/arc.h"
 #include "policy/dkim_sign.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_sign.h"
 
 struct relay_seal {
 	struct arena *arena;

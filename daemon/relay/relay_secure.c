@@ -1,7 +1,16 @@
 /* How the next host must be reached: its TLSA records are asked for where they could
  * count, and policy/secure.h decides. */
+#include "relay/relay_secure.h"
+
 #include "base/panic.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_count.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_path.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_sts.h"
+#include "relay/relay_talk.h"
 
 enum {
 	NAME_ROOM = 300, /* of "_25._tcp." and a host */

@@ -10,6 +10,9 @@
  * hashed in slices, so that others get their turn. What was signed for one destination is
  * kept a while for the others of the same message.
  */
+#include "relay/relay_sign.h"
+
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "ext/crypto.h"
@@ -17,7 +20,17 @@
 #include "mail/address_list.h"
 #include "mail/header.h"
 #include "policy/dkim_sign.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_dns.h"
+#include "relay/relay_domains.h"
+#include "relay/relay_host.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_keys.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_seal.h"
+#include "relay/relay_sts.h"
+#include "relay/relay_talk.h"
+#include "relay/relay_text.h"
 
 enum {
 	KEYS_MESSAGE_MAX = 4, /* that sign one message */

@@ -11,9 +11,15 @@
  * Whatever fails, a policy that was kept holds until it expires: who can break the
  * look-up or the fetch must not be able to take the demand away.
  */
+#include "relay/relay_sts.h"
+
 #include "base/mem.h"
 #include "base/panic.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_event.h"
 #include "relay/relay_https.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_path.h"
 #include "relay/relay_priv.h"
 
 enum {

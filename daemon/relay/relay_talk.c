@@ -1,7 +1,19 @@
 /* The dialogue of one connection: what the client core asks for, done on a stream, and
  * what the stream tells, told to the core. relay_conn.c says which job and when. */
+#include "relay/relay_talk.h"
+
 #include "base/panic.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_count.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_message.h"
+#include "relay/relay_path.h"
 #include "relay/relay_priv.h"
+#include "relay/relay_result.h"
+#include "relay/relay_secure.h"
+#include "relay/relay_sign.h"
+#include "relay/relay_sts.h"
 
 enum {
 	PLAIN_MS = 30 * 60 * 1000, /* no TLS to a destination where it failed */

@@ -1,7 +1,9 @@
 /* A stored text with CRLF for every line end, as smtp_client_body.h will send it: what is
  * signed must be what arrives.
  */
-#include "relay/relay_priv.h"
+#include "relay/relay_text.h"
+
+#include "base/strbuf.h"
 
 static void
 take(const struct relay_text *t, struct str bytes)

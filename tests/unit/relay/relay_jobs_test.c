@@ -1,6 +1,9 @@
 /* Claimed rows become jobs: which go together, which are never tried, who is served. */
 #include "relay/relay_priv.h"
 
+#include "base/clock.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_result.h"
 #include "tests/unit/check.h"
 
 enum {
