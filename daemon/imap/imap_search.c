@@ -17,6 +17,8 @@ enum {
 	ADDRESSES_MAX = 1000, /* of one field */
 	ADDRESS_BYTES_MAX = 2048,
 	ADDRESSES_BUDGET = 1024 * 1024,
+	KEY_COST_BYTES =
+		512, /* what asking a text costs, whatever the message's length */
 };
 
 enum key_kind {
@@ -56,7 +58,7 @@ struct imap_key {
 	struct imap_set set;
 	struct str field;
 	const struct search_key *text;
-	/* a text's answer for one large message, which may be asked in several turns */
+	/* a text's answer for one message, which may be asked in several turns */
 	uint32_t known_uid;
 	enum imap_truth known;
 };
@@ -409,8 +411,6 @@ ask_subject(const struct ask *a, const struct imap_key *key)
 {
 	const struct message_head *head = a->row->head;
 
-	if (a->level == LEVEL_BODY)
-		return search_header(a->row->body, key->field, key->text);
 	if (a->level < LEVEL_FIELDS || !head || head->subject.n >= SUBJECT_SURE_MAX)
 		return TRUTH_UNKNOWN;
 	return search_text(head->subject, key->text);
@@ -462,11 +462,8 @@ static enum imap_truth
 ask_address(const struct ask *a, const struct imap_key *key)
 {
 	const struct message_head *head = a->row->head;
-	struct str message = a->row->body, text;
+	struct str text;
 
-	if (a->level == LEVEL_BODY)
-		return search_header(message, key->field, key->text) ||
-		       search_addresses(message, key);
 	if (a->level < LEVEL_FIELDS || !head)
 		return TRUTH_UNKNOWN;
 	text = key->kind == KEY_FROM ? head->from
@@ -504,26 +501,48 @@ ask_large(const struct ask *a, struct imap_key *key)
 	return key->known;
 }
 
+/* What a header says; its whole length is looked at. */
 static enum imap_truth
-ask_text(const struct ask *a, struct imap_key *key)
+ask_header(const struct ask *a, const struct imap_key *key)
+{
+	struct str message = a->row->body;
+	bool is_address = key->kind >= KEY_FROM && key->kind <= KEY_CC;
+
+	a->s->search_looked += KEY_COST_BYTES + header_size(message);
+	return search_header(message, key->field, key->text) ||
+	       (is_address && search_addresses(message, key));
+}
+
+/* The same of all of a small message. */
+static enum imap_truth
+ask_small(const struct ask *a, const struct imap_key *key)
 {
 	struct str message = a->row->body;
 
-	if (a->level < LEVEL_BODY)
-		return TRUTH_UNKNOWN;
+	a->s->search_looked += KEY_COST_BYTES + message.n;
+	return search_message(message, key->text, scope_of(key));
+}
+
+/* What a key finds in the bytes of a message. A program may ask more of them than one
+   turn has time for: each answer is kept for the turns that follow, or they would begin
+   anew for ever. */
+static enum imap_truth
+ask_body(const struct ask *a, struct imap_key *key)
+{
+	struct str message = a->row->body;
+	bool is_header = key->kind <= KEY_HEADER;
+
 	if (!message.p)
 		return TRUTH_NO;
-	if (key->kind == KEY_HEADER)
-		return search_header(message, key->field, key->text);
 	if (key->known_uid == a->row->entry.uid)
 		return key->known;
 	if (a->s->search_looked >= SEARCH_SLICE_BYTES)
 		return TRUTH_LATER;
-	if (message.n <= IMAP_SEARCH_WHOLE) {
-		a->s->search_looked += message.n;
-		return search_message(message, key->text, scope_of(key));
-	}
-	return ask_large(a, key);
+	if (!is_header && message.n > IMAP_SEARCH_WHOLE)
+		return ask_large(a, key);
+	key->known = is_header ? ask_header(a, key) : ask_small(a, key);
+	key->known_uid = a->row->entry.uid;
+	return key->known;
 }
 
 static enum imap_truth
@@ -531,6 +550,8 @@ ask_plain(const struct ask *a, struct imap_key *key)
 {
 	const struct entry *e = &a->row->entry;
 
+	if (key->text && a->level == LEVEL_BODY)
+		return ask_body(a, key);
 	switch (key->kind) {
 	case KEY_ALL:
 		return true;
@@ -566,7 +587,7 @@ ask_plain(const struct ask *a, struct imap_key *key)
 	case KEY_CC:
 		return ask_address(a, key);
 	default:
-		return ask_text(a, key);
+		return TRUTH_UNKNOWN;
 	}
 }
 

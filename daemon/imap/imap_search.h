@@ -21,7 +21,7 @@ enum imap_truth {
 	TRUTH_NO,
 	TRUTH_YES,
 	TRUTH_UNKNOWN, /* at this level */
-	TRUTH_LATER,   /* it is large: ask again about the same row in another turn */
+	TRUTH_LATER, /* there is much to read: ask again about this row in another turn */
 };
 
 enum {
@@ -44,9 +44,9 @@ struct imap_program {
 MUSTUSE bool imap_program_parse(const struct imap_session *s, struct imap_args *args,
                                 struct str charset, struct imap_program *program_out);
 /* row->head has the prepared fields from LEVEL_FIELDS on, row->body is there from
-   LEVEL_BODY on; there nothing stays unknown, but a large message may be TRUTH_LATER: its
-   body, at the same address, must be given again. One call looks at two slices of
-   SEARCH_SLICE_BYTES at the most. */
+   LEVEL_BODY on; there nothing stays unknown, but may be TRUTH_LATER where the message is
+   large or the texts are many: its body, a large one at the same address, must be given
+   again. One call looks at two slices of SEARCH_SLICE_BYTES at the most. */
 enum imap_truth imap_program_ask(struct imap_session *s,
                                  const struct imap_program *program,
                                  enum imap_level level, const struct imap_row *row);
