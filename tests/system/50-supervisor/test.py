@@ -3,6 +3,7 @@ import fcntl
 import os
 import pathlib
 import signal
+import smtplib
 import socket
 import statistics
 import time
@@ -19,8 +20,17 @@ def setup(world):
 
 
 def send(world, subject):
-    with world.home.smtp() as s:
-        s.sendmail(PEER, [ANN], message(PEER, ANN, subject))
+    """As servers do: what is refused for now comes again. A store that is away for long is one reason."""
+    def is_taken():
+        try:
+            with world.home.smtp() as s:
+                s.sendmail(PEER, [ANN], message(PEER, ANN, subject))
+            return True
+        except smtplib.SMTPDataError as e:
+            if e.smtp_code // 100 != 4:
+                raise
+            return False
+    check.until(is_taken, f"{subject}: taken", pause=0.5)
 
 
 def is_alive(pid):

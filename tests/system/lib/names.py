@@ -1,5 +1,7 @@
 """The name servers: nsd with the test zones, unbound as everybody's resolver."""
 import pathlib
+import socket
+import struct
 import subprocess
 
 import check
@@ -39,6 +41,19 @@ $TTL 60
 @ IN NS ns.{zone}.
 ns IN A 127.0.0.54
 """
+
+
+def is_answered(address, zone):
+    """Does it know this zone?"""
+    name = b"".join(bytes([len(part)]) + part.encode() for part in zone.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        try:
+            s.sendto(struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + name + struct.pack(">BHH", 0, 6, 1),
+                     (address, 53))
+            return s.recv(512)[3] & 15 == 0
+        except OSError:
+            return False
 
 
 class Names:
@@ -119,7 +134,13 @@ remote-control:
   control-enable: no
 {stubs}""")
         self.nsd = self.serve("nsd", AUTHORITY)
+        self.until_it_answers(AUTHORITY)
         self.unbound = self.serve("unbound", RESOLVER)
+        self.until_it_answers(RESOLVER)
+
+    def until_it_answers(self, address):
+        """Its port is open before it serves; and a resolver that had no answer remembers that."""
+        check.until(lambda: is_answered(address, next(iter(self.zones))), f"{address} answers")
 
     def serve(self, program, address, tries=3):
         """One that ends at its start says why in the log, and is started again: it is not what
