@@ -3,12 +3,13 @@
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/panic.h"
 #include "ext/crypto.h"
 
 enum {
 	KEY_MAX = 256,
-	KEEP_MS = 24 * 60 * 60 * 1000,
+	KEEP_MS = DAY_MS,
 	BODY_MAX = 256 * 1024, /* of an answer that is kept */
 	HEADERS_MAX = 4096,
 	PRINT_MAX = 300 << 20,

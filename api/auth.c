@@ -7,12 +7,13 @@
 #include "base/addr.h"
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "ext/crypto.h"
 
 #include <unistd.h>
 
 enum {
-	TOUCH_MS = 60 * 1000, /* last use is written this often at most */
+	TOUCH_MS = MINUTE_MS, /* last use is written this often at most */
 };
 
 static const char *const scope_words[] = {

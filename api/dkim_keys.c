@@ -3,11 +3,11 @@
 #include "api/names.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "policy/records.h"
 
 enum {
 	KEYS_MAX = 100,
-	DAY_MS = 24 * 60 * 60 * 1000,
 	ROTATE_DAYS = 180,
 };
 

@@ -5,6 +5,7 @@
 #include "api/reports_received.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 
 #include <stdlib.h>
 
@@ -17,8 +18,6 @@ enum {
 	SOURCES_SHOWN = 10,
 	TEXT_MAX = 1000,
 };
-
-static const int64_t day_ms = INT64_C(86400000);
 
 /* One step of a ladder. */
 struct rung {
@@ -119,8 +118,8 @@ question(const struct advice *a, enum report_group group)
 	return (struct report_sums_query){
 		.which = { .domain_id = a->domain.id,
 		           .kind = a->is_dmarc ? REPORT_DMARC : REPORT_TLS,
-		           .from_ms = clock_unix_ms() - (DAYS + 1) * day_ms,
-		           .to_ms = clock_unix_ms() + day_ms },
+		           .from_ms = clock_unix_ms() - (DAYS + 1) * DAY_MS,
+		           .to_ms = clock_unix_ms() + DAY_MS },
 		.group = group,
 		.limit = SOURCES_MAX,
 	};
@@ -131,7 +130,7 @@ question(const struct advice *a, enum report_group group)
 static bool
 is_long_enough(const struct advice *a)
 {
-	return a->last_ms - a->first_ms >= (DAYS_ENOUGH - 1) * day_ms;
+	return a->last_ms - a->first_ms >= (DAYS_ENOUGH - 1) * DAY_MS;
 }
 
 static bool

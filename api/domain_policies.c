@@ -4,9 +4,10 @@
 #include "api/fields.h"
 #include "api/names.h"
 #include "api/routes.h"
+#include "base/duration.h"
 
 enum {
-	AGE_MIN_S = 86400,
+	AGE_MIN_S = DAY_S,
 	AGE_MAX_S = 31557600, /* RFC 8461 3.2 */
 	VALUE_MAX = 4096,
 };

@@ -5,6 +5,7 @@
 #include "api/routes.h"
 #include "api/trace_event.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "store/feed.h"
@@ -15,7 +16,7 @@ enum {
 	EVENT_BYTES_MAX = 16 * 1024,
 	READER_BYTES_MAX = 512 * 1024, /* unread by one client; then events are dropped */
 	COMMENT_MS = 15 * 1000,
-	LINGER_MS = 15 * 60 * 1000,
+	LINGER_MS = 15 * MINUTE_MS,
 	QUEUE_EVERY_MS = 500,
 };
 

@@ -1,5 +1,6 @@
 #include "api/filter.h"
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/rfc3339.h"
 
@@ -151,19 +152,18 @@ parse_scaled(struct str s, const char *units, const uint64_t *worth, int64_t *ou
 static bool
 parse_time(const struct parser *p, struct str s, int64_t *first_out, int64_t *last_out)
 {
-	static const int64_t day_ms = INT64_C(86400000);
-	int64_t today = p->now_ms - p->now_ms % day_ms;
+	int64_t today = p->now_ms - p->now_ms % DAY_MS;
 	bool is_day = true;
 
 	if (str_eq_icase(s, STR("today")))
 		*first_out = today;
 	else if (str_eq_icase(s, STR("yesterday")))
-		*first_out = today - day_ms;
+		*first_out = today - DAY_MS;
 	else if (rfc3339_parse(s, first_out))
 		is_day = s.n == 10;
 	else
 		return false;
-	*last_out = is_day ? *first_out + day_ms - 1 : *first_out;
+	*last_out = is_day ? *first_out + DAY_MS - 1 : *first_out;
 	return true;
 }
 

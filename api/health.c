@@ -2,15 +2,15 @@
 #include "api/health_host.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 enum {
 	PROCESSES_MAX = 64 * 1024,
-	DAY_S = 86400,
-	QUEUE_OLD_WARN_S = 3600,
-	QUEUE_OLD_FAIL_S = 8 * 3600,
+	QUEUE_OLD_WARN_S = HOUR_S,
+	QUEUE_OLD_FAIL_S = 8 * HOUR_S,
 	OVERDUE_FAIL_S = 120,
 	CERTIFICATE_WARN_DAYS = 21,
 	CERTIFICATE_FAIL_DAYS = 7,
@@ -136,7 +136,7 @@ age_words(const struct facts *f, int64_t s)
 	static const struct {
 		int64_t s;
 		const char *name;
-	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" } };
+	} units[] = { { DAY_S, "d" }, { HOUR_S, "h" }, { MINUTE_S, "min" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		if (s >= units[i].s)

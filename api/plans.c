@@ -1,11 +1,12 @@
 #include "api/plans.h"
 
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
 enum {
 	PLANS_MAX = 32,
-	LIFE_MS = 10 * 60 * 1000,
+	LIFE_MS = 10 * MINUTE_MS,
 };
 
 struct plans {

@@ -5,6 +5,7 @@
 #include "api/names.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "ext/unpack.h"
 
 enum {
@@ -13,8 +14,6 @@ enum {
 	REPORTERS_MAX = 100,
 	RAW_MAX = API_REPLY_MAX,
 };
-
-static const int64_t day_ms = INT64_C(86400000);
 
 /* --- what received and sent ones have in common --------------------------------------- */
 
@@ -82,11 +81,11 @@ static bool
 read_times(struct api_request *r, const struct field *from, const struct field *to,
            struct report_query *which)
 {
-	which->to_ms = to->is_set ? to->i : clock_unix_ms() + day_ms;
+	which->to_ms = to->is_set ? to->i : clock_unix_ms() + DAY_MS;
 	which->from_ms =
-		from->is_set ? from->i : which->to_ms - (DAYS_DEFAULT + 1) * day_ms;
+		from->is_set ? from->i : which->to_ms - (DAYS_DEFAULT + 1) * DAY_MS;
 	if (which->from_ms < which->to_ms &&
-	    which->to_ms - which->from_ms <= DAYS_MAX * day_ms)
+	    which->to_ms - which->from_ms <= DAYS_MAX * DAY_MS)
 		return true;
 	api_fault(r, STR("?from"), "out_of_range", "from before to, at most ten years");
 	api_problem(r, PROBLEM_INVALID, NULL);

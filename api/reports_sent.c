@@ -3,9 +3,8 @@
 #include "api/names.h"
 #include "api/reports_received.h"
 #include "api/routes.h"
+#include "base/duration.h"
 #include "base/rfc3339.h"
-
-static const int64_t day_ms = INT64_C(86400000);
 
 static void
 write_report(struct api_request *r, struct json_out *j, const struct sent_report *s)
@@ -13,7 +12,7 @@ write_report(struct api_request *r, struct json_out *j, const struct sent_report
 	char bytes[40];
 	struct strbuf day = strbuf_on(bytes);
 
-	rfc3339_format(&day, s->day * day_ms);
+	rfc3339_format(&day, s->day * DAY_MS);
 	json_str(j, "id", names_id(r, "rps", s->id));
 	json_cstr(j, "kind", reports_kind_word(s->kind));
 	json_str(j, "domain", s->domain);

@@ -2,13 +2,13 @@
 #include "api/fields.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 
 enum {
 	HOURS_MAX = 24 * 31,
 	METRICS = 6,
 };
 
-static const int64_t hour_ms = INT64_C(3600000);
 static const char *const metric_names[METRICS] = { "in",       "out",     "delivered",
 	                                           "deferred", "refused", "bounced" };
 
@@ -22,7 +22,7 @@ static bool
 take_hour(void *arg, const struct trace_hour *h)
 {
 	struct figures *f = arg;
-	int64_t at = (h->at_ms - f->from_ms) / hour_ms;
+	int64_t at = (h->at_ms - f->from_ms) / HOUR_MS;
 	const uint64_t values[METRICS] = { h->in,       h->out,     h->delivered,
 		                           h->deferred, h->refused, h->bounced };
 
@@ -97,11 +97,11 @@ read_range(struct api_request *r, int64_t *from_out, int64_t *to_out)
 	if (!fields_query(r, specs, COUNT, f))
 		return false;
 	to = f[TO].is_set ? f[TO].i : clock_unix_ms();
-	*from_out = f[FROM].is_set ? f[FROM].i : to - 24 * hour_ms;
-	*from_out -= *from_out % hour_ms;
-	*to_out = to + (hour_ms - to % hour_ms) % hour_ms;
+	*from_out = f[FROM].is_set ? f[FROM].i : to - 24 * HOUR_MS;
+	*from_out -= *from_out % HOUR_MS;
+	*to_out = to + (HOUR_MS - to % HOUR_MS) % HOUR_MS;
 	if (*from_out >= 0 && *from_out < *to_out &&
-	    *to_out - *from_out <= HOURS_MAX * hour_ms)
+	    *to_out - *from_out <= HOURS_MAX * HOUR_MS)
 		return true;
 	api_fault(r, STR("?from"), "out_of_range", "from before to, at most 31 days");
 	api_problem(r, PROBLEM_INVALID, NULL);
@@ -120,7 +120,7 @@ stats_get(struct api_request *r)
 
 	if (!read_range(r, &f->from_ms, &to))
 		return;
-	f->hours = (size_t)((to - f->from_ms) / hour_ms);
+	f->hours = (size_t)((to - f->from_ms) / HOUR_MS);
 	e = trace_hours(r->api->traces, f->from_ms, to, take_hour, f);
 	if (e == OK)
 		e = reader_queue_totals(r->api->reader, &queue);
@@ -131,7 +131,7 @@ stats_get(struct api_request *r)
 	json_open_object(&j, NULL);
 	json_time(&j, "from", f->from_ms);
 	json_time(&j, "to", to);
-	json_i64(&j, "step_s", hour_ms / 1000);
+	json_i64(&j, "step_s", HOUR_MS / 1000);
 	write_totals(&j, f);
 	write_queue(&j, &queue);
 	write_series(&j, f);

@@ -5,6 +5,7 @@
 #include "api/page.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "ext/crypto.h"
 
 enum {
@@ -16,7 +17,7 @@ enum {
 	DOMAINS_MAX = 100,
 };
 
-static const int64_t expires_default_ms = INT64_C(90) * 24 * 3600 * 1000;
+static const int64_t expires_default_ms = 90 * DAY_MS;
 
 static const struct field_spec specs[F_COUNT] = {
 	[F_NAME] = { .name = "name",

@@ -1,11 +1,11 @@
 /* reports: what others saw of our domains. */
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/macros.h"
+#include "base/rfc3339.h"
 #include "cli/call.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-
-#include "base/clock.h"
-#include "base/macros.h"
-#include "base/rfc3339.h"
 
 #include <stdio.h>
 
@@ -29,7 +29,7 @@ path_of(struct call *c, const char *path, struct str *out)
 			(void)call_usage(c, "--days is a number of days, at most 3650");
 			return false;
 		}
-		rfc3339_format(&from, clock_unix_ms() - (int64_t)days * 86400000);
+		rfc3339_format(&from, clock_unix_ms() - (int64_t)days * DAY_MS);
 		*out = call_param(c, *out, "from", strbuf_str(&from));
 	}
 	if (call_option(c, "unproven", &value))

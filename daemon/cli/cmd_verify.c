@@ -1,6 +1,7 @@
 /* verify: what would be said about a message, a name; the same code as in the appliance,
  * which need not run: these commands ask the name service themselves. */
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/macros.h"
 #include "cli/call.h"
 #include "cli/cli.h"
@@ -111,8 +112,8 @@ verify_init(struct verify *v, struct call *c)
 		.timeout_ms = 10 * 1000,
 		.cache_max = 1024,
 		.cache_max_bytes = 1 << 20,
-		.ttl_max_ms = 60 * 1000,
-		.negative_max_ms = 60 * 1000,
+		.ttl_max_ms = MINUTE_MS,
+		.negative_max_ms = MINUTE_MS,
 		.in_flight_max = 100,
 	};
 	struct str value;

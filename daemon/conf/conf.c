@@ -1,6 +1,7 @@
 #include "conf/conf.h"
 
 #include "base/arena.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "conf/schema.h"
@@ -410,10 +411,9 @@ conf_data_path(const struct conf *c, const char *name, struct strbuf *out)
 int64_t
 conf_dkim_keep_ms(const struct conf *c)
 {
-	const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
-	int64_t ms = c->delivery_lifetime_ms + 2 * day_ms;
+	int64_t ms = c->delivery_lifetime_ms + 2 * DAY_MS;
 
-	return ms > 7 * day_ms ? ms : 7 * day_ms;
+	return ms > 7 * DAY_MS ? ms : 7 * DAY_MS;
 }
 
 const char *

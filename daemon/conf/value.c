@@ -1,3 +1,4 @@
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "conf/schema.h"
@@ -28,8 +29,8 @@ static const struct suffix byte_suffixes[] = {
 	{ STR_INIT(""), 1 },
 };
 static const struct suffix time_suffixes[] = {
-	{ STR_INIT("d"), INT64_C(86400000) },
-	{ STR_INIT("h"), INT64_C(3600000) },
+	{ STR_INIT("d"), DAY_MS },
+	{ STR_INIT("h"), HOUR_MS },
 	{ STR_INIT("m"), INT64_C(60000) },
 	{ STR_INIT("s"), INT64_C(1000) },
 	{ STR_INIT("ms"), 1 },

@@ -1,5 +1,6 @@
 #include "imap/imap_search.h"
 
+#include "base/duration.h"
 #include "base/panic.h"
 #include "ext/charset.h"
 #include "imap/imap_priv.h"
@@ -9,7 +10,6 @@
 #include "mail/search.h"
 
 enum {
-	DAY_MS = 24 * 60 * 60 * 1000,
 	ZONE_NONE = 1440, /* message_head.date_zone of a date in Greenwich time */
 	/* A prepared subject of this length may have been cut. */
 	SUBJECT_SURE_MAX = PREPARE_FIELD_MAX - 8,
@@ -401,7 +401,7 @@ ask_sent(const struct ask *a, const struct imap_key *key)
 		return TRUTH_UNKNOWN;
 	if (head->date_zone == 0)
 		return TRUTH_NO;
-	zone_ms = ((int64_t)head->date_zone - ZONE_NONE) * 60 * 1000;
+	zone_ms = ((int64_t)head->date_zone - ZONE_NONE) * MINUTE_MS;
 	return holds_for_day(KEY_SENT_BEFORE, key->kind, day_of(head->date_ms + zone_ms),
 	                     key->number);
 }

@@ -1,12 +1,13 @@
 #include "policy/dkim_verify.h"
 
+#include "base/duration.h"
 #include "mail/header.h"
 #include "policy/dkim_key.h"
 #include "policy/dkim_signature.h"
 
 enum {
-	SIGNATURES_TOLD = 20,        /* verdicts there are at most */
-	CLOCK_SLACK_S = 24 * 60 * 60 /* clocks may differ by so much */
+	SIGNATURES_TOLD = 20, /* verdicts there are at most */
+	CLOCK_SLACK_S = DAY_S /* clocks may differ by so much */
 };
 
 struct one {

@@ -1,11 +1,11 @@
 #include "policy/srs.h"
 
 #include "base/arena.h"
+#include "base/duration.h"
 #include "ext/crypto.h"
 #include "mail/address.h"
 
 enum {
-	DAY_MS = 24 * 60 * 60 * 1000,
 	DAYS = 1024,      /* two letters of five bits: the days go round */
 	HASH_LETTERS = 8, /* 40 bits */
 	PARSE_BUDGET = 4096,

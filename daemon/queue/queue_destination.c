@@ -1,11 +1,12 @@
 #include "queue/queue_destination.h"
 
+#include "base/duration.h"
 #include "base/panic.h"
 
 enum {
 	DOUBLINGS_MAX = 20,
 	SLOT_FIRST_MS = 5000,          /* no row comes back sooner */
-	SLOT_LAST_MS = 15 * 60 * 1000, /* nor is sent away for longer */
+	SLOT_LAST_MS = 15 * MINUTE_MS, /* nor is sent away for longer */
 };
 
 void
@@ -123,7 +124,7 @@ bool
 queue_destination_is_idle(const struct queue_destination *d, int64_t now_ms)
 {
 	enum {
-		FORGET_MS = 10 * 60 * 1000,
+		FORGET_MS = 10 * MINUTE_MS,
 	};
 
 	if (d->active)

@@ -1,10 +1,11 @@
 #include "queue/queue_schedule.h"
 
+#include "base/duration.h"
 #include "base/panic.h"
 
 enum {
 	JITTER_PART = 10, /* of the pause */
-	STEP_MS = 60 * 1000,
+	STEP_MS = MINUTE_MS,
 	TRIES_MAX = 1000,
 };
 

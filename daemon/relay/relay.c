@@ -6,6 +6,7 @@
 #include "relay/relay.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "io/socket.h"
@@ -28,7 +29,7 @@ enum {
 	SWEEP_MS = 1000,
 	LOOK_MS = 100,         /* the store is asked what comes next at most so often */
 	CLAIM_RETRY_MS = 1000, /* after a claim that failed */
-	WAKE_MAX_MS = 60 * 1000,
+	WAKE_MAX_MS = MINUTE_MS,
 	STOP_SPARE_MS = 1500, /* before the supervisor loses patience */
 };
 
@@ -71,8 +72,8 @@ struct queue_destination_conf
 relay_dest_conf(const struct relay *r)
 {
 	enum {
-		FIRST_MS = 60 * 1000,
-		LONGEST_MS = 15 * 60 * 1000,
+		FIRST_MS = MINUTE_MS,
+		LONGEST_MS = 15 * MINUTE_MS,
 	};
 	struct queue_schedule s = relay_schedule(r);
 	int64_t first = s.pauses_ms[0], longest = s.pauses_ms[s.count - 1];

@@ -12,6 +12,7 @@
 
 #include "api/domain_records.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/ids.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -22,9 +23,9 @@ enum {
 	LOOKS_MAGIC = 0x524c5937,
 	LOOKS_MAX = 4,
 	FIRST_MS = 20 * 1000, /* until the next look, while something is missing … */
-	SLOWEST_MS = 30 * 60 * 1000, /* … and at most, */
-	GOOD_MS = 60 * 60 * 1000,    /* or when all is well */
-	IDLE_MS = 60 * 1000,         /* between two searches for what is due */
+	SLOWEST_MS = 30 * MINUTE_MS, /* … and at most, */
+	GOOD_MS = HOUR_MS,           /* or when all is well */
+	IDLE_MS = MINUTE_MS,         /* between two searches for what is due */
 	RETRY_MS = 10 * 1000,
 	ROW_JSON_MAX = 60 * 1024,
 	WANTED_MAX = 16 * 1024, /* of the settings that records are made of */

@@ -7,16 +7,16 @@
 #include "relay/relay_domains.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "relay/relay_priv.h"
 
 enum {
 	DOMAINS_MAGIC = 0x524c5936,
-	LOOK_MS = 60 * 60 * 1000, /* without news */
+	LOOK_MS = HOUR_MS, /* without news */
 	SOON_MS = 20,
 	RETRY_MS = 5000,
-	DAY_MS = 24 * 60 * 60 * 1000,
 	REMIND_DAYS = 180,
 };
 

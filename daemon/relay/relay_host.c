@@ -11,6 +11,7 @@
 
 #include "api/health_host.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "io/stream.h"
@@ -23,11 +24,11 @@ enum {
 	RUN_MAGIC = 0x484f5352,
 	DIAL_MAGIC = 0x484f5344,
 	FIRST_MS =
-		2 * 60 * 1000, /* after the first start: the network may still come up */
+		2 * MINUTE_MS, /* after the first start: the network may still come up */
 	SOON_MS = 20,
-	IDLE_MS = 60 * 1000,    /* between two searches for what is due */
+	IDLE_MS = MINUTE_MS,    /* between two searches for what is due */
 	LIMIT_MS = 5000,        /* of one run */
-	CONFIRM_MS = 60 * 1000, /* until a run that found something worse is repeated, */
+	CONFIRM_MS = MINUTE_MS, /* until a run that found something worse is repeated, */
 	CONFIRM_ASKED_MS = 500, /* or while somebody looks */
 	READ_BUDGET = 256 << 10,
 	RUN_BUDGET = 4 << 20,

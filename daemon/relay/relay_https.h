@@ -9,6 +9,7 @@
 #ifndef RELAY_RELAY_HTTPS_H
 #define RELAY_RELAY_HTTPS_H
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -22,7 +23,7 @@ struct relay_https;
 #define RELAY_HTTPS_BAD_CERTIFICATE "its certificate is not right: "
 
 enum {
-	RELAY_HTTPS_MS = 60 * 1000, /* RFC 8461 3.3 */
+	RELAY_HTTPS_MS = MINUTE_MS, /* RFC 8461 3.3 */
 };
 
 /* body: of a 200 reply with the type asked for (to a POST: any good reply will do, and

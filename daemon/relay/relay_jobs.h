@@ -8,6 +8,7 @@
 #define RELAY_RELAY_JOBS_H
 
 #include "base/arena.h"
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/str.h"
@@ -30,7 +31,7 @@ enum {
 	RELAY_DEST_MAGIC = 0x524c5931,
 	RELAY_JOB_MAGIC = 0x524c5932,
 
-	RELAY_WAIT_MAX_MS = 10 * 60 * 1000, /* of a row in memory, before its attempt */
+	RELAY_WAIT_MAX_MS = 10 * MINUTE_MS, /* of a row in memory, before its attempt */
 	RELAY_CONGESTED_MS = 2000, /* a destination whose first job waits that long */
 	RELAY_CONGESTED_ROWS = 60, /* keeps only so many rows in memory */
 };

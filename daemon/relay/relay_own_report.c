@@ -1,5 +1,6 @@
 #include "relay/relay_own_report.h"
 
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/version.h"
@@ -155,8 +156,8 @@ head_of(struct relay_own_report *p)
 		.submitter = p->submitter,
 		.domain = p->seen.domain,
 		.id = str_from_offset(id_str(&p->id), 4),
-		.begin_s = p->seen.day * (RELAY_OWN_REPORT_DAY_MS / 1000),
-		.end_s = (p->seen.day + 1) * (RELAY_OWN_REPORT_DAY_MS / 1000) - 1,
+		.begin_s = p->seen.day * DAY_S,
+		.end_s = (p->seen.day + 1) * DAY_S - 1,
 		.generator = STR("Mailstead " MAILSTEAD_VERSION),
 	};
 }

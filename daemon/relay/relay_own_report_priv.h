@@ -16,7 +16,6 @@
 
 enum {
 	RELAY_OWN_REPORT_MAGIC = 0x524c5938,
-	RELAY_OWN_REPORT_DAY_MS = 24 * 60 * 60 * 1000,
 };
 
 struct packing;

@@ -2,6 +2,7 @@
 #include "relay/relay_own_report_priv.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/received.h"
@@ -239,9 +240,7 @@ lifetime_ms(const struct relay_own_report *p)
 {
 	int64_t ms = p->relay->conf->delivery_lifetime_ms;
 
-	return relay_own_report_is_tls(p) && ms > RELAY_OWN_REPORT_DAY_MS
-	               ? RELAY_OWN_REPORT_DAY_MS
-	               : ms;
+	return relay_own_report_is_tls(p) && ms > DAY_MS ? DAY_MS : ms;
 }
 
 /* The null sender: nobody is told of its failure, and nothing answers it. */

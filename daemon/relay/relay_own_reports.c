@@ -8,6 +8,7 @@
 #include "relay/relay_own_reports.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "mail/address.h"
@@ -18,12 +19,10 @@
 
 enum {
 	REPORTS_MAGIC = 0x524c5937,
-	LOOK_MS = 60 * 1000, /* the clock may be set */
+	LOOK_MS = MINUTE_MS, /* the clock may be set */
 	NEXT_MS = 10,        /* mail goes first */
 	COUNTING_MS = 2000,
-	LATER_MS = 60 * 60 * 1000,
-	DAY_MS = 24 * 60 * 60 * 1000,
-	HOUR_MS = 60 * 60 * 1000,
+	LATER_MS = HOUR_MS,
 	FIRST_MIN = 10, /* minutes after the hour: what comes late counts till then */
 	SPREAD_MIN = 50,
 	TRIES_DAYS = 3, /* then what is still not known counts as no */
@@ -122,7 +121,7 @@ due_in_day_ms(const struct relay_own_reports *p)
 	const struct conf *conf = p->relay->conf;
 	uint64_t minute = FIRST_MIN + siphash24(key, conf->hostname) % SPREAD_MIN;
 
-	return conf->reports_hour * HOUR_MS + (int64_t)minute * 60 * 1000;
+	return conf->reports_hour * HOUR_MS + (int64_t)minute * MINUTE_MS;
 }
 
 /* Events of the days that are over may still be on their way to the sums. */

@@ -9,6 +9,7 @@
 #define RELAY_RELAY_PRIV_H
 
 #include "base/addr.h"
+#include "base/duration.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "conf/conf.h"
@@ -33,11 +34,11 @@ struct tls_server;
 enum {
 	RELAY_MAGIC = 0x524c5930,
 
-	RELAY_LEASE_MS = 2 * 60 * 60 * 1000, /* outlives any attempt */
-	RELAY_ROWS_MAX = 5000,               /* in memory */
-	RELAY_ROWS_LOW = 600,                /* below it more are claimed */
-	RELAY_CLAIM = 300,                   /* rows at a time */
-	RELAY_OWN_MAX = 64,                  /* own addresses known */
+	RELAY_LEASE_MS = 2 * HOUR_MS, /* outlives any attempt */
+	RELAY_ROWS_MAX = 5000,        /* in memory */
+	RELAY_ROWS_LOW = 600,         /* below it more are claimed */
+	RELAY_CLAIM = 300,            /* rows at a time */
+	RELAY_OWN_MAX = 64,           /* own addresses known */
 };
 
 /* The process. */

@@ -13,6 +13,7 @@
 #include "relay/relay_sign.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "ext/crypto.h"
@@ -41,8 +42,8 @@ enum {
 	PIECE_BYTES = 64 * 1024,
 	FROM_MAX = 4,
 	KEPT = 64,
-	KEPT_MS = 10 * 60 * 1000,
-	TELL_MS = 60 * 60 * 1000, /* between two events about one domain without a key */
+	KEPT_MS = 10 * MINUTE_MS,
+	TELL_MS = HOUR_MS, /* between two events about one domain without a key */
 	PATH_BYTES = 4200,
 };
 

@@ -13,6 +13,7 @@
  */
 #include "relay/relay_sts.h"
 
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "relay/relay_conn.h"
@@ -26,9 +27,9 @@ enum {
 	STS_MAGIC = 0x53545331,
 	TEXT_MAX = 32 << 10, /* of a policy as it is kept */
 	READ_BUDGET = 256 << 10,
-	AGAIN_MS = 5 * 60 * 1000,       /* after a fetch that failed */
-	FRESH_MS = 24 * 60 * 60 * 1000, /* older ones are fetched again, and … */
-	FRESH_PART = 2,                 /* … those with this part of their time over */
+	AGAIN_MS = 5 * MINUTE_MS, /* after a fetch that failed */
+	FRESH_MS = DAY_MS,        /* older ones are fetched again, and … */
+	FRESH_PART = 2,           /* … those with this part of their time over */
 	NAME_ROOM = 280,
 	ASKED_MAX = 32, /* by persons, begun at once */
 	ASKED_BUDGET = 64 << 10,

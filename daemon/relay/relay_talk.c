@@ -2,6 +2,7 @@
  * what the stream tells, told to the core. relay_conn.c says which job and when. */
 #include "relay/relay_talk.h"
 
+#include "base/duration.h"
 #include "base/panic.h"
 #include "relay/relay_conn.h"
 #include "relay/relay_count.h"
@@ -16,8 +17,8 @@
 #include "relay/relay_sts.h"
 
 enum {
-	PLAIN_MS = 30 * 60 * 1000, /* no TLS to a destination where it failed */
-	JOB_MS = 30 * 60 * 1000,   /* for one job, and */
+	PLAIN_MS = 30 * MINUTE_MS, /* no TLS to a destination where it failed */
+	JOB_MS = 30 * MINUTE_MS,   /* for one job, and */
 	JOB_BYTES_PER_MS = 16,     /* more for a long one */
 	PIECE_BYTES = 32 * 1024,
 	TEXT_MAX = 500,

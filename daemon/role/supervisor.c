@@ -14,6 +14,7 @@
 #include "role/role.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/mem.h"
 #include "io/loop.h"
@@ -32,7 +33,7 @@
 
 enum {
 	STORE_STOP_MS = 1500,
-	CLOCK_MS = 60 * 1000, /* between two looks at it */
+	CLOCK_MS = MINUTE_MS, /* between two looks at it */
 };
 
 /* ── what is told ── */

@@ -11,12 +11,13 @@
 #define SMTP_SMTP_GUESSES_H
 
 #include "base/addr.h"
+#include "base/duration.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	SMTP_GUESSES_WINDOW_MS = 60 * 1000,
+	SMTP_GUESSES_WINDOW_MS = MINUTE_MS,
 };
 
 struct smtp_guesses;

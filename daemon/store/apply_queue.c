@@ -5,6 +5,7 @@
  * may write a result. What a person does meanwhile is the row's wish (enum queue_verb):
  * it is done when its holder gives the row back.
  */
+#include "base/duration.h"
 #include "store/queue_row.h"
 #include "store/tx.h"
 
@@ -16,7 +17,7 @@ enum {
 	TURN_PART = 16,  /* of the rows for turns is one sharer's, or one row */
 	TURNS_MAX = 64,  /* sharers asked in one claim, due or not */
 	LAPSE_MS = 1000, /* between two looks for leases that lapsed */
-	CLOCK_SLACK_MS = 60 * 1000, /* a clock may be as wrong as that */
+	CLOCK_SLACK_MS = MINUTE_MS, /* a clock may be as wrong as that */
 };
 
 /* --- claim

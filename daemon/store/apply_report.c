@@ -5,12 +5,13 @@
  * bounded: the oldest go, those first whose sender nobody proved. */
 #include "store/tx.h"
 
+#include "base/duration.h"
+
 enum {
 	TEXT_MAX = 1024,     /* bytes of a string */
 	ROW_SPACE = 512,     /* about what a row takes */
 	REPORT_SPACE = 1024, /* … and a report without any */
 	EVICT_MAX = 20,      /* reports that one new one may push out */
-	DAY_MS = 86400 * 1000,
 };
 
 /* --- taking away -------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
  */
 #include "store/tx.h"
 
+#include "base/duration.h"
+
 enum {
 	NAME_MAX_BYTES = 253,
 	BODY_MAX = 2048,
@@ -12,8 +14,8 @@ enum {
 };
 
 /* So long people can look at a report; it is on record for longer. */
-#define PACKED_KEEP_MS  (30 * INT64_C(86400000))
-#define PACKED_SWEEP_MS (30 * INT64_C(86400000))
+#define PACKED_KEEP_MS  (30 * DAY_MS)
+#define PACKED_SWEEP_MS (30 * DAY_MS)
 
 /* The sums of one day, or of a domain on it; written back once. */
 struct sum {

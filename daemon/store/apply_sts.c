@@ -1,6 +1,8 @@
 /* What other domains demand of the way to them: policies of MTA-STS. */
 #include "store/tx.h"
 
+#include "base/duration.h"
+
 enum {
 	DOMAIN_MAX = 253,
 	ID_MAX = 32,
@@ -9,7 +11,7 @@ enum {
 };
 
 /* How long a failure is shown where there is no policy that still holds. */
-static const int64_t failure_keep_ms = INT64_C(7) * 24 * 60 * 60 * 1000;
+static const int64_t failure_keep_ms = 7 * DAY_MS;
 
 /* Nobody asks for one that has expired: each new one sweeps. */
 static enum err

@@ -1,6 +1,7 @@
 #include "store/auth.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/ids.h"
 #include "base/list.h"
@@ -13,10 +14,10 @@
 #include "store/guesses.h"
 
 enum {
-	CACHE_MS = 60 * 1000,
+	CACHE_MS = MINUTE_MS,
 	CACHE_MAX = 10 * 1000,
 	WAITING_MAX = 1000, /* checks that wait for a thread */
-	NOTED_MS = 60 * 1000,
+	NOTED_MS = MINUTE_MS,
 	NAME_MAX_BYTES = 512,
 	ARENA_BYTES = 16 * 1024,
 };

@@ -1,5 +1,6 @@
 #include "store/client.h"
 
+#include "base/duration.h"
 #include "base/ids.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -16,7 +17,7 @@
 enum {
 	CALLS_MAX = 10 * 1000,
 	BYTES_MAX = 48 << 20, /* fits into what one connection may have unsent */
-	CALL_TIMEOUT_MS = 60 * 1000,
+	CALL_TIMEOUT_MS = MINUTE_MS,
 	LOOK_MS = 1000,
 	AWAY_LOOKS = 5, /* a store that restarts is back long before */
 	EVENTS_MS = 100,

@@ -1,5 +1,6 @@
 #include "store/compact.h"
 
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -14,7 +15,7 @@ enum {
 	MOVE_ROWS = 256, /* messages moved by one operation */
 	DROP_MAX = 8,    /* segments dropped in one look */
 	ORPHANS_MAX = 64,
-	ORPHAN_MS = 10 * 60 * 1000, /* a writer away for so long does not come back */
+	ORPHAN_MS = 10 * MINUTE_MS, /* a writer away for so long does not come back */
 	PIECE_BYTES = 256 * 1024,
 };
 

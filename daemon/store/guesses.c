@@ -1,5 +1,6 @@
 #include "store/guesses.h"
 
+#include "base/duration.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -22,7 +23,7 @@ struct guesses {
 	int64_t swept_ms;
 };
 
-static const int64_t good_ms = INT64_C(86400000) * GOOD_MS_DAYS;
+static const int64_t good_ms = DAY_MS * GOOD_MS_DAYS;
 
 struct guesses *
 guesses_new(void)

@@ -9,6 +9,7 @@
 #define STORE_GUESSES_H
 
 #include "base/addr.h"
+#include "base/duration.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -17,7 +18,7 @@
 struct guesses;
 
 enum {
-	GUESSES_WINDOW_MS = 10 * 60 * 1000,
+	GUESSES_WINDOW_MS = 10 * MINUTE_MS,
 };
 
 struct guesses *guesses_new(void);

@@ -1,6 +1,7 @@
 #include "store/housekeeping.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -23,20 +24,18 @@ enum {
 	BUSY_ROWS = 64, /* in one transaction, that is */
 	ROWS_MAX = 512, /* journal rows in one transaction */
 	BYTES_MAX = 16 << 20,
-	EXPIRE_MS = 60 * 60 * 1000,
-	STATS_MS = 60 * 1000,
-	IDLE_MS = 60 * 1000,
+	EXPIRE_MS = HOUR_MS,
+	STATS_MS = MINUTE_MS,
+	IDLE_MS = MINUTE_MS,
 	REST_MS = 2000, /* without work: then memory is given back */
-	COMPACT_MS = 5 * 60 * 1000,
-	GRACE_MS = 60 * 60 * 1000, /* before a segment's records move, or it goes */
-	CLIENTS_MS = 10 * 1000,    /* after the start clients come back */
+	COMPACT_MS = 5 * MINUTE_MS,
+	GRACE_MS = HOUR_MS,     /* before a segment's records move, or it goes */
+	CLIENTS_MS = 10 * 1000, /* after the start clients come back */
 	RETRY_MS = 5000,
 	PURGE_TURNS = 16, /* between two looks at the journal */
 	NICE = 5,
 	REPORTS_MAX = 5, /* that go in one transaction */
 };
-
-#define DAY_MS INT64_C(86400000)
 
 enum ask_state {
 	ASK_NONE,

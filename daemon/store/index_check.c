@@ -1,5 +1,6 @@
 #include "store/index_check.h"
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/event.h"
 #include "base/mem.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-	EVERY_S = 24 * 60 * 60,
+	EVERY_S = DAY_S,
 	PATH_BYTES = 4096,
 	NICE = 10,
 };

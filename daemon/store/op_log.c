@@ -1,12 +1,13 @@
 #include "store/op_log.h"
 
+#include "base/duration.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/pack.h"
 
 enum {
 	DONE_KEPT_MS =
-		10 * 60 * 1000, /* clients that are silent are remembered so long */
+		10 * MINUTE_MS, /* clients that are silent are remembered so long */
 	ANSWERS_MAX = 64 << 20,
 };
 

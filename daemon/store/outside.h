@@ -10,11 +10,12 @@
 #define STORE_OUTSIDE_H
 
 #include "base/addr.h"
+#include "base/duration.h"
 #include "store/ops.h"
 
 enum {
 	OUTSIDE_SERVICES = 5,
-	OUTSIDE_EVERY_MS = 60 * 1000,
+	OUTSIDE_EVERY_MS = MINUTE_MS,
 };
 
 struct outside {

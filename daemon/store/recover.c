@@ -1,5 +1,6 @@
 #include "store/recover.h"
 
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/strbuf.h"
 #include "store/segment.h"
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	DONE_KEPT_MS = 10 * 60 * 1000,
+	DONE_KEPT_MS = 10 * MINUTE_MS,
 	PATH_MAX_BYTES = 4096,
 };
 

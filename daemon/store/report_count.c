@@ -1,6 +1,7 @@
 #include "store/report_count.h"
 
 #include "base/arena.h"
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -13,10 +14,8 @@ enum {
 	ROW_BYTES = 64,  /* of a row beside its strings, packed */
 	BODY_MAX = 2048, /* of one row's fields */
 	VALUE_MAX = 1024,
-	LATE_MS = 5 * 60 * 1000, /* after midnight; reports go out later than that */
+	LATE_MS = 5 * MINUTE_MS, /* after midnight; reports go out later than that */
 };
-
-static const int64_t day_ms = INT64_C(86400000);
 
 struct row {
 	struct report_count count;
@@ -182,9 +181,9 @@ format_body(const struct reading *r, const struct kind *k, struct strbuf *out)
 static int64_t
 day_of(int64_t at_ms, int64_t now_ms)
 {
-	int64_t day = at_ms / day_ms, today = now_ms / day_ms;
+	int64_t day = at_ms / DAY_MS, today = now_ms / DAY_MS;
 
-	return at_ms < 0 || (day + 1) * day_ms + LATE_MS < now_ms ? today : day;
+	return at_ms < 0 || (day + 1) * DAY_MS + LATE_MS < now_ms ? today : day;
 }
 
 static void

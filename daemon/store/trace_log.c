@@ -1,5 +1,6 @@
 #include "store/trace_log.h"
 
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/ids.h"
 #include "base/list.h"
@@ -24,8 +25,6 @@ enum {
 	BLOB_MAX = 4 << 20, /* events of one owner in one journal row */
 	TAKE_ARENA_BYTES = 512 << 20,
 };
-
-static const int64_t day_ms = INT64_C(86400000);
 
 /* One day's file, and what has been taken for it. */
 struct day {
@@ -180,7 +179,7 @@ day_open(struct trace_log *t, struct day *d)
 	char bytes[4096];
 	struct strbuf path = strbuf_on(bytes);
 	struct stmt *s;
-	enum err e = db_open(trace_day_path(t->data_dir, d->number * day_ms, &path),
+	enum err e = db_open(trace_day_path(t->data_dir, d->number * DAY_MS, &path),
 	                     DB_WRITE, &d->db);
 
 	if (e == OK)
@@ -204,7 +203,7 @@ set_aside(struct trace_log *t, struct day *d)
 	struct strbuf path = strbuf_on(bytes), aside = strbuf_on(new_bytes);
 
 	db_close(&d->db);
-	(void)trace_day_path(t->data_dir, d->number * day_ms, &path);
+	(void)trace_day_path(t->data_dir, d->number * DAY_MS, &path);
 	strbuf_add(&aside, strbuf_str(&path));
 	strbuf_lit(&aside, ".damaged");
 	(void)rename(strbuf_cstr(&path), strbuf_cstr(&aside));
@@ -216,7 +215,7 @@ set_aside(struct trace_log *t, struct day *d)
 static enum err
 day_get(struct trace_log *t, int64_t at_ms, struct day **out)
 {
-	int64_t number = at_ms / day_ms;
+	int64_t number = at_ms / DAY_MS;
 	struct day *d;
 	enum err e;
 
@@ -398,7 +397,7 @@ trace_log_expire(struct trace_log *t, int64_t before_ms)
 	{
 		struct day *d = CONTAINER_OF(l, struct day, link);
 
-		if (d->number < before_ms / day_ms && list_is_empty(&d->owners))
+		if (d->number < before_ms / DAY_MS && list_is_empty(&d->owners))
 			day_close(d);
 	}
 	strbuf_clear(&path);

@@ -1,5 +1,6 @@
 #include "store/trace_reader.h"
 
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/ids.h"
 #include "base/mem.h"
@@ -18,8 +19,6 @@ enum {
 	DAY_NAME = 10,      /* "2026-11-23" */
 	HOURS_MAX = 24 * 400,
 };
-
-static const int64_t hour_ms = INT64_C(3600000);
 
 struct trace_reader *
 trace_reader_open_dir(struct str data_dir)
@@ -59,8 +58,7 @@ trace_day_open(struct trace_reader *r, int64_t day)
 		return OK;
 	db_close(&r->db);
 	r->day = day;
-	e = db_open(trace_day_path(r->data_dir, day * TRACE_DAY_MS, &path), DB_READ,
-	            &r->db);
+	e = db_open(trace_day_path(r->data_dir, day * DAY_MS, &path), DB_READ, &r->db);
 	return e == ERR_STORE_TEMP ? ERR_NOT_FOUND : e;
 }
 
@@ -74,7 +72,7 @@ day_parse(struct str name, int64_t *day_out)
 	if (name.n != DAY_NAME + 3 || !str_ends(name, STR(".db")) ||
 	    !rfc3339_parse(str_first(name, DAY_NAME), &at_ms) || at_ms < 0)
 		return false;
-	*day_out = at_ms / TRACE_DAY_MS;
+	*day_out = at_ms / DAY_MS;
 	return true;
 }
 
@@ -151,7 +149,7 @@ open_day_of(struct trace_reader *r, struct str id)
 
 	if (!id_parse(id, "mtr_", &parsed) && !id_parse(id, "ses_", &parsed))
 		return ERR_NOT_FOUND;
-	return trace_day_open(r, id_time_ms(&parsed) / TRACE_DAY_MS);
+	return trace_day_open(r, id_time_ms(&parsed) / DAY_MS);
 }
 
 enum err
@@ -360,7 +358,7 @@ enum err
 trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_fn *fn,
             void *arg)
 {
-	int64_t first = from_ms / hour_ms, last = (to_ms + hour_ms - 1) / hour_ms;
+	int64_t first = from_ms / HOUR_MS, last = (to_ms + HOUR_MS - 1) / HOUR_MS;
 	size_t count = last > first ? (size_t)(last - first) : 0;
 	struct arena *a = arena_new(8 << 20);
 	int64_t *days = ARENA_ARRAY(a, int64_t, TRACE_DAYS_MAX);
@@ -373,8 +371,7 @@ trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_f
 	hours = ARENA_ARRAY(a, struct trace_hour, count + 1);
 	for (size_t i = 0; i < day_count && e == OK; i++) {
 		/* What is told after midnight of a trace from before is in its day. */
-		if ((days[i] + 2) * TRACE_DAY_MS <= from_ms ||
-		    days[i] * TRACE_DAY_MS >= to_ms)
+		if ((days[i] + 2) * DAY_MS <= from_ms || days[i] * DAY_MS >= to_ms)
 			continue;
 		e = trace_day_open(r, days[i]);
 		if (e == OK)
@@ -382,7 +379,7 @@ trace_hours(struct trace_reader *r, int64_t from_ms, int64_t to_ms, trace_hour_f
 		e = trace_day_passed(r, e);
 	}
 	for (size_t i = 0; i < count && e == OK; i++) {
-		hours[i].at_ms = (first + (int64_t)i) * hour_ms;
+		hours[i].at_ms = (first + (int64_t)i) * HOUR_MS;
 		if (hours[i].in + hours[i].out + hours[i].delivered + hours[i].deferred +
 		            hours[i].refused + hours[i].bounced &&
 		    !fn(arg, &hours[i]))

@@ -8,7 +8,6 @@
 enum {
 	TRACE_DAYS_MAX = 4096, /* files looked at */
 };
-#define TRACE_DAY_MS INT64_C(86400000)
 
 /* The file used last stays open: one page of a list mostly comes from one day. */
 struct trace_reader {

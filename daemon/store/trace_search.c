@@ -3,6 +3,7 @@
  */
 #include "store/trace_reader.h"
 
+#include "base/duration.h"
 #include "base/ids.h"
 #include "base/strbuf.h"
 #include "store/trace_reader_priv.h"
@@ -163,7 +164,7 @@ id_day(struct str text)
 	struct id id;
 
 	return id_parse(text, "mtr_", &id) || id_parse(text, "ses_", &id)
-	               ? id_time_ms(&id) / TRACE_DAY_MS
+	               ? id_time_ms(&id) / DAY_MS
 	               : -1;
 }
 
@@ -260,14 +261,14 @@ is_day_meant(const struct search *s, int64_t day)
 	const struct trace_query *q = s->query;
 	struct id id;
 
-	if (q->from_ms && (day + 1) * TRACE_DAY_MS <= q->from_ms)
+	if (q->from_ms && (day + 1) * DAY_MS <= q->from_ms)
 		return false;
 	/* A trace may be told of after the day its id was made, not before. */
-	if (q->to_ms && day * TRACE_DAY_MS >= q->to_ms)
+	if (q->to_ms && day * DAY_MS >= q->to_ms)
 		return false;
 	if (s->day >= 0 && (q->is_up ? day < s->day : day > s->day))
 		return false;
-	if (id_parse(q->id, "mtr_", &id) && day != id_time_ms(&id) / TRACE_DAY_MS)
+	if (id_parse(q->id, "mtr_", &id) && day != id_time_ms(&id) / DAY_MS)
 		return false;
 	return true;
 }

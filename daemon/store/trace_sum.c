@@ -1,5 +1,6 @@
 #include "store/trace_sum.h"
 
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/strbuf.h"
 
@@ -431,7 +432,7 @@ static enum err
 count_it(struct db *db, const struct trace_sum *sum, struct trace_counts *counts)
 {
 	const struct trace *t = &sum->row;
-	int64_t hour = t->at_ms / 3600000;
+	int64_t hour = t->at_ms / HOUR_MS;
 	enum err e;
 
 	if (sum->is_unreadable)

@@ -1,10 +1,10 @@
 /* What other domains demand of the way to them, as it is kept. */
 #include "store/reader.h"
 
+#include "base/duration.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
 
-#define DAY_MS   (INT64_C(24) * 60 * 60 * 1000)
 #define START_MS (1000 * DAY_MS)
 
 static void
