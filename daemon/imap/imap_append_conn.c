@@ -3,7 +3,7 @@
  * Each message has a body writer; finished ones are kept until the operation that makes
  * all of them appear is answered. An APPEND of more messages than should be kept is
  * several operations: what they have done is undone where the command fails
- * (store/ops.h, "In turns").
+ * (store/ops_mail.h, "In turns").
  */
 #include "imap/imap_conn.h"
 

@@ -1,5 +1,5 @@
 /* imap_undo.c - what a COPY or APPEND of several turns did before it failed, or before
- * its client went away, is taken out of the mailbox again, turn by turn (store/ops.h). If
+ * its client went away, is taken out of the mailbox again, turn by turn (ops_mail.h). If
  * this process ends first, the store does it.
  */
 #include "imap/imap_conn.h"

@@ -10,7 +10,7 @@
  *
  * A turn is a transaction: after a crash the next store finds M1 or M2 and goes on.
  *
- * And of a COPY or APPEND of several turns (ops.h):
+ * And of a COPY or APPEND of several turns (ops_mail.h):
  *
  *   W0  nothing                             -
  *   W1  its entries, and rows of `staged`   op_copy_apply, op_append_apply: every turn

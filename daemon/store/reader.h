@@ -35,7 +35,7 @@ enum {
 };
 
 struct target {
-	uint32_t kind;     /* enum rcpt_kind of store/ops.h */
+	uint32_t kind;     /* enum rcpt_kind of store/ops_mail.h */
 	struct str rcpt;   /* account's address, or the external one as written */
 	struct str domain; /* external: normalised */
 	uint64_t account_id;
@@ -275,7 +275,7 @@ typedef bool reader_host_fn(void *arg, const struct host_row *row);
 /* Those that were ever run or asked for. */
 MUSTUSE enum err reader_host_list(struct reader *r, reader_host_fn *fn, void *arg);
 
-struct outside_seen; /* store/ops.h */
+struct outside_seen; /* store/ops_store.h */
 typedef bool reader_outside_fn(void *arg, const struct outside_seen *seen);
 /* Who came last from the Internet, by service. */
 MUSTUSE enum err reader_outside(struct reader *r, reader_outside_fn *fn, void *arg);

@@ -203,7 +203,7 @@ MUSTUSE enum err tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_acc
 MUSTUSE enum err tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m,
                                   const struct str *names, size_t count, uint64_t *flags,
                                   bool *made);
-/* A turn of a COPY or APPEND that has several (ops.h, "In turns"). One that goes on
+/* A turn of a COPY or APPEND that has several (ops_mail.h, "In turns"). One that goes on
    checks first: ERR_CONFLICT where the work was undone meanwhile. One that is not the
    last notes what it has put into m; the last one ends it. */
 MUSTUSE enum err tx_stage_check(struct tx *tx, uint64_t work);
