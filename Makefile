@@ -75,6 +75,8 @@ LDFLAGS_ALL = -pie -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LIB_SRC  := $(filter-out daemon/main.c,$(wildcard daemon/*/*.c api/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/obj/%.o)
 UNIT_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/*.c tests/unit/*/*.c))
+ALONE    := $(wildcard tests/unit/*/alone/*_test.c)
+UNIT_OBJ += $(ALONE:%_test.c=$(B)/obj/%_bound.o)
 DLG_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/dialogue/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -94,6 +96,15 @@ $(B)/libmailstead.a: $(LIB_OBJ)
 
 $(B)/mailstead: $(B)/obj/daemon/main.o $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+# A test in alone/ plays the neighbours of its module: it is bound to that one object, and the
+# names of both are hidden, so that its neighbours and the real ones never meet.
+define bind
+$(1:%_test.c=$(B)/obj/%_bound.o): $(1:%.c=$(B)/obj/%.o) \
+		$(patsubst tests/unit/%_test.c,$(B)/obj/daemon/%.o,$(subst alone/,,$(1)))
+	$$(call SAY,BIND)ld -r -o $$@.all $$^ && objcopy -G nothing $$@.all $$@ && rm $$@.all
+endef
+$(foreach test,$(ALONE),$(eval $(call bind,$(test))))
 
 $(B)/unit-tests: $(UNIT_OBJ) $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -lcunit -o $@

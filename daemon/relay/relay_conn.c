@@ -26,8 +26,6 @@
 
 enum {
 	SECURE_BUDGET = SECURE_TLSA_MAX * (SECURE_TLSA_DATA_MAX + 64),
-	IDLE_MS = 2000,
-	QUIT_MS = 2000,
 	RETURN_MS = 5000, /* a job that could not begin comes back after */
 };
 
@@ -102,7 +100,7 @@ relay_conn_leave(struct relay_conn *c)
 	c->state = RELAY_LEAVING;
 	next = smtp_client_quit(c->client, stream_output(c->stream));
 	stream_flush_soon(c->stream);
-	stream_deadline(c->stream, QUIT_MS);
+	stream_deadline(c->stream, RELAY_QUIT_MS);
 	CHECK(next == SMTP_CLIENT_NEXT_READ);
 }
 
@@ -249,7 +247,7 @@ relay_conn_go_on(struct relay_conn *c)
 		relay_conn_take(c, job);
 		return;
 	}
-	stream_deadline(c->stream, IDLE_MS);
+	stream_deadline(c->stream, RELAY_IDLE_MS);
 	relay_moved(r);
 }
 
@@ -292,8 +290,8 @@ times_from(const struct conf_limits *l)
 		.data = (uint32_t)l->delivery_reply_timeout,
 		.block = (uint32_t)l->delivery_reply_timeout,
 		.dot = (uint32_t)l->delivery_data_timeout,
-		.idle = IDLE_MS,
-		.quit = QUIT_MS,
+		.idle = RELAY_IDLE_MS,
+		.quit = RELAY_QUIT_MS,
 	};
 }
 

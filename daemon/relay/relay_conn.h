@@ -32,6 +32,9 @@ struct relay_signer;
 enum {
 	RELAY_CONN_MAGIC = 0x524c5933,
 
+	RELAY_IDLE_MS = 2000, /* kept for another job */
+	RELAY_QUIT_MS = 2000, /* for the reply to QUIT */
+
 	/* Kept of a connection: names of hosts, where their aliases led (1 KiB each with
 	   all bytes escaped), what each address said. The largest zone needs a third. */
 	RELAY_CONN_BYTES = 1 << 20,

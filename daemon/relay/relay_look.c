@@ -11,7 +11,6 @@
 
 enum {
 	ASK_MAGIC = 0x524c5939,
-	IN_FLIGHT_MAX = 24, /* of one look */
 	QUESTIONS_MAX = 200,
 	LOOK_BUDGET = 16 << 20,
 	ANSWER_MS = 4000,      /* of one server to one question */
@@ -223,7 +222,7 @@ ask_more(struct look *l)
 	unsigned server;
 
 	l->then = all_asked;
-	while (l->out < IN_FLIGHT_MAX && take_next(l, &q, &server))
+	while (l->out < LOOK_IN_FLIGHT_MAX && take_next(l, &q, &server))
 		(void)ask(l, q, server, NULL);
 }
 

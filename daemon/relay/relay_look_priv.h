@@ -20,7 +20,8 @@
 enum {
 	LOOK_MAGIC = 0x524c5938,
 	NS_MAX = 13,
-	LOOK_SOON_MS = 30, /* until the next search for what is due */
+	LOOK_SOON_MS = 30,       /* until the next search for what is due */
+	LOOK_IN_FLIGHT_MAX = 24, /* questions of one look */
 };
 
 /* One domain that is being looked at. */

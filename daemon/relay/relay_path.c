@@ -13,7 +13,6 @@
 #include "relay/relay_talk.h"
 
 enum {
-	MX_MAX = 64,   /* records looked at */
 	TRIED_MIN = 2, /* hosts or addresses, however long they take: RFC 5321 5.1 */
 };
 
@@ -183,7 +182,7 @@ copy_mx(struct relay_conn *c, const struct dns_answer *answer, struct queue_mx *
 	size_t n = 0;
 
 	for (size_t i = 0; answer->status == DNS_OK && i < answer->count; i++) {
-		if (n == MX_MAX)
+		if (n == RELAY_MX_MAX)
 			break;
 		mx[n].preference = answer->records[i].preference;
 		mx[n++].host = arena_str(c->arena, answer->records[i].name);
@@ -196,7 +195,7 @@ on_mx(void *arg, const struct dns_answer *answer)
 {
 	struct relay_conn *c = CAST(relay_conn, RELAY_CONN_MAGIC, arg);
 	struct relay_path *p = &c->path;
-	struct queue_mx mx[MX_MAX];
+	struct queue_mx mx[RELAY_MX_MAX];
 	size_t n;
 	enum err e = OK;
 

@@ -17,6 +17,7 @@ struct dns_query;
 struct relay_conn;
 
 enum {
+	RELAY_MX_MAX = 64,     /* records looked at */
 	RELAY_HOST_ADDRS = 16, /* addresses of one family looked at */
 };
 

@@ -2,51 +2,19 @@
  * counted before anything is dialled, goes to exactly one place, and a connection is used
  * again for what fits it and for no longer than both sides want.
  *
- * relay_conn.c calls its neighbours by their names; here these names are those of a line
- * of jobs that the test fills and of neighbours that count. */
-#define stream_free           conn_test_stream_free
-#define stream_output         conn_test_output
-#define stream_flush_soon     conn_test_flush_soon
-#define stream_deadline       conn_test_deadline
-#define smtp_client_free      conn_test_client_free
-#define smtp_client_quit      conn_test_quit
-#define smtp_client_room      conn_test_room
-#define store_forget          conn_test_forget
-#define store_queue_attempt   conn_test_attempt
-#define relay_now             conn_test_now
-#define relay_mono            conn_test_mono
-#define relay_limits          conn_test_limits
-#define relay_moved           conn_test_moved
-#define relay_dispatch_soon   conn_test_dispatch_soon
-#define relay_path_start      conn_test_path_start
-#define relay_path_cancel     conn_test_path_cancel
-#define relay_message_close   conn_test_message_close
-#define relay_dest_failed     conn_test_dest_failed
-#define relay_job_fail        conn_test_job_fail
-#define relay_job_finish      conn_test_job_finish
-#define relay_job_free        conn_test_job_free
-#define relay_job_return      conn_test_job_return
-#define relay_job_demand      conn_test_job_demand
-#define relay_job_sharer      conn_test_job_sharer
-#define relay_job_first       conn_test_job_first
-#define relay_job_next        conn_test_job_next
-#define relay_tell_attempt    conn_test_tell_attempt
-#define relay_conn_send       conn_test_send
-#define relay_conn_hang_up    conn_test_hang_up
-#define relay_conn_end        conn_test_end
-#define relay_conn_unbind     conn_test_unbind
-#define relay_conn_leave      conn_test_leave
-#define relay_conn_exhausted  conn_test_exhausted
-#define relay_conn_take       conn_test_take
-#define relay_conn_go_on      conn_test_go_on
-#define relay_conn_idle       conn_test_idle
-#define relay_conn_make_room  conn_test_make_room
-#define relay_conn_open       conn_test_open
-#define relay_conn_leave_idle conn_test_leave_idle
-#define relay_conn_stop_all   conn_test_stop_all
-#define relay_conn_free_all   conn_test_free_all
-/* The file itself, with the names above. */
-#include "relay/relay_conn.c" /* NOLINT(bugprone-suspicious-include) */
+ * Bound to relay_conn.c alone: its neighbours are those below, a line of jobs that the
+ * test fills and others that count. */
+#include "relay/relay_conn.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_message.h"
+#include "relay/relay_path.h"
+#include "relay/relay_priv.h"
+#include "relay/relay_result.h"
+#include "relay/relay_talk.h"
 #include "tests/unit/check.h"
 
 static struct {
@@ -70,39 +38,39 @@ static struct {
 } t;
 
 void
-conn_test_stream_free(struct stream **s)
+stream_free(struct stream **s)
 {
 	*s = NULL;
 }
 
 struct strbuf *
-conn_test_output(struct stream *s)
+stream_output(struct stream *s)
 {
 	(void)s;
 	return &t.out;
 }
 
 void
-conn_test_flush_soon(struct stream *s)
+stream_flush_soon(struct stream *s)
 {
 	(void)s;
 }
 
 void
-conn_test_deadline(struct stream *s, int64_t in_ms)
+stream_deadline(struct stream *s, int64_t in_ms)
 {
 	(void)s;
 	t.deadline_ms = in_ms;
 }
 
 void
-conn_test_client_free(struct smtp_client **c)
+smtp_client_free(struct smtp_client **c)
 {
 	*c = NULL;
 }
 
 enum smtp_client_next
-conn_test_quit(struct smtp_client *c, struct strbuf *out)
+smtp_client_quit(struct smtp_client *c, struct strbuf *out)
 {
 	(void)c;
 	(void)out;
@@ -111,22 +79,22 @@ conn_test_quit(struct smtp_client *c, struct strbuf *out)
 }
 
 size_t
-conn_test_room(const struct smtp_client *c)
+smtp_client_room(const struct smtp_client *c)
 {
 	(void)c;
 	return t.room;
 }
 
 void
-conn_test_forget(struct store_client *c, uint64_t seq)
+store_forget(struct store_client *c, uint64_t seq)
 {
 	(void)c;
 	(void)seq;
 }
 
 uint64_t
-conn_test_attempt(struct store_client *c, const struct op_queue_attempt *op,
-                  store_queue_attempt_fn *done, void *arg)
+store_queue_attempt(struct store_client *c, const struct op_queue_attempt *op,
+                    store_queue_attempt_fn *done, void *arg)
 {
 	(void)c;
 	CHECK_U64_EQ(op->ids_count, 1, "rows");
@@ -137,59 +105,59 @@ conn_test_attempt(struct store_client *c, const struct op_queue_attempt *op,
 }
 
 int64_t
-conn_test_now(struct relay *r)
+relay_now(struct relay *r)
 {
 	(void)r;
 	return 1000;
 }
 
 int64_t
-conn_test_mono(const struct relay *r)
+relay_mono(const struct relay *r)
 {
 	(void)r;
 	return 1000;
 }
 
 const struct conf_limits *
-conn_test_limits(const struct relay *r)
+relay_limits(const struct relay *r)
 {
 	(void)r;
 	return &t.limits;
 }
 
 void
-conn_test_moved(struct relay *r)
+relay_moved(struct relay *r)
 {
 	(void)r;
 }
 
 void
-conn_test_dispatch_soon(struct relay *r)
+relay_dispatch_soon(struct relay *r)
 {
 	(void)r;
 }
 
 void
-conn_test_path_start(struct relay_conn *c)
+relay_path_start(struct relay_conn *c)
 {
 	(void)c;
 	t.paths++;
 }
 
 void
-conn_test_path_cancel(struct relay_conn *c)
+relay_path_cancel(struct relay_conn *c)
 {
 	(void)c;
 }
 
 void
-conn_test_message_close(struct relay_conn *c)
+relay_message_close(struct relay_conn *c)
 {
 	(void)c;
 }
 
 void
-conn_test_dest_failed(struct relay_dest *d, enum queue_reason reason)
+relay_dest_failed(struct relay_dest *d, enum queue_reason reason)
 {
 	(void)d;
 	(void)reason;
@@ -197,7 +165,7 @@ conn_test_dest_failed(struct relay_dest *d, enum queue_reason reason)
 }
 
 void
-conn_test_job_fail(struct relay_job *job, const struct relay_finding *finding)
+relay_job_fail(struct relay_job *job, const struct relay_finding *finding)
 {
 	struct strbuf b = strbuf_on(t.enhanced);
 
@@ -209,62 +177,62 @@ conn_test_job_fail(struct relay_job *job, const struct relay_finding *finding)
 }
 
 void
-conn_test_job_finish(struct relay_job *job)
+relay_job_finish(struct relay_job *job)
 {
 	CHECK(!job->conn);
 	t.finished++;
 }
 
 void
-conn_test_job_free(struct relay_job **job)
+relay_job_free(struct relay_job **job)
 {
 	*job = NULL;
 	t.freed++;
 }
 
 void
-conn_test_job_return(struct relay_job *job, int64_t due_ms)
+relay_job_return(struct relay_job *job, int64_t due_ms)
 {
 	CHECK(!job->conn && due_ms >= 1000);
 	t.returned++;
 }
 
 uint32_t
-conn_test_job_demand(const struct relay_job *job)
+relay_job_demand(const struct relay_job *job)
 {
 	return t.demands[job - t.jobs];
 }
 
 struct str
-conn_test_job_sharer(const struct relay_job *job)
+relay_job_sharer(const struct relay_job *job)
 {
 	(void)job;
 	return STR("kim");
 }
 
 const struct relay_job *
-conn_test_job_first(const struct relay_dest *d)
+relay_job_first(const struct relay_dest *d)
 {
 	(void)d;
 	return t.waiting ? &t.jobs[1] : NULL;
 }
 
 struct relay_job *
-conn_test_job_next(struct relay_dest *d)
+relay_job_next(struct relay_dest *d)
 {
 	(void)d;
 	return t.waiting && t.waiting-- ? &t.jobs[1] : NULL;
 }
 
 void
-conn_test_tell_attempt(const struct relay_conn *c, const struct relay_row *row)
+relay_tell_attempt(const struct relay_conn *c, const struct relay_row *row)
 {
 	(void)c;
 	(void)row;
 }
 
 void
-conn_test_send(struct relay_conn *c)
+relay_conn_send(struct relay_conn *c)
 {
 	(void)c;
 	t.sends++;
@@ -365,7 +333,7 @@ test_reuse(void)
 	t.c->messages = 2;
 	relay_conn_go_on(t.c);
 	CHECK_TRUE(t.c->state == RELAY_IDLE && !t.c->job, "then it waits");
-	CHECK_I64_EQ(t.deadline_ms, IDLE_MS, "for a moment");
+	CHECK_I64_EQ(t.deadline_ms, RELAY_IDLE_MS, "for a moment");
 	CHECK_TRUE(relay_conn_idle(&t.dest, &t.jobs[1]) == t.c, "and is found");
 	t.demands[1] = MESSAGE_TLS_REQUIRED;
 	CHECK_TRUE(!relay_conn_idle(&t.dest, &t.jobs[1]), "by what fits only");
@@ -387,7 +355,7 @@ test_no_reuse(void)
 		relay_conn_go_on(t.c);
 		CHECK_TRUE(t.c->state == RELAY_LEAVING && !t.c->job, "it leaves");
 		CHECK_U64_EQ(t.quits, 1, "politely");
-		CHECK_I64_EQ(t.deadline_ms, QUIT_MS, "and not for ever");
+		CHECK_I64_EQ(t.deadline_ms, RELAY_QUIT_MS, "and not for ever");
 		CHECK_U64_EQ(t.waiting, 1, "the job stays in the line");
 		end();
 	}

@@ -1,21 +1,16 @@
 /* One look at a domain, without a resolver, a server or a store: whom it asks what, and
  * how much at once, what it makes of silence, and that it ends once.
  *
- * The look calls the resolver and the settings by their names; here these names are those
- * of a table of questions that the test answers when it likes. */
-#define dns_ask             look_test_ask
-#define dns_query_fresh     look_test_fresh
-#define dns_cancel          look_test_cancel
-#define dns_direct_ask      look_test_direct_ask
-#define dns_direct_cancel   look_test_direct_cancel
-#define domain_records_conf look_test_conf
-#define store_forget        look_test_forget
-#define relay_look_new      look_test_new
-#define relay_look_begin    look_test_begin
-#define relay_look_free     look_test_free
-#define relay_look_done     look_test_done
-/* The file itself, with the names above. */
-#include "relay/relay_look.c" /* NOLINT(bugprone-suspicious-include) */
+ * Bound to relay_look.c alone: the resolver and the settings are those below, a table of
+ * questions that the test answers when it likes. */
+#include "relay/relay_look_priv.h"
+
+#include "api/domain_records.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "io/dns_direct.h"
+#include "relay/relay_priv.h"
 #include "tests/unit/check.h"
 
 enum {
@@ -73,21 +68,21 @@ close_asked(struct asked *a)
 }
 
 struct dns_query *
-look_test_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn, void *arg)
+dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn, void *arg)
 {
 	(void)d;
 	return (struct dns_query *)(void *)note(name, type, fn, arg);
 }
 
 void
-look_test_fresh(struct dns_query *q)
+dns_query_fresh(struct dns_query *q)
 {
 	(void)q;
 	t.fresh++;
 }
 
 void
-look_test_cancel(struct dns_query **q)
+dns_cancel(struct dns_query **q)
 {
 	if (*q)
 		close_asked((struct asked *)(void *)*q);
@@ -95,8 +90,8 @@ look_test_cancel(struct dns_query **q)
 }
 
 struct dns_direct *
-look_test_direct_ask(struct loop *l, const struct addr *server,
-                     const struct dns_direct_question *q, dns_direct_fn *fn, void *arg)
+dns_direct_ask(struct loop *l, const struct addr *server,
+               const struct dns_direct_question *q, dns_direct_fn *fn, void *arg)
 {
 	struct asked *a = note(q->name, q->type, fn, arg);
 
@@ -107,7 +102,7 @@ look_test_direct_ask(struct loop *l, const struct addr *server,
 }
 
 void
-look_test_direct_cancel(struct dns_direct **q)
+dns_direct_cancel(struct dns_direct **q)
 {
 	if (*q)
 		close_asked((struct asked *)(void *)*q);
@@ -115,9 +110,9 @@ look_test_direct_cancel(struct dns_direct **q)
 }
 
 enum err
-look_test_conf(struct reader *r, const struct domain_records_host *host,
-               uint64_t domain_id, struct str domain, struct arena *a,
-               struct records_conf *out)
+domain_records_conf(struct reader *r, const struct domain_records_host *host,
+                    uint64_t domain_id, struct str domain, struct arena *a,
+                    struct records_conf *out)
 {
 	(void)r;
 	(void)domain_id;
@@ -130,7 +125,7 @@ look_test_conf(struct reader *r, const struct domain_records_host *host,
 }
 
 void
-look_test_forget(struct store_client *c, uint64_t seq)
+store_forget(struct store_client *c, uint64_t seq)
 {
 	(void)c;
 	(void)seq;
@@ -147,7 +142,7 @@ row_of(const struct look *l, struct str key)
 }
 
 void
-look_test_done(struct look *l)
+relay_look_done(struct look *l)
 {
 	t.done++;
 	t.hosts = l->host_count;
@@ -294,7 +289,7 @@ test_whole(void)
 	             "SPF by what the servers say themselves");
 	CHECK_U64_EQ(times("spf.example.net", DNS_TXT, NULL), 1,
 	             "what is elsewhere the resolver says");
-	CHECK_U64_EQ(t.most_open, IN_FLIGHT_MAX, "many, not all");
+	CHECK_U64_EQ(t.most_open, LOOK_IN_FLIGHT_MAX, "many, not all");
 	for (size_t i = 0; i < t.count; i++)
 		CHECK_TRUE(t.asked[i].is_direct || t.fresh, "nothing old");
 	end("whole");
@@ -393,7 +388,7 @@ test_cut(void)
 			has_more = next_open(false) != NULL;
 			knows_host = is_host_known();
 			if (has_more && is_late)
-				on_limit(l);
+				l->limit.fn(l->limit.arg);
 			else if (has_more)
 				relay_look_free(l);
 			CHECK_U64_EQ(t.done, is_late || !has_more, "ends once");

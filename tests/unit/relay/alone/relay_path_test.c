@@ -1,28 +1,19 @@
 /* The way to a destination without a name server: what the largest and most hostile zone
  * can bring fits into what a connection may keep.
  *
- * relay_path.c calls its neighbours by their names; here these names are those of a name
- * server that the test plays and of neighbours that count. */
-#define dns_ask              path_test_dns_ask
-#define dns_cancel           path_test_dns_cancel
-#define relay_conn_exhausted path_test_exhausted
-#define relay_conn_dial      path_test_dial
-#define relay_secure_host    path_test_secure_host
-#define relay_secure_none    path_test_secure_none
-#define relay_secure_refuse  path_test_secure_refuse
-#define relay_dest_name      path_test_dest_name
-#define relay_limits         path_test_limits
-#define relay_mono           path_test_mono
-#define relay_tell_route     path_test_tell_route
-#define relay_sts_ask        path_test_sts_ask
-#define relay_sts_leave      path_test_sts_leave
-#define relay_path_next      path_test_next
-#define relay_path_secured   path_test_secured
-#define relay_path_start     path_test_start
-#define relay_path_demanded  path_test_demanded
-#define relay_path_cancel    path_test_cancel
-/* The file itself, with the names above. */
-#include "relay/relay_path.c" /* NOLINT(bugprone-suspicious-include) */
+ * Bound to relay_path.c alone: its neighbours are those below, a name server that the
+ * test plays and others that count. */
+#include "relay/relay_path.h"
+
+#include "base/panic.h"
+#include "mail/address.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_priv.h"
+#include "relay/relay_secure.h"
+#include "relay/relay_sts.h"
+#include "relay/relay_talk.h"
 #include "tests/unit/check.h"
 
 enum {
@@ -52,8 +43,7 @@ static struct {
 } t;
 
 struct dns_query *
-path_test_dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn,
-                  void *arg)
+dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn, void *arg)
 {
 	(void)d;
 	(void)name;
@@ -63,13 +53,13 @@ path_test_dns_ask(struct dns *d, struct str name, enum dns_type type, dns_fn *fn
 }
 
 void
-path_test_dns_cancel(struct dns_query **q)
+dns_cancel(struct dns_query **q)
 {
 	*q = NULL;
 }
 
 void
-path_test_exhausted(struct relay_conn *c, enum err cause, bool is_permanent)
+relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent)
 {
 	(void)c;
 	(void)cause;
@@ -88,7 +78,7 @@ words(void)
 
 /* It answers with as many words as are kept. */
 void
-path_test_dial(struct relay_conn *c, struct str host, const struct addr *addr)
+relay_conn_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 {
 	c->host = host;
 	c->addr = *addr;
@@ -97,62 +87,62 @@ path_test_dial(struct relay_conn *c, struct str host, const struct addr *addr)
 }
 
 void
-path_test_secure_host(struct relay_conn *c, struct str host)
+relay_secure_host(struct relay_conn *c, struct str host)
 {
 	c->secure.level = t.is_refused ? SECURE_NEVER : SECURE_TRY;
 	if (t.is_refused)
-		path_test_secure_refuse(c, host);
+		relay_secure_refuse(c, host);
 	relay_path_secured(c);
 }
 
 void
-path_test_secure_none(struct relay_conn *c)
+relay_secure_none(struct relay_conn *c)
 {
 	c->secure.level = SECURE_TRY;
 }
 
 void
-path_test_secure_refuse(struct relay_conn *c, struct str host)
+relay_secure_refuse(struct relay_conn *c, struct str host)
 {
 	c->host = host;
 	relay_conn_remember(c, ERR_TLS_UNAVAILABLE, words());
 }
 
 struct str
-path_test_dest_name(const struct relay_dest *d)
+relay_dest_name(const struct relay_dest *d)
 {
 	(void)d;
 	return STR("peer.example");
 }
 
 const struct conf_limits *
-path_test_limits(const struct relay *r)
+relay_limits(const struct relay *r)
 {
 	(void)r;
 	return &t.limits;
 }
 
 int64_t
-path_test_mono(const struct relay *r)
+relay_mono(const struct relay *r)
 {
 	(void)r;
 	return 1000;
 }
 
 void
-path_test_tell_route(const struct relay_conn *c)
+relay_tell_route(const struct relay_conn *c)
 {
 	(void)c;
 }
 
 void
-path_test_sts_ask(struct relay_conn *c)
+relay_sts_ask(struct relay_conn *c)
 {
 	relay_path_demanded(c);
 }
 
 void
-path_test_sts_leave(struct relay_conn *c)
+relay_sts_leave(struct relay_conn *c)
 {
 	(void)c;
 }
@@ -195,9 +185,9 @@ answer(const struct dns_answer *answer)
 static void
 answer_mx(struct arena *a)
 {
-	struct dns_record *records = ARENA_ARRAY(a, struct dns_record, MX_MAX);
+	struct dns_record *records = ARENA_ARRAY(a, struct dns_record, RELAY_MX_MAX);
 
-	for (size_t i = 0; i < MX_MAX; i++) {
+	for (size_t i = 0; i < RELAY_MX_MAX; i++) {
 		char *name = ARENA_ARRAY(a, char, NAME_BYTES);
 
 		for (size_t k = 0; k < NAME_BYTES; k++)
@@ -208,7 +198,7 @@ answer_mx(struct arena *a)
 		records[i].preference = (uint16_t)i;
 	}
 	answer(&(struct dns_answer){
-		.status = DNS_OK, .records = records, .count = MX_MAX });
+		.status = DNS_OK, .records = records, .count = RELAY_MX_MAX });
 }
 
 /* Each host is an alias of a name that has no printable byte. */
@@ -244,7 +234,7 @@ test_largest_zone(void)
 			else
 				relay_path_next(&t.c);
 		}
-		CHECK_U64_EQ(t.c.path.route.count, MX_MAX, "hosts");
+		CHECK_U64_EQ(t.c.path.route.count, RELAY_MX_MAX, "hosts");
 		CHECK_TRUE(arena_used(t.c.arena) < RELAY_CONN_BYTES / 2, "room");
 		CHECK_U64_EQ(t.dials, is_refused ? 0 : ADDRESSES, "tried");
 		end();

@@ -2,54 +2,23 @@
  * the stream, which results the rows get, and which of three ways it goes on: to the next
  * address, back into the line, or to the results. Each happens once.
  *
- * relay_talk.c calls the stream and its neighbours by their names; here these names are
- * those of a stream that the test fills and of neighbours that count. */
-#define stream_connect              talk_test_connect
-#define stream_deadline             talk_test_deadline
-#define stream_output               talk_test_output
-#define stream_input                talk_test_input
-#define stream_consume              talk_test_consume
-#define stream_flush_soon           talk_test_flush_soon
-#define stream_is_full              talk_test_is_full
-#define stream_start_tls_client     talk_test_start_tls
-#define stream_local                talk_test_local
-#define stream_tls_info             talk_test_tls_info
-#define queue_destination_succeeded talk_test_succeeded
-#define relay_mono                  talk_test_mono
-#define relay_limits                talk_test_limits
-#define relay_dest_conf             talk_test_dest_conf
-#define relay_dest_failed           talk_test_dest_failed
-#define relay_conn_dial             talk_test_dial
-#define relay_conn_remember         talk_test_conn_remember
-#define relay_conn_send             talk_test_conn_send
-#define relay_conn_signing          talk_test_conn_signing
-#define relay_conn_hang_up          talk_test_hang_up
-#define relay_conn_unbind           talk_test_unbind
-#define relay_conn_end              talk_test_end
-#define relay_conn_leave            talk_test_leave
-#define relay_conn_go_on            talk_test_go_on
-#define relay_path_next             talk_test_path_next
-#define relay_message_open          talk_test_message_open
-#define relay_message_close         talk_test_message_close
-#define relay_message_results       talk_test_message_results
-#define relay_job_fail              talk_test_job_fail
-#define relay_job_finish            talk_test_job_finish
-#define relay_job_put_back          talk_test_job_put_back
-#define relay_secure_is_demanded    talk_test_is_demanded
-#define relay_secure_client         talk_test_secure_client
-#define relay_sign_begin            talk_test_sign_begin
-#define relay_sign_step             talk_test_sign_step
-#define relay_sts_policy            talk_test_sts_policy
-#define relay_tell_dial             talk_test_tell_dial
-#define relay_tell_tls              talk_test_tell_tls
-#define relay_tell_tls_failed       talk_test_tell_tls_failed
-#define relay_tell_tls_refused      talk_test_tell_tls_refused
-#define relay_tell_tls_test         talk_test_tell_tls_test
-#define relay_count_session         talk_test_count_session
-#define relay_count_secured         talk_test_count_secured
-#define relay_count_certificate     talk_test_count_certificate
-/* The file itself, with the names above. */
-#include "relay/relay_talk.c" /* NOLINT(bugprone-suspicious-include) */
+ * Bound to relay_talk.c alone: its neighbours are those below, a stream that the test
+ * fills and others that count. */
+#include "relay/relay_talk.h"
+
+#include "base/duration.h"
+#include "base/panic.h"
+#include "relay/relay_conn.h"
+#include "relay/relay_count.h"
+#include "relay/relay_event.h"
+#include "relay/relay_jobs.h"
+#include "relay/relay_message.h"
+#include "relay/relay_path.h"
+#include "relay/relay_priv.h"
+#include "relay/relay_result.h"
+#include "relay/relay_secure.h"
+#include "relay/relay_sign.h"
+#include "relay/relay_sts.h"
 #include "tests/unit/check.h"
 
 enum {
@@ -67,7 +36,8 @@ static struct {
 	struct relay_row rows[ROWS];
 	struct smtp_client_rcpt rcpts[ROWS];
 	struct relay_conn c;
-	struct str in; /* what the server has said and nobody has read */
+	const struct stream_ops *ops; /* of the connection that was dialled last */
+	struct str in;                /* what the server has said and nobody has read */
 	struct strbuf out;
 	int64_t now_ms, deadline_ms;
 	bool is_demanded, has_plain_behind;
@@ -80,63 +50,63 @@ static struct {
 /* ---- the stream ------------------------------------------------------------------ */
 
 struct stream *
-talk_test_connect(struct loop *l, const struct stream_target *target,
-                  const struct stream_ops *ops, const struct stream_limits *limits,
-                  void *arg)
+stream_connect(struct loop *l, const struct stream_target *target,
+               const struct stream_ops *ops, const struct stream_limits *limits,
+               void *arg)
 {
 	(void)l;
 	(void)target;
-	(void)ops;
 	(void)limits;
 	(void)arg;
+	t.ops = ops;
 	t.dials++;
 	return (struct stream *)(void *)&t;
 }
 
 void
-talk_test_deadline(struct stream *s, int64_t in_ms)
+stream_deadline(struct stream *s, int64_t in_ms)
 {
 	(void)s;
 	t.deadline_ms = in_ms;
 }
 
 struct strbuf *
-talk_test_output(struct stream *s)
+stream_output(struct stream *s)
 {
 	(void)s;
 	return &t.out;
 }
 
 struct str
-talk_test_input(const struct stream *s)
+stream_input(const struct stream *s)
 {
 	(void)s;
 	return t.in;
 }
 
 void
-talk_test_consume(struct stream *s, size_t n)
+stream_consume(struct stream *s, size_t n)
 {
 	(void)s;
 	t.in = str_from_offset(t.in, n);
 }
 
 void
-talk_test_flush_soon(struct stream *s)
+stream_flush_soon(struct stream *s)
 {
 	(void)s;
 }
 
 bool
-talk_test_is_full(const struct stream *s)
+stream_is_full(const struct stream *s)
 {
 	(void)s;
 	return false;
 }
 
 void
-talk_test_start_tls(struct stream *s, const struct tls_client *client,
-                    size_t *dropped_out)
+stream_start_tls_client(struct stream *s, const struct tls_client *client,
+                        size_t *dropped_out)
 {
 	(void)s;
 	(void)client;
@@ -145,14 +115,14 @@ talk_test_start_tls(struct stream *s, const struct tls_client *client,
 }
 
 struct addr
-talk_test_local(const struct stream *s)
+stream_local(const struct stream *s)
 {
 	(void)s;
 	return (struct addr){ .family = ADDR_NONE };
 }
 
 const struct tls_info *
-talk_test_tls_info(const struct stream *s)
+stream_tls_info(const struct stream *s)
 {
 	(void)s;
 	return NULL;
@@ -161,8 +131,8 @@ talk_test_tls_info(const struct stream *s)
 /* ---- the neighbours -------------------------------------------------------------- */
 
 void
-talk_test_succeeded(struct queue_destination *d, const struct queue_destination_conf *c,
-                    int64_t now_ms)
+queue_destination_succeeded(struct queue_destination *d,
+                            const struct queue_destination_conf *c, int64_t now_ms)
 {
 	(void)d;
 	(void)c;
@@ -170,35 +140,35 @@ talk_test_succeeded(struct queue_destination *d, const struct queue_destination_
 }
 
 int64_t
-talk_test_mono(const struct relay *r)
+relay_mono(const struct relay *r)
 {
 	(void)r;
 	return t.now_ms;
 }
 
 const struct conf_limits *
-talk_test_limits(const struct relay *r)
+relay_limits(const struct relay *r)
 {
 	(void)r;
 	return &t.limits;
 }
 
 struct queue_destination_conf
-talk_test_dest_conf(const struct relay *r)
+relay_dest_conf(const struct relay *r)
 {
 	(void)r;
 	return (struct queue_destination_conf){ 0 };
 }
 
 void
-talk_test_dest_failed(struct relay_dest *d, enum queue_reason reason)
+relay_dest_failed(struct relay_dest *d, enum queue_reason reason)
 {
 	(void)d;
 	(void)reason;
 }
 
 void
-talk_test_hang_up(struct relay_conn *c)
+relay_conn_hang_up(struct relay_conn *c)
 {
 	t.hang_ups++;
 	c->stream = NULL;
@@ -207,7 +177,7 @@ talk_test_hang_up(struct relay_conn *c)
 }
 
 struct relay_job *
-talk_test_unbind(struct relay_conn *c)
+relay_conn_unbind(struct relay_conn *c)
 {
 	struct relay_job *job = c->job;
 
@@ -218,35 +188,35 @@ talk_test_unbind(struct relay_conn *c)
 }
 
 void
-talk_test_end(struct relay_conn *c)
+relay_conn_end(struct relay_conn *c)
 {
 	CHECK(!c->job);
 	t.ends++;
 }
 
 void
-talk_test_leave(struct relay_conn *c)
+relay_conn_leave(struct relay_conn *c)
 {
 	c->state = RELAY_LEAVING;
 	t.leaves++;
 }
 
 void
-talk_test_go_on(struct relay_conn *c)
+relay_conn_go_on(struct relay_conn *c)
 {
 	(void)c;
 	t.on_again++;
 }
 
 void
-talk_test_path_next(struct relay_conn *c)
+relay_path_next(struct relay_conn *c)
 {
 	(void)c;
 	t.nexts++;
 }
 
 enum err
-talk_test_message_open(struct relay_conn *c)
+relay_message_open(struct relay_conn *c)
 {
 	c->rest = STR("Subject: x\r\n\r\n.dot\r\n");
 	c->rcpts = t.rcpts;
@@ -258,13 +228,13 @@ talk_test_message_open(struct relay_conn *c)
 }
 
 void
-talk_test_message_close(struct relay_conn *c)
+relay_message_close(struct relay_conn *c)
 {
 	c->rest = (struct str){ NULL, 0 };
 }
 
 void
-talk_test_message_results(struct relay_conn *c)
+relay_message_results(struct relay_conn *c)
 {
 	(void)c;
 	t.results++;
@@ -273,75 +243,75 @@ talk_test_message_results(struct relay_conn *c)
 }
 
 void
-talk_test_job_fail(struct relay_job *job, const struct relay_finding *finding)
+relay_job_fail(struct relay_job *job, const struct relay_finding *finding)
 {
 	(void)job;
 	(void)finding;
 }
 
 void
-talk_test_job_finish(struct relay_job *job)
+relay_job_finish(struct relay_job *job)
 {
 	CHECK(job == &t.job);
 	t.finished++;
 }
 
 void
-talk_test_job_put_back(struct relay_job *job)
+relay_job_put_back(struct relay_job *job)
 {
 	CHECK(job == &t.job);
 	t.backs++;
 }
 
 bool
-talk_test_is_demanded(const struct relay_conn *c)
+relay_secure_is_demanded(const struct relay_conn *c)
 {
 	(void)c;
 	return t.is_demanded;
 }
 
 struct tls_client
-talk_test_secure_client(const struct relay_conn *c)
+relay_secure_client(const struct relay_conn *c)
 {
 	(void)c;
 	return (struct tls_client){ 0 };
 }
 
 bool
-talk_test_sign_begin(struct relay_conn *c)
+relay_sign_begin(struct relay_conn *c)
 {
 	(void)c;
 	return true;
 }
 
 bool
-talk_test_sign_step(struct relay_conn *c)
+relay_sign_step(struct relay_conn *c)
 {
 	(void)c;
 	return true;
 }
 
 const struct mta_sts_policy *
-talk_test_sts_policy(const struct relay_dest *d)
+relay_sts_policy(const struct relay_dest *d)
 {
 	(void)d;
 	return NULL;
 }
 
 void
-talk_test_tell_dial(const struct relay_conn *c)
+relay_tell_dial(const struct relay_conn *c)
 {
 	(void)c;
 }
 
 void
-talk_test_tell_tls(const struct relay_conn *c)
+relay_tell_tls(const struct relay_conn *c)
 {
 	(void)c;
 }
 
 void
-talk_test_tell_tls_failed(const struct relay_conn *c, struct str detail)
+relay_tell_tls_failed(const struct relay_conn *c, struct str detail)
 {
 	(void)c;
 	(void)detail;
@@ -349,7 +319,7 @@ talk_test_tell_tls_failed(const struct relay_conn *c, struct str detail)
 }
 
 void
-talk_test_tell_tls_refused(const struct relay_conn *c, struct str host, struct str detail)
+relay_tell_tls_refused(const struct relay_conn *c, struct str host, struct str detail)
 {
 	(void)c;
 	(void)host;
@@ -358,14 +328,14 @@ talk_test_tell_tls_refused(const struct relay_conn *c, struct str host, struct s
 }
 
 void
-talk_test_tell_tls_test(const struct relay_conn *c, struct str detail)
+relay_tell_tls_test(const struct relay_conn *c, struct str detail)
 {
 	(void)c;
 	(void)detail;
 }
 
 void
-talk_test_count_session(const struct relay_conn *c, const char *result, struct str reason)
+relay_count_session(const struct relay_conn *c, const char *result, struct str reason)
 {
 	(void)c;
 	(void)result;
@@ -373,13 +343,13 @@ talk_test_count_session(const struct relay_conn *c, const char *result, struct s
 }
 
 void
-talk_test_count_secured(const struct relay_conn *c)
+relay_count_secured(const struct relay_conn *c)
 {
 	(void)c;
 }
 
 const char *
-talk_test_count_certificate(struct str words)
+relay_count_certificate(struct str words)
 {
 	(void)words;
 	return "validation-failure";
@@ -421,7 +391,7 @@ begin(bool is_demanded)
 		           .quit = 2000 },
 	};
 	relay_conn_dial(c, STR("mx.example.net"), &addr);
-	on_connected(c);
+	t.ops->connected(c);
 }
 
 static void
@@ -437,7 +407,7 @@ static void
 hear(const char *text)
 {
 	t.in = str_from(text);
-	on_data(&t.c);
+	t.ops->data(&t.c);
 	CHECK_U64_EQ(t.in.n, 0, "all is taken");
 }
 
@@ -523,7 +493,7 @@ test_loss_after_the_dot(void)
 {
 	begin(false);
 	send_text();
-	on_closed(&t.c, STREAM_EOF, "");
+	t.ops->closed(&t.c, STREAM_EOF, "");
 	check_ways(0, 0, 1, "loss");
 	CHECK_U64_EQ(t.result[0].outcome, SMTP_CLIENT_TEMP, "tried later");
 	CHECK_ERR_EQ(t.result[0].cause, ERR_CLOSED, "and why");
@@ -531,7 +501,7 @@ test_loss_after_the_dot(void)
 	end();
 	begin(false);
 	send_text();
-	on_timeout(&t.c);
+	t.ops->timeout(&t.c);
 	check_ways(0, 0, 1, "silence");
 	CHECK_ERR_EQ(t.result[0].cause, ERR_TIMEOUT, "silence");
 	end();
@@ -550,9 +520,9 @@ test_loss_before_the_text(void)
 		if (i > 1)
 			hear(HELLO);
 		if (i % 2)
-			on_timeout(&t.c);
+			t.ops->timeout(&t.c);
 		else
-			on_closed(&t.c, STREAM_EOF, "");
+			t.ops->closed(&t.c, STREAM_EOF, "");
 		check_ways(1, 0, 0, "the next address");
 		CHECK_TRUE(t.c.job && !t.c.is_sent && !t.c.stream, "the job stays");
 		CHECK_ERR_EQ(t.c.best.cause, i % 2 ? ERR_TIMEOUT : ERR_CLOSED, "why");
@@ -582,7 +552,7 @@ test_kept(void)
 		t.job.was_retried = was_retried;
 		relay_conn_send(&t.c);
 		check_said(GROUP, "without a new hello");
-		on_closed(&t.c, STREAM_EOF, "");
+		t.ops->closed(&t.c, STREAM_EOF, "");
 		check_ways(was_retried, !was_retried, 0, "kept");
 		CHECK_TRUE(t.job.was_retried, "is remembered");
 		end();
@@ -621,7 +591,7 @@ test_demanded(void)
 		hear(hellos[3]);
 		hear("220 go\r\n");
 		CHECK_U64_EQ(t.shakes, 1, "handshake");
-		on_closed(&t.c, is_verify ? STREAM_TLS_VERIFY : STREAM_TLS, "no");
+		t.ops->closed(&t.c, is_verify ? STREAM_TLS_VERIFY : STREAM_TLS, "no");
 		CHECK_U64_EQ(t.dials, 1, "not in plain");
 		CHECK_U64_EQ(t.refused, 1, "told");
 		check_ways(1, 0, 0, "refused");
@@ -640,11 +610,11 @@ test_opportunistic(void)
 	hear(GREETING);
 	hear("250-mx\r\n250 STARTTLS\r\n");
 	hear("220 go\r\n");
-	on_closed(&t.c, STREAM_TLS, "no");
+	t.ops->closed(&t.c, STREAM_TLS, "no");
 	CHECK_U64_EQ(t.dials, 2, "the same address again");
 	CHECK_U64_EQ(t.failed_tls, 1, "told");
 	check_ways(0, 0, 0, "it goes on");
-	on_connected(&t.c);
+	t.ops->connected(&t.c);
 	strbuf_clear(&t.out);
 	hear(GREETING);
 	hear("250-mx\r\n250 STARTTLS\r\n");
