@@ -71,18 +71,15 @@ reply_account(struct api_request *r, int status, struct str address)
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
 	struct account a;
+	struct str etag;
 	enum err e = reader_account(r->api->reader, address, r->arena, &a);
 
 	if (e != OK) {
 		api_problem_err(r, e);
 		return;
 	}
-	api_header(r, "ETag", write_account(r, &j, &a));
-	if (status == 201)
-		api_header(r, "Location",
-		           arena_printf(r->arena, "/api/v1/accounts/%.*s",
-		                        STR_ARG(address)));
-	api_reply_json(r, status, strbuf_str(&b));
+	etag = write_account(r, &j, &a);
+	api_reply_item(r, status, &b, etag, "accounts", address);
 }
 
 /* --- the list --------------------------------------------------------------------- */
@@ -152,30 +149,16 @@ show(struct api_request *r)
 }
 
 static void
-password_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
-static void
 set_password(struct api_request *r)
 {
 	struct change *c = r->state;
 
 	r->next = show;
 	if (c->password.password.n)
-		r->call = store_account_password(r->api->store, &c->password,
-		                                 password_done, r);
+		r->call =
+			store_account_password(r->api->store, &c->password, api_done, r);
 	else
 		show(r);
-}
-
-static void
-id_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
 }
 
 static void
@@ -185,7 +168,7 @@ update(struct api_request *r)
 
 	r->next = set_password;
 	if (c->update.fields)
-		r->call = store_account_update(r->api->store, &c->update, id_done, r);
+		r->call = store_account_update(r->api->store, &c->update, api_done_id, r);
 	else
 		set_password(r);
 }
@@ -245,7 +228,7 @@ create(struct api_request *r, struct str address, const struct field *f)
 		c->update.state = ACCOUNT_DISABLED;
 	}
 	r->next = update;
-	r->call = store_account_create(r->api->store, &op, id_done, r);
+	r->call = store_account_create(r->api->store, &op, api_done_id, r);
 }
 
 void
@@ -349,14 +332,7 @@ accounts_password(struct api_request *r)
 	}
 	op.password = f.s;
 	r->next = done;
-	r->call = store_account_password(r->api->store, &op, password_done, r);
-}
-
-static void
-remove_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e == ERR_NOT_FOUND ? OK : e);
+	r->call = store_account_password(r->api->store, &op, api_done, r);
 }
 
 void
@@ -384,7 +360,7 @@ accounts_delete(struct api_request *r)
 		return;
 	}
 	r->next = done;
-	r->call = store_account_remove(r->api->store, &op, remove_done, r);
+	r->call = store_account_remove(r->api->store, &op, api_done_remove, r);
 }
 
 /* --- usage ------------------------------------------------------------------------ */

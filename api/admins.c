@@ -100,17 +100,15 @@ reply_admin(struct api_request *r, int status, struct str name)
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
 	struct admin a;
+	struct str etag;
 	enum err e = reader_admin(r->api->reader, name, r->arena, &a);
 
 	if (e != OK) {
 		api_problem_err(r, e);
 		return;
 	}
-	api_header(r, "ETag", write_admin(r, &j, &a));
-	if (status == 201)
-		api_header(r, "Location",
-		           arena_printf(r->arena, "/api/v1/admins/%.*s", STR_ARG(name)));
-	api_reply_json(r, status, strbuf_str(&b));
+	etag = write_admin(r, &j, &a);
+	api_reply_item(r, status, &b, etag, "admins", name);
 }
 
 void
@@ -135,27 +133,13 @@ show(struct api_request *r)
 }
 
 static void
-none_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
-static void
-id_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
-static void
 set_password(struct api_request *r)
 {
 	struct change *c = r->state;
 
 	r->next = show;
 	if (c->password.password.n)
-		r->call = store_admin_password(r->api->store, &c->password, none_done, r);
+		r->call = store_admin_password(r->api->store, &c->password, api_done, r);
 	else
 		show(r);
 }
@@ -210,7 +194,7 @@ admins_create(struct api_request *r)
 	c->status = 201;
 	r->state = c;
 	r->next = show;
-	r->call = store_admin_create(r->api->store, &op, id_done, r);
+	r->call = store_admin_create(r->api->store, &op, api_done_id, r);
 }
 
 /* There must always be somebody who may do everything. */
@@ -275,16 +259,9 @@ admins_update(struct api_request *r)
 	r->state = c;
 	r->next = set_password;
 	if (f[F_STATE].is_set || f[F_ROLE].is_set)
-		r->call = store_admin_update(r->api->store, &op, id_done, r);
+		r->call = store_admin_update(r->api->store, &op, api_done_id, r);
 	else
 		set_password(r);
-}
-
-static void
-remove_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e == ERR_NOT_FOUND ? OK : e);
 }
 
 static void
@@ -310,6 +287,6 @@ admins_delete(struct api_request *r)
 		api_reply_dry_run(r, "admin.remove", op.name);
 	else {
 		r->next = removed;
-		r->call = store_admin_remove(r->api->store, &op, remove_done, r);
+		r->call = store_admin_remove(r->api->store, &op, api_done_remove, r);
 	}
 }

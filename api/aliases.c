@@ -52,18 +52,15 @@ reply_alias(struct api_request *r, int status, struct str address)
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
 	struct alias a;
+	struct str etag;
 	enum err e = reader_alias(r->api->reader, address, r->arena, &a);
 
 	if (e != OK) {
 		api_problem_err(r, e);
 		return;
 	}
-	api_header(r, "ETag", write_alias(r, &j, &a));
-	if (status == 201)
-		api_header(r, "Location",
-		           arena_printf(r->arena, "/api/v1/aliases/%.*s",
-		                        STR_ARG(names_show_alias(r, address))));
-	api_reply_json(r, status, strbuf_str(&b));
+	etag = write_alias(r, &j, &a);
+	api_reply_item(r, status, &b, etag, "aliases", names_show_alias(r, address));
 }
 
 /* --- the list --------------------------------------------------------------------- */
@@ -137,13 +134,6 @@ changed(struct api_request *r)
 	reply_alias(r, c->status, c->address);
 }
 
-static void
-put_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
 static bool
 take_targets(struct api_request *r, const struct field *f, struct op_alias_put *op)
 {
@@ -193,7 +183,7 @@ put(struct api_request *r, const struct op_alias_put *op, int status)
 	c->status = status;
 	r->state = c;
 	r->next = changed;
-	r->call = store_alias_put(r->api->store, op, put_done, r);
+	r->call = store_alias_put(r->api->store, op, api_done_id, r);
 }
 
 void
@@ -272,13 +262,6 @@ aliases_update(struct api_request *r)
 }
 
 static void
-remove_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e == ERR_NOT_FOUND ? OK : e);
-}
-
-static void
 removed(struct api_request *r)
 {
 	api_reply_empty(r, 204);
@@ -309,7 +292,7 @@ aliases_delete(struct api_request *r)
 		return;
 	}
 	r->next = removed;
-	r->call = store_alias_remove(r->api->store, &op, remove_done, r);
+	r->call = store_alias_remove(r->api->store, &op, api_done_remove, r);
 }
 
 /* --- the way of an address -------------------------------------------------------- */

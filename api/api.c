@@ -344,6 +344,27 @@ api_continue(void *request, enum err e)
 		api_problem_err(r, e);
 }
 
+void
+api_done(void *request, enum err e, const struct answer_none *answer)
+{
+	(void)answer;
+	api_continue(request, e);
+}
+
+void
+api_done_id(void *request, enum err e, const struct answer_id *answer)
+{
+	(void)answer;
+	api_continue(request, e);
+}
+
+void
+api_done_remove(void *request, enum err e, const struct answer_none *answer)
+{
+	(void)answer;
+	api_continue(request, e == ERR_NOT_FOUND ? OK : e);
+}
+
 struct str
 api_domain_of(struct str address)
 {

@@ -161,6 +161,10 @@ void api_set_conf(struct api *a, const struct conf *conf);
  */
 
 void api_reply_json(struct api_request *r, int status, struct str json);
+/* One item that is read, or was made or changed: with its ETag, and where it was made
+   with the Location below its list ("accounts"). */
+void api_reply_item(struct api_request *r, int status, const struct strbuf *json,
+                    struct str etag, const char *list, struct str key);
 void api_reply_text(struct api_request *r, int status, const char *type, struct str text);
 void api_reply_empty(struct api_request *r, int status);
 /* {"dry_run": true, "action": …, "target": …} */
@@ -184,6 +188,11 @@ void api_fault(struct api_request *r, struct str pointer, const char *code,
 /* For the call-backs of store_<name>(): answers with a problem where e is not OK, else
    calls r->next, which asks for the next step or answers: nothing else may fail there. */
 void api_continue(void *request, enum err e);
+/* Call-backs that are no more than that: of operations without an answer or with an id,
+   and of a removal, which is done as well where nothing was there. */
+void api_done(void *request, enum err e, const struct answer_none *answer);
+void api_done_id(void *request, enum err e, const struct answer_id *answer);
+void api_done_remove(void *request, enum err e, const struct answer_none *answer);
 /* Who did it, for the audit log. Borrows from the request. */
 struct actor api_actor(const struct api_request *r);
 

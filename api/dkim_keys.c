@@ -377,13 +377,6 @@ removed(struct api_request *r)
 	api_reply_empty(r, 204);
 }
 
-static void
-remove_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
 void
 dkim_keys_delete(struct api_request *r)
 {
@@ -412,5 +405,5 @@ dkim_keys_delete(struct api_request *r)
 		return;
 	}
 	r->next = removed;
-	r->call = store_dkim_key_remove(r->api->store, &op, remove_done, r);
+	r->call = store_dkim_key_remove(r->api->store, &op, api_done, r);
 }

@@ -185,13 +185,6 @@ asked(struct api_request *r)
 	api_reply_json(r, 202, strbuf_str(&b));
 }
 
-static void
-ask_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
 void
 domains_dns_check(struct api_request *r)
 {
@@ -204,7 +197,7 @@ domains_dns_check(struct api_request *r)
 	op.domain = *name = d.name;
 	r->state = name;
 	r->next = asked;
-	r->call = store_dns_ask(r->api->store, &op, ask_done, r);
+	r->call = store_dns_ask(r->api->store, &op, api_done, r);
 }
 
 /* --- leaving one as it is ------------------------------------------------------------ */
@@ -255,7 +248,7 @@ domains_dns_mute(struct api_request *r)
 	op.name = r->params[1];
 	op.is_muted = f.b;
 	r->next = mute_done;
-	r->call = store_dns_mute(r->api->store, &op, ask_done, r);
+	r->call = store_dns_mute(r->api->store, &op, api_done, r);
 }
 
 /* --- the zone file ------------------------------------------------------------------ */

@@ -198,13 +198,6 @@ read_value(struct api_request *r, struct found *f, struct strbuf *out)
 	return true;
 }
 
-static void
-put_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
 void
 domain_policies_put(struct api_request *r)
 {
@@ -223,5 +216,5 @@ domain_policies_put(struct api_request *r)
 	op.name = str_from(names[f.which]);
 	op.value = strbuf_str(&b);
 	r->next = reply;
-	r->call = store_domain_policy_put(r->api->store, &op, put_done, r);
+	r->call = store_domain_policy_put(r->api->store, &op, api_done_id, r);
 }

@@ -57,17 +57,15 @@ reply_domain(struct api_request *r, int status, struct str name)
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
 	struct domain d;
+	struct str etag;
 	enum err e = reader_domain(r->api->reader, name, r->arena, &d);
 
 	if (e != OK) {
 		api_problem_err(r, e);
 		return;
 	}
-	api_header(r, "ETag", write_domain(r, &j, &d));
-	if (status == 201)
-		api_header(r, "Location",
-		           arena_printf(r->arena, "/api/v1/domains/%.*s", STR_ARG(name)));
-	api_reply_json(r, status, strbuf_str(&b));
+	etag = write_domain(r, &j, &d);
+	api_reply_item(r, status, &b, etag, "domains", name);
 }
 
 /* --- the list --------------------------------------------------------------------- */
@@ -143,13 +141,6 @@ changed(struct api_request *r)
 }
 
 static void
-put_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
-static void
 put(struct api_request *r, const struct op_domain_put *op, int status)
 {
 	struct change *c = ARENA_NEW(r->arena, struct change);
@@ -163,7 +154,7 @@ put(struct api_request *r, const struct op_domain_put *op, int status)
 	c->status = status;
 	r->state = c;
 	r->next = changed;
-	r->call = store_domain_put(r->api->store, op, put_done, r);
+	r->call = store_domain_put(r->api->store, op, api_done_id, r);
 }
 
 void
@@ -231,13 +222,6 @@ domains_update(struct api_request *r)
 }
 
 static void
-remove_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e == ERR_NOT_FOUND ? OK : e);
-}
-
-static void
 removed(struct api_request *r)
 {
 	api_reply_empty(r, 204);
@@ -280,5 +264,5 @@ domains_delete(struct api_request *r)
 		return;
 	}
 	r->next = removed;
-	r->call = store_domain_remove(r->api->store, &op, remove_done, r);
+	r->call = store_domain_remove(r->api->store, &op, api_done_remove, r);
 }

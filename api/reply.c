@@ -227,6 +227,17 @@ api_reply_json(struct api_request *r, int status, struct str json)
 }
 
 void
+api_reply_item(struct api_request *r, int status, const struct strbuf *json,
+               struct str etag, const char *list, struct str key)
+{
+	api_header(r, "ETag", etag);
+	if (status == 201)
+		api_header(r, "Location",
+		           arena_printf(r->arena, "/api/v1/%s/%.*s", list, STR_ARG(key)));
+	api_reply_json(r, status, strbuf_str(json));
+}
+
+void
 api_reply_text(struct api_request *r, int status, const char *type, struct str text)
 {
 	add_common(r, type);

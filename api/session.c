@@ -105,13 +105,6 @@ signed_in(struct api_request *r)
 	write_session(r, 201, s);
 }
 
-static void
-session_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
 /* Always a new secret: one that was planted in the browser before is worth nothing. */
 static void
 make_session(struct api_request *r)
@@ -132,7 +125,7 @@ make_session(struct api_request *r)
 	op.user_agent = str_first(api_head(r, "user-agent"), AGENT_MAX);
 	op.expires_ms = s->expires_ms;
 	r->next = signed_in;
-	r->call = store_session_create(r->api->store, &op, session_done, r);
+	r->call = store_session_create(r->api->store, &op, api_done_id, r);
 }
 
 static void
@@ -183,13 +176,6 @@ signed_out(struct api_request *r)
 	api_reply_empty(r, 204);
 }
 
-static void
-remove_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e == ERR_NOT_FOUND ? OK : e);
-}
-
 void
 session_delete(struct api_request *r)
 {
@@ -201,5 +187,5 @@ session_delete(struct api_request *r)
 		return;
 	}
 	r->next = signed_out;
-	r->call = store_session_remove(r->api->store, &op, remove_done, r);
+	r->call = store_session_remove(r->api->store, &op, api_done_remove, r);
 }

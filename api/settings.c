@@ -273,13 +273,6 @@ read_new(struct api_request *r, struct str key, struct str at, const struct json
 }
 
 static void
-put_done(void *arg, enum err e, const struct answer_id *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
-static void
 put(struct api_request *r, struct op_settings_put *op)
 {
 	if (r->errors_count) {
@@ -292,7 +285,7 @@ put(struct api_request *r, struct op_settings_put *op)
 		return;
 	}
 	op->actor = api_actor(r);
-	r->call = store_settings_put(r->api->store, op, put_done, r);
+	r->call = store_settings_put(r->api->store, op, api_done_id, r);
 }
 
 /* Many at once, all or none. */

@@ -121,13 +121,6 @@ asked(struct api_request *r)
 	reply(r, 202);
 }
 
-static void
-ask_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e);
-}
-
 void
 tls_policies_fetch(struct api_request *r)
 {
@@ -142,5 +135,5 @@ tls_policies_fetch(struct api_request *r)
 	}
 	op.domain = row.domain;
 	r->next = asked;
-	r->call = store_sts_ask(r->api->store, &op, ask_done, r);
+	r->call = store_sts_ask(r->api->store, &op, api_done, r);
 }

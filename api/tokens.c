@@ -331,13 +331,6 @@ revoked(struct api_request *r)
 	api_reply_empty(r, 204);
 }
 
-static void
-revoke_done(void *arg, enum err e, const struct answer_none *answer)
-{
-	(void)answer;
-	api_continue(arg, e == ERR_NOT_FOUND ? OK : e);
-}
-
 void
 tokens_delete(struct api_request *r)
 {
@@ -359,5 +352,5 @@ tokens_delete(struct api_request *r)
 	}
 	op.id = f.id;
 	r->next = revoked;
-	r->call = store_token_revoke(r->api->store, &op, revoke_done, r);
+	r->call = store_token_revoke(r->api->store, &op, api_done_remove, r);
 }
