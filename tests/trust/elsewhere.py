@@ -22,7 +22,7 @@ SUITES = (
     ("R37", "certificates under load, processes that cannot start", (SYSTEM, "52-service")),
     ("R41", "hostile signatures; R42: forged results, two From", (SYSTEM, "62-auth-in")),
     ("R43", "report bombs", (SYSTEM, "66-reports-in")),
-    ("R44", "the API: R44-R51", (SYSTEM, "60-api")),
+    ("R44", "the API: R44-R51", (SYSTEM, "-api")),
     ("R57", "forbidden actions from inside each kind of worker", (SYSTEM, "57-broken-worker")),
     ("R58", "without memory, without descriptors", (SYSTEM, "58-shortage")),
     ("R59", "clocks that jump", (SYSTEM, "59-clock")),

@@ -1,5 +1,5 @@
-/* What is packed must be a gzip file that other programs unpack (tests/system/60-api);
- * here: when it is worth it, and its bounds. */
+/* What is packed must be a gzip file that other programs unpack
+ * (tests/system/61-api-http); here: when it is worth it, and its bounds. */
 #include "ext/gzip.h"
 
 #include "base/ids.h"
