@@ -82,7 +82,7 @@ static const struct cli_command commands[] = {
 };
 /* These ask the name service themselves, and need neither appliance nor configuration. */
 static const struct cli_command local_commands[] = {
-	{ "verify auth",      "--ip ADDRESS [--helo NAME] [--mail-from SENDER] [--dns ADDRESS:PORT] [--authserv-id NAME] [--trusted-sealers DOMAINS] [--time SECONDS] FILE", "ip= helo= mail-from= from= dns= authserv-id= trusted-sealers= time=", "the Authentication-Results that this message would get from that client; - is standard input", 1, 1, cmd_verify_auth },
+	{ "verify auth",      "--ip ADDRESS [--helo NAME] [--mail-from|--from SENDER] [--dns ADDRESS:PORT] [--authserv-id NAME] [--trusted-sealers DOMAINS] [--time SECONDS] FILE", "ip= helo= mail-from= from= dns= authserv-id= trusted-sealers= time=", "the Authentication-Results that this message would get from that client; - is standard input", 1, 1, cmd_verify_auth },
 	{ "verify org-domain", "NAME [--dns ADDRESS:PORT]",    "dns= time=",             "the organisational domain of DMARC", 1, 1, cmd_verify_org_domain },
 	{ "verify arc-sign",  "--key FILE --selector NAME --domain DOMAIN --srv-id NAME [--headers NAMES] [--time SECONDS] [--dns ADDRESS:PORT] FILE", "key= selector= domain= srv-id= headers= time= dns=", "the three fields that sealing with ARC would add", 1, 1, cmd_verify_arc_sign },
 };
