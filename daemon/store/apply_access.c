@@ -188,8 +188,7 @@ op_admin_remove_apply(struct tx *tx, const struct op_admin_remove *op,
 	               : e;
 }
 
-/* --- tokens
- * ------------------------------------------------------------------------------ */
+/* --- tokens ------------------------------------------------------------------------- */
 
 enum err
 op_token_create_apply(struct tx *tx, const struct op_token_create *op,
@@ -250,8 +249,7 @@ op_token_used_apply(struct tx *tx, const struct op_token_used *op,
 	              VALUES(V_I(op->at_ms), V_S(str_first(op->ip, 64)), V_I(op->id)));
 }
 
-/* --- sessions
- * ------------------------------------------------------------------------------ */
+/* --- sessions ----------------------------------------------------------------------- */
 
 enum err
 op_session_create_apply(struct tx *tx, const struct op_session_create *op,
@@ -307,8 +305,7 @@ op_session_remove_apply(struct tx *tx, const struct op_session_remove *op,
 	return tx_run(tx, "DELETE FROM web_session WHERE id = $1", VALUES(V_I(op->id)));
 }
 
-/* --- settings
- * ------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------- */
 
 struct found_setting {
 	uint64_t version; /* 0: never set */

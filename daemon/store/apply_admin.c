@@ -178,8 +178,7 @@ op_domain_remove_apply(struct tx *tx, const struct op_domain_remove *op,
 	               : e;
 }
 
-/* --- accounts
- * --------------------------------------------------------------------------- */
+/* --- accounts ----------------------------------------------------------------------- */
 
 static enum err
 make_mailboxes(struct tx *tx, uint64_t account_id)
@@ -372,8 +371,7 @@ op_account_remove_apply(struct tx *tx, const struct op_account_remove *op,
 	                str_from(NULL));
 }
 
-/* --- aliases
- * ------------------------------------------------------------------------------- */
+/* --- aliases ------------------------------------------------------------------------ */
 
 static enum err
 join_targets(struct tx *tx, const struct op_alias_put *op, struct str *out)

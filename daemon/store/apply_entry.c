@@ -109,8 +109,7 @@ tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m, const struct str *na
 	return e;
 }
 
-/* --- ranges
- * ----------------------------------------------------------------------------- */
+/* --- ranges ------------------------------------------------------------------------- */
 
 struct rows {
 	struct entry *p;
@@ -226,8 +225,7 @@ rows_load(struct tx *tx, const struct tx_mailbox *m, struct wanted w, struct row
 	return e;
 }
 
-/* --- flags
- * ------------------------------------------------------------------------------- */
+/* --- flags -------------------------------------------------------------------------- */
 
 static uint64_t
 flags_new(uint64_t old, uint64_t flags, uint32_t mode)
@@ -301,8 +299,7 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 	return e;
 }
 
-/* --- leaving a mailbox
- * ---------------------------------------------------------------------- */
+/* --- leaving a mailbox -------------------------------------------------------------- */
 
 /* Takes an entry out of its mailbox; its message stays as it is. */
 static enum err
@@ -412,8 +409,7 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	return e == OK ? expunged_trim(tx, m) : e;
 }
 
-/* --- copy and move
- * ---------------------------------------------------------------------------- */
+/* --- copy and move ------------------------------------------------------------------ */
 
 /* The same keywords in another mailbox have other bits. */
 struct bit_map {

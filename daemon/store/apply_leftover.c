@@ -28,8 +28,7 @@
  */
 #include "store/tx.h"
 
-/* --- mailboxes that were removed
- * -------------------------------------------------------------- */
+/* --- mailboxes that were removed ---------------------------------------------------- */
 
 /* Has it been removed, and not been taken apart yet? */
 static enum err
@@ -116,8 +115,7 @@ op_mailbox_purge_apply(struct tx *tx, const struct op_mailbox_purge *op,
 	               : e;
 }
 
-/* --- COPY and APPEND in turns
- * ----------------------------------------------------------------- */
+/* --- COPY and APPEND in turns ------------------------------------------------------- */
 
 enum err
 tx_stage_check(struct tx *tx, uint64_t work)

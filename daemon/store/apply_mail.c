@@ -108,8 +108,7 @@ tx_entry_new(struct tx *tx, struct tx_mailbox *m, struct tx_account *acc,
 	return OK;
 }
 
-/* --- accept
- * ------------------------------------------------------------------------------ */
+/* --- accept ------------------------------------------------------------------------- */
 
 static enum err
 check_local(struct tx *tx, const struct op_accept *op, size_t i)
@@ -357,8 +356,7 @@ op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept 
 	return e;
 }
 
-/* --- append
- * ------------------------------------------------------------------------------- */
+/* --- append ------------------------------------------------------------------------- */
 
 static enum err
 append_end(struct tx *tx, const struct op_append *op, const struct tx_account *acc,

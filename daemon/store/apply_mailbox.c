@@ -84,8 +84,7 @@ op_mailbox_remove_apply(struct tx *tx, const struct op_mailbox_remove *op,
 	return e == OK ? tx_mailbox_drop(tx, m) : e == ERR_INVALID ? ERR_NOT_FOUND : e;
 }
 
-/* --- rename
- * ------------------------------------------------------------------------------ */
+/* --- rename ------------------------------------------------------------------------- */
 
 struct renamed {
 	struct tx_mailbox *m;
@@ -200,8 +199,7 @@ op_mailbox_rename_apply(struct tx *tx, const struct op_mailbox_rename *op,
 	return e;
 }
 
-/* --- the rest
- * ----------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------- */
 
 enum err
 op_subscribe_apply(struct tx *tx, const struct op_subscribe *op,

@@ -312,8 +312,7 @@ tx_uidvalidity(struct tx *tx, uint32_t *out)
 	return e;
 }
 
-/* --- events, audit, feed
- * ----------------------------------------------------------------- */
+/* --- events, audit, feed ------------------------------------------------------------ */
 
 void
 tx_event(struct tx *tx, const struct event *e)
@@ -413,8 +412,7 @@ tx_changed_setting(struct tx *tx, const char *what, struct str name)
 	tx->has_login_change = true;
 }
 
-/* --- the end of a batch
- * -------------------------------------------------------------------- */
+/* --- the end of a batch ------------------------------------------------------------- */
 
 static enum err
 flush_mailboxes(struct tx *tx)
