@@ -196,8 +196,7 @@ void api_done_remove(void *request, enum err e, const struct answer_none *answer
 /* Who did it, for the audit log. Borrows from the request. */
 struct actor api_actor(const struct api_request *r);
 
-/* --- small helps
- * ------------------------------------------------------------------------ */
+/* --- small helps -------------------------------------------------------------------- */
 
 struct str api_head(const struct api_request *r, const char *name);
 /* A buffer for an answer, in the arena of the request. */
