@@ -82,8 +82,8 @@ def test_a_backup_server_and_who_makes_certificates(world):
     found = records(world)
     check.equal((found["mx"]["cause"], found["mx"]["detail"]), ("mx_other_too", "mx.backup.example"), "whose it is")
     check.equal((found["caa"]["state"], found["caa"]["expected"]), ("ok", []), "nobody said who makes ours")
-    home.run("settings", "set", "domains.backup_mx", "mx.backup.example")
-    home.run("settings", "set", "domains.certificate_issuer", "letsencrypt.org")
+    home.set("domains.backup_mx", "mx.backup.example")
+    home.set("domains.certificate_issuer", "letsencrypt.org")
 
     def seen(key):
         row = {i["key"]: i for i in home.json("domain", "dns", "home.example")["items"]}[key]
@@ -100,7 +100,8 @@ def test_a_backup_server_and_who_makes_certificates(world):
     found = records(world)
     check.equal((found["mx"]["state"], found["mx"]["cause"]), ("differs", "mx_backup_first"), "the wrong order")
     check.equal(found["caa"]["state"], "ok", "ours")
-    home.run("settings", "reset", "domains.backup_mx", "domains.certificate_issuer")
+    home.set("domains.backup_mx")
+    home.set("domains.certificate_issuer")
 
 
 def test_a_record_is_left_as_it_is(world):
@@ -282,7 +283,7 @@ def test_a_profile_is_signed_by_a_certificate_that_is_trusted(world):
 
 def test_an_address_has_its_minute(world):
     home, path = world.home, "/mail/config-v1.1.xml"
-    home.run("settings", "set", "limits.public_requests", "10")
+    home.set("limits.public_requests", "10")  # at once: what is asked before counts as well
 
     def refused():
         status, text = fetch(world, "GET", path, "autoconfig.home.example")
@@ -292,7 +293,7 @@ def test_an_address_has_its_minute(world):
     status, _ = fetch(world, "GET", "/readyz", "mail.home.example")
     check.equal(status, 200, "what a monitor asks is not counted")
     home.json("domain", "list")  # nor the command line
-    home.run("settings", "reset", "limits.public_requests")
+    home.set("limits.public_requests")
     check.equal(fetch(world, "GET", path, "autoconfig.home.example")[0], 200, "the limit holds at once")
 
 

@@ -187,10 +187,11 @@ class Appliance:
         self.passwords[name] = password
         return password
 
-    def set(self, key, value):
-        """A setting that holds in every process when this returns. Only with all that is logged."""
+    def set(self, key, value=None):
+        """A setting, None: none, that holds in every process when this returns. Only with all
+        that is logged."""
         before, known = len(self.log()), self.settings.get(key)
-        self.run("settings", "set", key, value)
+        self.run("settings", *(("reset", key) if value is None else ("set", key, value)))
         self.settings[key] = value
         if value != known:  # else nothing is to be told to anybody
             self.wait_for(rf"config\.setting .*key={re.escape(key)}$", before, FOLLOWERS)
