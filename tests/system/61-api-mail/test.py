@@ -46,7 +46,8 @@ class Stream:
         return part in self.text
 
     def ids(self):
-        return [int(line[4:]) for line in self.text.split(b"\n") if line.startswith(b"id: ")]
+        """Of whole lines: the last one may still be coming."""
+        return [int(line[4:]) for line in self.text.split(b"\n")[:-1] if line.startswith(b"id: ")]
 
     def close(self):
         self.s.close()
