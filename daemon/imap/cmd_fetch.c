@@ -4,8 +4,9 @@
  * behind its last row. What was prepared when the message came in is copied as it is. A
  * literal that is too large to be made at once interrupts its row: its bytes are pulled
  * piece by piece as the client takes them, then the row is read again and goes on with
- * the item behind. \Seen is set at the end, for the messages that did not have it, and
- * told with their new flags.
+ * the item behind. So does a row of many items: each may be as large as the output has
+ * room for, and take its time to be looked for. \Seen is set at the end, for the messages
+ * that did not have it, and told with their new flags.
  */
 #include "imap/imap_priv.h"
 #include "imap/imap_section.h"
@@ -14,8 +15,9 @@
 
 enum {
 	ITEMS_MAX = 128,
-	INLINE_MAX = 256 * 1024, /* a literal that is made at once */
-	PIECE_BYTES = 64 * 1024, /* of one that is not */
+	INLINE_MAX = 256 * 1024,      /* a literal that is made at once */
+	PIECE_BYTES = 64 * 1024,      /* of one that is not */
+	LOOK_BYTES = 4 * 1024 * 1024, /* of headers, for each name, in one turn */
 };
 
 enum item_kind {
@@ -51,6 +53,7 @@ struct fetch {
 	enum fetch_step step;
 	struct imap_set uids; /* what is left to read */
 	uint64_t missing;     /* rows that were asked for and have not come */
+	size_t looked;        /* bytes of headers, in this turn */
 	struct imap_set_builder unseen;
 	struct imap_box box;
 	/* an interrupted row */
@@ -251,6 +254,7 @@ ask_rows(struct imap_session *s, struct fetch *fetch)
 {
 	fetch->step = FETCH_ROWS;
 	fetch->is_stopped = false;
+	fetch->looked = 0;
 	s->ops->rows(s->ops_arg, fetch->uids.ranges, fetch->uids.n, fetch->want);
 	return STEP_WAIT;
 }
@@ -298,13 +302,18 @@ write_section(struct imap_session *s, struct fetch *fetch, const struct item *it
               const struct imap_row *row, struct strbuf *out)
 {
 	struct str bytes, parts = row->head ? row->head->parts : none;
+	size_t looked;
+	bool is_there;
 
 	if (!row->body.p) {
 		fetch->is_unreadable = fetch->is_row_unreadable = true;
 		strbuf_lit(out, "NIL");
 		return true;
 	}
-	if (!imap_section_find(&item->section, row->body, parts, &s->scratch, &bytes)) {
+	is_there = imap_section_find(&item->section, row->body, parts, &s->scratch,
+	                             &bytes, &looked);
+	fetch->looked += looked;
+	if (!is_there) {
 		strbuf_lit(out, "NIL");
 		return true;
 	}
@@ -409,6 +418,26 @@ begin_row(struct fetch *fetch, uint32_t uid, uint32_t seq, struct strbuf *out)
 	return 0;
 }
 
+/* This turn has done what one should. */
+static bool
+is_enough(const struct imap_session *s, const struct fetch *fetch,
+          const struct strbuf *out)
+{
+	return imap_is_full(s, out) || fetch->looked >= LOOK_BYTES;
+}
+
+/* The row comes again, and goes on with that item, once the bytes of a literal are out
+   that come in pieces, or in another turn. */
+static bool
+cut_row(struct fetch *fetch, uint32_t uid, size_t item)
+{
+	fetch->cut_uid = uid;
+	fetch->cut_item = item;
+	fetch->is_stopped = true;
+	imap_set_skip_to(&fetch->uids, uid - 1);
+	return false;
+}
+
 IMAP_ROW(imap_fetch_row)
 {
 	struct fetch *fetch = s->job;
@@ -422,20 +451,17 @@ IMAP_ROW(imap_fetch_row)
 		return true;
 	}
 	for (size_t i = begin_row(fetch, e->uid, seq, out); i < fetch->items_n; i++) {
+		bool is_whole;
+
 		if (i > 0)
 			strbuf_byte(out, ' ');
-		if (write_item(s, fetch, &fetch->items[i], row, out))
-			continue;
-		/* Its bytes come in pieces; then this row comes again. */
-		fetch->cut_uid = e->uid;
-		fetch->cut_item = i + 1;
-		fetch->is_stopped = true;
-		imap_set_skip_to(&fetch->uids, e->uid - 1);
-		return false;
+		is_whole = write_item(s, fetch, &fetch->items[i], row, out);
+		if (!is_whole || (i + 1 < fetch->items_n && is_enough(s, fetch, out)))
+			return cut_row(fetch, e->uid, i + 1);
 	}
 	end_row(fetch, e, out);
 	imap_set_skip_to(&fetch->uids, e->uid);
-	fetch->is_stopped = imap_is_full(s, out);
+	fetch->is_stopped = is_enough(s, fetch, out);
 	return !fetch->is_stopped;
 }
 

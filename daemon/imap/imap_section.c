@@ -180,11 +180,13 @@ part_of(const struct imap_section *section, struct str bytes)
 
 bool
 imap_section_find(const struct imap_section *section, struct str message,
-                  struct str parts, struct strbuf *scratch, struct str *bytes_out)
+                  struct str parts, struct strbuf *scratch, struct str *bytes_out,
+                  size_t *looked_out)
 {
 	struct span span = { 0, message.n };
 	enum mime_encoding encoding;
 
+	*looked_out = 0;
 	if (section->depth > 0 || section->kind != SECTION_BODY) {
 		if (part_table_find(parts, section->path, section->depth, section->kind,
 		                    &span, &encoding) != OK)
@@ -196,6 +198,7 @@ imap_section_find(const struct imap_section *section, struct str message,
 	*bytes_out = str_make(message.p + span.at, span.n);
 	strbuf_clear(scratch);
 	if (section->fields != FIELDS_ALL) {
+		*looked_out = span.n * (1 + section->names_n);
 		header_copy_fields(*bytes_out, section->names, section->names_n,
 		                   section->fields == FIELDS_THESE, scratch);
 		*bytes_out = strbuf_str(scratch);

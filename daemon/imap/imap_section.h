@@ -41,9 +41,10 @@ MUSTUSE bool imap_section_parse(struct imap_args *args, struct imap_section *sec
 /* "[…]<first>", as the answer repeats it. */
 void imap_section_format(const struct imap_section *section, struct strbuf *out);
 /* The bytes of the section, partial or not: inside message, or, for header fields, in
-   scratch (cleared first). False where the message has no such section. */
+   scratch (cleared first). False where the message has no such section. *looked_out: how
+   many bytes had to be looked at, for each name as often. */
 MUSTUSE bool imap_section_find(const struct imap_section *section, struct str message,
                                struct str parts, struct strbuf *scratch,
-                               struct str *bytes_out);
+                               struct str *bytes_out, size_t *looked_out);
 
 #endif

@@ -12,6 +12,11 @@
 #include "tests/dialogue/imap_world.h"
 
 #include "base/arena.h"
+#include "base/panic.h"
+
+enum {
+	ANSWER_MAX = 1 << 20, /* bytes: three of the largest literals made at once */
+};
 
 struct world {
 	struct arena *arena;
@@ -111,16 +116,22 @@ told(struct world *w, enum imap_next next)
 	return DIALOGUE_CLOSE;
 }
 
-/* An output that is empty again: what was written before has gone to the client. */
+/* An output that is empty again: what was written before has gone to the client. Whatever
+   was asked, one answer writes no more than a connection has room for. */
 static enum dialogue_next
 core_answer(void *core, size_t unread, struct strbuf *out)
 {
 	struct world *w = core;
+	size_t before = out->n;
+	enum dialogue_next next;
 
 	(void)unread;
 	if (w->is_paused)
-		return told(w, imap_session_drained(w->session, out));
-	return told(w, imap_world_answer(w->store, out));
+		next = told(w, imap_session_drained(w->session, out));
+	else
+		next = told(w, imap_world_answer(w->store, out));
+	CHECK(out->n - before <= w->conf.output_soft_bytes + ANSWER_MAX);
+	return next;
 }
 
 static enum dialogue_next
