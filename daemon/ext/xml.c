@@ -9,6 +9,7 @@ enum {
 	PATH_MAX_BYTES = 512,
 	PIECE_BYTES = 16 << 10, /* a length that fits any int */
 	SPACE_MAX = 256,        /* of a name space, or of what stands for it */
+	TOKEN_MAX = 64 << 10,   /* of one tag, comment or the like, about */
 };
 
 struct reader {
@@ -18,6 +19,7 @@ struct reader {
 	struct strbuf path, text;
 	struct strbuf prefix, space; /* of the root */
 	size_t depth;
+	size_t quiet; /* bytes since expat last said anything */
 	enum err e;
 };
 
@@ -71,6 +73,7 @@ on_open(void *arg, const XML_Char *name, const XML_Char **attributes)
 	size_t colon = str_find_last(s, ':');
 	struct str prefix = colon == SIZE_MAX ? STR("") : str_first(s, colon);
 
+	r->quiet = 0;
 	if (++r->depth > XML_DEPTH_MAX) {
 		stop(r, ERR_LIMIT);
 		return;
@@ -92,6 +95,7 @@ on_text(void *arg, const XML_Char *text, int n)
 {
 	struct reader *r = arg;
 
+	r->quiet = 0;
 	strbuf_add(&r->text,
 	           str_first(str_make(text, (size_t)n), r->text.max - r->text.n));
 }
@@ -104,6 +108,7 @@ on_close(void *arg, const XML_Char *name)
 	enum err e;
 
 	(void)name;
+	r->quiet = 0;
 	if (r->e != OK)
 		return;
 	e = r->fn(r->arg, strbuf_str(&r->path), str_trim(strbuf_str(&r->text)));
@@ -112,6 +117,17 @@ on_close(void *arg, const XML_Char *name)
 	strbuf_truncate(&r->path, slash == SIZE_MAX ? 0 : slash);
 	strbuf_clear(&r->text);
 	r->depth--;
+}
+
+/* Comments and all else. */
+static void XMLCALL
+on_other(void *arg, const XML_Char *text, int n)
+{
+	struct reader *r = arg;
+
+	(void)text;
+	(void)n;
+	r->quiet = 0;
 }
 
 static void XMLCALL
@@ -142,13 +158,18 @@ xml_parse(struct str document, xml_element_fn *fn, void *arg)
 	XML_SetUserData(r.parser, &r);
 	XML_SetElementHandler(r.parser, on_open, on_close);
 	XML_SetCharacterDataHandler(r.parser, on_text);
+	XML_SetDefaultHandler(r.parser, on_other);
 	XML_SetStartDoctypeDeclHandler(r.parser, on_doctype);
 	do {
 		struct str piece = str_first(document, PIECE_BYTES);
 
 		document = str_from_offset(document, piece.n);
+		r.quiet += piece.n;
 		is_good = XML_Parse(r.parser, piece.n ? piece.p : "", (int)piece.n,
 		                    document.n == 0) == XML_STATUS_OK;
+		/* expat begins anew with each piece of a token that goes on. */
+		if (is_good && r.quiet > TOKEN_MAX)
+			r.e = ERR_LIMIT;
 	} while (is_good && r.e == OK && document.n);
 	XML_ParserFree(r.parser);
 	strbuf_release(&r.path);

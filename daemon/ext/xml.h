@@ -23,7 +23,8 @@ enum {
 typedef enum err xml_element_fn(void *arg, struct str path, struct str text);
 
 /* The whole document at once. ERR_MALFORMED: it is no XML; ERR_UNSUPPORTED: it has a
-   document type; ERR_LIMIT: too deep, names too long; else what fn says. */
+   document type; ERR_LIMIT: too deep, names or tags too long; else what fn
+   says. */
 MUSTUSE enum err xml_parse(struct str document, xml_element_fn *fn, void *arg);
 
 #endif

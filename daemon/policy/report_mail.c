@@ -16,6 +16,11 @@ enum {
 	JSON_MAX = 2 << 20, /* bytes; a document takes ten times as many in memory */
 };
 
+/* What may still be read, in all parts together: unpacked bytes, and those of JSON. */
+struct budget {
+	size_t text, json;
+};
+
 static void
 decode(struct str body, enum mime_encoding encoding, struct strbuf *out)
 {
@@ -47,8 +52,8 @@ first_sign(struct str s)
 }
 
 static enum err
-read_unpacked(struct str text, enum pack_kind packed, struct arena *a,
-              struct report *report, struct str *type_out)
+read_unpacked(struct str text, enum pack_kind packed, struct budget *left,
+              struct arena *a, struct report *report, struct str *type_out)
 {
 	bool is_json = first_sign(text) == '{';
 
@@ -56,24 +61,30 @@ read_unpacked(struct str text, enum pack_kind packed, struct arena *a,
 	            : packed == PACK_ZIP ? STR("application/zip")
 	            : is_json            ? STR("application/json")
 	                                 : STR("application/xml");
-	if (is_json)
-		return text.n > JSON_MAX ? ERR_LIMIT : report_parse_tls(text, a, report);
+	if (is_json && text.n > left->json)
+		return ERR_LIMIT;
+	if (is_json) {
+		left->json -= text.n;
+		return report_parse_tls(text, a, report);
+	}
 	return first_sign(text) == '<' ? report_parse_dmarc(text, a, report)
 	                               : ERR_NOT_FOUND;
 }
 
 static enum err
-read_part(struct str body, enum mime_encoding encoding, struct arena *a,
-          struct report *report, struct str *raw_out, struct str *type_out)
+read_part(const struct mime_part *part, struct str body, struct budget *left,
+          struct arena *a, struct report *report, struct str *raw_out,
+          struct str *type_out)
 {
-	struct strbuf raw = strbuf_heap(RAW_MAX), text = strbuf_heap(REPORT_BYTES_MAX);
+	struct strbuf raw = strbuf_heap(RAW_MAX), text = strbuf_heap(left->text);
 	enum err e;
 
-	decode(body, encoding, &raw);
+	decode(body, part->encoding, &raw);
 	e = raw.overflow ? ERR_LIMIT : unpack(strbuf_str(&raw), &text);
+	left->text -= text.n;
 	if (e == OK)
-		e = read_unpacked(strbuf_str(&text), pack_kind_of(strbuf_str(&raw)), a,
-		                  report, type_out);
+		e = read_unpacked(strbuf_str(&text), pack_kind_of(strbuf_str(&raw)), left,
+		                  a, report, type_out);
 	if (e == OK && arena_left(a) < raw.n)
 		e = ERR_LIMIT;
 	if (e == OK)
@@ -89,6 +100,7 @@ report_parse_mail(struct str message, struct arena *a, struct report *report_out
 {
 	struct arena *own = arena_new(TREE_BYTES);
 	struct mime_tree tree;
+	struct budget left = { .text = REPORT_BYTES_MAX, .json = JSON_MAX };
 	unsigned tries = 0;
 	enum err e = ERR_NOT_FOUND;
 
@@ -101,7 +113,7 @@ report_parse_mail(struct str message, struct arena *a, struct report *report_out
 		if (!may_be_report(part))
 			continue;
 		tries++;
-		found = read_part(body, part->encoding, a, report_out, raw_out,
+		found = read_part(part, body, &left, a, report_out, raw_out,
 		                  raw_type_out);
 		e = found == ERR_NOT_FOUND ? e : found;
 	}

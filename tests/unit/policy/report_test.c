@@ -392,6 +392,36 @@ test_mail(void)
 	}
 }
 
+/* A tag or a comment that goes on and on would be looked at anew with each piece of it. */
+static void
+test_long_token(void)
+{
+	static const struct {
+		const char *before, *after;
+	} tokens[] = {
+		{ "<feedback a='", "'/>" },
+		{ "<feedback><!--", "--></feedback>" },
+		{ "<feedback><?a ", "?></feedback>" },
+		{ "<feedback></feedback", ">" },
+		{ "<!--", "--><feedback/>" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		struct arena *a = arena_new(REPORT_ARENA_BYTES);
+		struct strbuf b = strbuf_heap(1 << 20);
+		struct report r;
+
+		strbuf_add(&b, str_from(tokens[i].before));
+		while (b.n < 256 << 10)
+			strbuf_lit(&b, "                                ");
+		strbuf_add(&b, str_from(tokens[i].after));
+		CHECK_ERR_EQ(report_parse_dmarc(strbuf_str(&b), a, &r), ERR_LIMIT,
+		             tokens[i].before);
+		strbuf_release(&b);
+		arena_free(&a);
+	}
+}
+
 /* A document takes many times its bytes in memory. */
 static void
 test_long_json(void)
@@ -411,6 +441,34 @@ test_long_json(void)
 		strbuf_lit(&b, "]}");
 		CHECK_ERR_EQ(report_parse_mail(strbuf_str(&b), a, &r, &raw, &type),
 		             i ? ERR_LIMIT : OK, i ? "too long" : "long");
+		strbuf_release(&b);
+		arena_free(&a);
+	}
+}
+
+/* What is read of all parts together is bounded as well. */
+static void
+test_many_parts(void)
+{
+	static const char *const types[] = { "application/json", "application/xml" };
+	static const char *const begins[] = { "{\"a\": 1, ", "<a>" };
+	static const size_t sizes[] = { 1 << 20, 6 << 20 };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct arena *a = arena_new(REPORT_ARENA_BYTES);
+		struct strbuf b = strbuf_heap(24 << 20);
+		struct str raw, type;
+		struct report r;
+
+		strbuf_lit(&b, "Content-Type: multipart/mixed; boundary=x\r\n\r\n");
+		for (size_t part = 1; part <= 3; part++) {
+			strbuf_printf(&b, "--x\r\nContent-Type: %s\r\n\r\n%s", types[i],
+			              begins[i]);
+			while (b.n < part * sizes[i])
+				strbuf_lit(&b, "                              \r\n");
+		}
+		CHECK_ERR_EQ(report_parse_mail(strbuf_str(&b), a, &r, &raw, &type),
+		             ERR_LIMIT, types[i]);
 		strbuf_release(&b);
 		arena_free(&a);
 	}
@@ -490,4 +548,5 @@ SUITE(policy_report, { "DMARC", test_dmarc }, { "services", test_services },
       { "extensions", test_extensions }, { "sender", test_sender },
       { "broken", test_broken }, { "bound of rows", test_rows_bound },
       { "TLS", test_tls }, { "broken TLS", test_tls_broken },
-      { "long JSON", test_long_json }, { "mail", test_mail });
+      { "long JSON", test_long_json }, { "long tokens", test_long_token },
+      { "many parts", test_many_parts }, { "mail", test_mail });
