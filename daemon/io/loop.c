@@ -21,7 +21,8 @@
 
 enum {
 	TURN_EVENTS = 256, /* of one look at the descriptors */
-	ROUNDS = 4,        /* of deferred calls, before it looks at them again */
+	ROUNDS = 4,        /* of deferred calls, before it looks at them again, … */
+	ROUNDS_US = 2000,  /* … unless they take their time */
 };
 
 struct deferred {
@@ -274,6 +275,20 @@ look(struct loop *l)
 		(void)uv_run(&l->uv, UV_RUN_NOWAIT);
 }
 
+/* What is answered out of memory takes a few rounds; to look between them costs more than
+   they do. Whoever needs longer waits for all others between its slices. */
+static void
+run_rounds(struct loop *l)
+{
+	int64_t end_us = l->deferred_count ? clock_mono_us() + ROUNDS_US : 0;
+
+	for (int i = 0; i < ROUNDS && l->deferred_count; i++) {
+		run_deferred(l);
+		if (l->deferred_count && clock_mono_us() >= end_us)
+			return;
+	}
+}
+
 bool
 loop_turn(struct loop *l)
 {
@@ -282,10 +297,7 @@ loop_turn(struct loop *l)
 	l->now_ms = clock_mono_ms();
 	run_deferred(l); /* before the loop waits … */
 	look(l);
-	/* … and after the descriptors had their turn. What is answered out of memory
-	   takes a few rounds; to look between them costs more than they do. */
-	for (int i = 0; i < ROUNDS && l->deferred_count; i++)
-		run_deferred(l);
+	run_rounds(l); /* … and after the descriptors had their turn */
 	run_timers(l);
 	return has_anything(l);
 }

@@ -11,6 +11,7 @@
 enum {
 	TURNS_MAX = 2000,
 	MANY = 500,
+	SLOW_US = 5000,
 };
 
 struct world {
@@ -233,6 +234,35 @@ test_defer_starves_nobody(void)
 	world_fini(&w);
 }
 
+/* … and who takes its time between them gets one round in a turn. */
+static void
+defer_slowly(void *arg)
+{
+	struct step *s = arg;
+
+	s->world->count++;
+	for (int64_t end_us = clock_mono_us() + SLOW_US; clock_mono_us() < end_us;)
+		;
+	loop_defer(s->world->loop, defer_slowly, s);
+}
+
+static void
+test_slow_ones_take_turns(void)
+{
+	struct world w;
+	struct step a;
+
+	world_init(&w);
+	a = step(&w, 'a');
+	loop_defer(w.loop, defer_slowly, &a);
+	for (unsigned turn = 1; turn <= 3; turn++) {
+		(void)loop_turn(w.loop);
+		CHECK_U64_EQ(w.count, 2 * turn, "before the look, and after it");
+	}
+	loop_defer_cancel(w.loop, defer_slowly, &a);
+	world_fini(&w);
+}
+
 struct pipe_side {
 	struct world *world;
 	unsigned events;
@@ -379,5 +409,6 @@ SUITE(io_loop, { "turns after the end", test_turns_after_the_end },
       { "a timer is not early", test_a_timer_is_not_early },
       { "a timer sets itself again", test_a_timer_sets_itself_again },
       { "many timers", test_many_timers }, { "defer", test_defer },
-      { "defer starves nobody", test_defer_starves_nobody }, { "watch", test_watch },
+      { "defer starves nobody", test_defer_starves_nobody },
+      { "slow ones take turns", test_slow_ones_take_turns }, { "watch", test_watch },
       { "work", test_work }, { "signal", test_signal });
