@@ -75,18 +75,18 @@ add_from(struct strbuf *out, const struct received *r)
 }
 
 const char *
-received_keyword(bool is_esmtp, bool is_tls, bool is_auth, bool is_utf8)
+received_keyword(const struct received *r)
 {
 	/* By TLS (1) and AUTH (2): RFC 3848, RFC 6531 4.3. */
 	static const char *const esmtp[] = { "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA" };
 	static const char *const utf8[] = { "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA",
 		                            "UTF8SMTPSA" };
-	unsigned i = (is_tls ? 1u : 0u) | (is_auth ? 2u : 0u);
+	unsigned i = (r->is_tls ? 1u : 0u) | (r->is_auth ? 2u : 0u);
 
-	if (is_utf8)
+	if (r->is_utf8)
 		return utf8[i];
 	/* TLS and AUTH are extensions: who has them speaks ESMTP. */
-	return is_esmtp || i ? esmtp[i] : "SMTP";
+	return r->is_esmtp || i ? esmtp[i] : "SMTP";
 }
 
 void
@@ -100,8 +100,7 @@ received_format(struct strbuf *out, const struct received *r)
 	if (r->protocol.n)
 		add_word(out, r->protocol);
 	else
-		strbuf_add(out, str_from(received_keyword(r->is_esmtp, r->is_tls,
-		                                          r->is_auth, r->is_utf8)));
+		strbuf_add(out, str_from(received_keyword(r)));
 	if (r->trace_id.n) {
 		strbuf_lit(out, " id ");
 		add_word(out, r->trace_id);

@@ -31,8 +31,8 @@ struct received {
 /* Appends the field, folded, with its CRLF. Bytes that have no place in it (controls,
    parentheses, more than 255 of them) are replaced or cut, so no client can add to it. */
 void received_format(struct strbuf *out, const struct received *r);
-/* "ESMTPSA", "UTF8SMTPS", … */
-const char *received_keyword(bool is_esmtp, bool is_tls, bool is_auth, bool is_utf8);
+/* "ESMTPSA", "UTF8SMTPS", …: by what it says of TLS, AUTH and so on. */
+const char *received_keyword(const struct received *r);
 /* Received fields in a header, counted no further than max: the hops (RFC 5321 6.3). */
 size_t received_count(struct str header, size_t max);
 /* Appends "Return-Path: <ann@example.org>\r\n"; from is local@domain or empty. */

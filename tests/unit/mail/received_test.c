@@ -56,24 +56,24 @@ static void
 test_keywords(void)
 {
 	static const struct {
-		bool is_esmtp, is_tls, is_auth, is_utf8;
+		struct received received;
 		const char *want;
 	} rows[] = {
-		{ false, false, false, false, "SMTP" },
-		{ true, false, false, false, "ESMTP" },
-		{ true, true, false, false, "ESMTPS" },
-		{ true, false, true, false, "ESMTPA" },
-		{ true, true, true, false, "ESMTPSA" },
-		{ true, false, false, true, "UTF8SMTP" },
-		{ true, true, false, true, "UTF8SMTPS" },
-		{ true, false, true, true, "UTF8SMTPA" },
-		{ true, true, true, true, "UTF8SMTPSA" },
+		{ { .is_esmtp = false }, "SMTP" },
+		{ { .is_esmtp = true }, "ESMTP" },
+		{ { .is_esmtp = true, .is_tls = true }, "ESMTPS" },
+		{ { .is_esmtp = true, .is_auth = true }, "ESMTPA" },
+		{ { .is_esmtp = true, .is_tls = true, .is_auth = true }, "ESMTPSA" },
+		{ { .is_esmtp = true, .is_utf8 = true }, "UTF8SMTP" },
+		{ { .is_esmtp = true, .is_utf8 = true, .is_tls = true }, "UTF8SMTPS" },
+		{ { .is_esmtp = true, .is_utf8 = true, .is_auth = true }, "UTF8SMTPA" },
+		{ { .is_esmtp = true, .is_utf8 = true, .is_tls = true, .is_auth = true },
+		  "UTF8SMTPSA" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		CHECK_CSTR_EQ(received_keyword(rows[i].is_esmtp, rows[i].is_tls,
-		                               rows[i].is_auth, rows[i].is_utf8),
-		              rows[i].want, rows[i].want);
+		CHECK_CSTR_EQ(received_keyword(&rows[i].received), rows[i].want,
+		              rows[i].want);
 }
 
 static void
