@@ -148,6 +148,8 @@ enum tls_want {
 struct tls_conn *tls_conn_server(struct tls_server *t, int fd, enum tls_alpn alpn);
 struct tls_conn *tls_conn_client(const struct tls_client *c, int fd);
 void tls_conn_free(struct tls_conn **c);
+/* Each goes as far as the descriptor lets it. A write that wants to be called again must
+   be given the same bytes, which may lie elsewhere; n_out counts with TLS_DONE only. */
 enum tls_want tls_conn_handshake(struct tls_conn *c);
 enum tls_want tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *n_out);
 enum tls_want tls_conn_write(struct tls_conn *c, const void *p, size_t n, size_t *n_out);
@@ -155,7 +157,9 @@ enum tls_want tls_conn_write(struct tls_conn *c, const void *p, size_t n, size_t
 void tls_conn_goodbye(struct tls_conn *c);
 /* Decrypted bytes wait inside that no readable event will tell of. */
 bool tls_conn_has_pending(const struct tls_conn *c);
+/* What was agreed, filled in by the handshake; lives as long as c. */
 const struct tls_info *tls_conn_info(const struct tls_conn *c);
+/* Why it failed, in words for the log, or ""; lives as long as c. */
 const char *tls_conn_error(const struct tls_conn *c);
 
 #endif

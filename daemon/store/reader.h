@@ -175,6 +175,7 @@ MUSTUSE enum err reader_admin(struct reader *r, struct str name, struct arena *a
 MUSTUSE enum err reader_admin_by_id(struct reader *r, uint64_t id, struct arena *a,
                                     struct admin *out);
 typedef bool reader_admin_fn(void *arg, const struct admin *admin);
+/* All, in order of name; is_down: the last one first. */
 MUSTUSE enum err reader_admins(struct reader *r, bool is_down, reader_admin_fn *fn,
                                void *arg);
 
@@ -182,6 +183,7 @@ MUSTUSE enum err reader_admins(struct reader *r, bool is_down, reader_admin_fn *
 MUSTUSE enum err reader_token(struct reader *r, struct str hash, struct arena *a,
                               struct token *out);
 typedef bool reader_token_fn(void *arg, const struct token *token);
+/* All, the oldest first; is_down: the newest. */
 MUSTUSE enum err reader_tokens(struct reader *r, bool is_down, reader_token_fn *fn,
                                void *arg);
 
