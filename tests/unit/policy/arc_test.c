@@ -147,16 +147,6 @@ static const struct {
 	{ "rubbish", "ARC-Seal: ", "ARC-Seal: ;; " },
 };
 
-static struct str
-replace(struct rig *r, struct str s, const char *from, const char *to)
-{
-	size_t at = str_find_str(s, str_from(from));
-
-	CHECK_TRUE(at != SIZE_MAX, from);
-	return arena_printf(r->arena, "%.*s%s%.*s", STR_ARG(str_first(s, at)), to,
-	                    STR_ARG(str_from_offset(s, at + strlen(from))));
-}
-
 static void
 test_broken(void)
 {
@@ -166,7 +156,7 @@ test_broken(void)
 		struct rig r;
 
 		rig_init(&r);
-		message = replace(&r, chain(&r, 2), breaks[i].from, breaks[i].to);
+		message = rig_replace(&r, chain(&r, 2), breaks[i].from, breaks[i].to);
 		v = rig_arc(&r, message);
 		CHECK_U64_EQ(v.result, ARC_FAIL, breaks[i].what);
 		CHECK_TRUE(v.reason.n && !v.is_temporary, breaks[i].what);
@@ -183,7 +173,7 @@ test_ended(void)
 	struct rig r;
 
 	rig_init(&r);
-	message = replace(&r, chain(&r, 2), "Hello", "Hallo");
+	message = rig_replace(&r, chain(&r, 2), "Hello", "Hallo");
 	CHECK_ERR_EQ(seal(&r, &message), OK, "sealed as broken");
 	CHECK_TRUE(str_find_str(message, STR("cv=fail")) != SIZE_MAX, "cv=fail");
 	v = rig_arc(&r, message);
@@ -330,7 +320,7 @@ test_failed_again(void)
 		struct rig r;
 
 		rig_init(&r);
-		message = replace(&r, chain(&r, 2), "Hello", "Hallo");
+		message = rig_replace(&r, chain(&r, 2), "Hello", "Hallo");
 		if (rows[i].is_temporary) {
 			message = chain(&r, 2);
 			r.records[0].status = DNS_TEMP;

@@ -76,6 +76,16 @@ rig_crlf(struct rig *r, const char *text)
 	return strbuf_str(&b);
 }
 
+struct str
+rig_replace(struct rig *r, struct str s, const char *from, const char *to)
+{
+	size_t at = str_find_str(s, str_from(from));
+
+	CHECK_TRUE(at != SIZE_MAX, from);
+	return arena_printf(r->arena, "%.*s%s%.*s", STR_ARG(str_first(s, at)), to,
+	                    STR_ARG(str_from_offset(s, at + strlen(from))));
+}
+
 void
 rig_split(struct str message, struct str *header_out, struct str *body_out)
 {

@@ -45,6 +45,8 @@ void rig_answer(struct rig *r, struct lookups *l);
 
 /* The text with CRLF for each LF. */
 struct str rig_crlf(struct rig *r, const char *text);
+/* s with its first `from` as `to`; it must have one. */
+struct str rig_replace(struct rig *r, struct str s, const char *from, const char *to);
 /* Header and body of a message: split at the first empty line. */
 void rig_split(struct str message, struct str *header_out, struct str *body_out);
 
