@@ -10,6 +10,8 @@
 enum {
 	PATTERNS_MAX = 32,
 	PATTERN_MAX = 3 * IMAP_NAME_MAX_BYTES,
+	TURN_LOOKS = 16 * 1024, /* in one turn, where a pattern counts for … */
+	PATTERN_LOOKS = 16,     /* … so many of them */
 };
 
 /* Selection and return options. */
@@ -31,7 +33,10 @@ struct list {
 	size_t patterns_n;
 	struct imap_boxes boxes;
 	struct imap_tree tree;
-	size_t at; /* the next node */
+	bool *matches; /* of each node */
+	size_t asked;  /* how many of them are known */
+	size_t at;     /* the next node to write */
+	size_t looked; /* in this turn */
 };
 
 static const struct str none;
@@ -187,10 +192,17 @@ IMAP_START(imap_cmd_lsub)
 /* --- the answer */
 
 static bool
-matches_any(const struct list *list, struct str name)
+is_match(struct list *list, struct str pattern, struct str name)
+{
+	list->looked += PATTERN_LOOKS;
+	return imap_pattern_match(pattern, name);
+}
+
+static bool
+matches_any(struct list *list, struct str name)
 {
 	for (size_t i = 0; i < list->patterns_n; i++) {
-		if (imap_pattern_match(list->patterns[i], name))
+		if (is_match(list, list->patterns[i], name))
 			return true;
 	}
 	return false;
@@ -199,12 +211,12 @@ matches_any(const struct list *list, struct str name)
 /* A parent that is no mailbox is shown where its name is asked for, or its level, but not
    with everything below. */
 static bool
-matches_as_parent(const struct list *list, struct str name)
+matches_as_parent(struct list *list, struct str name)
 {
 	for (size_t i = 0; i < list->patterns_n; i++) {
 		struct str p = list->patterns[i];
 
-		if (p.n > 0 && p.p[p.n - 1] != '*' && imap_pattern_match(p, name))
+		if (p.n > 0 && p.p[p.n - 1] != '*' && is_match(list, p, name))
 			return true;
 	}
 	return false;
@@ -212,12 +224,11 @@ matches_as_parent(const struct list *list, struct str name)
 
 /* Is something below subscribed, which the client does not see otherwise? */
 static bool
-has_hidden_subscription(const struct list *list, size_t at)
+has_hidden_subscription(struct list *list, size_t at)
 {
 	for (size_t i = at + 1; i < list->tree.nodes[at].end; i++) {
-		const struct imap_node *node = &list->tree.nodes[i];
-
-		if (node->is_subscribed && !matches_any(list, node->name))
+		list->looked++;
+		if (list->tree.nodes[i].is_subscribed && !list->matches[i])
 			return true;
 	}
 	return false;
@@ -272,35 +283,35 @@ write_list(const struct list *list, const struct imap_node *node, bool has_child
 }
 
 static void
-list_node(const struct list *list, size_t at, struct strbuf *out)
+list_node(struct list *list, size_t at, struct strbuf *out)
 {
 	const struct imap_node *node = &list->tree.nodes[at];
-	bool is_match = node->exists ? matches_any(list, node->name)
-	                             : matches_as_parent(list, node->name);
+	bool is_shown =
+		node->exists ? list->matches[at] : matches_as_parent(list, node->name);
 	bool has_childinfo = false;
 
 	if (list->options & SELECT_SUBSCRIBED) {
-		is_match = matches_any(list, node->name);
-		if (is_match && (list->options & SELECT_RECURSIVE))
+		is_shown = list->matches[at];
+		if (is_shown && (list->options & SELECT_RECURSIVE))
 			has_childinfo = has_hidden_subscription(list, at);
-		is_match = is_match && (node->is_subscribed || has_childinfo);
+		is_shown = is_shown && (node->is_subscribed || has_childinfo);
 	} else if (!node->exists && !node->has_children) {
-		is_match = false; /* only a subscription */
+		is_shown = false; /* only a subscription */
 	}
 	if ((list->options & SELECT_SPECIAL) &&
 	    (!node->exists || node->info->special_use == USE_NONE))
-		is_match = false;
-	if (is_match)
+		is_shown = false;
+	if (is_shown)
 		write_list(list, node, has_childinfo, out);
 }
 
 static void
-lsub_node(const struct list *list, size_t at, struct strbuf *out)
+lsub_node(struct list *list, size_t at, struct strbuf *out)
 {
 	const struct imap_node *node = &list->tree.nodes[at];
 	bool is_parent = !node->is_subscribed;
 
-	if (!matches_any(list, node->name))
+	if (!list->matches[at])
 		return;
 	if (is_parent &&
 	    (!matches_as_parent(list, node->name) || !has_hidden_subscription(list, at)))
@@ -313,16 +324,45 @@ lsub_node(const struct list *list, size_t at, struct strbuf *out)
 	strbuf_lit(out, "\r\n");
 }
 
+/* This turn has done what one should. */
+static bool
+is_enough(struct list *list)
+{
+	if (list->looked < TURN_LOOKS)
+		return false;
+	list->looked = 0;
+	return true;
+}
+
+/* The tree, and room for what matches. */
+static bool
+prepare(struct imap_session *s, struct list *list)
+{
+	if (list->matches)
+		return true;
+	if (!imap_tree_make(&list->boxes, s->arena, &list->tree))
+		return false;
+	list->matches = arena_try(s->arena, list->tree.n + 1);
+	return list->matches;
+}
+
 IMAP_RESUME(imap_boxes_found)
 {
 	struct list *list = s->job;
 
 	if (answer != OK)
 		return imap_error(s, answer);
-	if (list->at == 0 && !imap_tree_make(&list->boxes, s->arena, &list->tree))
+	if (!prepare(s, list))
 		return imap_error(s, ERR_LIMIT);
+	/* All first: nodes look at many below them. */
+	for (; list->asked < list->tree.n; list->asked++) {
+		if (is_enough(list))
+			return STEP_MORE;
+		list->matches[list->asked] =
+			matches_any(list, list->tree.nodes[list->asked].name);
+	}
 	while (list->at < list->tree.n) {
-		if (imap_is_full(s, out))
+		if (imap_is_full(s, out) || is_enough(list))
 			return STEP_MORE;
 		if (list->is_lsub)
 			lsub_node(list, list->at++, out);
