@@ -24,6 +24,7 @@ enum {
 	DAYS_OPEN_MAX = 4,
 	BLOB_MAX = 4 << 20, /* events of one owner in one journal row */
 	TAKE_ARENA_BYTES = 512 << 20,
+	TAKEN_BYTES = 384 * 1024, /* until it goes to the file, if not yet to the disk */
 };
 
 /* One day's file, and what has been taken for it. */
@@ -32,7 +33,11 @@ struct day {
 	int64_t number; /* days since 1970 */
 	struct db *db;
 	uint64_t applied, taken;
-	struct link owners; /* struct owner; with some, a transaction is open */
+	struct link owners; /* struct owner */
+	struct trace_counts counts;
+	bool is_begun;    /* a transaction is open */
+	enum err error;   /* in it */
+	struct id newest; /* trace that has a row; ids sort by birth */
 	uint64_t used;
 };
 
@@ -166,11 +171,29 @@ close_oldest(struct trace_log *t)
 
 		count++;
 		/* One that has taken something must stay until the commit. */
-		if (list_is_empty(&d->owners) && (!oldest || d->used < oldest->used))
+		if (!d->is_begun && (!oldest || d->used < oldest->used))
 			oldest = d;
 	}
 	if (count >= DAYS_OPEN_MAX && oldest)
 		day_close(oldest);
+}
+
+/* The last trace with a row. Where that cannot be read, any trace may have one. */
+static struct id
+newest_of(struct db *db)
+{
+	struct id newest = id_make("mtr_", INT64_MAX, UINT64_MAX);
+	struct stmt *s;
+
+	if (db_one(db, "SELECT coalesce(max(id), '') FROM trace WHERE id < 'n'",
+	           NO_VALUES, &s) == OK) {
+		if (!db_str(s, 0).n)
+			newest.text[0] = '\0';
+		else
+			(void)id_parse(db_str(s, 0), "mtr_", &newest);
+	}
+	db_end(&s);
+	return newest;
 }
 
 static enum err
@@ -191,6 +214,7 @@ day_open(struct trace_log *t, struct day *d)
 		return e;
 	d->applied = db_u64(s, 0);
 	db_end(&s);
+	d->newest = newest_of(d->db);
 	return OK;
 }
 
@@ -249,14 +273,45 @@ day_get(struct trace_log *t, int64_t at_ms, struct day **out)
 
 /* --- taking ----------------------------------------------------------------------- */
 
+static bool
+is_newer(const struct day *d, struct str id)
+{
+	return str_starts(id, STR("mtr_")) && str_cmp(id, id_str(&d->newest)) > 0;
+}
+
 static enum err
-owner_write(struct day *d, struct owner *o, struct trace_counts *counts)
+owner_write(struct day *d, struct owner *o)
 {
 	enum err e = db_run(d->db,
 	                    "INSERT INTO event (owner, seq, events) VALUES ($1, $2, $3)",
 	                    VALUES(V_S(o->id), V_I(o->seq), V_B(strbuf_str(&o->events))));
 
-	return e == OK ? trace_sum_write(d->db, &o->sum, counts) : e;
+	if (is_newer(d, o->id))
+		(void)id_parse(o->id, "mtr_", &d->newest);
+	return e == OK ? trace_sum_write(d->db, &o->sum, &d->counts) : e;
+}
+
+/* What was taken goes into the transactions, and its memory is free for what comes next:
+   memory that was used before is in the processor's caches, and all of many thousand
+   messages would be new each time. */
+static void
+write_taken(struct trace_log *t)
+{
+	LIST_EACH(&t->days, day_link)
+	{
+		struct day *d = CONTAINER_OF(day_link, struct day, link);
+
+		LIST_EACH(&d->owners, l)
+		{
+			if (d->error == OK)
+				d->error = owner_write(
+					d, CONTAINER_OF(l, struct owner, link));
+		}
+		list_init(&d->owners);
+	}
+	map_free(&t->owners);
+	t->owners = map_new();
+	arena_rewind(t->taking);
 }
 
 static struct owner *
@@ -270,7 +325,8 @@ owner_get(struct trace_log *t, struct day *d, struct str id, uint64_t seq)
 	o->id = arena_str(t->taking, id);
 	o->seq = seq;
 	o->events = strbuf_arena(t->taking, BLOB_MAX);
-	trace_sum_init(&o->sum, o->id, t->taking);
+	/* Most traces are: their rows need not be looked for. */
+	trace_sum_init(&o->sum, o->id, is_newer(d, o->id), t->taking);
 	list_add_last(&d->owners, &o->link);
 	(void)map_set(t->owners, o->id, o);
 	return o;
@@ -292,10 +348,11 @@ take_event(struct trace_log *t, uint64_t seq, const struct trace_event *event)
 	if (e != OK || seq <= d->applied)
 		return e;
 	/* From the first owner on, so that what is looked up shares the transaction. */
-	if (list_is_empty(&d->owners))
+	if (!d->is_begun)
 		e = db_begin(d->db, DB_WRITE);
 	if (e != OK)
 		return e;
+	d->is_begun = true;
 	d->taken = seq;
 	o = owner_get(t, d, id, seq);
 	o->seq = seq;
@@ -312,6 +369,9 @@ trace_log_take(struct trace_log *t, uint64_t seq, struct str events)
 	struct trace_event event;
 	enum err e = OK;
 
+	/* Between two journal rows, for an owner has one row of events for each. */
+	if (arena_used(t->taking) > TAKEN_BYTES)
+		write_taken(t);
 	while (e == OK && events_next(&events, &event))
 		e = take_event(t, seq, &event);
 	return e;
@@ -320,19 +380,15 @@ trace_log_take(struct trace_log *t, uint64_t seq, struct str events)
 static enum err
 day_commit(struct day *d)
 {
-	struct trace_counts counts = { .n = 0 };
-	enum err e = OK;
+	enum err e = d->error;
 
-	if (list_is_empty(&d->owners))
+	if (!d->is_begun)
 		return OK;
-	LIST_EACH(&d->owners, l)
-	{
-		e = owner_write(d, CONTAINER_OF(l, struct owner, link), &counts);
-		if (e != OK)
-			break;
-	}
+	d->is_begun = false;
+	d->error = OK;
 	if (e == OK)
-		e = trace_counts_write(d->db, &counts);
+		e = trace_counts_write(d->db, &d->counts);
+	d->counts.n = 0;
 	if (e == OK)
 		e = db_run(d->db, "UPDATE meta SET value = $1 WHERE name = 'applied'",
 		           VALUES(V_I(d->taken)));
@@ -350,21 +406,18 @@ trace_log_commit(struct trace_log *t)
 {
 	enum err e = OK;
 
+	write_taken(t);
 	LIST_EACH(&t->days, l)
 	{
 		struct day *d = CONTAINER_OF(l, struct day, link);
 		enum err bad = day_commit(d);
 
 		e = e == OK ? bad : e;
-		list_init(&d->owners);
 		if (bad == ERR_CORRUPT) {
 			set_aside(t, d);
 			day_close(d);
 		}
 	}
-	map_free(&t->owners);
-	t->owners = map_new();
-	arena_rewind(t->taking);
 	return e;
 }
 
@@ -397,7 +450,7 @@ trace_log_expire(struct trace_log *t, int64_t before_ms)
 	{
 		struct day *d = CONTAINER_OF(l, struct day, link);
 
-		if (d->number < before_ms / DAY_MS && list_is_empty(&d->owners))
+		if (d->number < before_ms / DAY_MS && !d->is_begun)
 			day_close(d);
 	}
 	strbuf_clear(&path);

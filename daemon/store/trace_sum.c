@@ -102,9 +102,9 @@ lowered(struct arena *a, struct str s)
 }
 
 void
-trace_sum_init(struct trace_sum *sum, struct str id, struct arena *a)
+trace_sum_init(struct trace_sum *sum, struct str id, bool is_new, struct arena *a)
 {
-	*sum = (struct trace_sum){ .arena = a, .row.id = id };
+	*sum = (struct trace_sum){ .arena = a, .row.id = id, .is_loaded = is_new };
 	list_init(&sum->rcpts);
 }
 

@@ -31,7 +31,8 @@ struct trace_sum {
 	uint32_t stored_direction, stored_verdict;
 };
 
-void trace_sum_init(struct trace_sum *sum, struct str id, struct arena *a);
+/* is_new: there is no row. */
+void trace_sum_init(struct trace_sum *sum, struct str id, bool is_new, struct arena *a);
 void trace_sum_add(struct trace_sum *sum, struct db *db, const struct trace_event *event);
 /* By how much the figures of hours change, of all that is written in one transaction:
    most messages of a batch share an hour and an end, and so one row. */

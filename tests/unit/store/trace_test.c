@@ -3,12 +3,15 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/ids.h"
+#include "base/mem.h"
 #include "store/db.h"
+#include "store/events.h"
 #include "store/trace_log.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store/rig.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const struct str text = STR_INIT("From: Bob <bob@example.net>\r\n"
                                         "Subject: Invoice 2231\r\n"
@@ -399,6 +402,145 @@ test_tried_again(void)
 	rig_close(&r);
 }
 
+enum {
+	MANY = 1200, /* messages, whose rows take many times what is kept before it is
+	                written */
+};
+
+/* A log of its own, beside that of the rig. */
+struct many {
+	struct rig rig;
+	struct str dir;
+	struct trace_log *log;
+	struct id ids[MANY];
+	struct strbuf row;
+};
+
+static void
+many_open(struct many *m)
+{
+	int64_t now_ms = clock_unix_ms();
+
+	rig_open(&m->rig);
+	m->dir = arena_printf(m->rig.arena, "%s/many", m->rig.dir);
+	CHECK_TRUE(mkdir(m->dir.p, 0700) == 0, "folder");
+	CHECK_ERR_EQ(trace_log_open(m->dir, &m->log), OK, "log");
+	m->row = strbuf_heap(64 * 1024);
+	/* As many sessions at once make them: nearly in order. */
+	for (int i = 0; i < MANY; i++)
+		m->ids[i] = id_make("mtr_", now_ms + (i ^ 7), random_u64());
+}
+
+static void
+many_close(struct many *m)
+{
+	strbuf_release(&m->row);
+	trace_log_close(&m->log);
+	rig_close(&m->rig);
+}
+
+static void
+many_add(struct many *m, enum event_id id, const struct id *trace, const char *key,
+         const char *value)
+{
+	struct event e;
+
+	event_init(&e, id, id_str(trace), STR("ses_01arz3ndektsv4rrff"));
+	event_str(&e, key, str_from(value));
+	event_str(&e, "direction", STR("in"));
+	events_pack(&m->row, &e);
+}
+
+/* A row for each message, and one more for the first of them; what taking and writing
+   them came to. */
+static enum err
+many_take(struct many *m)
+{
+	enum err e = OK, done;
+
+	for (unsigned i = 0; i < MANY && e == OK; i++) {
+		strbuf_clear(&m->row);
+		many_add(m, EV_MAIL, &m->ids[i], "from", "bob@example.net");
+		many_add(m, EV_STORED, &m->ids[i], "rcpt", "ann@example.org");
+		e = trace_log_take(m->log, i + 1, strbuf_str(&m->row));
+	}
+	strbuf_clear(&m->row);
+	many_add(m, EV_BOUNCED, &m->ids[0], "rcpt", "ann@example.org");
+	if (e == OK)
+		e = trace_log_take(m->log, MANY + 1, strbuf_str(&m->row));
+	done = trace_log_commit(m->log);
+	return e == OK ? done : e;
+}
+
+static void
+many_check(struct many *m)
+{
+	struct trace_reader *traces = trace_reader_open_dir(m->dir);
+	struct strbuf names = strbuf_arena(m->rig.arena, 1024);
+	struct trace_hour sum = { .at_ms = 0 };
+	int64_t now_ms = clock_unix_ms();
+
+	CHECK_ERR_EQ(
+		trace_hours(traces, now_ms - 7200000, now_ms + 3600000, take_hour, &sum),
+		OK, "hours");
+	CHECK_U64_EQ(sum.in, MANY, "all of them");
+	CHECK_U64_EQ(sum.delivered, MANY - 1, "all but one");
+	CHECK_U64_EQ(sum.bounced, 1, "which was told of twice");
+	CHECK_ERR_EQ(trace_events(traces, id_str(&m->ids[0]), take_names, &names), OK,
+	             "its events");
+	CHECK_STR_EQ(strbuf_str(&names), STR("smtp.mail message.stored message.bounced "),
+	             "in order");
+	trace_reader_close(&traces);
+}
+
+static void
+test_many_in_one_transaction(void)
+{
+	struct many *m = mem_alloc(sizeof(*m));
+
+	many_open(m);
+	CHECK_ERR_EQ(many_take(m), OK, "all in one");
+	many_check(m);
+	many_close(m);
+	mem_free(m);
+}
+
+/* A row that cannot be written takes all others along, written before it or after. */
+static void
+test_all_or_nothing(void)
+{
+	struct many *m = mem_alloc(sizeof(*m));
+	struct trace_reader *traces;
+	char path[256];
+	struct strbuf b = strbuf_on(path);
+	struct trace trace;
+	struct db *db = NULL;
+
+	many_open(m);
+	strbuf_clear(&m->row);
+	many_add(m, EV_CONNECT, &m->ids[1], "ip", "192.0.2.1");
+	CHECK_ERR_EQ(trace_log_take(m->log, 0, strbuf_str(&m->row)), OK, "no row");
+	CHECK_ERR_EQ(trace_log_commit(m->log), OK, "a file");
+	CHECK_ERR_EQ(db_open(trace_day_path(m->dir, clock_unix_ms(), &b), DB_WRITE, &db),
+	             OK, "day");
+	CHECK_ERR_EQ(db_run(db,
+	                    "INSERT INTO event (owner, seq, events) VALUES ($1, $2, $3)",
+	                    VALUES(V_S(id_str(&m->ids[500])), V_I(501), V_B(STR("")))),
+	             OK, "in the way");
+	event_set_log(LEVEL_ERROR + 1, "unit");
+	CHECK_TRUE(many_take(m) != OK, "it is told");
+	traces = trace_reader_open_dir(m->dir);
+	CHECK_ERR_EQ(trace_get(traces, id_str(&m->ids[0]), m->rig.arena, &trace),
+	             ERR_NOT_FOUND, "nothing of it counts");
+	trace_reader_close(&traces);
+	CHECK_ERR_EQ(db_run(db, "DELETE FROM event", NO_VALUES), OK, "out of the way");
+	db_close(&db);
+	CHECK_ERR_EQ(many_take(m), OK, "again");
+	many_check(m);
+	many_close(m);
+	mem_free(m);
+}
+
 struct heard {
 	struct change last;
 	unsigned resets, mailboxes, queues, settings, events;
@@ -477,4 +619,6 @@ test_feed(void)
 SUITE(store_trace, { "one message", test_one_message }, { "feed", test_feed },
       { "pages over days", test_pages_over_days }, { "damaged day", test_damaged_day },
       { "tried again", test_tried_again }, { "kinds are mixed", test_kinds_are_mixed },
-      { "damaged row counts once", test_damaged_row_counts_once });
+      { "damaged row counts once", test_damaged_row_counts_once },
+      { "many in one transaction", test_many_in_one_transaction },
+      { "all or nothing", test_all_or_nothing });
