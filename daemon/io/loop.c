@@ -3,7 +3,14 @@
    look at its flags, and lived on until a callback of its own; here it takes two. What
    the kernel watches for may be more than what is wanted: looking away costs a call only
    when something comes that nobody wants. libuv has the signals and the threads; its own
-   epoll set is one more descriptor in ours. Every uv_ type stays in here. */
+   epoll set is one more descriptor in ours. Every uv_ type stays in here.
+
+   Before a loop that was busy sleeps it gives way once to whoever waits for its
+   processor: between programs on one machine that is often the very one which has just
+   got its answers. It asks again at once, several things together, and neither side is
+   put to sleep and woken for each, which costs more than most of the answers. Where that
+   is in vain, or somebody keeps the processor for long, it is left out for a while, and
+   for longer each time. */
 #include "io/loop.h"
 
 #include "base/clock.h"
@@ -12,6 +19,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -23,6 +31,10 @@ enum {
 	TURN_EVENTS = 256, /* of one look at the descriptors */
 	ROUNDS = 4,        /* of deferred calls, before it looks at them again, … */
 	ROUNDS_US = 2000,  /* … unless they take their time */
+	WAY_LONG_US = 1000,
+	VAIN_MAX = 4,
+	SLEEPS_MIN = 64, /* without giving way, where that was in vain … */
+	SLEEPS_MAX = 4096,
 };
 
 struct deferred {
@@ -42,6 +54,8 @@ struct loop {
 	size_t timer_count, timer_cap;
 	struct deferred *deferred;
 	size_t deferred_count, deferred_cap;
+	unsigned vain, sleeps, sleeps_left; /* see give_way */
+	bool was_busy;                      /* in the last turn */
 	bool is_stopping;
 };
 
@@ -255,11 +269,58 @@ patience_ms(const struct loop *l)
 	return in < INT_MAX ? (int)in : INT_MAX;
 }
 
+static int
+look_now(struct loop *l)
+{
+	return epoll_wait(l->epoll, l->ready, TURN_EVENTS, 0);
+}
+
+/* What is ready after all, before it sleeps. */
+static int
+give_way(struct loop *l)
+{
+	int64_t began_us = clock_mono_us();
+	bool is_long;
+	int n = look_now(l);
+
+	if (n)
+		return n;
+	(void)sched_yield();
+	n = look_now(l);
+	is_long = clock_mono_us() - began_us > WAY_LONG_US;
+	if (n > 0 && !is_long) {
+		l->vain = 0;
+		l->sleeps = 0;
+	} else if (is_long || ++l->vain == VAIN_MAX) {
+		l->vain = 0;
+		l->sleeps = l->sleeps ? l->sleeps * 2 : SLEEPS_MIN;
+		if (l->sleeps > SLEEPS_MAX)
+			l->sleeps = SLEEPS_MAX;
+		l->sleeps_left = l->sleeps;
+	}
+	return n;
+}
+
+static int
+wait_for_events(struct loop *l)
+{
+	int n = 0, patience = patience_ms(l);
+
+	if (patience && l->was_busy && l->sleeps_left)
+		l->sleeps_left--;
+	else if (patience && l->was_busy)
+		n = give_way(l);
+	if (!n)
+		n = epoll_wait(l->epoll, l->ready, TURN_EVENTS, patience);
+	l->was_busy = n > 0;
+	return n;
+}
+
 static void
 look(struct loop *l)
 {
 	bool is_uv_ready = is_uv_due(l);
-	int n = epoll_wait(l->epoll, l->ready, TURN_EVENTS, patience_ms(l));
+	int n = wait_for_events(l);
 
 	CHECK(n >= 0 || errno == EINTR);
 	l->now_ms = clock_mono_ms();
