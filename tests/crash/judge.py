@@ -86,12 +86,16 @@ def judge_relay(truth, world, kills, found):
 
 
 def judge_receipts(home, truth, copies, found):
-    """Who asked is told once of what is there, and never of what is not."""
+    """Who asked is told once of what is there, and never of what is not. The header of the mail
+    is missing where it could not be read, but never the name that its sender gave it."""
     told = Counter()
     for account in set(truth.receipts.values()):
         for _, text in home.inbox(account):
             if b"\r\nAction: delivered\r\n" in text:
-                told[re.search(rb"(?m)^X-Token: (\S+)", text).group(1).decode()] += 1
+                named = re.search(rb"(?m)^Original-Envelope-Id: (\S+)", text)
+                told[named.group(1).decode() if named else "nothing"] += 1
+    if told["nothing"]:
+        found["receipt_lost"].append(f"{told['nothing']} that name nothing")
     for token in truth.receipts:
         if told[token] > copies[token]:
             found["receipt_doubled"].append(f"{token}: told {told[token]} times of {copies[token]}")

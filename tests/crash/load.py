@@ -112,6 +112,7 @@ class Sender(Client):
         rcpt = account or f"{token}@peer.example"
         sender = home.accounts[0] if self.relay or self.asks else "pat@peer.example"
         options = ["NOTIFY=SUCCESS"] if self.asks else []
+        names = [f"ENVID={token}"] if self.asks else []
         if self.session is None:
             try:
                 self.session = self.connect()
@@ -121,7 +122,7 @@ class Sender(Client):
         fate = "unknown"
         try:
             self.session.sendmail(sender, [rcpt], make_message(token, some_size(self.rng), self.rng),
-                                  rcpt_options=options)
+                                  mail_options=names, rcpt_options=options)
             fate = "acked"
             self.done += 1
         except smtplib.SMTPServerDisconnected:

@@ -41,7 +41,8 @@ class Mail:
         text = make_message(self.token, self.size, self.rng)
         fate, words = "unknown", ""
         try:
-            self.session.sendmail(sender, [rcpt], text, rcpt_options=options)
+            self.session.sendmail(sender, [rcpt], text, rcpt_options=options,
+                                  mail_options=[f"ENVID={self.token}"] if options else ())
             fate = "acked"
         except smtplib.SMTPServerDisconnected:
             self.close()
