@@ -117,12 +117,16 @@ export async function driver({ shots }) {
     must(spaced <= 360, `${name}: ${spaced} pixels wide on a phone with wide letters`);
   }
 
+  /** A step like others: what kept somebody out is told, with a picture. */
   async function signIn(base, name, password) {
-    await page.goto(base + "/");
-    await page.getByLabel("Name").fill(name);
-    await page.getByLabel("Password").fill(password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await step("the owner comes in", async () => {
+      await page.goto(base + "/");
+      await page.getByLabel("Name").fill(name);
+      await page.getByLabel("Password").fill(password);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("heading", { name: "Overview" }).waitFor();
+    });
+    if (failed) await finish();
   }
 
   /** Ends the browser and the process, with the sum. */
