@@ -65,49 +65,28 @@ reply_alias(struct api_request *r, int status, struct str address)
 
 /* --- the list --------------------------------------------------------------------- */
 
-struct listing {
-	struct page page;
-	struct str search;
-};
-
 static bool
 list_one(void *arg, const struct alias *a)
 {
-	struct listing *l = arg;
-	struct api_request *r = l->page.r;
+	struct names_list *l = arg;
 
-	if (!api_may_domain(r, api_domain_of(a->address)) ||
-	    (str_find_icase(a->address, l->search) == SIZE_MAX &&
-	     str_find_icase(a->targets, l->search) == SIZE_MAX))
+	if (!names_list_has(l, a->address, a->targets))
 		return true;
 	if (!page_take(&l->page, a->address))
 		return false;
-	(void)write_alias(r, &l->page.j, a);
+	(void)write_alias(l->page.r, &l->page.j, a);
 	return true;
 }
 
 void
 aliases_list(struct api_request *r)
 {
-	enum { SEARCH, DOMAIN, COUNT };
-	static const struct field_spec query[COUNT] = {
-		[SEARCH] = { .name = "search", .kind = FIELD_STR, .max = 254 },
-		[DOMAIN] = { .name = "domain", .kind = FIELD_STR, .max = 254 },
-	};
-	struct field f[COUNT];
-	struct listing l;
-	struct str filter;
+	struct names_list l;
 
-	if (!fields_query(r, query, COUNT, f))
+	if (!names_list_begin(&l, r, "aliases"))
 		return;
-	filter = arena_printf(r->arena, "%.*s %.*s", STR_ARG(f[DOMAIN].s),
-	                      STR_ARG(f[SEARCH].s));
-	if (!page_begin_both(&l.page, r, "aliases", filter, "address", false))
-		return;
-	l.search = f[SEARCH].s;
-	page_end(&l.page,
-	         reader_aliases(r->api->reader, names_domain_filter(r, f[DOMAIN].s),
-	                        page_names(&l.page), NAMES_SCAN_MAX, list_one, &l));
+	page_end(&l.page, reader_aliases(r->api->reader, l.domain_id, page_names(&l.page),
+	                                 NAMES_SCAN_MAX, list_one, &l));
 }
 
 void

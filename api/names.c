@@ -1,5 +1,6 @@
 #include "api/names.h"
 
+#include "api/fields.h"
 #include "mail/address.h"
 
 struct str
@@ -213,8 +214,9 @@ names_alias(struct api_request *r, struct str param, struct str *address_out)
 	return api_may_domain(r, api_domain_of(*address_out)) || not_found(r);
 }
 
-uint64_t
-names_domain_filter(struct api_request *r, struct str name)
+/* The id of the domain; 0: none is named; UINT64_MAX: it is none of ours. */
+static uint64_t
+domain_filter(struct api_request *r, struct str name)
 {
 	struct domain d;
 	struct str normal;
@@ -225,6 +227,36 @@ names_domain_filter(struct api_request *r, struct str name)
 	    reader_domain(r->api->reader, normal, r->arena, &d) == OK)
 		return d.id;
 	return UINT64_MAX;
+}
+
+bool
+names_list_begin(struct names_list *l, struct api_request *r, const char *list)
+{
+	enum { SEARCH, DOMAIN, COUNT };
+	static const struct field_spec query[COUNT] = {
+		[SEARCH] = { .name = "search", .kind = FIELD_STR, .max = 254 },
+		[DOMAIN] = { .name = "domain", .kind = FIELD_STR, .max = 254 },
+	};
+	struct field f[COUNT];
+	struct str filter;
+
+	if (!fields_query(r, query, COUNT, f))
+		return false;
+	filter = arena_printf(r->arena, "%.*s %.*s", STR_ARG(f[DOMAIN].s),
+	                      STR_ARG(f[SEARCH].s));
+	if (!page_begin_both(&l->page, r, list, filter, "address", false))
+		return false;
+	l->search = f[SEARCH].s;
+	l->domain_id = domain_filter(r, f[DOMAIN].s);
+	return true;
+}
+
+bool
+names_list_has(const struct names_list *l, struct str address, struct str text)
+{
+	return api_may_domain(l->page.r, api_domain_of(address)) &&
+	       (str_find_icase(address, l->search) != SIZE_MAX ||
+	        str_find_icase(text, l->search) != SIZE_MAX);
 }
 
 /* --- answers ---------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #ifndef API_NAMES_H
 #define API_NAMES_H
 
-#include "api/api.h"
+#include "api/page.h"
 
 enum {
 	NAMES_SCAN_MAX = 1000000, /* rows a list may look at for one page */
@@ -48,7 +48,18 @@ void names_write_words(struct json_out *j, const char *key, struct str words,
                        bool or_null);
 /* How the API writes an alias address: "@example.com" as "*@example.com". */
 struct str names_show_alias(struct api_request *r, struct str address);
-/* The domain parameter of lists: its id; 0: not given; UINT64_MAX: none of ours. */
-uint64_t names_domain_filter(struct api_request *r, struct str name);
+
+/* A list of addresses in their order, of one domain or all, that have `search` in them. */
+struct names_list {
+	struct page page;
+	struct str search;
+	uint64_t domain_id; /* 0: of all; UINT64_MAX: of one that is none of ours */
+};
+/* Reads the query. False: answered. */
+MUSTUSE bool names_list_begin(struct names_list *l, struct api_request *r,
+                              const char *list);
+/* Does the item belong to the list: may the caller see it, and has its address or its
+   other text what is searched for? */
+bool names_list_has(const struct names_list *l, struct str address, struct str text);
 
 #endif
