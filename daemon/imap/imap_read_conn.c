@@ -180,35 +180,34 @@ finish_open(struct imap_conn *c)
 	               : e;
 }
 
+/* Its row has been read, or could not be; what is counted is of the same state. */
 static void
 opened(struct imap_conn *c, enum err e)
 {
 	if (e == OK)
 		e = finish_open(c);
+	reader_release(reader_of(c));
 	if (e != OK)
 		imap_box_left(c);
 	imap_conn_answer(c, e);
 }
 
+/* A store that cannot write (a full disk) takes nobody's right to read: the mailbox
+   opens, and another session will hear which messages are recent. Else all from
+   answer->recent_uid to below the uidnext of that moment are ours, so the row is read
+   again. */
 static void
-recent_taken(void *arg, enum err e, const struct answer_recent *answer)
+recent_taken(void *arg, enum err taken, const struct answer_recent *answer)
 {
 	struct imap_conn *c = imap_conn_of(arg);
 	struct imap_box *box = c->q.box;
+	enum err e = reader_hold(reader_of(c));
 
 	c->q.call = 0;
-	if (e != OK) {
-		/* A store that cannot write (a full disk) takes nobody's right to
-		   read: the mailbox opens, and another session will hear which
-		   messages are recent. */
-		box->recent_first = box->info.uidnext;
-		opened(c, OK);
-		return;
-	}
-	/* All below the uidnext of that moment is ours, so the row is read again. */
-	e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id, c->q.arena,
-	                         &box->info);
-	box->recent_first = answer->recent_uid;
+	if (e == OK)
+		e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id,
+		                         c->q.arena, &box->info);
+	box->recent_first = taken == OK ? answer->recent_uid : box->info.uidnext;
 	opened(c, e);
 }
 
@@ -231,17 +230,21 @@ step_open(void *arg)
 	/* Watched before it is read: nothing can happen in between. */
 	c->feed = feed_open(c->server->parts.store, FEED_ACCOUNT, c->account_id,
 	                    on_change, c);
-	e = find_box(c, c->q.name, c->q.arena, &box->info);
+	e = reader_hold(reader_of(c));
+	if (e == OK)
+		e = find_box(c, c->q.name, c->q.arena, &box->info);
 	if (e != OK) {
 		opened(c, e);
 		return;
 	}
 	c->box_id = box->info.id;
 	box->recent_first = box->info.recent_uid;
-	if (!c->q.is_readonly && box->info.recent_uid < box->info.uidnext)
+	if (!c->q.is_readonly && box->info.recent_uid < box->info.uidnext) {
+		reader_release(reader_of(c));
 		take_recent(c, recent_taken);
-	else
+	} else {
 		opened(c, OK);
+	}
 }
 
 void

@@ -27,6 +27,7 @@ reader_close(struct reader **r)
 {
 	if (!*r)
 		return;
+	reader_release(*r);
 	db_close(&(*r)->db);
 	arena_free(&(*r)->arena);
 	mem_free(*r);
@@ -40,6 +41,26 @@ reader_db(struct reader *r, struct db **db_out)
 
 	*db_out = r->db;
 	return e;
+}
+
+enum err
+reader_hold(struct reader *r)
+{
+	struct db *db;
+	enum err e = reader_db(r, &db);
+
+	if (e == OK)
+		e = db_begin(db, DB_READ);
+	r->is_held = e == OK;
+	return e;
+}
+
+void
+reader_release(struct reader *r)
+{
+	if (r->is_held)
+		db_rollback(r->db);
+	r->is_held = false;
 }
 
 enum err

@@ -1,9 +1,9 @@
 /* reader.h - the named reads: this process's own read-only view of the index.
  *
  * One reader per thread. Each call sees everything committed before it began, and runs in
- * a short transaction of its own; nothing is held between calls. Calls block for as long
- * as SQLite reads pages: functions over ranges therefore take a limit, and the caller
- * goes on in slices of its own.
+ * a short transaction of its own; nothing is held between calls but by reader_hold. Calls
+ * block for as long as SQLite reads pages: functions over ranges therefore take a limit,
+ * and the caller goes on in slices of its own.
  *
  * Strings come out in the arena the caller gives (which must have room: ERR_LIMIT), or
  * are borrowed for the time of a call-back. A call-back returns false to stop; that is no
@@ -26,6 +26,13 @@ struct reader *reader_open(const struct conf *conf);
 /* The same by directory, for tests and tools. */
 struct reader *reader_open_dir(struct str data_dir);
 void reader_close(struct reader **r);
+
+/* Until reader_release all calls see one state of the index. For a few short calls that
+   belong together, within one turn of the loop: pages that it sees stay in the log, which
+   grows meanwhile. Errors as above; then nothing is held. */
+MUSTUSE enum err reader_hold(struct reader *r);
+/* May be called where nothing is held. */
+void reader_release(struct reader *r);
 
 /* --- addresses ---------------------------------------------------------------------- */
 
@@ -97,8 +104,8 @@ MUSTUSE enum err reader_mailboxes(struct reader *r, uint64_t account_id,
 MUSTUSE enum err reader_keywords(struct reader *r, uint64_t mailbox_id, struct arena *a,
                                  struct keyword **out, size_t *count_out);
 /* The number of the first message without \Seen, for SELECT's UNSEEN, where it is among
-   the first or the last `look` entries of this mailbox as its row was read; 0: it is not,
-   or all are seen. */
+   the first or the last `look` entries of this mailbox; 0: it is not, or all are seen.
+   The row was read under the same reader_hold: its counts are what is counted from. */
 MUSTUSE enum err reader_unseen_seq(struct reader *r, const struct mailbox_info *m,
                                    uint32_t look, uint32_t *seq_out);
 

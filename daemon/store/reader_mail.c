@@ -1,6 +1,7 @@
 /* Reads of mailboxes and messages. */
 #include "store/reader_priv.h"
 
+#include "base/panic.h"
 #include "store/head.h"
 
 #include <stddef.h>
@@ -160,6 +161,7 @@ reader_unseen_seq(struct reader *r, const struct mailbox_info *m, uint32_t look,
 	uint32_t before;
 	enum err e;
 
+	CHECK(r->is_held);
 	*seq_out = 0;
 	if (m->unseen == 0)
 		return OK;

@@ -9,6 +9,7 @@ struct reader {
 	struct arena *arena;
 	const char *path;
 	struct db *db;
+	bool is_held;
 };
 
 /* The connection, opened when it is not; ERR_STORE_TEMP while there is no database. */

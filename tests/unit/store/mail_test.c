@@ -412,11 +412,48 @@ test_unseen_seq(void)
 		for (uint32_t uid = rows[i].seen[0]; uid && uid <= rows[i].seen[1]; uid++)
 			CHECK_ERR_EQ(set_flags(&r, op, uid, STR(""), &answer), OK,
 			             "seen");
+		CHECK_ERR_EQ(reader_hold(r.reader), OK, rows[i].what);
 		m = inbox_of(&r, ann);
 		CHECK_ERR_EQ(reader_unseen_seq(r.reader, &m, rows[i].look, &seq), OK,
 		             rows[i].what);
+		reader_release(r.reader);
 		CHECK_U64_EQ(seq, rows[i].seq, rows[i].what);
 	}
+	rig_close(&r);
+}
+
+/* Mail that arrives between two calls is seen by both or by neither. */
+static void
+test_one_state(void)
+{
+	struct rig r;
+	struct answer_accept accepted;
+	struct answer_flags answer;
+	struct op_flags op = { .mode = FLAGS_ADD, .flags = FLAG_SEEN };
+	struct mailbox_info m;
+	uint32_t seq, uids[8];
+	size_t n;
+
+	rig_open(&r);
+	op.account_id = rig_account(&r);
+	for (int i = 0; i < 5; i++)
+		CHECK_ERR_EQ(rig_deliver(&r, op.account_id, hello, &accepted), OK,
+		             "deliver");
+	op.mailbox_id = inbox_of(&r, op.account_id).id;
+	for (uint32_t uid = 1; uid <= 5; uid++)
+		CHECK_ERR_EQ(uid == 4 ? OK : set_flags(&r, op, uid, STR(""), &answer), OK,
+		             "all are seen but the fourth");
+	CHECK_ERR_EQ(reader_hold(r.reader), OK, "hold");
+	m = inbox_of(&r, op.account_id);
+	CHECK_ERR_EQ(rig_deliver(&r, op.account_id, hello, &accepted), OK, "one more");
+	CHECK_ERR_EQ(reader_unseen_seq(r.reader, &m, 3, &seq), OK, "from the end");
+	CHECK_U64_EQ(seq, 4, "the fourth, not the new one");
+	CHECK_ERR_EQ(reader_uids(r.reader, &(struct entry_span){ m.id, 1, 9, 0 }, uids,
+	                         ARRAY_LEN(uids), &n),
+	             OK, "uids");
+	CHECK_U64_EQ(n, m.exists, "as many as the row says");
+	reader_release(r.reader);
+	CHECK_U64_EQ(inbox_of(&r, op.account_id).exists, 6, "released");
 	rig_close(&r);
 }
 
@@ -565,5 +602,6 @@ SUITE(store_mail, { "deliver", test_deliver }, { "bodies of all sizes", test_bod
       { "prefix", test_prefix }, { "too large", test_too_large },
       { "memory of all", test_memory_of_all }, { "flags", test_flags },
       { "the first unseen", test_unseen_seq },
+      { "one state for several reads", test_one_state },
       { "move and expunge", test_move_and_expunge }, { "quota", test_quota },
       { "restart", test_restart });
