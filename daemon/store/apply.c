@@ -1,5 +1,7 @@
 #include "store/apply.h"
 
+#include "base/clock.h"
+
 typedef enum err apply_fn(struct tx *tx, const void *op, void *answer);
 
 struct apply_row {
@@ -79,6 +81,7 @@ apply_job(struct tx *tx, struct op_log *done, struct job *job)
 	tx->epoch = job->epoch;
 	tx->seq = job->seq;
 	tx->has_written = false;
+	tx->began_us = clock_mono_us();
 	if (is_found)
 		e = op_queue_claim_again(tx, job->args, answer);
 	else

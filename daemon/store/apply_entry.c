@@ -225,6 +225,16 @@ rows_load(struct tx *tx, const struct tx_mailbox *m, struct wanted w, struct row
 	return e;
 }
 
+/* Others have their turn before the i-th row? */
+static bool
+turn_ends(struct tx *tx, const struct entry *row, size_t i, uint32_t *next_uid_out)
+{
+	if (!tx_turn_ends(tx, i))
+		return false;
+	*next_uid_out = row->uid;
+	return true;
+}
+
 /* --- flags -------------------------------------------------------------------------- */
 
 static uint64_t
@@ -284,6 +294,8 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 		uint64_t to = flags_new(row->flags, flags, op->mode);
 		uint64_t prior = row->modseq;
 
+		if (turn_ends(tx, row, i, &answer->next_uid))
+			break;
 		if (op->has_unchanged_since && row->modseq > op->unchanged_since) {
 			answer->failed[answer->failed_count++] = row->uid;
 			continue;
@@ -397,6 +409,8 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	for (size_t i = 0; i < rows.n && e == OK; i++) {
 		const struct entry *row = &rows.p[i];
 
+		if (turn_ends(tx, row, i, &answer->next_uid))
+			break;
 		e = entry_remove(tx, m, acc, row, modseq);
 		if (e == OK)
 			e = tx_message_drop(tx, row->message_id, 1);
@@ -594,10 +608,14 @@ op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answe
 	answer->uidvalidity = t.to->uidvalidity;
 	answer->from_uids = ARENA_ARRAY(tx->arena, uint32_t, rows.n + 1);
 	answer->to_uids = ARENA_ARRAY(tx->arena, uint32_t, rows.n + 1);
-	answer->from_uids_count = answer->to_uids_count = rows.n;
 	for (size_t i = 0; i < rows.n && e == OK; i++) {
+		/* One that is not in turns is done whole. */
+		if ((op->is_move || op->work) &&
+		    turn_ends(tx, &rows.p[i], i, &answer->next_uid))
+			break;
 		answer->from_uids[i] = rows.p[i].uid;
 		e = transfer_row(tx, &t, &rows.p[i], &answer->to_uids[i]);
+		answer->from_uids_count = answer->to_uids_count = i + 1;
 	}
 	return e == OK ? transfer_end(tx, op, &t, answer) : e;
 }

@@ -48,6 +48,7 @@ static enum err
 purge_entries(struct tx *tx, uint64_t mailbox_id, uint32_t *last_out)
 {
 	uint64_t *ids = ARENA_ARRAY(tx->arena, uint64_t, STORE_TURN_ROWS);
+	uint32_t *uids = ARENA_ARRAY(tx->arena, uint32_t, STORE_TURN_ROWS);
 	struct stmt *s = db_query(tx->db,
 	                          "SELECT uid, message_id FROM entry"
 	                          " WHERE mailbox_id = $1 ORDER BY uid LIMIT $2",
@@ -57,12 +58,14 @@ purge_entries(struct tx *tx, uint64_t mailbox_id, uint32_t *last_out)
 
 	*last_out = 0;
 	while (n < STORE_TURN_ROWS && db_next(s)) {
-		*last_out = db_u32(s, 0);
+		uids[n] = db_u32(s, 0);
 		ids[n++] = db_u64(s, 1);
 	}
 	e = db_done(tx->db, &s);
-	for (size_t i = 0; i < n && e == OK; i++)
+	for (size_t i = 0; i < n && e == OK && !tx_turn_ends(tx, i); i++) {
 		e = tx_message_drop(tx, ids[i], 1);
+		*last_out = uids[i];
+	}
 	if (e == OK && n)
 		e = tx_run(tx, "DELETE FROM entry WHERE mailbox_id = $1 AND uid <= $2",
 		           VALUES(V_I(mailbox_id), V_I(*last_out)));

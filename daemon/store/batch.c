@@ -81,7 +81,7 @@ commit_batch(struct batch *b, struct job *const *jobs, size_t count, size_t *don
 
 	tx_start(b);
 	e = db_begin(b->db, DB_WRITE);
-	while (i < count && e == OK && b->tx.written < WRITTEN_MAX)
+	while (i < count && e == OK && b->tx.written < WRITTEN_MAX && !b->tx.is_turn_over)
 		e = apply_job(&b->tx, b->done_ops, jobs[i++]);
 	*done_out = i ? i : 1;
 	if (e == OK)

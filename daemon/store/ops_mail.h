@@ -112,15 +112,17 @@ struct flags_row {
 	uint64_t prior_modseq; /* before this operation; the same where nothing changed */
 };
 enum {
-	/* entries that one op_flags, op_expunge or MOVE changes … */
+	/* entries that one op_flags, op_expunge or MOVE changes at the most, and fewer
+	   where they take longer than the limit store_turn … */
 	STORE_TURN_ROWS = 1000,
 	/* … and a copy, which writes the rows of their messages as well */
 	STORE_COPY_ROWS = 500,
+	STORE_TURN_ROWS_MIN = 50, /* however long they take */
 };
 /* STORE. UIDs that do not exist are passed over. Names in keywords that the mailbox has
    not yet get a bit (FLAGS_REMOVE does not make them); ERR_LIMIT at KEYWORDS_MAX. Ends
-   after STORE_TURN_ROWS entries: each message has its new flags or its old ones, and the
-   caller asks again from next_uid on for the others. */
+   after STORE_TURN_ROWS entries at most: each message has its new flags or its old ones,
+   and the caller asks again from next_uid on for the others. */
 struct op_flags {
 	uint64_t account_id, mailbox_id;
 	struct uid_range *uids;
@@ -145,7 +147,7 @@ struct answer_flags {
 
 /* COPY and MOVE, within one account. ERR_NOT_FOUND: the destination (the caller answers
    TRYCREATE); ERR_QUOTA for a copy. A copy without `work` is done whole. Else the answer
-   comes after STORE_COPY_ROWS entries, for a MOVE after STORE_TURN_ROWS, and the caller
+   comes after STORE_COPY_ROWS entries at most, for a MOVE STORE_TURN_ROWS, and the caller
    asks again from next_uid on. At no time is a moved message in both mailboxes or in
    neither, and those of a turn move together (RFC 6851 3.3). */
 struct op_copy {

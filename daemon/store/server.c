@@ -374,6 +374,7 @@ limits_of(const struct conf *conf)
 		.keywords_max = (uint32_t)l->keywords_per_mailbox,
 		.queue_max = (uint64_t)l->queue_messages,
 		.disk_reserve_bytes = (uint64_t)l->disk_reserve,
+		.turn_us = l->store_turn * 1000,
 		.report_space = (uint64_t)l->report_space,
 		.dkim_keep_ms = conf_dkim_keep_ms(conf),
 		.seen_domains_max = (uint64_t)l->report_domains,

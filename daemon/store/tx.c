@@ -1,5 +1,6 @@
 #include "store/tx.h"
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "store/change.h"
 #include "store/events.h"
@@ -36,6 +37,17 @@ tx_reset(struct tx *tx)
 	tx->queue_due_ms = 0;
 	tx->dropped_count = 0;
 	tx->written = 0;
+	tx->is_turn_over = false;
+}
+
+bool
+tx_turn_ends(struct tx *tx, size_t rows)
+{
+	if (rows < STORE_TURN_ROWS_MIN ||
+	    clock_mono_us() - tx->began_us < tx->limits->turn_us)
+		return false;
+	tx->is_turn_over = true;
+	return true;
 }
 
 void

@@ -70,6 +70,7 @@ struct tx_limits {
 	uint32_t mailboxes_max, mailbox_name_bytes, mailbox_depth, keywords_max;
 	uint64_t queue_max;
 	uint64_t disk_reserve_bytes;
+	int64_t turn_us;
 	int64_t dkim_keep_ms; /* a retired key stays in the name service this long */
 	uint64_t seen_domains_max, seen_rows_max, seen_rows_domain_max; /* of a day */
 	uint64_t report_space;                                          /* bytes */
@@ -92,8 +93,10 @@ struct tx {
 	/* of the operation that is applied */
 	uint64_t epoch, seq;
 	bool has_written;
+	int64_t began_us;
 	/* of the batch */
-	size_t written; /* statements that changed rows */
+	size_t written;    /* statements that changed rows */
+	bool is_turn_over; /* an operation has ended early by the clock */
 	struct link mailboxes, accounts, segment_rows;
 	struct strbuf journal; /* packed events: all of the batch */
 	struct strbuf own;     /* those that the store itself tells: for the log */
@@ -122,6 +125,13 @@ MUSTUSE enum err tx_mailbox_name_check(struct tx *tx, struct str *name);
 MUSTUSE enum err tx_account(struct tx *tx, uint64_t id, struct tx_account **out);
 /* live bytes and records of a segment change by this much. */
 MUSTUSE enum err tx_segment(struct tx *tx, uint64_t id, struct tx_segment **out);
+
+/* --- turns -------------------------------------------------------------------------- */
+
+/* Does the operation end here, after so many of its rows, and its client go on when
+   others have had their turn? Counts alone say little of the time: rows cost more where
+   the index is not in memory, or the processor is shared. A few are always done. */
+bool tx_turn_ends(struct tx *tx, size_t rows);
 
 /* --- numbers --------------------------------------------------------------------------
  */

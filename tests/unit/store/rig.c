@@ -97,7 +97,7 @@ rig_open(struct rig *r)
 	               "data_dir: %s\n"
 	               "run_dir: %s\n"
 	               "listen: {smtp: [\"127.0.0.1:0\"]}\n"
-	               "limits: {auth_failure_delay: 10ms}\n",
+	               "limits: {auth_failure_delay: 10ms, store_turn: 10s}\n",
 	               r->dir, r->dir);
 	CHECK(conf_parse(str_from(text), "rig.yaml", conf_error, NULL, &r->conf) == OK);
 	(void)snprintf(socket_path, sizeof(socket_path), "%s/store.sock", r->dir);
