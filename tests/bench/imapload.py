@@ -7,13 +7,14 @@ import time
 
 
 class Imap:
-    def __init__(self, host, port=143, tls=None):
+    def __init__(self, host, port=143, tls=None, room=1 << 20):
+        """room: of its buffer; to make a large one costs as much as a login."""
         self.s = socket.create_connection((host, port), 60)
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.s = tls.wrap_socket(self.s)
         self.n = 0
-        self.buffer = bytearray(1 << 20)
+        self.buffer = bytearray(room)
         self.s.recv(4096)
 
     def command(self, text):
@@ -77,7 +78,7 @@ class Imap:
 def login_loop(host, port, tls, user, password, count):
     """Connects, logs in, leaves; one at a time."""
     for _ in range(count):
-        m = Imap(host, port, tls)
+        m = Imap(host, port, tls, room=4096)
         m.login(user, password)
         m.close()
 
