@@ -2,13 +2,17 @@
 
 #include "base/utf8.h"
 #include "mail/date.h"
+#include "mail/encoded.h"
 #include "mail/header.h"
 
 enum {
 	DIAGNOSTIC_MAX = 900,  /* bytes of one diagnostic; a line may have 998 */
 	PEOPLE_RCPT_MAX = 100, /* recipients that the text for people names */
 	HEADER_MAX = 64 << 10, /* bytes of the original's header, where it goes alone */
+	MADE_MAX = 8 << 20,    /* bytes of a part that we write */
 };
+
+#define WHOLE "message/rfc822"
 
 static const struct {
 	const char *word;   /* RFC 3464 2.3.3 */
@@ -65,19 +69,13 @@ add_date(struct strbuf *out, const char *name, int64_t unix_ms, int zone_min)
 	strbuf_lit(out, "\r\n");
 }
 
-/* A report about addresses in UTF-8 is one of RFC 6533: message/global-delivery-status
-   may hold them, message/delivery-status may not. */
+/* Who has an address in UTF-8 is reached by SMTPUTF8, which takes 8-bit text, and reads
+   the report of RFC 6533. For anybody else it is 7-bit text, whatever it is about: nobody
+   would hear of one that a server without 8BITMIME does not take. */
 static bool
 is_global(const struct dsn *d)
 {
-	if (!ascii_check(d->to))
-		return true;
-	for (size_t i = 0; i < d->rcpt_count; i++) {
-		if (!ascii_check(d->rcpts[i].address) ||
-		    !ascii_check(d->rcpts[i].original))
-			return true;
-	}
-	return false;
+	return !ascii_check(d->to);
 }
 
 static bool
@@ -119,15 +117,26 @@ add_header(struct strbuf *out, const struct dsn *d)
 	strbuf_lit(out, "\"\r\n\r\nThis is a delivery report in several parts.\r\n");
 }
 
+/* Parts of what kind may be encoded: RFC 6522 4 for the header, RFC 6533 6 for the global
+   ones. A whole message may not (RFC 2046 5.2.1), and a delivery-status need not. */
 static void
-begin_part(struct strbuf *out, const struct dsn *d, const char *type, bool is_8bit)
+add_part(struct strbuf *out, const struct dsn *d, const char *type, struct str body)
 {
+	bool is_8bit = !ascii_check(body);
+	bool is_raw = is_8bit && (is_global(d) || str_eq(str_from(type), STR(WHOLE)));
+
 	strbuf_lit(out, "\r\n--");
 	strbuf_add(out, d->boundary);
 	strbuf_printf(out, "\r\nContent-Type: %s\r\n", type);
-	if (is_8bit)
+	if (is_raw)
 		strbuf_lit(out, "Content-Transfer-Encoding: 8bit\r\n");
+	else if (is_8bit)
+		strbuf_lit(out, "Content-Transfer-Encoding: quoted-printable\r\n");
 	strbuf_lit(out, "\r\n");
+	if (is_8bit && !is_raw)
+		quoted_printable_format(body, out);
+	else
+		strbuf_add(out, body);
 }
 
 /* The recipients of one kind, for people. */
@@ -165,9 +174,8 @@ add_people_rcpts(struct strbuf *out, const struct dsn *d, enum dsn_action action
 }
 
 static void
-add_people(struct strbuf *out, const struct dsn *d)
+format_people(struct strbuf *out, const struct dsn *d)
 {
-	begin_part(out, d, "text/plain; charset=utf-8", true);
 	strbuf_lit(out, "This is the mail server at ");
 	add_line(out, d->host, true);
 	strbuf_lit(out, ".\r\n\r\n");
@@ -187,15 +195,26 @@ add_people(struct strbuf *out, const struct dsn *d)
 	}
 }
 
+/* An address, with its type or without: utf-8-addr-xtext where there may be no UTF-8. */
+static void
+add_address(struct strbuf *out, struct str s, bool global)
+{
+	char bytes[DIAGNOSTIC_MAX];
+	struct strbuf ascii = strbuf_on(bytes);
+
+	if (!global && !ascii_check(s)) {
+		encoded_format_address(s, &ascii);
+		s = strbuf_str(&ascii);
+	}
+	add_line(out, s, !global);
+}
+
 /* RFC 3464 2.2 and 2.3; RFC 6533 3 for the utf-8 address type. */
 static void
-add_status(struct strbuf *out, const struct dsn *d)
+format_status(struct strbuf *out, const struct dsn *d)
 {
 	bool global = is_global(d);
 
-	begin_part(out, d,
-	           global ? "message/global-delivery-status" : "message/delivery-status",
-	           global);
 	add_field(out, "Original-Envelope-Id", d->envelope_id, true);
 	strbuf_lit(out, "Reporting-MTA: dns; ");
 	add_line(out, d->host, true);
@@ -205,11 +224,15 @@ add_status(struct strbuf *out, const struct dsn *d)
 		const struct dsn_rcpt *r = &d->rcpts[i];
 
 		strbuf_lit(out, "\r\n");
-		add_field(out, "Original-Recipient", r->original, !global);
+		if (r->original.n) {
+			strbuf_lit(out, "Original-Recipient: ");
+			add_address(out, r->original, global);
+			strbuf_lit(out, "\r\n");
+		}
 		strbuf_add(out, ascii_check(r->address)
 		                        ? STR("Final-Recipient: rfc822; ")
 		                        : STR("Final-Recipient: utf-8; "));
-		add_line(out, r->address, !global);
+		add_address(out, r->address, global);
 		strbuf_printf(out, "\r\nAction: %s\r\n", actions[r->action].word);
 		add_field(out, "Status", r->status, true);
 		if (r->remote_host.n) {
@@ -250,31 +273,43 @@ header_first(struct str message)
 static void
 add_original(struct strbuf *out, const struct dsn *d)
 {
-	struct str original = d->original;
-	bool is_8bit;
+	struct str header = str_first(d->original, header_size(d->original));
+	struct str original = d->want_full ? d->original : header_first(d->original);
+	/* A header in UTF-8, that is; one in another charset is only broken. */
+	bool has_utf8 = !ascii_check(header) && utf8_check(header);
 
-	if (!d->want_full)
-		original = header_first(original);
-	is_8bit = !ascii_check(original);
 	if (d->want_full)
-		begin_part(out, d,
-		           is_8bit && is_global(d) ? "message/global" : "message/rfc822",
-		           is_8bit);
+		add_part(out, d, has_utf8 ? "message/global" : WHOLE, original);
 	else
-		begin_part(out, d,
-		           is_8bit ? "message/global-headers" : "text/rfc822-headers",
-		           is_8bit);
-	strbuf_add(out, original);
+		add_part(out, d,
+		         has_utf8 ? "message/global-headers" : "text/rfc822-headers",
+		         original);
 	if (!str_ends(original, STR("\r\n")))
 		strbuf_lit(out, "\r\n");
+}
+
+/* A part whose encoding depends on what it says. */
+static void
+add_made_part(struct strbuf *out, const struct dsn *d, const char *type,
+              void (*format)(struct strbuf *out, const struct dsn *d))
+{
+	struct strbuf body = strbuf_heap(MADE_MAX);
+
+	format(&body, d);
+	out->overflow |= body.overflow;
+	add_part(out, d, type, strbuf_str(&body));
+	strbuf_release(&body);
 }
 
 void
 dsn_format(struct strbuf *out, const struct dsn *d)
 {
 	add_header(out, d);
-	add_people(out, d);
-	add_status(out, d);
+	add_made_part(out, d, "text/plain; charset=utf-8", format_people);
+	add_made_part(out, d,
+	              is_global(d) ? "message/global-delivery-status"
+	                           : "message/delivery-status",
+	              format_status);
 	add_original(out, d);
 	strbuf_lit(out, "\r\n--");
 	strbuf_add(out, d->boundary);

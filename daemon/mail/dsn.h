@@ -2,7 +2,9 @@
  *
  * Builds a whole message, header and body, as multipart/report (RFC 6522) with a part for
  * people, one for programs (RFC 3464) and the original message or its header. The caller
- * sends it with the null sender and never makes one for a message that had it.
+ * sends it with the null sender and never makes one for a message that had it. All of it
+ * is 7-bit text, but for a receiver whose address is not, and for a whole original in 8
+ * bits.
  */
 #ifndef MAIL_DSN_H
 #define MAIL_DSN_H

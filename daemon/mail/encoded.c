@@ -7,8 +7,7 @@
 #include "mail/mime_param.h"
 
 enum {
-	WORD_TEXT_MAX = 45, /* bytes in one that we write: 60 in base 64, 72 in all, of
-	                       the 75 that RFC 2047 2 allows */
+	QUOTED_LINE_MAX = 75, /* and the "=" of a soft line end */
 	CHARSET_NAME_MAX = 64,
 	DECODED_MAX = 65536, /* bytes of one run of encoded words */
 };
@@ -180,40 +179,6 @@ encoded_decode(struct str value, struct strbuf *out)
 	strbuf_release(&run.bytes);
 }
 
-static bool
-is_header_safe(struct str text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < ' ' || text.p[i] >= 0x7f)
-			return false;
-	}
-	return str_find_str(text, STR("=?")) == SIZE_MAX;
-}
-
-void
-encoded_format(struct str text, struct strbuf *out)
-{
-	bool is_first = true;
-
-	if (is_header_safe(text)) {
-		strbuf_add(out, text);
-		return;
-	}
-	while (text.n) {
-		struct str piece = utf8_first(text, WORD_TEXT_MAX);
-
-		if (!piece.n) /* no UTF-8 at all */
-			piece = str_first(text, WORD_TEXT_MAX);
-		if (!is_first)
-			strbuf_lit(out, "\r\n ");
-		is_first = false;
-		strbuf_lit(out, "=?UTF-8?B?");
-		base64_format(out, piece);
-		strbuf_lit(out, "?=");
-		text = str_from_offset(text, piece.n);
-	}
-}
-
 /* A piece of a parameter: filename*1*=…  */
 struct piece {
 	uint32_t number;
@@ -336,6 +301,52 @@ encoded_param(struct str value, struct str name, struct arena *a, struct str *te
 	}
 	*text_out = strbuf_str(&text);
 	return true;
+}
+
+void
+encoded_format_address(struct str s, struct strbuf *out)
+{
+	while (s.n) {
+		uint32_t c = '?';
+
+		if (!utf8_next(&s, &c))
+			s = str_from_offset(s, 1);
+		if (c < 0x80 && c != '+' && c != '=')
+			strbuf_byte(out, (char)c);
+		else
+			strbuf_printf(out, "\\x{%X}", (unsigned)c);
+	}
+}
+
+void
+quoted_printable_format(struct str s, struct strbuf *out)
+{
+	size_t used = 0;
+
+	while (s.n) {
+		char c = s.p[0];
+		struct str rest = str_from_offset(s, 1);
+		bool is_last = !rest.n || str_starts(rest, STR("\r\n"));
+		bool is_plain =
+			c >= ' ' && c <= '~' && c != '=' && (c != ' ' || !is_last);
+
+		if (str_starts(s, STR("\r\n"))) {
+			strbuf_lit(out, "\r\n");
+			s = str_from_offset(s, 2);
+			used = 0;
+			continue;
+		}
+		if (used + (is_plain ? 1 : 3) > QUOTED_LINE_MAX) {
+			strbuf_lit(out, "=\r\n");
+			used = 0;
+		}
+		if (is_plain)
+			strbuf_byte(out, c);
+		else
+			strbuf_printf(out, "=%02X", (unsigned char)c);
+		used += is_plain ? 1 : 3;
+		s = rest;
+	}
 }
 
 void

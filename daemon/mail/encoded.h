@@ -22,17 +22,19 @@ enum {
    the space between two of them dropped, folds undone, controls become spaces. */
 void encoded_decode(struct str value, struct strbuf *out);
 
-/* Appends text (UTF-8) as it may stand in a header: as it is where it is printable ASCII,
-   else as encoded words of at most 75 bytes, joined by CRLF SP. */
-void encoded_format(struct str text, struct strbuf *out);
-
 /* The parameter `name` of a field value ("attachment; filename*0*=utf-8''a; …"): its
    continuations joined, its charset converted, quotes undone, encoded words (which many
    programs use here though they must not) decoded. False where there is none. */
 bool encoded_param(struct str value, struct str name, struct arena *a,
                    struct str *text_out);
 
-/* Transfer encodings of bodies; both skip what they do not know. */
+/* Appends an address in UTF-8, its type in front or not, as utf-8-addr-xtext: ASCII (RFC
+   6533 3). "+" and "=" are no part of that either; what is no UTF-8 becomes "?". */
+void encoded_format_address(struct str s, struct strbuf *out);
+
+/* The text as lines of at most 76 bytes of ASCII; its CRLFs stay (RFC 2045 6.7). */
+void quoted_printable_format(struct str s, struct strbuf *out);
+/* Skips what it does not know. */
 void quoted_printable_decode(struct str s, struct strbuf *out);
 
 #endif

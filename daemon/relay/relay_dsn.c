@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/utf8.h"
 #include "mail/address.h"
 #include "mail/dsn.h"
 #include "mail/received.h"
@@ -114,21 +115,37 @@ status_of(const struct relay_row *row, struct arena *a)
 	return strbuf_str(&b);
 }
 
+/* What the sender calls whom an alias sends on: smtp_policy_conn.c puts that into ORCPT
+   where he did not. Empty: no alias does. */
+static struct str
+alias_of(const struct relay_row *row, struct arena *a)
+{
+	struct str orcpt = row->item.forward_domain.n ? row->item.orcpt : STR("");
+
+	return xtext_decode(a, str_from_offset(orcpt, str_find(orcpt, ';') + 1));
+}
+
 static struct dsn_rcpt
 rcpt_of(const struct relay_row *row, struct arena *a)
 {
 	struct strbuf words = strbuf_arena(a, DIAGNOSTIC_MAX);
+	struct str alias = alias_of(row, a);
+	bool is_said = row->code && !alias.n;
 
-	if (row->code)
+	/* Where an alias leads is nobody's business (RFC 3464 4.2), and other servers'
+	   words like to name it: the log has them. */
+	if (alias.n)
+		strbuf_add(&words, str_from(queue_reason_info(row->reason)->title));
+	else if (row->code)
 		relay_reply_format(row, &words);
 	else
 		relay_reason_format(row, &words);
 	return (struct dsn_rcpt){
-		.address = row->item.rcpt,
+		.address = alias.n ? alias : row->item.rcpt,
 		.original = xtext_decode(a, row->item.orcpt),
 		.action = actions[row->decision.tell],
 		.status = status_of(row, a),
-		.remote_host = row->code ? row->host : (struct str){ 0 },
+		.remote_host = is_said ? row->host : (struct str){ 0 },
 		.diagnostic = strbuf_str(&words),
 		.last_attempt_ms = attempt_ms(row),
 		.will_retry_until_ms = row->item.expires_ms,
@@ -242,18 +259,46 @@ boundary(struct arena *a, const struct id *id)
 	                    (unsigned long long)random_u64());
 }
 
-/* Only a failure brings the whole message back (RFC 3461 4.3), and not a large one (6.2);
-   nor one that must not be seen on the way (RFC 8689 5). */
+/* Does 8-bit text get there? Into a mailbox of ours, and where it takes SMTPUTF8. */
 static bool
-wants_full(const struct relay_job *job)
+may_be_8bit(const struct relay_dsn *dsn)
 {
+	const struct op_accept *op = &dsn->op;
+	size_t here = 0;
+
+	for (size_t i = 0; i < op->rcpts_count; i++)
+		here += op->rcpts[i].kind == RCPT_LOCAL;
+	return here == op->rcpts_count || !ascii_check(dsn->job->rows[0].item.sender);
+}
+
+/* Only a failure brings the whole message back (RFC 3461 4.3), and not a large one (6.2);
+   nor one that must not be seen on the way (RFC 8689 5), or with which the news would not
+   get there: a whole message in 8 bits cannot be encoded (RFC 2046 5.2.1). */
+static bool
+wants_full(const struct relay_dsn *dsn)
+{
+	const struct relay_job *job = dsn->job;
 	const struct queue_item *item = &job->rows[0].item;
 
+	if ((item->message_flags & (MESSAGE_8BIT | MESSAGE_8BIT_HEADER)) &&
+	    !may_be_8bit(dsn))
+		return false;
 	if (item->ret != RET_FULL || (item->message_flags & MESSAGE_TLS_REQUIRED) ||
 	    item->ref.size > (uint64_t)relay_limits(job->relay)->delivery_return_size)
 		return false;
 	for (size_t i = 0; i < job->count; i++) {
 		if (job->rows[i].decision.tell == TELL_FAILED)
+			return true;
+	}
+	return false;
+}
+
+/* Two members of one alias are one recipient to who wrote to it. */
+static bool
+is_told(const struct dsn *report, const struct dsn_rcpt *rcpts, const struct dsn_rcpt *r)
+{
+	for (size_t i = 0; i < report->rcpt_count; i++) {
+		if (rcpts[i].action == r->action && str_eq(rcpts[i].address, r->address))
 			return true;
 	}
 	return false;
@@ -280,7 +325,7 @@ format(struct relay_dsn *dsn, struct str original, struct strbuf *out)
 		.now_ms = received.at_ms,
 		.arrival_ms = item->created_ms,
 		.boundary = boundary(dsn->arena, &dsn->id),
-		.want_full = wants_full(job),
+		.want_full = wants_full(dsn),
 		.original = original,
 	};
 	struct dsn_rcpt *rcpts = ARENA_ARRAY(dsn->arena, struct dsn_rcpt, job->count);
@@ -289,7 +334,9 @@ format(struct relay_dsn *dsn, struct str original, struct strbuf *out)
 	for (size_t i = 0; i < job->count; i++) {
 		if (job->rows[i].decision.tell == TELL_NOBODY)
 			continue;
-		rcpts[report.rcpt_count++] = rcpt_of(&job->rows[i], dsn->arena);
+		rcpts[report.rcpt_count] = rcpt_of(&job->rows[i], dsn->arena);
+		report.rcpt_count += !job->rows[i].item.forward_domain.n ||
+		                     !is_told(&report, rcpts, &rcpts[report.rcpt_count]);
 	}
 	report.rcpts = rcpts;
 	return_path_format(out, (struct str){ 0 });

@@ -1,5 +1,6 @@
 /* What the server offers, and what we say to it because of that. */
 #include "base/utf8.h"
+#include "mail/encoded.h"
 #include "smtp/smtp_client_priv.h"
 
 enum {
@@ -153,16 +154,9 @@ add_orcpt_ascii(struct strbuf *out, struct str orcpt)
 	char bytes[ORCPT_MAX_BYTES];
 	struct strbuf b = strbuf_on(bytes);
 
-	while (orcpt.n) {
-		uint32_t c;
-
-		if (!utf8_next(&orcpt, &c))
-			return;
-		if (c < 0x80)
-			strbuf_byte(&b, (char)c);
-		else
-			strbuf_printf(&b, "\\x{%X}", (unsigned)c);
-	}
+	if (!utf8_check(orcpt))
+		return;
+	encoded_format_address(orcpt, &b);
 	if (!b.overflow)
 		add_param(out, "ORCPT", strbuf_str(&b));
 }

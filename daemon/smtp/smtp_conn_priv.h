@@ -42,6 +42,7 @@ struct smtp_target {
 	struct smtp_target *next;
 	struct target to;
 	const struct smtp_rcpt *rcpt; /* as the client said it */
+	unsigned notify;              /* enum smtp_notify: of all who lead there */
 	bool is_alias;
 	bool is_shared; /* … with others */
 	bool is_junk;   /* into Junk, where it is a mailbox of ours */

@@ -9,9 +9,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/utf8.h"
 #include "mail/address_list.h"
+#include "mail/encoded.h"
 #include "policy/auth_results.h"
 #include "smtp/smtp_conn_priv.h"
+#include "smtp/smtp_params.h"
 
 enum {
 	FREE_GUESSES = 3,      /* unknown recipients answered at once */
@@ -20,6 +23,7 @@ enum {
 	FROM_BUDGET = 64 * 1024,
 	ACCOUNT_BUDGET = 8 * 1024,
 	WORDS_MAX = 4096,          /* recipients in the record of a body, cut there */
+	ORCPT_MADE_MAX = 500,      /* RFC 3461 4.2 */
 	STAMP_RESERVE = 64 * 1024, /* our own lines, on top of what the client may send */
 };
 
@@ -279,8 +283,29 @@ accept_done(void *arg, enum err e, const struct answer_accept *result)
 	smtp_conn_answer(c, &(struct smtp_answer){ .err = e });
 }
 
+/* The name that the sender knows goes along, also where he did not say it (RFC 3461
+   5.2.1): what other servers tell names who stands behind the alias, and what we tell
+   must not (relay_dsn.c). */
+static struct str
+orcpt_of(const struct smtp_target *t, struct arena *a)
+{
+	struct strbuf orcpt;
+
+	if (t->rcpt->orcpt.n || !t->is_alias || t->to.kind != RCPT_REMOTE)
+		return t->rcpt->orcpt;
+	orcpt = strbuf_arena(a, ORCPT_MADE_MAX);
+	if (ascii_check(t->rcpt->text)) {
+		strbuf_lit(&orcpt, "rfc822;");
+		xtext_format(&orcpt, t->rcpt->text);
+	} else {
+		strbuf_lit(&orcpt, "utf-8;");
+		encoded_format_address(t->rcpt->text, &orcpt);
+	}
+	return orcpt.overflow ? STR("") : strbuf_str(&orcpt);
+}
+
 static void
-fill_rcpts(struct smtp_conn *c, struct accept_rcpt *rcpts)
+fill_rcpts(struct smtp_conn *c, struct accept_rcpt *rcpts, struct arena *a)
 {
 	size_t i = 0;
 
@@ -291,7 +316,7 @@ fill_rcpts(struct smtp_conn *c, struct accept_rcpt *rcpts)
 			.account_id = t->to.account_id,
 			.domain = t->to.domain,
 			.notify = smtp_receipts_notify(c, t),
-			.orcpt = t->rcpt->orcpt,
+			.orcpt = orcpt_of(t, a),
 			.is_loop = t->is_loop,
 		};
 		if (t->is_alias)
@@ -319,7 +344,7 @@ body_done(void *arg, enum err e, const struct new_body *body)
 	}
 	smtp_receipts_judge(c);
 	count = c->target_count + c->receipt_count;
-	a = arena_new(size_mul(count + 1, sizeof(*op.rcpts)));
+	a = arena_new(size_mul(count + 1, sizeof(*op.rcpts) + 2 * ORCPT_MADE_MAX));
 	op = (struct op_accept){
 		.trace_id = id_str(&mail->trace_id),
 		.session_id = id_str(smtp_session_id(c->session)),
@@ -340,7 +365,7 @@ body_done(void *arg, enum err e, const struct new_body *body)
 	/* It stays with the message, whichever alias sends it on. */
 	if (mail->is_tls_required)
 		op.body.head.flags |= MESSAGE_TLS_REQUIRED;
-	fill_rcpts(c, op.rcpts);
+	fill_rcpts(c, op.rcpts, a);
 	smtp_events_tell(&c->events);
 	c->call = store_accept(c->server->parts.store, &op, accept_done, c);
 	arena_free(&a);

@@ -32,15 +32,61 @@ is_same(const struct target *a, const struct target *b)
 	                             : str_eq(a->rcpt, b->rcpt);
 }
 
+/* What a recipient asks of who gets its copy: a list's members tell of no success (RFC
+   3461 5.2.7.3 c). */
+static unsigned
+notify_of(const struct smtp_rcpt *rcpt, bool is_shared)
+{
+	unsigned notify = rcpt->notify;
+
+	if (is_shared && (notify & SMTP_NOTIFY_SUCCESS)) {
+		notify &= ~(unsigned)SMTP_NOTIFY_SUCCESS;
+		/* None at all would ask for news of failures again. */
+		return notify ? notify : SMTP_NOTIFY_NEVER;
+	}
+	return notify;
+}
+
+/* What both ask for. */
+static unsigned
+notify_both(unsigned a, unsigned b)
+{
+	unsigned notify;
+
+	if (a == b)
+		return a;
+	notify = (a ? a : SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY) |
+	         (b ? b : SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY);
+	return notify == SMTP_NOTIFY_NEVER ? notify
+	                                   : notify & ~(unsigned)SMTP_NOTIFY_NEVER;
+}
+
+/* It gets one copy, whichever ways lead there; it goes by the name that stands for it
+   alone, where there is one beside a list. */
+static void
+name_again(struct smtp_target *t, const struct smtp_rcpt *rcpt, bool is_alias,
+           bool is_shared)
+{
+	t->notify = notify_both(t->notify, notify_of(rcpt, is_shared));
+	if (!t->is_shared || is_shared)
+		return;
+	t->rcpt = rcpt;
+	t->is_alias = is_alias;
+	t->is_shared = false;
+}
+
 static enum err
 add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt *rcpt,
            const struct resolution *alias)
 {
+	bool is_alias = alias && alias->is_alias, is_shared = alias && alias->count > 1;
 	struct smtp_target *t;
 
 	for (t = c->targets; t; t = t->next) {
-		if (is_same(&t->to, to))
+		if (is_same(&t->to, to)) {
+			name_again(t, rcpt, is_alias, is_shared);
 			return OK;
+		}
 	}
 	if (c->target_count == SMTP_TARGETS_MAX || arena_left(c->arena) < TARGET_RESERVE)
 		return ERR_RCPT_MAX;
@@ -49,8 +95,9 @@ add_target(struct smtp_conn *c, const struct target *to, const struct smtp_rcpt 
 	t->to.rcpt = arena_str(c->arena, to->rcpt);
 	t->to.domain = arena_str(c->arena, to->domain);
 	t->rcpt = rcpt;
-	t->is_alias = alias && alias->is_alias;
-	t->is_shared = alias && alias->count > 1;
+	t->notify = notify_of(rcpt, is_shared);
+	t->is_alias = is_alias;
+	t->is_shared = is_shared;
 	*c->targets_last = t;
 	c->targets_last = &t->next;
 	c->target_count++;

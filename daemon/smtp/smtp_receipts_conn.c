@@ -5,7 +5,8 @@
  *   another server ....... it is asked instead, also by an alias for it alone (5.2.1);
  *                          the queue tells "relayed" where it knows no DSN (5.2.2)
  *
- * One for each recipient that the client named, also where two of them are one mailbox.
+ * One for each recipient that the client named, also where two of them are one mailbox;
+ * of two that lead to one address elsewhere, that other server tells, once.
  * The row that asks the queue process for it is a part of the accept: mail and receipt
  * are there together, or neither is. It names the address that the sender wrote: whose
  * mailbox that leads to is nobody's business (RFC 3464 4.2).
@@ -88,7 +89,7 @@ static bool
 is_any_wanted(const struct smtp_conn *c)
 {
 	for (const struct smtp_target *t = c->targets; t; t = t->next) {
-		if (t->rcpt->notify & SMTP_NOTIFY_SUCCESS)
+		if (t->notify & SMTP_NOTIFY_SUCCESS)
 			return true;
 	}
 	return c->receipt_count > 0;
@@ -118,9 +119,9 @@ smtp_receipts_judge(struct smtp_conn *c)
 unsigned
 smtp_receipts_notify(const struct smtp_conn *c, const struct smtp_target *t)
 {
-	unsigned notify = t->rcpt->notify;
+	unsigned notify = t->notify;
 
-	if (!(notify & SMTP_NOTIFY_SUCCESS) || (!t->is_shared && !c->has_no_receipts))
+	if (!(notify & SMTP_NOTIFY_SUCCESS) || !c->has_no_receipts)
 		return notify;
 	/* None at all would ask for news of failures again. */
 	notify &= ~(unsigned)SMTP_NOTIFY_SUCCESS;

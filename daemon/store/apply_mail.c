@@ -140,6 +140,14 @@ is_queued(const struct op_accept *op, const struct accept_rcpt *r)
 	return r->kind == RCPT_REMOTE && r->domain.n && op->expires_ms > 0;
 }
 
+/* There is no room for news of it: that must not cost a mailbox the mail itself. Who sent
+   it takes no news for no news (RFC 3461 4.1 knows no mark for "not told"). */
+static bool
+is_receipt_dropped(const struct accept_rcpt *r, enum err e)
+{
+	return r->kind == RCPT_RECEIPT && e == ERR_DISK_FULL;
+}
+
 /* Judges all recipients; nothing has been written yet. */
 static enum err
 check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *answer,
@@ -158,7 +166,7 @@ check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *ans
 			e = tx->queue_rows < tx->limits->queue_max ? OK : ERR_DISK_FULL;
 		answer->results[i].error = e;
 		*good_out += e == OK;
-		if (e != OK && first == OK)
+		if (e != OK && first == OK && !is_receipt_dropped(r, e))
 			first = e;
 	}
 	if (op->all_or_none || !*good_out)
@@ -211,6 +219,19 @@ tell_rcpt(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r
 	} else {
 		event_i64(&e, "queue_id", (int64_t)result->queue_id);
 	}
+	tx_event(tx, &e);
+}
+
+static void
+tell_dropped(struct tx *tx, const struct op_accept *op, const struct accept_rcpt *r)
+{
+	struct event e;
+
+	event_init(&e, EV_DSN_DROPPED, op->trace_id, op->session_id);
+	event_str(&e, "from", op->sender);
+	event_str(&e, "rcpt", r->rcpt);
+	event_str(&e, "action", r->is_expanded ? STR("expanded") : STR("delivered"));
+	event_str(&e, "reason", STR("the queue is full"));
 	tx_event(tx, &e);
 }
 
@@ -349,6 +370,8 @@ op_accept_apply(struct tx *tx, const struct op_accept *op, struct answer_accept 
 		const struct accept_rcpt *r = &op->rcpts[i];
 		struct accept_result *result = &answer->results[i];
 
+		if (is_receipt_dropped(r, result->error))
+			tell_dropped(tx, op, r);
 		if (result->error != OK)
 			continue;
 		e = tx_message_place(tx, op, r, answer->message_id, result);

@@ -46,7 +46,7 @@ struct accept_rcpt {
    since RCPT). With all_or_none the first of these is the answer's error and nothing is
    done; without, the answer is OK if one recipient is good, else the first error.
    RCPT_RECEIPT is taken with all_or_none only, since it says what became of the others,
-   and never for the null sender. */
+   and never for the null sender; in a full queue it alone is left out (DSN_DROPPED). */
 struct op_accept {
 	struct str trace_id; /* must: 20 bytes of base/ids.h */
 	struct str session_id;

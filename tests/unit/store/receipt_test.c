@@ -51,6 +51,28 @@ rows_in_queue(struct rig *r)
 	return rows;
 }
 
+static bool
+count_dropped(void *arg, const struct trace_event *e)
+{
+	uint64_t *n = arg;
+
+	*n += str_eq(e->name, STR("message.dsn.dropped"));
+	return true;
+}
+
+static uint64_t
+dropped_in_log(struct rig *r, const struct id *trace)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 100 && n < RECEIPTS; i++) {
+		rig_turn(r, 50);
+		n = 0;
+		(void)!trace_events(r->traces, id_str(trace), count_dropped, &n);
+	}
+	return n;
+}
+
 /* Mail and receipts are there together, or neither is. */
 static void
 test_receipts(void)
@@ -145,5 +167,44 @@ test_actions_on_receipts(void)
 	rig_close(&r);
 }
 
-SUITE(store_receipt, { "receipts", test_receipts },
-      { "actions on receipts", test_actions_on_receipts });
+/* Its own row may be the one too many: the mailbox has room, so the mail is taken, and
+   the log says that the sender hears nothing. */
+static void
+test_no_room_for_receipts(void)
+{
+	static const struct str far = STR_INIT("example.net");
+	struct rig r;
+	struct id trace = id_new("mtr_");
+	struct accept_rcpt to[1 + RECEIPTS];
+	struct accept_rcpt remote = { .kind = RCPT_REMOTE,
+		                      .rcpt = STR("kim@example.net"),
+		                      .domain = far };
+	struct answer_accept answer;
+	struct op_accept op;
+	uint64_t ann;
+
+	rig_open(&r);
+	ann = rig_account(&r);
+	r.conf->limits.queue_messages = 1;
+	store_server_reload(r.server, r.conf);
+	op = receipts_op(&r, ann, &trace, to);
+	op.expires_ms = INT64_MAX;
+	op.rcpts = &remote;
+	op.rcpts_count = 1;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), OK, "the queue is full now");
+	op = receipts_op(&r, ann, &trace, to);
+	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), OK, "taken");
+	CHECK_U64_EQ(answer.results[0].uid, 1, "in the inbox");
+	CHECK_U64_EQ(answer.results[1].queue_id, 0, "no receipt");
+	CHECK_ERR_EQ(answer.results[1].error, ERR_DISK_FULL, "which is why");
+	CHECK_U64_EQ(rows_in_queue(&r), 1, "nothing new in the queue");
+	CHECK_U64_EQ(dropped_in_log(&r, &trace), RECEIPTS, "and the log says so");
+	op = receipts_op(&r, ann, &trace, to);
+	to[1] = remote;
+	op.expires_ms = INT64_MAX;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), ERR_DISK_FULL, "mail still waits");
+	rig_close(&r);
+}
+
+SUITE(store_receipt, { "no room for receipts", test_no_room_for_receipts },
+      { "receipts", test_receipts }, { "actions on receipts", test_actions_on_receipts });
