@@ -21,6 +21,8 @@ static const struct {
 	{ ERR_PROTOCOL, "it does not speak SMTP properly" },
 	{ ERR_CONNECT, "no connection" },
 	{ ERR_LOOP, "the way leads back to us" },
+	{ ERR_FORBIDDEN,
+	  "its address is none of the Internet (delivery.private_targets)" },
 	{ ERR_NEED_REQUIRETLS, "it does not promise to pass the demand on" },
 	{ ERR_TOO_LARGE, "it takes no message of this size" },
 	{ ERR_NEED_SMTPUTF8,
@@ -66,8 +68,9 @@ relay_reply_format(const struct relay_row *row, struct strbuf *out)
 static bool
 is_said_by_class(const struct relay_row *row)
 {
-	return !row->code && !row->text.n && row->reason != REASON_REMOTE_TEMP &&
-	       row->reason != REASON_POLICY_OTHER && row->reason != REASON_LOCAL_RESOURCE;
+	return !row->code && !row->text.n && row->cause != ERR_FORBIDDEN &&
+	       row->reason != REASON_REMOTE_TEMP && row->reason != REASON_POLICY_OTHER &&
+	       row->reason != REASON_LOCAL_RESOURCE;
 }
 
 void

@@ -225,15 +225,23 @@ relay_job_next(struct relay_dest *d)
 	return list_is_empty(&d->jobs) ? NULL : serve(d, d->jobs.next);
 }
 
+/* Anywhere in the line, which goes by rounds: the first may just have come. */
+static bool
+has_waited(const struct relay_dest *d, int64_t mono_ms, int64_t wait_ms)
+{
+	LIST_EACH(&d->jobs, l)
+	{
+		if (mono_ms - job_of(l)->since_ms > wait_ms)
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_congested(const struct relay_dest *d, int64_t mono_ms)
 {
-	const struct relay_job *first;
-
-	if (list_is_empty(&d->jobs) || d->job_rows < RELAY_CONGESTED_ROWS)
-		return false;
-	first = CONTAINER_OF(d->jobs.next, struct relay_job, link);
-	return mono_ms - first->since_ms > RELAY_CONGESTED_MS;
+	return d->job_rows >= RELAY_CONGESTED_ROWS &&
+	       has_waited(d, mono_ms, RELAY_CONGESTED_MS);
 }
 
 bool
@@ -528,18 +536,6 @@ relay_dest_finished(struct relay_dest *d, size_t rows)
 	d->row_at_ms = now;
 }
 
-/* Anywhere in the line, which goes by rounds: no lease may lapse under a job. */
-static bool
-has_old(const struct relay_dest *d, int64_t now)
-{
-	LIST_EACH(&d->jobs, l)
-	{
-		if (now - job_of(l)->since_ms > RELAY_WAIT_MAX_MS)
-			return true;
-	}
-	return false;
-}
-
 void
 relay_sweep(struct relay *r)
 {
@@ -550,7 +546,8 @@ relay_sweep(struct relay *r)
 	{
 		struct relay_dest *d = CONTAINER_OF(l, struct relay_dest, link);
 
-		while (has_old(d, now) || is_congested(d, now))
+		/* No lease may lapse under a job. */
+		while (has_waited(d, now, RELAY_WAIT_MAX_MS) || is_congested(d, now))
 			return_last(d);
 		if (!list_is_empty(&d->jobs) && d->job_rows < RELAY_CONGESTED_ROWS)
 			r->congested_rows += d->job_rows;

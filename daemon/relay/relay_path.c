@@ -25,7 +25,8 @@ exhausted(struct relay_conn *c)
 	   that does not answer is not. */
 	relay_conn_exhausted(c, e,
 	                     e == ERR_DNS_NXDOMAIN || e == ERR_DNS_NODATA ||
-	                             e == ERR_LOOP || e == ERR_NULL_MX);
+	                             e == ERR_LOOP || e == ERR_NULL_MX ||
+	                             e == ERR_FORBIDDEN);
 }
 
 /* We listen there ourselves: the mail would come back (RFC 5321 5.1). */
@@ -81,18 +82,40 @@ relay_path_secured(struct relay_conn *c)
 	relay_path_next(c);
 }
 
-static size_t
-take_addresses(struct relay_path *p, const struct dns_answer *answer, struct addr *out)
+/* "Try again" outweighs all, and "not there" outweighs "there is none". */
+static void
+take_err(struct relay_path *p, enum err e)
 {
+	if (p->dns == ERR_DNS_TEMP || (p->dns == ERR_FORBIDDEN && e != ERR_DNS_TEMP))
+		return;
+	p->dns = e;
+}
+
+/* Whoever owns a domain may name an address of our own network in it, where hosts trust
+   us: nothing is said to them unless the owner allows it. Our own are left to is_own. */
+static bool
+is_forbidden(const struct relay *r, const struct addr *a)
+{
+	return addr_is_special(a) && !r->conf->delivery_private_targets &&
+	       !is_own(r, a, 1);
+}
+
+static size_t
+take_addresses(struct relay_conn *c, const struct dns_answer *answer, struct addr *out)
+{
+	const struct relay *r = c->dest->relay;
 	size_t n = 0;
 
 	for (size_t i = 0; answer->status == DNS_OK && i < answer->count; i++) {
-		if (n < RELAY_HOST_ADDRS)
-			out[n++] = answer->records[i].addr;
+		const struct addr *a = &answer->records[i].addr;
+
+		if (is_forbidden(r, a))
+			take_err(&c->path, ERR_FORBIDDEN);
+		else if (n < RELAY_HOST_ADDRS)
+			out[n++] = *a;
 	}
-	/* "Try again" outweighs "there is none". */
-	if (answer->status != DNS_OK && p->dns != ERR_DNS_TEMP)
-		p->dns = dns_status_err(answer->status);
+	if (answer->status != DNS_OK)
+		take_err(&c->path, dns_status_err(answer->status));
 	return n;
 }
 
@@ -112,7 +135,7 @@ on_a(void *arg, const struct dns_answer *answer)
 
 	c->path.a = NULL;
 	c->path.is_v4_authentic = answer->authentic;
-	c->path.v4_count = take_addresses(&c->path, answer, c->path.v4);
+	c->path.v4_count = take_addresses(c, answer, c->path.v4);
 	c->path.v4_name = name_of(c, answer);
 	if (!c->path.aaaa)
 		on_addresses(c);
@@ -125,7 +148,7 @@ on_aaaa(void *arg, const struct dns_answer *answer)
 
 	c->path.aaaa = NULL;
 	c->path.is_v6_authentic = answer->authentic;
-	c->path.v6_count = take_addresses(&c->path, answer, c->path.v6);
+	c->path.v6_count = take_addresses(c, answer, c->path.v6);
 	c->path.v6_name = name_of(c, answer);
 	if (!c->path.a)
 		on_addresses(c);
@@ -236,6 +259,10 @@ relay_path_start(struct relay_conn *c)
 		if (is_own(r, p->addrs, p->addr_count)) {
 			p->addr_count = 0;
 			p->dns = ERR_LOOP;
+		}
+		if (p->addr_count && is_forbidden(r, &p->addrs[0])) {
+			p->addr_count = 0;
+			p->dns = ERR_FORBIDDEN;
 		}
 		relay_secure_none(c);
 		if (p->addr_count && c->secure.level == SECURE_NEVER) {

@@ -66,7 +66,7 @@ class Appliance:
     def __init__(self, folder, address="127.0.0.10", hostname="mail.home.example",
                  domain="home.example", retry="2s 4s 8s", lifetime="5d", plaintext="[]",
                  relay="[]", proxies="[]", level="debug", more="", trusted="false",
-                 private="false", source="", env=None, log=None,
+                 private="true", source="", env=None, log=None,
                  binary=BINARY):
         self.folder = pathlib.Path(folder)
         self.address, self.hostname, self.domain = address, hostname, domain

@@ -302,7 +302,37 @@ test_waits_too_long(void)
 	rig_close(&rig);
 }
 
-SUITE(relay_jobs, { "one job for one message", test_one_job_for_one_message },
+/* That the first in the line has just come says nothing of how long the others wait. */
+static void
+test_congestion(void)
+{
+	enum {
+		FLOOD_ROWS = RELAY_CONGESTED_ROWS + 8,
+	};
+	struct queue_item items[FLOOD_ROWS];
+	struct relay_dest *net;
+	struct rig rig;
+
+	rig_open(&rig);
+	for (size_t i = 0; i < FLOOD_ROWS; i++)
+		items[i] = item(i + 1, i + 1, "example.net");
+	relay_take(&rig.relay, items, FLOOD_ROWS, true);
+	net = relay_dest_get(&rig.relay, STR("example.net"));
+	CHECK_TRUE(!relay_is_troubled(&rig.relay), "many, but not for long");
+	LIST_EACH(&net->jobs, l)
+	{
+		if (l != net->jobs.next)
+			CONTAINER_OF(l, struct relay_job, link)->since_ms -=
+				2 * RELAY_CONGESTED_MS;
+	}
+	CHECK_TRUE(relay_is_troubled(&rig.relay), "long and slow");
+	relay_sweep(&rig.relay);
+	CHECK_TRUE(net->job_rows < RELAY_CONGESTED_ROWS, "only so many stay in memory");
+	rig_close(&rig);
+}
+
+SUITE(relay_jobs, { "congestion", test_congestion },
+      { "one job for one message", test_one_job_for_one_message },
       { "rows that go back", test_rows_that_go_back }, { "receipts", test_receipts },
       { "a paused destination", test_a_paused_destination },
       { "put back", test_put_back }, { "rounds", test_rounds },

@@ -39,6 +39,8 @@ static struct {
 	struct relay_conn c;
 	struct question questions[QUESTIONS];
 	size_t asked, dials, exhausted;
+	enum err cause; /* … why, */
+	bool is_permanent;
 	bool is_refused; /* no host is secure enough */
 } t;
 
@@ -62,8 +64,8 @@ void
 relay_conn_exhausted(struct relay_conn *c, enum err cause, bool is_permanent)
 {
 	(void)c;
-	(void)cause;
-	(void)is_permanent;
+	t.cause = cause;
+	t.is_permanent = is_permanent;
 	t.exhausted++;
 }
 
@@ -161,6 +163,7 @@ begin(bool is_refused)
 		                   .arena = arena_new(RELAY_CONN_BYTES) };
 	t.asked = t.dials = t.exhausted = 0;
 	t.is_refused = is_refused;
+	t.conf.delivery_private_targets = true;
 	relay_path_start(&t.c);
 }
 
@@ -242,4 +245,102 @@ test_largest_zone(void)
 	arena_free(&a);
 }
 
-SUITE(relay_path, { "the largest zone", test_largest_zone });
+/* Two hosts, of which the first has these addresses and the second none. */
+static void
+answer_two_hosts(const char *const *ips, size_t count)
+{
+	static const struct dns_record hosts[] = {
+		{ .name = STR_INIT("one.example"), .preference = 1 },
+		{ .name = STR_INIT("two.example"), .preference = 2 },
+	};
+	struct dns_record records[RELAY_HOST_ADDRS] = { 0 };
+
+	answer(&(struct dns_answer){
+		.status = DNS_OK, .records = (struct dns_record *)hosts, .count = 2 });
+	for (size_t i = 0; i < count; i++)
+		CHECK_TRUE(addr_parse_ip(str_from(ips[i]), &records[i].addr), ips[i]);
+	for (int i = 0; i < QUESTIONS; i++) {
+		bool is_v4 = t.questions[0].type == DNS_A;
+
+		answer(&(struct dns_answer){ .status = is_v4 ? DNS_OK : DNS_NODATA,
+		                             .records = records,
+		                             .count = is_v4 ? count : 0 });
+	}
+	for (size_t i = 0; i < ADDRESSES && !t.exhausted; i++) {
+		if (t.asked)
+			answer(&(struct dns_answer){ .status = DNS_NODATA });
+		else
+			relay_path_next(&t.c);
+	}
+}
+
+/* Whoever owns a domain says where it leads, but not into our own network. */
+static void
+test_private_addresses(void)
+{
+	static const struct {
+		const char *what, *ips[2];
+		bool may_be_private;
+		size_t dials;
+		enum err cause;
+	} rows[] = {
+		{ "both of the Internet",
+		  { "198.20.0.1", "198.20.0.2" },
+		  false,
+		  2,
+		  ERR_DNS_NODATA },
+		{ "one of them", { "10.0.0.1", "198.20.0.2" }, false, 1, ERR_FORBIDDEN },
+		{ "neither", { "127.0.0.1", "192.168.1.1" }, false, 0, ERR_FORBIDDEN },
+		{ "the owner allows it",
+		  { "127.0.0.1", "192.168.1.1" },
+		  true,
+		  2,
+		  ERR_DNS_NODATA },
+		{ "ours", { "10.9.9.9", "198.20.0.1" }, false, 0, ERR_LOOP },
+	};
+	struct addr own;
+
+	CHECK_TRUE(addr_parse_ip(STR("10.9.9.9"), &own), "own");
+	t.relay.own[0] = own;
+	t.relay.own_count = 1;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		begin(false);
+		t.conf.delivery_private_targets = rows[i].may_be_private;
+		answer_two_hosts(rows[i].ips, 2);
+		CHECK_U64_EQ(t.dials, rows[i].dials, rows[i].what);
+		CHECK_ERR_EQ(t.cause, rows[i].cause, rows[i].what);
+		CHECK_TRUE(t.is_permanent, "who has no host at all has none tomorrow");
+		end();
+	}
+	t.relay.own_count = 0;
+}
+
+/* What the limits leave untried may be good: the mail waits, whatever the others said. */
+static void
+test_untried_hosts(void)
+{
+	static const char *const ips[] = { "198.20.0.1", "198.20.0.2", "198.20.0.3" };
+	static const struct {
+		const char *what;
+		int64_t addresses;
+		size_t dials;
+		bool is_permanent;
+	} rows[] = {
+		{ "all are tried", 4, 3, true },
+		{ "as many as there are, but a host", 3, 3, false },
+		{ "one less", 2, 2, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		begin(false);
+		t.limits.delivery_addresses = rows[i].addresses;
+		answer_two_hosts(ips, ARRAY_LEN(ips));
+		CHECK_U64_EQ(t.exhausted, 1, rows[i].what);
+		CHECK_U64_EQ(t.dials, rows[i].dials, rows[i].what);
+		CHECK_I64_EQ(t.is_permanent, rows[i].is_permanent, rows[i].what);
+		end();
+	}
+}
+
+SUITE(relay_path, { "private addresses", test_private_addresses },
+      { "untried hosts", test_untried_hosts }, { "the largest zone", test_largest_zone });
