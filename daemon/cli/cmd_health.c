@@ -8,7 +8,7 @@
 
 enum {
 	POLL_MS = 200,
-	POLLS_MAX = 75, /* a run takes five seconds, and may be repeated once */
+	POLLS_MAX = 100, /* a run waits and takes five seconds, and may be repeated */
 };
 
 static int

@@ -30,6 +30,7 @@ enum {
 	LIMIT_MS = 5000,        /* of one run */
 	CONFIRM_MS = MINUTE_MS, /* until a run that found something worse is repeated, */
 	CONFIRM_ASKED_MS = 500, /* or while somebody looks */
+	ASKED_PAUSE_MS = 5000,  /* between two runs that are asked for */
 	READ_BUDGET = 256 << 10,
 	RUN_BUDGET = 4 << 20,
 	BODY_MAX = 30 << 10,
@@ -74,6 +75,7 @@ struct relay_hosts {
 	struct timer search;
 	int64_t first_ms; /* Unix: what was never run is due then */
 	struct run *runs[HOST_CHECKS];
+	bool is_changed[HOST_CHECKS]; /* what it goes by is another since its last run */
 };
 
 /* --- the end ------------------------------------------------------------------------ */
@@ -294,8 +296,16 @@ static void
 dial_all(struct run *run)
 {
 	for (size_t i = 0; i < run->targets.count; i++) {
-		if (run->targets.p[i].addr.family != ADDR_NONE)
+		struct host_target *t = &run->targets.p[i];
+
+		if (addr_is_special(&t->addr) && t->addr.family != ADDR_NONE &&
+		    !run->hosts->relay->conf->delivery_private_targets) {
+			t->reached = HOST_UNREACHABLE;
+			t->text = STR("its address is none of the Internet "
+			              "(delivery.private_targets)");
+		} else if (t->addr.family != ADDR_NONE) {
 			dial(run, i);
+		}
 	}
 	if (run->dialing)
 		return;
@@ -452,6 +462,7 @@ begin(struct relay_hosts *hosts, enum host_check check, bool was_asked)
 	run->took_ms = -1;
 	timer_init(&run->limit, r->loop, on_limit, run);
 	hosts->runs[check] = run;
+	hosts->is_changed[check] = false;
 	lookups_conn_fresh(run->lookups_conn);
 	lookups_conn_run(run->lookups_conn, step, on_names, run);
 	lookups_conn_limit(run->lookups_conn, names_ms);
@@ -459,7 +470,8 @@ begin(struct relay_hosts *hosts, enum host_check check, bool was_asked)
 }
 
 struct due {
-	int64_t at_ms[HOST_CHECKS]; /* Unix */
+	int64_t now_ms; /* Unix, as are the others */
+	int64_t at_ms[HOST_CHECKS];
 	bool is_asked[HOST_CHECKS];
 };
 
@@ -472,8 +484,14 @@ take_row(void *arg, const struct host_row *row)
 	if (!host_check_find(row->name, &check))
 		return true;
 	due->is_asked[check] = row->asked_ms > row->checked_ms;
-	if (row->checked_ms)
+	/* A run in the future says that the clock was ahead: nobody waits until then. */
+	if (row->checked_ms > due->now_ms)
+		due->at_ms[check] = due->now_ms;
+	else if (row->checked_ms)
 		due->at_ms[check] = row->next_ms;
+	/* Whoever asks again and again has others asked no more often. */
+	if (due->is_asked[check] && due->at_ms[check] > row->checked_ms + ASKED_PAUSE_MS)
+		due->at_ms[check] = row->checked_ms + ASKED_PAUSE_MS;
 	return true;
 }
 
@@ -482,7 +500,7 @@ on_search(void *arg)
 {
 	struct relay_hosts *hosts = CAST(relay_hosts, HOSTS_MAGIC, arg);
 	int64_t now_ms = clock_unix_ms(), wait_ms = IDLE_MS;
-	struct due due = { .is_asked = { false } };
+	struct due due = { .now_ms = now_ms };
 
 	if (hosts->relay->is_stopping)
 		return;
@@ -495,8 +513,9 @@ on_search(void *arg)
 	for (size_t i = 0; i < HOST_CHECKS; i++) {
 		if (hosts->runs[i])
 			continue;
-		if (due.is_asked[i] || due.at_ms[i] <= now_ms)
-			begin(hosts, (enum host_check)i, due.is_asked[i]);
+		if (hosts->is_changed[i] || due.at_ms[i] <= now_ms)
+			begin(hosts, (enum host_check)i,
+			      due.is_asked[i] || hosts->is_changed[i]);
 		else if (due.at_ms[i] - now_ms < wait_ms)
 			wait_ms = due.at_ms[i] - now_ms;
 	}
@@ -508,6 +527,22 @@ relay_host_changed(struct relay *r, const struct change *change)
 {
 	if (change->kind == CHANGE_RESET || str_starts(change->key, STR("host_ask:")))
 		timer_set(&r->hosts->search, SOON_MS);
+}
+
+/* Whoever changed a list wants to see what the new one says. */
+void
+relay_host_reload(struct relay *r, const struct conf *conf)
+{
+	struct relay_hosts *hosts = r->hosts;
+	const struct conf *was = r->conf;
+
+	if (!str_eq(was->host_lists, conf->host_lists) ||
+	    !str_eq(was->host_lists_minor, conf->host_lists_minor))
+		hosts->is_changed[HOST_BLOCKLISTS] = true;
+	if (!str_eq(was->host_targets, conf->host_targets) ||
+	    was->delivery_private_targets != conf->delivery_private_targets)
+		hosts->is_changed[HOST_OUTBOUND] = true;
+	timer_set(&hosts->search, SOON_MS);
 }
 
 void

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 import check
 from appliance import ROOT, Appliance
@@ -231,6 +232,44 @@ def test_the_name_service(world):
     check.true(found["state"] in (before, "unknown"), f"never listed: {found}")
     world.dns.start()
     check.true(look(world, "resolver")["cause"] in (None, "resolver_slow"), "and again")
+
+
+def checked_at(world, name):
+    return world.home.json("health", "show", name)["checked_at"]
+
+
+def test_asking_again_and_again(world):
+    """Others are asked no more often than every five seconds; every question gets a run of its own."""
+    look(world, "address")
+    begin, seen = time.monotonic(), {checked_at(world, "address")}
+    for _ in range(2):
+        world.home.run("health", "run", "address", check=False)
+        seen.add(checked_at(world, "address"))
+    check.equal(len(seen), 3, "two more")
+    check.true(time.monotonic() - begin > 8, f"not within {time.monotonic() - begin:.1f} s")
+
+
+def test_a_changed_list_is_looked_at_at_once(world):
+    before = {name: checked_at(world, name) for name in ("blocklists", "outbound", "ptr")}
+    world.home.reload(more=SETTINGS.replace("[small.example]", "[]").replace(", third.example", ""))
+    for name in ("blocklists", "outbound"):
+        check.until(lambda name=name: checked_at(world, name) > before[name], name, 30)
+    check.equal(checked_at(world, "ptr"), before["ptr"], "what has not changed waits for its turn")
+
+
+def test_nothing_is_said_to_our_own_network(world):
+    """Whoever owns a domain may name an address of ours in it."""
+    targets = SETTINGS.replace("peer.example, third.example", "third.example")
+    friend = Silent(b"220 mx.third.example ESMTP\r\n")
+    world.home.reload(more=targets)
+    check.until(lambda: look(world, "outbound")["state"] == "ok", "with the owner's leave")
+    friend.stop()
+    stranger = Silent(b"220 mx.third.example ESMTP\r\n")
+    world.home.reload(private="false")
+    check.until(lambda: "none of the Internet" in str(look(world, "outbound")["details"]), "not without", 60)
+    check.equal(stranger.heard, b"", "nobody speaks to it")
+    stranger.stop()
+    world.home.reload(private="true", more=SETTINGS)
 
 
 def test_a_wrong_name(world):
