@@ -68,13 +68,3 @@ password_dummy_hash(void)
 	return STR("$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCB1c2VyIGhlcg$"
 	           "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
 }
-
-bool
-password_is_old(struct str hash)
-{
-	char text[crypto_pwhash_STRBYTES];
-
-	CHECK(sodium_init() >= 0);
-	return !copy_hash(hash, &text) ||
-	       crypto_pwhash_str_needs_rehash(text, PASSES, MEMORY_BYTES) != 0;
-}

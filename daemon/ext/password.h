@@ -27,7 +27,5 @@ MUSTUSE enum err password_verify(struct str hash, struct str password);
 /* A hash that nothing matches, with the parameters of today: verify against it for users
    that do not exist, so that the time tells nothing. */
 struct str password_dummy_hash(void);
-/* Made with weaker parameters than today's: hash again at the next login. */
-bool password_is_old(struct str hash);
 
 #endif

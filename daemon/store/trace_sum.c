@@ -435,8 +435,11 @@ count_it(struct db *db, const struct trace_sum *sum, struct trace_counts *counts
 	int64_t hour = t->at_ms / HOUR_MS;
 	enum err e;
 
-	if (sum->is_unreadable)
+	if (sum->is_unreadable) {
+		log_line(LEVEL_WARN, "store.log.unreadable", "trace=%.*s",
+		         STR_ARG(t->id));
 		return OK;
+	}
 	e = counts_add(db, counts,
 	               &(struct trace_count){ hour, t->direction, t->verdict, 1 });
 	if (e != OK || !sum->is_stored)
