@@ -292,7 +292,7 @@ MAN     := packaging/man/mailstead
 
 $(B)/mailstead.1: $(B)/mailstead $(MAN).1.head $(MAN).1.tail packaging/man/commands.awk
 	@cp $(MAN).1.head $@.new
-	@$< help 2>&1 | awk -f packaging/man/commands.awk >>$@.new
+	@$< help | awk -f packaging/man/commands.awk >>$@.new
 	@cat $(MAN).1.tail >>$@.new && mv $@.new $@
 
 $(B)/mailstead.yaml.5: $(B)/mailstead $(MAN).yaml.5.head $(MAN).yaml.5.tail

@@ -1,6 +1,7 @@
 /* mailstead - the one program: `serve` is the appliance, the rest are its commands. */
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "base/version.h"
 #include "cli/cli.h"
 #include "conf/conf.h"
 #include "role/role.h"
@@ -19,20 +20,41 @@ enum {
 
 static const char usage[] =
 	"usage: mailstead COMMAND [OPTIONS]\n"
-	"  serve --config FILE    the appliance, in the foreground\n"
-	"  check --config FILE    0 and silence, or every error with line and column\n"
+	"  serve [--config FILE]  the appliance, in the foreground\n"
+	"  check [--config FILE]  0 and silence, or every error with line and column\n"
 	"  check --schema[=man]   every key of the configuration, as JSON or roff\n"
+	"  help [COMMAND]         all commands, or those that begin with these words\n"
+	"  version                which one this is\n"
 	"FILE is $MAILSTEAD_CONFIG or " DEFAULT_CONFIG " where it is left out.\n";
 
 static int
 usage_error(void)
 {
 	(void)fputs(usage, stderr);
+	(void)fputs("\"mailstead help\" lists the commands to the running appliance.\n",
+	            stderr);
+	return EXIT_USAGE;
+}
+
+static int
+cmd_help(int argc, char **argv)
+{
+	if (argc > 0)
+		return cli_help(argc, argv);
+	(void)fputs(usage, stdout);
 	(void)fputs("Commands to the running appliance, and checks without one; all take "
 	            "--config and --json:\n",
-	            stderr);
-	cli_print_commands(stderr);
-	return EXIT_USAGE;
+	            stdout);
+	return cli_help(argc, argv);
+}
+
+static int
+cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	(void)puts("mailstead " MAILSTEAD_VERSION);
+	return 0;
 }
 
 /* The file after --config; NULL: the arguments are wrong. */
@@ -110,6 +132,11 @@ static const struct command {
 } commands[] = {
 	{ STR_INIT("serve"), cmd_serve },
 	{ STR_INIT("check"), cmd_check },
+	{ STR_INIT("help"), cmd_help },
+	{ STR_INIT("--help"), cmd_help },
+	{ STR_INIT("-h"), cmd_help },
+	{ STR_INIT("version"), cmd_version },
+	{ STR_INIT("--version"), cmd_version },
 	{ STR_INIT("role"), role_main }, /* by the supervisor only */
 };
 
@@ -120,7 +147,7 @@ main(int argc, char **argv)
 		if (str_eq(str_from(argv[1]), commands[i].name))
 			return commands[i].run(argc - 2, argv + 2);
 	}
-	if (argc > 1 && cli_knows(argv[1]))
+	if (argc > 1)
 		return cli_main(argc, argv);
 	return usage_error();
 }

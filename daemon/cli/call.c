@@ -11,6 +11,8 @@ enum {
 	PATH_MAX_BYTES = 32 * 1024,
 	CELL_MAX = 4096,
 	CELL_SHOWN_MAX = 60,
+	MEMBER_COLUMNS = 18, /* the longest name, and spaces */
+	NESTED_INDENT = 2,
 	ITEMS_MAX = 200 << 20,
 };
 
@@ -145,11 +147,27 @@ is_hidden(uint32_t c)
 }
 
 static size_t
+length_of(struct str text)
+{
+	size_t n = 0;
+	uint32_t c;
+
+	for (; text.n; n++) {
+		if (!utf8_next(&text, &c))
+			text = str_from_offset(text, 1);
+	}
+	return n;
+}
+
+/* Prints at most max characters, the last one an ellipsis where there are more; how many. */
+static size_t
 print_cut(struct str text, size_t max)
 {
+	bool is_cut = length_of(text) > max;
 	size_t shown = 0;
 	uint32_t c;
 
+	max -= is_cut;
 	while (text.n && shown < max) {
 		struct str before = text;
 
@@ -164,7 +182,9 @@ print_cut(struct str text, size_t max)
 			(void)fwrite(before.p, 1, before.n, stdout);
 		shown++;
 	}
-	return shown;
+	if (is_cut)
+		(void)fputs("…", stdout);
+	return shown + is_cut;
 }
 
 void
@@ -176,13 +196,8 @@ call_print(struct str text)
 static size_t
 width_of(struct str text)
 {
-	size_t width = 0;
-	uint32_t c;
+	size_t width = length_of(text);
 
-	for (; text.n; width++) {
-		if (!utf8_next(&text, &c))
-			text = str_from_offset(text, 1);
-	}
 	return width < CELL_SHOWN_MAX ? width : CELL_SHOWN_MAX;
 }
 
@@ -300,20 +315,57 @@ print_raw(struct str body)
 		(void)fputc('\n', stdout);
 }
 
+static bool
+is_objects(const struct json_value *v)
+{
+	return json_kind(v) == JSON_KIND_ARRAY && json_count(v) &&
+	       json_kind(json_at(v, 0)) == JSON_KIND_OBJECT;
+}
+
+/* A value, from the column on where the cursor is; objects take a line each, and what they
+   hold of their kind stands below them, further in. */
+static void
+print_value(struct call *c, const struct json_value *v, int column)
+{
+	struct strbuf b = strbuf_arena(c->arena, CELL_MAX);
+	struct json_member m = { 0 };
+
+	if (is_objects(v)) {
+		for (size_t i = 0; i < json_count(v); i++) {
+			(void)printf("%*s", i ? column : 0, "");
+			print_value(c, json_at(v, i), column);
+		}
+		return;
+	}
+	if (json_kind(v) != JSON_KIND_OBJECT)
+		format_value(&b, v);
+	while (json_kind(v) == JSON_KIND_OBJECT && json_next(v, &m)) {
+		if (json_kind(m.value) == JSON_KIND_ARRAY)
+			continue;
+		strbuf_printf(&b, "%s%.*s=", b.n ? "  " : "", STR_ARG(m.name));
+		format_value(&b, m.value);
+	}
+	call_print(strbuf_str(&b));
+	(void)fputc('\n', stdout);
+	m = (struct json_member){ 0 };
+	while (json_kind(v) == JSON_KIND_OBJECT && json_next(v, &m)) {
+		if (!is_objects(m.value))
+			continue;
+		(void)printf("%*s", column + NESTED_INDENT, "");
+		print_value(c, m.value, column + NESTED_INDENT);
+	}
+}
+
 static void
 print_members(struct call *c, const struct json_value *object)
 {
 	struct json_member m = { 0 };
 
 	while (json_next(object, &m)) {
-		struct strbuf b = strbuf_arena(c->arena, CELL_MAX);
-
 		if (str_eq(m.name, STR("etag")))
 			continue;
-		format_value(&b, m.value);
-		(void)printf("%-14.*s ", STR_ARG(m.name));
-		call_print(strbuf_str(&b));
-		(void)fputc('\n', stdout);
+		(void)printf("%-*.*s", MEMBER_COLUMNS, STR_ARG(m.name));
+		print_value(c, m.value, MEMBER_COLUMNS);
 	}
 }
 

@@ -6,11 +6,15 @@
 #include "cli/commands.h"
 #include "conf/conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	ARENA_BYTES = 1 << 30,
+	LINE_COLUMNS = 80,
+	HELP_INDENT = 8,
+	ARGUMENTS_INDENT = 16,
 };
 
 static const char conf_default[] = "/etc/mailstead/mailstead.yaml";
@@ -126,24 +130,99 @@ match_words(const struct cli_command *command, int argc, char **argv)
 	return n;
 }
 
-bool
-cli_knows(const char *word)
-{
-	for (size_t i = 0; i < command_count(); i++) {
-		struct str words = str_from(command_at(i)->words);
+/* --- help ------------------------------------------------------------------------- */
 
-		if (str_eq(str_first(words, str_find(words, ' ')), str_from(word)))
-			return true;
-	}
-	return false;
+/* Columns of a terminal: what we write of ourselves has no wide letters. */
+static size_t
+columns_of(struct str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
 }
 
-void
-cli_print_commands(FILE *to)
+/* Words, as many to a line as a terminal shows; each further line begins with the indent.
+   "[--name NAME]" stays together. */
+static void
+print_words(FILE *to, struct str text, size_t column, int indent)
 {
+	while (text.n) {
+		size_t n = 0, shown;
+		int depth = 0;
+
+		for (; n < text.n && (text.p[n] != ' ' || depth > 0); n++)
+			depth += (text.p[n] == '[') - (text.p[n] == ']');
+		shown = columns_of(str_first(text, n));
+		if (column + 1 + shown > LINE_COLUMNS && column > (size_t)indent) {
+			(void)fprintf(to, "\n%*s", indent, "");
+			column = (size_t)indent;
+		} else if (column > (size_t)indent) {
+			(void)fputc(' ', to);
+			column++;
+		}
+		(void)fwrite(text.p, 1, n, to);
+		column += shown;
+		text = str_from_offset(text, n < text.n ? n + 1 : n);
+	}
+	(void)fputc('\n', to);
+}
+
+static void
+print_command(FILE *to, const struct cli_command *command)
+{
+	size_t column = (size_t)fprintf(to, "  mailstead %s", command->words);
+
+	print_words(to, str_from(command->arguments), column, ARGUMENTS_INDENT);
+	(void)fprintf(to, "%*s", HELP_INDENT, "");
+	print_words(to, str_from(command->help), HELP_INDENT, HELP_INDENT);
+}
+
+/* Does the command begin with these words? */
+static bool
+begins_with(const struct cli_command *command, int argc, char **argv)
+{
+	struct str rest = str_from(command->words), word;
+
+	for (int i = 0; i < argc; i++) {
+		if (!str_next(&rest, ' ', &word) || !str_eq(word, str_from(argv[i])))
+			return false;
+	}
+	return true;
+}
+
+static size_t
+count_commands(int argc, char **argv)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < command_count(); i++)
-		(void)fprintf(to, "  mailstead %s %s\n        %s\n", command_at(i)->words,
-		              command_at(i)->arguments, command_at(i)->help);
+		n += begins_with(command_at(i), argc, argv);
+	return n;
+}
+
+static void
+print_commands(FILE *to, int argc, char **argv)
+{
+	for (size_t i = 0; i < command_count(); i++) {
+		if (begins_with(command_at(i), argc, argv))
+			print_command(to, command_at(i));
+	}
+}
+
+int
+cli_help(int argc, char **argv)
+{
+	if (!count_commands(argc, argv)) {
+		(void)fputs(
+			"mailstead: no command begins so; \"mailstead help\" lists them "
+			"all\n",
+			stderr);
+		return CLI_USAGE;
+	}
+	print_commands(stdout, argc, argv);
+	return fflush(stdout) == 0 ? CLI_OK : CLI_REFUSED;
 }
 
 /* Is `name` among the options of the command, and does it take a value? */
@@ -254,16 +333,36 @@ run(struct call *c, const char *conf_path)
 static int
 unknown(int argc, char **argv)
 {
-	(void)fprintf(stderr, "mailstead: no such command: %s%s%s\n", argv[1],
-	              argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
-	for (size_t i = 0; i < command_count(); i++) {
-		struct str words = str_from(command_at(i)->words);
+	int words = 0;
 
-		if (str_eq(str_first(words, str_find(words, ' ')), str_from(argv[1])))
-			(void)fprintf(stderr, "  mailstead %s %s\n", command_at(i)->words,
-			              command_at(i)->arguments);
-	}
+	while (words < argc - 1 && argv[1 + words][0] != '-')
+		words++;
+	while (words > 0 && !count_commands(words, argv + 1))
+		words--;
+	if (words > 0 && words == argc - 1)
+		(void)fprintf(stderr, "mailstead: a word is missing behind %s\n",
+		              argv[words]);
+	else
+		(void)fprintf(stderr, "mailstead: no such command: %s%s%s\n", argv[1],
+		              argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+	if (words > 0)
+		print_commands(stderr, words, argv + 1);
+	else
+		(void)fputs("\"mailstead help\" lists them all.\n", stderr);
 	return CLI_USAGE;
+}
+
+/* Is help all that is asked for? */
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			return false;
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
 }
 
 int
@@ -283,6 +382,10 @@ cli_main(int argc, char **argv)
 	if (!words) {
 		arena_free(&arena);
 		return unknown(argc, argv);
+	}
+	if (wants_help(argc, argv)) {
+		arena_free(&arena);
+		return cli_help(words, argv + 1);
 	}
 	status = parse(c, &conf_path, argc - 1 - words, argv + 1 + words);
 	if (status == CLI_OK)

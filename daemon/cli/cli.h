@@ -3,14 +3,10 @@
  * `mailstead domain add …` and its like are a table (cli.c) of words, arguments, options
  * and a function; each speaks the REST API over run_dir/api.sock, so whatever a person
  * can do here a program can do with curl. Answers go to stdout, as a table for people or,
- * with
- * --json, as the server sent them; everything else goes to stderr.
+ * with --json, as the server sent them; everything else goes to stderr.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
-
-#include <stdbool.h>
-#include <stdio.h>
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -19,11 +15,10 @@ enum cli_exit {
 	CLI_UNREACHABLE = 3, /* no configuration, or nobody answers there */
 };
 
-/* Is this the first word of one of our commands? */
-bool cli_knows(const char *word);
 /* Runs `mailstead ARG…`; argv[0] is the program. The exit status. */
 int cli_main(int argc, char **argv);
-/* One line for each command, for `mailstead help`. */
-void cli_print_commands(FILE *to);
+/* Prints the commands that begin with these words, all where there are none: what each takes,
+   and below it what it does. The exit status. */
+int cli_help(int argc, char **argv);
 
 #endif

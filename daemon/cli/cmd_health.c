@@ -23,17 +23,24 @@ root_of(const struct client_answer *answer)
 	return answer->doc ? json_root(answer->doc) : NULL;
 }
 
-/* "ok  Disk  20 GiB free": those that are there, two spaces between. */
+struct cell {
+	const char *member;
+	size_t columns; /* the least that it takes */
+};
+
+/* "ok       Disk          20 GiB free": those that are there, two spaces between. */
 static void
-print_members(const struct json_value *v, const char *const *members, size_t count)
+print_cells(const struct json_value *v, const struct cell *cells, size_t count)
 {
 	struct str text;
+	size_t missing = 0;
 
 	for (size_t k = 0; k < count; k++) {
-		if (!json_get_str(json_find(v, members[k]), &text) || !text.n)
+		if (!json_get_str(json_find(v, cells[k].member), &text) || !text.n)
 			continue;
-		(void)fputs(k ? "  " : "", stdout);
+		(void)printf("%*s", k ? (int)missing + 2 : 0, "");
 		call_print(text);
+		missing = text.n < cells[k].columns ? cells[k].columns - text.n : 0;
 	}
 	(void)fputc('\n', stdout);
 }
@@ -41,9 +48,11 @@ print_members(const struct json_value *v, const char *const *members, size_t cou
 static void
 print_check(const struct json_value *check)
 {
-	static const char *const members[] = { "state", "title", "text", "fix" };
+	static const struct cell cells[] = {
+		{ "state", 7 }, { "title", 12 }, { "text", 0 }, { "fix", 0 }
+	};
 
-	print_members(check, members, ARRAY_LEN(members));
+	print_cells(check, cells, ARRAY_LEN(cells));
 }
 
 static bool
@@ -76,7 +85,9 @@ cmd_health(struct call *c)
 int
 cmd_health_show(struct call *c)
 {
-	static const char *const members[] = { "state", "name", "text" };
+	static const struct cell cells[] = { { "state", 7 },
+		                             { "name", 0 },
+		                             { "text", 0 } };
 	const struct client_answer *answer = client_call(
 		c->client, "GET", call_path(c, "/health/", c->args[0], ""), STR(""));
 	const struct json_value *root, *details, *lines;
@@ -94,7 +105,7 @@ cmd_health_show(struct call *c)
 	lines = json_find(details, "lines");
 	for (size_t i = 0; i < json_count(lines); i++) {
 		(void)fputs("    ", stdout);
-		print_members(json_at(lines, i), members, ARRAY_LEN(members));
+		print_cells(json_at(lines, i), cells, ARRAY_LEN(cells));
 	}
 	if (json_get_str(json_find(details, "request"), &request)) {
 		(void)fputs("Request to send: ", stdout);

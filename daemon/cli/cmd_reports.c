@@ -57,8 +57,9 @@ print_totals(struct call *c, struct str path, const char *good, const char *word
 		return answer->status ? CLI_REFUSED : CLI_UNREACHABLE;
 	root = answer->doc ? json_root(answer->doc) : NULL;
 	totals = json_find(root, "totals");
-	(void)printf("%lld reports: %lld %s, %lld not\n", number(totals, "reports"),
-	             number(totals, good), words, number(totals, "failed"));
+	(void)printf("%lld report%s: %lld %s, %lld not\n", number(totals, "reports"),
+	             number(totals, "reports") == 1 ? "" : "s", number(totals, good),
+	             words, number(totals, "failed"));
 	if (number(root, "unproven_reports"))
 		(void)printf("%lld more whose sender is not proven%s\n",
 		             number(root, "unproven_reports"),

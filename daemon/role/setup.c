@@ -65,6 +65,19 @@ read_file(const char *path, struct strbuf *out, struct diag *diag)
 	return out->overflow ? diag_set(diag, ERR_IO, "longer than 1 MiB") : OK;
 }
 
+/* What is wrong with a file, by the key that names it, and where that stands. */
+static enum err
+blame(const struct conf *c, const char *key, struct diag *diag)
+{
+	char cause[sizeof(diag->text)];
+	struct conf_place at = conf_place(c, key);
+
+	(void)snprintf(cause, sizeof(cause), "%s", diag->text);
+	diag->line = at.line;
+	diag->column = at.column;
+	return diag_set(diag, ERR_CONFIG, "%s: %s", key, cause);
+}
+
 static enum err
 find_owner(const struct conf *c, struct owner *o, struct diag *diag)
 {
@@ -74,8 +87,11 @@ find_owner(const struct conf *c, struct owner *o, struct diag *diag)
 	*o = (struct owner){ 0 };
 	if (!c->user.n || geteuid() != 0)
 		return OK;
-	if (getpwnam_r(c->user.p, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
-		return diag_set(diag, ERR_CONFIG, "user: there is no user %s", c->user.p);
+	if (getpwnam_r(c->user.p, &entry, buffer, sizeof(buffer), &found) != 0 ||
+	    !found) {
+		(void)diag_set(diag, ERR_CONFIG, "there is no user %s", c->user.p);
+		return blame(c, "user", diag);
+	}
 	*o = (struct owner){ true, found->pw_uid, found->pw_gid };
 	return OK;
 }
@@ -135,19 +151,6 @@ make_directories(const struct conf *c, struct diag *diag)
 }
 
 /* ── configuration and certificate ── */
-
-/* What is wrong with a file, by the key that names it, and where that stands. */
-static enum err
-blame(const struct conf *c, const char *key, struct diag *diag)
-{
-	char cause[sizeof(diag->text)];
-	struct conf_place at = conf_place(c, key);
-
-	(void)snprintf(cause, sizeof(cause), "%s", diag->text);
-	diag->line = at.line;
-	diag->column = at.column;
-	return diag_set(diag, ERR_CONFIG, "%s: %s", key, cause);
-}
 
 /* Reads the file at path, which the key names. */
 static enum err
@@ -236,10 +239,19 @@ read_roots(const struct conf *c, struct strbuf *roots_pem, struct diag *diag)
 enum err
 setup_check_files(const struct conf *c, struct diag *diag)
 {
-	struct strbuf roots = strbuf_heap(TEXT_MAX);
-	enum err e = read_roots(c, &roots, diag);
+	struct strbuf roots = strbuf_heap(TEXT_MAX), certificate = strbuf_heap(TEXT_MAX),
+		      key = strbuf_heap(TEXT_MAX);
+	struct owner owner;
+	enum err e = find_owner(c, &owner, diag);
 
+	if (e == OK)
+		e = read_roots(c, &roots, diag);
+	/* A pair of our own is made at the start. */
+	if (e == OK && c->tls_certificate.n)
+		e = read_pair(c, &certificate, &key, diag);
 	strbuf_release(&roots);
+	strbuf_release(&certificate);
+	strbuf_release(&key);
 	return e;
 }
 

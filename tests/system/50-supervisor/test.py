@@ -124,6 +124,13 @@ def test_a_wrong_configuration_is_refused_and_the_old_one_stays(world):
         check.true(done.returncode != 0, f"ca_file {file}: check says no")
         check.contains(done.stderr, "tls.ca_file", f"ca_file {file}: the key")
         check.contains(done.stderr, words, f"ca_file {file}: why")
+    for more, words in (("user: nobody-at-all\n", "no user nobody-at-all"),
+                        ("tls: {certificate: /nowhere/cert.pem, key: /nowhere/key.pem}\n", "No such file")):
+        home.config.write_text(good + more)
+        done = home.run("check", check=False)
+        check.true(done.returncode != 0, f"{more}: check says no")
+        check.contains(done.stderr, f":{good.count(chr(10)) + 1}:", f"{more}: where")
+        check.contains(done.stderr, words, f"{more}: why")
     home.config.write_text(good.replace("level: debug", "level: info"))
     check.equal(home.run("check").stdout, "", "silence is consent")
     home.process.child.send_signal(signal.SIGHUP)

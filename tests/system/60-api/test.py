@@ -3,6 +3,7 @@ tokens, sessions, roles, and the command line."""
 import os
 import re
 import signal
+import subprocess
 import time
 
 import check
@@ -260,6 +261,10 @@ def test_the_command_line(world):
     home = world.home
     check.equal(home.run("nonsense", check=False).returncode, 2, "no such command")
     check.equal(home.run("domain", "add", check=False).returncode, 2, "an argument is missing")
+    group = home.run("domain", check=False)
+    check.equal((group.returncode, group.stdout), (2, ""), "half a command")
+    check.contains(group.stderr, "mailstead domain add NAME", "what it could become")
+    check.true("mailstead alias" not in group.stderr, "and nothing else")
     check.equal(home.run("domain", "show", "no.example", check=False).returncode, 1, "refused")
     check.equal(home.run("domain", "list", "--nonsense", check=False).returncode, 2, "no such option")
     zone = home.run("domain", "dns", "home.example").stdout
@@ -268,6 +273,23 @@ def test_the_command_line(world):
     check.true(home.json("health")["state"] in ("ok", "warn"), "health")
     sock = home.folder / "run" / "api.sock"
     check.true(os.stat(sock).st_mode & 0o007 == 0, "the socket is not for everybody")
+
+
+def test_help(world):
+    """Help that is asked for is an answer: on standard output, with status 0."""
+    def ask(*words):
+        return subprocess.run([world.home.binary, *words], capture_output=True, text=True, check=False)
+    whole = ask("help")
+    check.equal((whole.returncode, whole.stderr), (0, ""), "help")
+    check.equal(ask("--help").stdout, whole.stdout, "by another name")
+    check.true(max(map(len, whole.stdout.splitlines()[8:])) <= 80, "fits a terminal")
+    check.equal([line for line in whole.stdout.splitlines() if line.endswith(" ")], [], "no blank at an end")
+    one = ask("help", "queue", "retry").stdout
+    check.equal(one, "  mailstead queue retry ID… | --filter FILTER\n        try now\n", "one command")
+    check.equal(ask("queue", "retry", "--help").stdout, one, "asked behind it")
+    check.equal(ask("help", "nonsense").returncode, 2, "help on nothing")
+    check.contains(ask("version").stdout, "mailstead ", "version")
+    check.contains(ask("nonsense").stderr, "no such command: nonsense", "says what is wrong")
 
 
 def test_nothing_was_forged_or_crashed(world):

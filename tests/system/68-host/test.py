@@ -187,7 +187,7 @@ def test_a_way_out_that_is_blocked(world):
         check.contains(found["details"]["request"], "TCP port 25", "what to ask for")
         wall.stop()
     check.equal(world.home.run("health", check=False).returncode, 1, "status of the command")
-    check.contains(world.home.run("health", check=False).stdout, "fail  Way out", "and its words")
+    check.contains(world.home.run("health", check=False).stdout, "fail     Way out  ", "and its words")
 
 
 def visit(ip, port=25):
