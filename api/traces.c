@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "api/trace_event.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum {
 	T_ID,
@@ -33,6 +34,7 @@ enum {
 	SCAN_MAX = 20000,  /* rows looked at for one page; then the page is cut short */
 	EVENTS_MAX = 2000, /* of one trace */
 	RCPTS_MAX = 1000,
+	WHY_MAX = 300,
 };
 
 static const struct filter_field trace_fields[T_COUNT] = {
@@ -387,9 +389,9 @@ keep_rcpt(void *arg, const struct trace_rcpt *from)
 	return d->count < RCPTS_MAX;
 }
 
-/* "Delivered to 3, refused for 1." */
+/* "Delivered to 3, refused for 1.", "Waiting for 2 recipients."; without a recipient, why. */
 static void
-write_summary(struct json_out *j, const struct detail *d)
+write_summary(struct json_out *j, const struct detail *d, struct str why)
 {
 	static const struct {
 		enum trace_verdict verdict;
@@ -406,16 +408,25 @@ write_summary(struct json_out *j, const struct detail *d)
 	};
 	char bytes[400];
 	struct strbuf b = strbuf_on(bytes);
+	size_t last = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		size_t n = d->by_verdict[rows[i].verdict];
 
-		if (n)
-			strbuf_printf(&b, "%s%s %zu", b.n ? ", " : "", rows[i].words, n);
+		if (!n)
+			continue;
+		strbuf_printf(&b, "%s%s %zu", b.n ? ", " : "", rows[i].words, n);
+		last = n;
 	}
-	if (!b.n)
+	if (last == d->count && last)
+		strbuf_printf(&b, " recipient%s", last == 1 ? "" : "s");
+	why = reason_from_text(why).text;
+	if (!b.n && why.n)
+		strbuf_add(&b, utf8_first(why, WHY_MAX));
+	else if (!b.n)
 		strbuf_lit(&b, "no recipient was accepted");
-	strbuf_byte(&b, '.');
+	if (b.p[b.n - 1] != '.')
+		strbuf_byte(&b, '.');
 	b.p[0] = byte_upper(b.p[0]);
 	json_str(j, "summary", strbuf_str(&b));
 }
@@ -469,7 +480,7 @@ traces_get(struct api_request *r)
 	}
 	json_open_object(&j, NULL);
 	write_members(r, &j, &t);
-	write_summary(&j, &d);
+	write_summary(&j, &d, t.reason);
 	json_open_array(&j, "recipients");
 	for (size_t i = 0; i < d.count; i++)
 		write_rcpt(r, &j, &d.rows[i]);

@@ -159,7 +159,7 @@ tell(const struct check *c)
 	event_str(&e, "protocol", c->op.protocol);
 	event_str(&e, "ip", c->op.ip);
 	if (c->error != OK)
-		event_str(&e, "reason", str_from(err_get(c->error)->word));
+		event_str(&e, "reason", str_from(err_get(c->error)->text));
 	event_tell(&e);
 }
 
