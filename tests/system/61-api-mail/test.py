@@ -122,7 +122,7 @@ def test_a_message_has_a_story(world):
                    or q == "time:today" and time.gmtime().tm_yday != today, q)
     check.equal(find("subject:\"story 4711\" verdict:bounced"), [], "not that")
     one = call(world, "GET", f"{BASE}/traces/{trace['id']}").json
-    check.equal((one["summary"], one["recipients"][0]["mailbox"]), ("Delivered to 1.", "INBOX"), "detail")
+    check.equal((one["summary"], one["recipients"][0]["mailbox"]), ("Delivered to 1 recipient.", "INBOX"), "detail")
     events = call(world, "GET", f"{BASE}/traces/{trace['id']}/events").json["items"]
     names = [e["event"] for e in events]
     check.true("message.accepted" in names and "message.stored" in names, f"events {names}")
