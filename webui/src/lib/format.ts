@@ -55,14 +55,28 @@ export function duration(seconds: number): string {
 export function time(iso: string): string {
   const d = new Date(iso);
   const zone = isUtc.value ? { timeZone: "UTC" } : {};
-  const sameDay = d.toDateString() === new Date(now.peek()).toDateString();
+  const dateOf = (date: Date) => date.toLocaleDateString("en-CA", zone);
+  const today = dateOf(new Date(now.peek()));
+  const date = dateOf(d);
+  const sameDay = date === today;
+  const sameYear = date.slice(0, 4) === today.slice(0, 4);
   return d.toLocaleString("en-GB", {
     ...zone,
-    ...(sameDay ? {} : { day: "2-digit", month: "short" }),
+    ...(sameDay ? {} : { day: "2-digit", month: "short", year: sameYear ? undefined : "numeric" }),
     hour: "2-digit",
     minute: "2-digit",
     second: sameDay ? "2-digit" : undefined,
   });
+}
+
+/** "29 Nov", where times are shown. */
+export function dayHere(iso: string): string {
+  return new Date(iso).toLocaleDateString("en-GB", { day: "2-digit", month: "short", ...(isUtc.value ? { timeZone: "UTC" } : {}) });
+}
+
+/** "29 Nov 2026", in UTC whatever else is shown: days of reports begin and end there. */
+export function day(iso: string): string {
+  return new Date(iso).toLocaleDateString("en-GB", { timeZone: "UTC", day: "2-digit", month: "short", year: "numeric" });
 }
 
 export function exact(iso: string): string {

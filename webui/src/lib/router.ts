@@ -1,5 +1,6 @@
 // Where we are: the URL is the state. Links are ordinary links; clicks on ours do not reload.
 import { computed, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 
 const href = signal(location.pathname + location.search);
 
@@ -22,6 +23,17 @@ export function setQuery(changes: Record<string, string | undefined>, replace = 
   }
   const text = q.toString();
   go(path.peek() + (text ? `?${text}` : ""), replace);
+}
+
+/** What the page shows of its room, for the title of the tab and the browser's history. */
+export const pageName = signal("");
+export function usePageName(name: string | undefined): void {
+  useEffect(() => {
+    pageName.value = name ?? "";
+    return () => {
+      pageName.value = "";
+    };
+  }, [name]);
 }
 
 export function startRouter(): void {

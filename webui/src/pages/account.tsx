@@ -2,9 +2,9 @@ import { useState } from "preact/hooks";
 import { Problem, asCurl, call } from "../lib/api";
 import { count, plural, size } from "../lib/format";
 import { useResource } from "../lib/resource";
-import { go } from "../lib/router";
+import { go, usePageName } from "../lib/router";
 import type { Account, Page, Trace, Usage } from "../lib/types";
-import { Ago, Copy, Empty, Field, NewPassword, Notice, Quota, Quoted, State, TypedConfirm, When } from "../ui/parts";
+import { Ago, Copy, Empty, Field, NewPassword, Notice, Quota, Quoted, Since, State, TypedConfirm } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { TraceTable } from "./messages";
 
@@ -89,6 +89,7 @@ export function AccountPage({ address }: { address: string }) {
   const mail = useResource<Page<Trace>>("/traces", { q: address, limit: 10 }, ["trace"]);
   const [isDeleting, setDeleting] = useState(false);
   const a = account.data;
+  usePageName(address);
   if (account.problem) return <Notice problem={account.problem} retry={account.reload} />;
   if (!a) return <p class="faint">…</p>;
 
@@ -129,7 +130,7 @@ export function AccountPage({ address }: { address: string }) {
         <div>
           <dt>Since</dt>
           <dd>
-            <When at={a.created_at} />
+            <Since at={a.created_at} />
           </dd>
         </div>
         <div>

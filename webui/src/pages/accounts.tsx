@@ -66,7 +66,7 @@ function AddAccount(p: { domain?: string; onClose: () => void; onDone: () => voi
 
 export function AccountList({ domain }: { domain?: string }) {
   const cursor = query.value.get("accounts") ?? undefined;
-  const [search, setSearch] = useState("");
+  const search = query.value.get("find") ?? "";
   const [isAdding, setAdding] = useState(false);
   const list = useResource<Page<Account>>("/accounts", { domain, search, cursor }, ["admin", "message"]);
   return (
@@ -81,7 +81,7 @@ export function AccountList({ domain }: { domain?: string }) {
         </div>
       </div>
       <div class="filter">
-        <input type="search" aria-label="Find an account" placeholder="Part of an address or name" value={search} onInput={(e) => setSearch(e.currentTarget.value)} />
+        <input type="search" aria-label="Find an account" placeholder="Part of an address or name" value={search} onInput={(e) => setQuery({ find: e.currentTarget.value, accounts: undefined }, true)} />
       </div>
       {list.problem && <Notice problem={list.problem} retry={list.reload} />}
       {list.data &&
@@ -235,8 +235,8 @@ function Tree({ node }: { node: ResolutionNode }) {
 
 /** "What happens to mail for X?" */
 function Resolve() {
-  const [text, setText] = useState("");
-  const [asked, setAsked] = useState("");
+  const asked = query.value.get("address") ?? "";
+  const [text, setText] = useState(asked);
   const answer = useResource<Resolution>(asked ? "/resolve" : null, { address: asked });
   return (
     <section class="resolve" aria-labelledby="resolve">
@@ -245,7 +245,7 @@ function Resolve() {
         class="filter"
         onSubmit={(e) => {
           e.preventDefault();
-          setAsked(text.trim());
+          setQuery({ address: text.trim() });
         }}
       >
         <input type="text" inputMode="email" aria-label="Any address" placeholder="any address" value={text} onInput={(e) => setText(e.currentTarget.value)} />

@@ -2,10 +2,10 @@ import { useState } from "preact/hooks";
 import { Problem, asCurl, call } from "../lib/api";
 import { count, plural } from "../lib/format";
 import { useResource } from "../lib/resource";
-import { go, query } from "../lib/router";
+import { go, query, usePageName } from "../lib/router";
 import { setupUrl } from "../lib/setup";
 import type { DnsRecords, Domain } from "../lib/types";
-import { Copy, Notice, Quoted, State, Tabs, TypedConfirm, When } from "../ui/parts";
+import { Copy, Notice, Quoted, Since, State, Tabs, TypedConfirm } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { AccountList, AliasList } from "./accounts";
 import { KeysTab, PoliciesTab, RecordsTab } from "./records";
@@ -49,6 +49,7 @@ export function DomainPage({ name }: { name: string }) {
   const domain = useResource<Domain>(path, {}, ["admin"]);
   const [isDeleting, setDeleting] = useState(false);
   const d = domain.data;
+  usePageName(d?.name_unicode || name);
   const wanted = query.value.get("tab") ?? "";
   const tab = TABS.some(([id]) => id === wanted) ? wanted : "";
   if (domain.problem) return <Notice problem={domain.problem} retry={domain.reload} />;
@@ -97,7 +98,7 @@ export function DomainPage({ name }: { name: string }) {
         <div>
           <dt>Since</dt>
           <dd>
-            <When at={d.created_at} />
+            <Since at={d.created_at} />
           </dd>
         </div>
         <div>

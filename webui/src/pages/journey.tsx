@@ -1,9 +1,9 @@
-import { useState } from "preact/hooks";
 import { asCurl } from "../lib/api";
-import { clock, millis, now, plural, size } from "../lib/format";
+import { clock, dayHere, exact, millis, now, plural, size, visible } from "../lib/format";
 import { useResource } from "../lib/resource";
+import { query, setQuery, usePageName } from "../lib/router";
 import type { Reason, TraceDetail, TraceEvent } from "../lib/types";
-import { Copy, Notice, Quoted, State, When } from "../ui/parts";
+import { Copy, Notice, Quoted, Since, State, When } from "../ui/parts";
 import { queueAction } from "./queue";
 
 /** Times in an event's text as people read them. */
@@ -17,10 +17,17 @@ function Told({ text }: { text: string }) {
   );
 }
 
-export function Step({ e, isRaw }: { e: TraceEvent; isRaw: boolean }) {
+/** before: the step that came before it, where a new day is to be told. */
+export function Step({ e, before, isRaw }: { e: TraceEvent; before?: TraceEvent; isRaw: boolean }) {
   return (
     <li class={`step ${e.level}`}>
-      <time dateTime={e.time} title={e.time}>
+      <time dateTime={e.time} title={exact(e.time)}>
+        {before && dayHere(before.time) !== dayHere(e.time) && (
+          <>
+            <strong>{dayHere(e.time)}</strong>
+            <br />
+          </>
+        )}
         {millis(e.time)}
       </time>
       <span class="offset">+{e.offset_ms < 10000 ? `${e.offset_ms} ms` : clock(e.offset_ms / 1000)}</span>
@@ -77,18 +84,28 @@ function RecipientRow({ r, reload }: { r: Recipient; reload: () => void }) {
         </p>
       )}
       {r.queue_id && (
-        <button onClick={() => queueAction("retry", r.queue_id!, reload)}>Retry now</button>
+        <p class="row">
+          <button onClick={() => queueAction("retry", r.queue_id!, reload)}>Retry now</button>
+          <a href={`/queue?q=${encodeURIComponent(`id:${r.queue_id}`)}`}>Hold, bounce or delete it in the queue</a>
+        </p>
       )}
     </li>
   );
+}
+
+/** A connection that brought no message has a journey too. */
+function nameless(t: TraceDetail): string {
+  return t.id.startsWith("ses_") ? "A connection without a message" : "(no subject)";
 }
 
 export function Journey({ id }: { id: string }) {
   const path = `/traces/${encodeURIComponent(id)}`;
   const trace = useResource<TraceDetail>(path, {}, ["trace"]);
   const events = useResource<{ items: TraceEvent[]; truncated: boolean }>(`${path}/events`, {}, ["trace"]);
-  const [isRaw, setRaw] = useState(false);
+  const isRaw = query.value.get("details") === "1";
   const t = trace.data;
+  const isLoggedIn = !events.data?.items.some((e) => e.event === "auth.failed") || events.data.items.some((e) => e.event === "auth.ok");
+  usePageName(t ? visible(t.subject) || nameless(t) : undefined);
   if (trace.problem) return <Notice problem={trace.problem} retry={trace.reload} />;
   if (!t) return <p class="faint">…</p>;
   return (
@@ -98,9 +115,10 @@ export function Journey({ id }: { id: string }) {
       </p>
       <div class="title">
         <h1>
-          <Quoted text={t.subject} empty="(no subject)" />
+          <Quoted text={t.subject} empty={nameless(t)} />
         </h1>
         <div class="row">
+          <Copy text={t.id} label="Copy id" />
           <Copy text={location.href} label="Copy link" />
           <Copy text={asCurl("GET", `${path}/events`)} label="Copy as curl" />
         </div>
@@ -109,28 +127,36 @@ export function Journey({ id }: { id: string }) {
         <State of={t.verdict} /> {t.summary}
       </p>
       <dl class="facts">
-        <div>
-          <dt>From</dt>
-          <dd>
-            <Quoted text={t.from} empty="<> (a bounce or notice)" />
-          </dd>
-        </div>
+        {(t.from || t.recipients.length > 0) && (
+          <div>
+            <dt>From</dt>
+            <dd>
+              <Quoted text={t.from} empty="<> (a bounce or notice)" />
+            </dd>
+          </div>
+        )}
         <div>
           <dt>When</dt>
           <dd>
-            <When at={t.time} />
+            <Since at={t.time} />
           </dd>
         </div>
-        <div>
-          <dt>Size</dt>
-          <dd>{size(t.size)}</dd>
-        </div>
+        {t.size > 0 && (
+          <div>
+            <dt>Size</dt>
+            <dd>{size(t.size)}</dd>
+          </div>
+        )}
         {t.ip && (
           <div>
             <dt>Handed over by</dt>
             <dd>
               {t.ip}
-              {t.user && `, logged in as ${t.user}`}
+              {t.user && (
+                <>
+                  , {isLoggedIn ? "logged in" : "tried to log in"} as <Quoted text={t.user} />
+                </>
+              )}
             </dd>
           </div>
         )}
@@ -152,7 +178,7 @@ export function Journey({ id }: { id: string }) {
           <div>
             <dt>Message-ID</dt>
             <dd>
-              <Quoted text={t.message_id} />
+              <Quoted text={t.message_id} /> <Copy text={t.message_id} />
             </dd>
           </div>
         )}
@@ -171,13 +197,13 @@ export function Journey({ id }: { id: string }) {
         <div class="title">
           <h2 id="journey">Journey</h2>
           <label class="check">
-            <input type="checkbox" checked={isRaw} onChange={(e) => setRaw(e.currentTarget.checked)} />
+            <input type="checkbox" checked={isRaw} onChange={(e) => setQuery({ details: e.currentTarget.checked ? "1" : undefined }, true)} />
             Protocol details
           </label>
         </div>
         {events.problem && <Notice problem={events.problem} retry={events.reload} />}
         <ol class="journey">
-          {events.data?.items.map((e, i) => <Step key={`${e.time}${i}`} e={e} isRaw={isRaw} />)}
+          {events.data?.items.map((e, i, all) => <Step key={`${e.time}${i}`} e={e} before={all[i - 1]} isRaw={isRaw} />)}
         </ol>
         {events.data?.truncated && <p class="faint">There are more events than are shown here.</p>}
       </section>

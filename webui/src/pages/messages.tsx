@@ -20,7 +20,8 @@ const columns: Column<Trace>[] = [
     ),
   },
   { name: "Dir", cell: (t) => DIRECTIONS[t.direction] ?? t.direction },
-  { name: "From", cell: (t) => <Quoted text={t.from} empty="bounce" /> },
+  // A refusal before MAIL has no sender: that is no bounce.
+  { name: "From", cell: (t) => <Quoted text={t.from || (t.to ? "" : (t.user ?? ""))} empty={t.to ? "bounce" : undefined} /> },
   {
     name: "To",
     cell: (t) => (

@@ -305,7 +305,7 @@ function Ladder({ title, path, name, rungs, keep }: { title: string; path: strin
         {rungs.map((r, i) => (
           <li key={r.label} aria-current={i === here ? "step" : undefined}>
             <strong>{r.label}</strong>
-            {i === here && <span> – you are here</span>}
+            {i === here && <span class="faint">you are here</span>}
             <p class="faint">{r.effect}</p>
             {i !== here && (
               <button onClick={() => setNext(r)}>

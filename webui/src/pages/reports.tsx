@@ -1,11 +1,11 @@
 // What others saw of our domains: DMARC and TLS reports, added up, and one by one.
 import type { ComponentChildren } from "preact";
 import { BASE, asCurl } from "../lib/api";
-import { count, plural, size } from "../lib/format";
+import { count, day, plural, size } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { query, setQuery } from "../lib/router";
 import type { DmarcOrigin, DmarcSums, Domain, Page, ReceivedReport, ReportSums, ReportWithRows, TlsSums } from "../lib/types";
-import { Bars, Copy, Empty, Notice, Quoted, State, Tabs, When } from "../ui/parts";
+import { Bars, Copy, Day, Empty, Notice, Quoted, State, Tabs, When } from "../ui/parts";
 import { Pager, Table, type Column } from "../ui/table";
 import { SentTab } from "./reports_sent";
 
@@ -137,7 +137,7 @@ function Reporters({ sums, good, words }: { sums: ReportSums; good: "aligned" | 
     { name: "Reports", cell: (r) => count(r.reports), right: true },
     { name: words[0], cell: (r) => count(r[good] ?? 0), right: true },
     { name: words[1], cell: (r) => count(r.failed), right: true },
-    { name: "Up to", cell: (r) => (r.last_at ? <When at={r.last_at} /> : "") },
+    { name: "Up to", cell: (r) => (r.last_at ? <Day at={r.last_at} /> : "") },
   ];
   return (
     <section aria-labelledby="reporters">
@@ -275,7 +275,7 @@ const failureColumns: Column<TlsSums["items"][number] & { id: string }>[] = [
   { name: "Failure", cell: (f) => <Quoted text={f.kind} /> },
   { name: "Server", cell: (f) => <Quoted text={f.mx} empty="not said" /> },
   { name: "Sessions", cell: (f) => count(f.sessions), right: true },
-  { name: "Last", cell: (f) => <When at={f.last_at} /> },
+  { name: "Last", cell: (f) => <Day at={f.last_at} /> },
   {
     name: "What it means",
     cell: (f) => (
@@ -331,10 +331,10 @@ function TlsTab() {
 
 const reportColumns: Column<ReceivedReport>[] = [
   {
-    name: "Time",
+    name: "Day",
     cell: (r) => (
       <a href={`/reports/${r.id}`}>
-        <When at={r.begin} />
+        <Day at={r.begin} />
       </a>
     ),
   },
@@ -424,7 +424,13 @@ export function ReportPage({ id }: { id: string }) {
         <div>
           <dt>Time</dt>
           <dd>
-            <When at={r.begin} /> to <When at={r.end} />
+            <Day at={r.begin} />
+            {day(r.begin) !== day(r.end) && (
+              <>
+                {" "}
+                to <Day at={r.end} />
+              </>
+            )}
           </dd>
         </div>
         <div>

@@ -18,7 +18,7 @@ const GROUPS: [prefix: string, title: string, isOpen: boolean][] = [
   ["limits.", "Limits", false],
   ["", "The machine", false],
 ];
-const ACRONYMS = /\b(spf|dmarc|ip|dns|tls|ttl|smtp|imap|pop3|http|https|mx|ca|api|arc|rcpt)\b/g;
+const ACRONYMS = /\b(spf|dmarc|ip|dns|tls|ttl|smtp|imap|pop3|http|https|mx|ca|api|arc|rcpt|dsn)\b/g;
 
 type Draft = Record<string, string>;
 

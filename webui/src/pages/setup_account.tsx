@@ -1,4 +1,4 @@
-// Step 3 of the wizard: the first mailbox, and what its owner types into a mail program.
+// Step 4 of the wizard: the first mailbox, and what its owner types into a mail program.
 import { useState } from "preact/hooks";
 import { Problem, call } from "../lib/api";
 import { setupUrl, type Progress } from "../lib/setup";

@@ -1,4 +1,4 @@
-// Step 4 of the wizard: one mail in, one mail out, each told while it happens.
+// Step 5 of the wizard: one mail in, one mail out, each told while it happens.
 import { useState } from "preact/hooks";
 import { asCurl } from "../lib/api";
 import { now } from "../lib/format";
@@ -27,9 +27,11 @@ function Told({ t }: { t: Trace }) {
         <State of={t.verdict} /> <Quoted text={t.subject} empty="(no subject)" />
         {t.reason && <> · {t.reason.plain || <Quoted text={t.reason.text} />}</>}
       </p>
-      <ol class="journey">
-        {events.data?.items.slice(-SHOWN_STEPS).map((e, i) => <Step key={`${e.time}${i}`} e={e} isRaw={false} />)}
-      </ol>
+      {!!events.data?.items.length && (
+        <ol class="journey">
+          {events.data.items.slice(-SHOWN_STEPS).map((e, i) => <Step key={`${e.time}${i}`} e={e} isRaw={false} />)}
+        </ol>
+      )}
       <a href={`/messages/${t.id}`}>Its whole journey</a>
     </>
   );
@@ -55,7 +57,7 @@ function Test(p: { title: string; what: string; question: string; left: string[]
       <div role="status">
         {t ? (
           <Told t={t} />
-        ) : (
+        ) : !list.data ? null : (
           <>
             <p class="waiting">
               <span aria-hidden="true">◷</span> Waiting for it. This page shows it as soon as it moves.
@@ -98,7 +100,7 @@ export function SetupMail({ domain, progress }: { domain: string; progress: Prog
           question={`direction:in to:${address}`}
           copy={address}
           left={missing(progress.dns, "required_to_receive")}
-          advice="Nothing has reached this server for it. Most often the MX record is not seen everywhere yet (step 2), or a firewall or your provider keeps port 25 closed. The sender gets a bounce or keeps trying for days: nothing is lost."
+          advice="Nothing has reached this server for it. Most often the MX record is not seen everywhere yet (step 3), or a firewall or your provider keeps port 25 closed. The sender gets a bounce or keeps trying for days: nothing is lost."
         />
         <Test
           title="2. Out: answer it"

@@ -1,4 +1,4 @@
-// Step 2 of the wizard: the records to publish, each with its state as the name servers change.
+// Step 3 of the wizard: the records to publish, each with its state as the name servers change.
 import { useEffect, useState } from "preact/hooks";
 import { Problem, asCurl, call, urlOf } from "../lib/api";
 import { clock, plural } from "../lib/format";

@@ -2,7 +2,7 @@
 import { Fragment, type ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Problem } from "../lib/api";
-import { duration, exact, now, pieces, size, time, visible } from "../lib/format";
+import { day, duration, exact, now, pieces, size, time, visible } from "../lib/format";
 import { toast } from "./toast";
 
 const CLOCKS_DIFFER_S = 5;
@@ -20,6 +20,24 @@ export function When({ at }: { at: string }) {
   return (
     <time dateTime={at} title={exact(at)}>
       {time(at)}
+    </time>
+  );
+}
+
+/** When, and how long ago that is. */
+export function Since({ at }: { at: string }) {
+  return (
+    <>
+      <When at={at} /> <span class="faint">(<Ago at={at} />)</span>
+    </>
+  );
+}
+
+/** The day alone, in UTC as reports count them. */
+export function Day({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={exact(at)}>
+      {day(at)}
     </time>
   );
 }
@@ -42,7 +60,7 @@ export function Quoted({ text, empty = "–" }: { text: string; empty?: string }
 const TONES: Record<string, [tone: string, icon: string]> = {
   ok: ["good", "✓"],
   delivered: ["good", "✓"],
-  accepted: ["good", "✓"],
+  accepted: ["calm", "◷"],
   active: ["good", "●"],
   warn: ["warn", "!"],
   deferred: ["warn", "…"],
@@ -73,15 +91,18 @@ const TONES: Record<string, [tone: string, icon: string]> = {
   off: ["calm", "○"],
 };
 
-/** A state by icon and word; the colour only repeats it. */
-export function State({ of }: { of: string }) {
+/** A state by icon and word, or by other words for it; the colour only repeats it. */
+export function State({ of, children }: { of: string; children?: ComponentChildren }) {
   const [tone, icon] = TONES[of] ?? ["calm", "·"];
   return (
     <span class={`state ${tone}`}>
-      <span aria-hidden="true">{icon}</span> {of}
+      <span aria-hidden="true">{icon}</span> {children ?? of}
     </span>
   );
 }
+
+/** What was wrong with the question stays wrong, however often it is asked. */
+const isWorthAnotherTry = ({ body }: Problem) => body.status < 400 || body.status >= 500 || body.status === 429;
 
 export function Notice({ problem, retry }: { problem: Problem; retry?: () => void }) {
   const { title, detail, request_id: id } = problem.body;
@@ -94,7 +115,7 @@ export function Notice({ problem, retry }: { problem: Problem; retry?: () => voi
           Request <code>{id}</code>
         </p>
       )}
-      {retry && <button onClick={retry}>Try again</button>}
+      {retry && isWorthAnotherTry(problem) && <button onClick={retry}>Try again</button>}
     </div>
   );
 }
@@ -124,6 +145,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 export function Copy({ text, label = "Copy", done = "Copied" }: { text: string; label?: string; done?: string }) {
   return (
     <button
+      type="button"
       class="quiet"
       onClick={() =>
         navigator.clipboard.writeText(text).then(
@@ -238,6 +260,7 @@ export function NewPassword(p: { value: string; onValue: (v: string) => void; er
         <button type="button" aria-pressed={isShown} onClick={() => show(!isShown)}>
           {isShown ? "Hide" : "Show"}
         </button>
+        {isShown && p.value && <Copy text={p.value} />}
       </div>
     </div>
   );

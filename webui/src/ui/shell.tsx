@@ -7,7 +7,7 @@ import { count, isUtc } from "../lib/format";
 import { keysOn, setKeysOn, useKeys } from "../lib/keys";
 import { isPaused, live, stopLive } from "../lib/live";
 import { useResource } from "../lib/resource";
-import { go, path } from "../lib/router";
+import { go, pageName, path } from "../lib/router";
 import type { Health, Session, Stats } from "../lib/types";
 import { Dialog, State } from "./parts";
 import { Toasts, undoLast } from "./toast";
@@ -148,9 +148,9 @@ export function Shell({ session, onLeave, children }: {
   const here = path.value;
   useEffect(() => {
     const room = rooms.find((r) => (r.to === "/" ? here === "/" : here.startsWith(r.to)));
-    const name = room?.name ?? (here === "/setup" ? "Set up" : "");
-    document.title = `${name && `${name} · `}Mailstead`;
-  }, [here]);
+    const name = [pageName.value, room?.name ?? (here.startsWith("/setup") ? "Set up" : "")];
+    document.title = [...name, "Mailstead"].filter(Boolean).join(" · ");
+  }, [here, pageName.value]);
   const waiting = stats.data?.queue.total ?? 0;
   return (
     <div class="shell">
@@ -170,15 +170,15 @@ export function Shell({ session, onLeave, children }: {
         </a>
         <Search />
         <LiveChip />
-        <button class="chip" aria-pressed={isUtc.value} onClick={() => {
+        <button class="chip zone" title="Which times are shown" aria-pressed={isUtc.value} onClick={() => {
           isUtc.value = !isUtc.value;
           localStorage.setItem("utc", isUtc.value ? "1" : "0");
         }}>
           {isUtc.value ? "UTC" : "local time"}
         </button>
         {health.data && (
-          <a class="chip" href="/" title="Health">
-            <State of={health.data.state} />
+          <a class="chip health" href="/" title="Health">
+            <State of={health.data.needs_you ? health.data.state : "ok"}>{health.data.needs_you ? `${count(health.data.needs_you)} need${health.data.needs_you === 1 ? "s" : ""} you` : "all well"}</State>
           </a>
         )}
       </header>

@@ -18,6 +18,13 @@ function sortOf<T>(c: Column<T>, sort?: string): "ascending" | "descending" | "n
   return sort === c.sort ? "ascending" : sort === `-${c.sort}` ? "descending" : "none";
 }
 
+/** A click on the row itself: not on what does something else, nor the end of marking a text. */
+function isForRow(e: MouseEvent): boolean {
+  if (e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return false;
+  if ((e.target as Element).closest("a, button, input, select, summary, details, label")) return false;
+  return !getSelection()?.toString();
+}
+
 export function Table<T extends { id: string }>(p: {
   label: string;
   class?: string;
@@ -107,7 +114,12 @@ export function Table<T extends { id: string }>(p: {
       </thead>
       <tbody ref={body}>
         {p.rows.map((r, i) => (
-          <tr key={r.id} class={i === at ? "at" : ""} aria-selected={p.selected?.has(r.id)}>
+          <tr
+            key={r.id}
+            class={[i === at && "at", p.open && "opens"].filter(Boolean).join(" ")}
+            aria-selected={p.selected?.has(r.id)}
+            onClick={p.open && ((e) => isForRow(e) && go(p.open!(r)))}
+          >
             {p.onSelect && (
               <td class="pick">
                 <input
