@@ -389,7 +389,7 @@ keep_rcpt(void *arg, const struct trace_rcpt *from)
 	return d->count < RCPTS_MAX;
 }
 
-/* "Delivered to 3, refused for 1.", "Waiting for 2 recipients."; without a recipient, why. */
+/* "Delivered to 3, refused for 1.", "Waiting for 2 recipients."; without one, why. */
 static void
 write_summary(struct json_out *j, const struct detail *d, struct str why)
 {

@@ -322,8 +322,8 @@ is_objects(const struct json_value *v)
 	       json_kind(json_at(v, 0)) == JSON_KIND_OBJECT;
 }
 
-/* A value, from the column on where the cursor is; objects take a line each, and what they
-   hold of their kind stands below them, further in. */
+/* A value, from the column on where the cursor is; objects take a line each, and what
+   they hold of their kind stands below them, further in. */
 static void
 print_value(struct call *c, const struct json_value *v, int column)
 {

@@ -17,8 +17,8 @@ enum cli_exit {
 
 /* Runs `mailstead ARG…`; argv[0] is the program. The exit status. */
 int cli_main(int argc, char **argv);
-/* Prints the commands that begin with these words, all where there are none: what each takes,
-   and below it what it does. The exit status. */
+/* Prints the commands that begin with these words, all where there are none: what each
+   takes, and below it what it does. The exit status. */
 int cli_help(int argc, char **argv);
 
 #endif

@@ -28,8 +28,8 @@ struct setup {
 	int lock_fd, pid_fd;
 };
 
-/* Whether the user and the files that the configuration names can be used: our certificate
-   and key, and those of others; diag says where it names them. */
+/* Whether the user and the files that the configuration names can be used: our
+   certificate and key, and those of others; diag says where it names them. */
 MUSTUSE enum err setup_check_files(const struct conf *c, struct diag *diag);
 /* Reads the configuration at path and the certificate it names, checks both as a whole
    and puts them into s; on error s is as before and each error has been told to on_error.
