@@ -34,6 +34,11 @@ function NeedsYou({ checks }: { checks: Check[] }) {
             <State of={c.state} /> <strong>{c.title}</strong>: {c.text}
             {c.owner && <span class="faint"> · {MOVES[c.owner] ?? c.owner}</span>}
             {c.fix && <p>{c.fix}</p>}
+            {c.id === "queue" && (
+              <p>
+                <a href="/queue?sort=-age">The oldest first</a>
+              </p>
+            )}
             {isLookedAt(c) && (
               <p>
                 <a href={`/setup?step=host#check-${c.id}`}>What was found, and look again</a>
