@@ -5,6 +5,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import check
@@ -75,6 +76,9 @@ class Postfix:
         self.process = Process(["postfix", "-c", self.folder / "etc", "start-fg"],
                                self.folder / "master.log", logs=[self.folder / "postfix.log"])
         wait_for_port(self.address, 25, 180, self.process)
+        # Its port is open before there is somebody who greets.
+        with socket.create_connection((self.address, 25), 180) as s:
+            s.recv(1000)
 
     def stop(self):
         """All of it: a smtpd with a client would serve on after its master."""
