@@ -8,6 +8,7 @@
 #include "ext/compress.h"
 #include "ext/crypto.h"
 #include "io/loop.h"
+#include "mail/header.h"
 #include "mail/prepare.h"
 #include "store/body_priv.h"
 #include "store/client.h"
@@ -373,6 +374,10 @@ work(void *arg)
 		return;
 	}
 	w->message = str_make((const char *)w->map + end - w->size, w->size);
+	if (header_size(w->message) > BODY_HEADER_MAX) {
+		w->error = ERR_TOO_LARGE;
+		return;
+	}
 	w->digest = sha256_of(w->message);
 	prepare(w);
 	w->error = write_large(w);

@@ -35,6 +35,10 @@ enum {
 	BODY_OWNER_BYTES = 16 * 1024 * 1024,  /* of large ones open at a time, … */
 	BODY_SEAT_BYTES = 4 * 1024 * 1024,    /* … each of which counts for no more */
 	BODY_PREFIX_MAX = 64 * 1024,
+	/* Header section. Whoever reads a message looks at all of it, and in one go: IMAP
+	   for a search or a list of fields, DKIM to sign it. What limits.header_size lets
+	   in from outside, and what we put in front, is less. */
+	BODY_HEADER_MAX = 4 * 1024 * 1024 + 256 * 1024,
 };
 
 /* client NULL: for reading only. */
@@ -68,7 +72,8 @@ MUSTUSE enum err body_write(struct body_writer *w, struct str bytes);
 /* Memory that all writers hold: at most BODY_MEMORY_TOTAL, and some KiB for each. */
 size_t bodies_held(struct bodies *b);
 /* Ends the message. done is called once, later, with OK and the body, which is good until
-   body_writer_free; or with the sticky error, ERR_DISK_FULL, ERR_IO, ERR_STORE_TEMP. */
+   body_writer_free; or with the sticky error, ERR_TOO_LARGE (also for a header section
+   over BODY_HEADER_MAX), ERR_DISK_FULL, ERR_IO, ERR_STORE_TEMP. */
 typedef void body_done_fn(void *arg, enum err e, const struct new_body *body);
 void body_finish(struct body_writer *w, const struct body_about *about,
                  body_done_fn *done, void *arg);

@@ -290,6 +290,17 @@ def test_expensive_messages_are_cheap(world):
     check.equal(len(BOMBS), 24, "as many as the table of attacks names")
 
 
+def test_a_header_has_a_bound_whoever_brings_it(world):
+    m = world.home_imap
+    m.create("Headers")
+    m.select("Headers")
+    for what, text, wanted in (("4 MiB", b"X: y\r\n" * 700000, "OK"), ("5 MiB", b"X: y\r\n" * 880000, "NO")):
+        status, words = m.append("Headers", None, None, text + b"\r\nbody\r\n")
+        check.equal(status, wanted, f"append of {what}: {words}")
+    check.true(words[0].startswith(b"[TOOBIG]"), f"{words}")
+    check.equal(len(m.search(None, "ALL")[1][0].split()), 1, "only one is there")
+
+
 # --- POP3 ---------------------------------------------------------------------------------
 
 def pop(world):
