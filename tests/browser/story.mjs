@@ -285,7 +285,7 @@ await step("an old tab asks to sign in again and keeps its place", async () => {
   await page.locator(".signin").getByLabel("Password").fill(PASSWORD);
   await page.locator(".signin").getByRole("button", { name: "Sign in" }).click();
   await until(async () => (await page.locator(".signin").count()) === 0, "signed in again");
-  must(page.url().endsWith("/accounts"), "still there");
+  must(page.url().endsWith("/accounts?find=kim"), `still there, with what was looked for: ${page.url()}`);
 });
 
 await step("a session that ends below an open dialog loses nothing of it", async () => {
