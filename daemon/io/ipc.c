@@ -220,12 +220,6 @@ ipc_data(const struct ipc_peer *p)
 }
 
 int
-ipc_uid(const struct ipc_peer *p)
-{
-	return p->uid;
-}
-
-int
 ipc_pid(const struct ipc_peer *p)
 {
 	return p->pid;

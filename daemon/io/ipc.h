@@ -51,8 +51,7 @@ bool ipc_is_full(const struct ipc_peer *p);
 /* A place for the owner's pointer, NULL at first. */
 void ipc_set_data(struct ipc_peer *p, void *data);
 void *ipc_data(const struct ipc_peer *p);
-/* User and process of the other side, as the kernel says; -1: not known. */
-int ipc_uid(const struct ipc_peer *p);
+/* The process of the other side, as the kernel says; -1: not known. */
 int ipc_pid(const struct ipc_peer *p);
 /* Ends the connection; closed() comes, later. */
 void ipc_close(struct ipc_peer *p, const char *why);

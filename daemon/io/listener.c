@@ -36,7 +36,6 @@ struct listener {
 	struct timer rest;
 	struct link waiting;
 	size_t waiting_count;
-	bool is_resting; /* asked to */
 	bool is_leaving; /* those who wait to others, until the timer */
 	int64_t left_ms; /* for so long in all */
 };
@@ -242,7 +241,7 @@ take_one(struct listener *l)
 
 	if (fd >= 0) {
 		took(l, fd, &sa);
-		return !l->is_resting;
+		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 		out_of_descriptors(l);
@@ -297,8 +296,6 @@ on_rested(void *arg)
 	l->is_leaving = false;
 	if (l->reserve_fd < 0)
 		l->reserve_fd = open_reserve();
-	if (l->is_resting)
-		return;
 	watch_set(l->watch, WATCH_READ);
 	if (is_leaving)
 		take_waiting(l);
@@ -352,12 +349,4 @@ listener_free(struct listener **lp)
 		(void)close(l->reserve_fd);
 	l->magic = 0;
 	mem_free(l);
-}
-
-void
-listener_rest(struct listener *l, bool rest)
-{
-	l->is_resting = rest;
-	if (!timer_is_set(&l->rest))
-		watch_set(l->watch, rest ? 0 : WATCH_READ);
 }

@@ -59,7 +59,5 @@ struct listener *listener_new(struct loop *l, int fd, const struct listener_conf
 /* Not inside a callback of the listener. Stops accepting and closes the descriptor;
  * connections live on. */
 void listener_free(struct listener **l);
-/* Rests (true) and goes on (false): what arrives waits in the kernel's backlog. */
-void listener_rest(struct listener *l, bool rest);
 
 #endif

@@ -70,17 +70,6 @@ socket_local(int fd)
 	return socket_to_addr(&sa);
 }
 
-struct addr
-socket_peer(int fd)
-{
-	struct sockaddr_storage sa = { 0 };
-	socklen_t n = sizeof(sa);
-
-	if (getpeername(fd, (struct sockaddr *)&sa, &n) != 0)
-		return (struct addr){ 0 };
-	return socket_to_addr(&sa);
-}
-
 static enum err
 listen_failed(int fd, struct diag *diag)
 {

@@ -14,7 +14,6 @@ socklen_t socket_from_addr(const struct addr *a, struct sockaddr_storage *sa_out
 /* ADDR_NONE for anything but IPv4 and IPv6. */
 struct addr socket_to_addr(const struct sockaddr_storage *sa);
 struct addr socket_local(int fd);
-struct addr socket_peer(int fd);
 
 /* A listening TCP socket, non-blocking, close-on-exec; IPv6 ones take IPv6 only.
    ERR_BUSY: another one listens there; ERR_IO; with the cause in diag. */

@@ -543,12 +543,6 @@ stream_local(const struct stream *s)
 }
 
 uint64_t
-stream_bytes_in(const struct stream *s)
-{
-	return s->bytes_in;
-}
-
-uint64_t
 stream_bytes_out(const struct stream *s)
 {
 	return s->bytes_out;

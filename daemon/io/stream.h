@@ -138,7 +138,6 @@ void stream_leave(struct stream *s);
 
 /* Our end of it; ADDR_NONE where there is none (any more). */
 struct addr stream_local(const struct stream *s);
-uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 
 #endif

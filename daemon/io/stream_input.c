@@ -154,7 +154,6 @@ read_once(struct stream *s, size_t *got_out)
 	if (result != READ_SOME)
 		return false;
 	*got_out = n;
-	s->bytes_in += n;
 	if (s->unread_n) {
 		settle_input(s);
 		strbuf_bytes(&s->in, scratch, n);

@@ -46,7 +46,7 @@ struct stream {
 	struct timer deadline;
 	struct timer
 		guard; /* connect, handshake, stalled output, linger: one at a time */
-	uint64_t bytes_in, bytes_out;
+	uint64_t bytes_out;
 	size_t lingered;
 	unsigned busy; /* callbacks of ours on the stack */
 	bool is_taking, is_at_eof, is_full, is_freed, is_leaving;

@@ -198,8 +198,6 @@ MUSTUSE enum err reader_tokens(struct reader *r, bool is_down, reader_token_fn *
 MUSTUSE enum err reader_session(struct reader *r, struct str hash, struct arena *a,
                                 struct web_session *out);
 
-MUSTUSE enum err reader_setting(struct reader *r, struct str key, struct arena *a,
-                                struct setting *out);
 typedef bool reader_setting_fn(void *arg, const struct setting *setting);
 MUSTUSE enum err reader_settings(struct reader *r, reader_setting_fn *fn, void *arg);
 
@@ -415,16 +413,5 @@ MUSTUSE enum err reader_queue_count(struct reader *r, const struct queue_query *
 MUSTUSE enum err reader_queue_totals(struct reader *r, struct queue_totals *out);
 /* The earliest due_ms of rows that wait; 0: there are none. Cheap at any size. */
 MUSTUSE enum err reader_queue_next_due(struct reader *r, int64_t *due_ms_out);
-typedef bool reader_queue_domain_fn(void *arg, const struct queue_domain *d);
-/* Destinations in order of name, those behind `after`. */
-struct queue_domain_query {
-	int64_t now_ms;
-	bool only_due; /* those with something due at now_ms */
-	struct str after;
-	size_t limit;
-};
-MUSTUSE enum err reader_queue_domains(struct reader *r,
-                                      const struct queue_domain_query *query,
-                                      reader_queue_domain_fn *fn, void *arg);
 
 #endif

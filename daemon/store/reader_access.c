@@ -172,20 +172,7 @@ setting_read(struct stmt *s, void *out)
 	};
 }
 
-static const uint16_t setting_strings[] = {
-	offsetof(struct setting, key),
-	offsetof(struct setting, value),
-	offsetof(struct setting, changed_by),
-};
-static const struct row_form setting_form = { setting_read, setting_strings,
-	                                      ARRAY_LEN(setting_strings) };
-
-enum err
-reader_setting(struct reader *r, struct str key, struct arena *a, struct setting *out)
-{
-	return reader_get(r, QUERY(SETTING_SELECT " WHERE name = $1", VALUES(V_S(key))),
-	                  &setting_form, a, out);
-}
+static const struct row_form setting_form = { setting_read, NULL, 0 };
 
 static bool
 setting_call(void *fn, void *arg, const void *row)

@@ -439,14 +439,6 @@ struct sent_report {
 	struct str packed;   /* of reader_sent_report only; empty: not kept any more */
 };
 
-/* How a destination stands in the queue. */
-struct queue_domain {
-	struct str domain;
-	uint64_t waiting, due, active, held;
-	int64_t next_due_ms; /* of those that wait */
-	int64_t oldest_ms;   /* created_ms of the oldest */
-};
-
 /* The whole queue in numbers. */
 struct queue_totals {
 	uint64_t by_state[QUEUE_STATE_COUNT];

@@ -212,25 +212,6 @@ test_in_turns(void)
 	}
 }
 
-static void
-test_rests(void)
-{
-	struct door d;
-	int c;
-
-	door_init(&d, NULL, false);
-	listener_rest(d.listener, true);
-	c = knock(&d);
-	for (int i = 0; i < 10; i++)
-		(void)loop_turn(d.loop);
-	CHECK_U64_EQ(d.accepted, 0, "waits in the backlog");
-	listener_rest(d.listener, false);
-	turn_until(&d, &d.accepted, 1);
-	CHECK_U64_EQ(d.accepted, 1, "goes on");
-	(void)close(c);
-	door_fini(&d);
-}
-
 /* The socket is another process's as well, which takes one of two clients. */
 static void
 test_leaves_to_others(void)
@@ -261,28 +242,6 @@ test_leaves_to_others(void)
 	(void)close(other);
 	(void)close(a);
 	(void)close(b);
-	door_fini(&d);
-}
-
-static void
-test_rests_while_it_leaves(void)
-{
-	struct door d;
-	int c;
-
-	door_init(&d, NULL, false);
-	d.leave_ms = LEAVE_MS;
-	c = knock(&d);
-	turn_until(&d, &d.asked, 1);
-	listener_rest(d.listener, true);
-	for (int64_t end_ms = clock_mono_ms() + 2 * LEAVE_MS; clock_mono_ms() < end_ms;)
-		(void)loop_turn(d.loop);
-	CHECK_U64_EQ(d.accepted, 0, "waits in the backlog");
-	d.leave_ms = 0;
-	listener_rest(d.listener, false);
-	turn_until(&d, &d.accepted, 1);
-	CHECK_U64_EQ(d.accepted, 1, "goes on");
-	(void)close(c);
 	door_fini(&d);
 }
 
@@ -416,7 +375,5 @@ test_no_descriptors_left(void)
 }
 
 SUITE(io_listener, { "accepts", test_accepts }, { "limits", test_limits },
-      { "speaks in turns", test_in_turns }, { "rests", test_rests },
-      { "leaves to others", test_leaves_to_others },
-      { "rests while it leaves", test_rests_while_it_leaves }, { "PROXY", test_proxy },
-      { "no descriptors left", test_no_descriptors_left });
+      { "speaks in turns", test_in_turns }, { "leaves to others", test_leaves_to_others },
+      { "PROXY", test_proxy }, { "no descriptors left", test_no_descriptors_left });

@@ -188,7 +188,6 @@ test_talks(void)
 	CHECK_STR_EQ(strbuf_str(&p.b.heard), STR("hello world"), "what was written");
 	CHECK_U64_EQ(p.b.data_calls, 1, "two writes of a turn are one packet");
 	CHECK_U64_EQ(stream_bytes_out(p.a.stream), 11, "counted");
-	CHECK_U64_EQ(stream_bytes_in(p.b.stream), 11, "counted");
 	stream_close(p.a.stream);
 	turn_until(&p, &p.b.closed, 1);
 	CHECK_U64_EQ(p.b.why, STREAM_EOF, "b sees the end");
@@ -629,9 +628,11 @@ test_connects_from(void)
 			(void)loop_turn(l);
 		CHECK_U64_EQ(s.connected, cases[i].is_ours, cases[i].from);
 		if (s.connected) {
-			int client = accept(fd, NULL, NULL);
+			struct sockaddr_storage sa = { 0 };
+			socklen_t size = sizeof(sa);
+			int client = accept(fd, (struct sockaddr *)&sa, &size);
 
-			peer = socket_peer(client);
+			peer = socket_to_addr(&sa);
 			CHECK_TRUE(addr_eq_ip(&peer, &target.from), cases[i].from);
 			(void)close(client);
 		}

@@ -253,6 +253,24 @@ static const struct {
 	{ 4, false, "3", "x", ERR_ETAG, "", 4 },
 };
 
+struct one_setting {
+	struct rig *rig;
+	struct setting *found;
+};
+
+static bool
+take_setting(void *arg, const struct setting *setting)
+{
+	const struct one_setting *one = arg;
+
+	if (!str_eq(setting->key, STR("a.b")))
+		return true;
+	*one->found = *setting;
+	one->found->value = arena_str(one->rig->arena, setting->value);
+	one->found->changed_by = arena_str(one->rig->arena, setting->changed_by);
+	return false;
+}
+
 static void
 test_settings(void)
 {
@@ -269,11 +287,11 @@ test_settings(void)
 			                      .if_version = settings[i].if_version };
 		struct setting found = { 0 };
 		struct answer_id id;
+		struct one_setting one = { &r, &found };
 
 		CHECK_ERR_EQ(rig_settings_put(&r, &op, &id), settings[i].want,
 		             settings[i].a);
-		CHECK_ERR_EQ(reader_setting(r.reader, STR("a.b"), r.arena, &found), OK,
-		             "get");
+		CHECK_ERR_EQ(reader_settings(r.reader, take_setting, &one), OK, "get");
 		CHECK_STR_EQ(found.value, str_from(settings[i].value), "value");
 		CHECK_U64_EQ(found.version, settings[i].version, "version of one");
 		CHECK_STR_EQ(found.changed_by, STR("admin:ann"), "who");

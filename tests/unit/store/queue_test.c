@@ -480,13 +480,6 @@ count_item(void *arg, const struct queue_item *item)
 	return true;
 }
 
-static bool
-take_domain(void *arg, const struct queue_domain *d)
-{
-	*(struct queue_domain *)arg = *d;
-	return false;
-}
-
 struct order {
 	char text[64];
 	struct strbuf b;
@@ -625,7 +618,6 @@ test_lists(void)
 		{ "age", { .created_before_ms = 1 }, 0 },
 	};
 	struct rig r;
-	struct queue_domain d = { 0 };
 
 	rig_open(&r);
 	(void)enqueue(&r, "x@example.net", "example.net", 0);
@@ -641,13 +633,6 @@ test_lists(void)
 		             rows[i].what);
 		CHECK_U64_EQ(n, rows[i].found, rows[i].what);
 	}
-	CHECK_ERR_EQ(reader_queue_domains(r.reader,
-	                                  &(struct queue_domain_query){
-						  clock_unix_ms(), true, STR(""), 10 },
-	                                  take_domain, &d),
-	             OK, "due");
-	CHECK_U64_EQ(d.waiting, 2, "waiting");
-	CHECK_U64_EQ(d.due, 1, "due");
 	rig_close(&r);
 }
 
