@@ -1,4 +1,5 @@
 /* /health, /healthz, /readyz: is it well, and whose move is it if not. */
+#include "api/fields.h"
 #include "api/health_host.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -402,10 +403,11 @@ reply_all(struct api_request *r)
 			worst = c.state;
 	}
 	for (size_t i = 0; i < HOST_CHECKS; i++) {
-		const struct host_row *row = &f->host.rows[i];
-		enum host_state state = host_state_find(row->state);
+		enum host_state state = host_state_find(f->host.rows[i].state);
 
-		health_host_check(&j, (enum host_check)i, row);
+		health_host_check(&j, (enum host_check)i, &f->host);
+		if (f->host.mutes[i].at_ms)
+			continue;
 		needs_you += state == HOST_WARN || state == HOST_FAIL;
 		if (state == HOST_FAIL)
 			worst = CHECK_FAIL;
@@ -427,7 +429,7 @@ reply_host(struct api_request *r, enum host_check check, int status)
 	struct strbuf b = api_buffer(r);
 	struct json_out j = json_out_on(&b);
 
-	health_host_check(&j, check, &f->host.rows[check]);
+	health_host_check(&j, check, &f->host);
 	api_reply_json(r, status, strbuf_str(&b));
 }
 
@@ -522,6 +524,49 @@ health_run(struct api_request *r)
 	}
 	r->next = asked;
 	r->call = store_host_ask(r->api->store, &op, ask_done, r);
+}
+
+static void
+reply_muted(struct api_request *r)
+{
+	enum host_check host;
+
+	if (host_check_find(r->params[0], &host))
+		reply_host(r, host, 200);
+	else
+		api_problem(r, PROBLEM_NOT_FOUND, NULL);
+}
+
+static void
+muted(struct api_request *r)
+{
+	gather(r, reply_muted);
+}
+
+/* What is looked at, only: what is worked out here is our own trouble. */
+void
+health_mute(struct api_request *r)
+{
+	static const struct field_spec spec = { .name = "muted",
+		                                .kind = FIELD_BOOL,
+		                                .flags = FIELD_MUST };
+	struct op_host_mute op = { .actor = api_actor(r), .name = r->params[0] };
+	enum host_check host;
+	struct field f;
+
+	if (!fields_read(r, &spec, 1, &f))
+		return;
+	if (!host_check_find(r->params[0], &host)) {
+		api_problem(r, PROBLEM_NOT_FOUND, NULL);
+		return;
+	}
+	op.is_muted = f.b;
+	if (r->dry_run) {
+		api_reply_dry_run(r, f.b ? "health.mute" : "health.unmute", op.name);
+		return;
+	}
+	r->next = muted;
+	r->call = store_host_mute(r->api->store, &op, ask_done, r);
 }
 
 void

@@ -41,13 +41,29 @@ take_row(void *arg, const struct host_row *row)
 	return true;
 }
 
+static bool
+take_mute(void *arg, const struct dns_mute *mute)
+{
+	struct reading *r = arg;
+	enum host_check check;
+
+	if (host_check_find(mute->name, &check))
+		r->host->mutes[check] = (struct dns_mute){
+			.by = arena_str(r->arena, mute->by),
+			.at_ms = mute->at_ms,
+		};
+	return true;
+}
+
 enum err
 health_host_read(struct reader *r, struct arena *a, struct health_host *out)
 {
 	struct reading reading = { a, out };
+	enum err e;
 
 	*out = (struct health_host){ .rows = { { .asked_ms = 0 } } };
-	return reader_host_list(r, take_row, &reading);
+	e = reader_host_list(r, take_row, &reading);
+	return e == OK ? reader_dns_mutes(r, HOST_MUTES, take_mute, &reading) : e;
 }
 
 /* What the last run said, where that is not believed yet. */
@@ -74,8 +90,11 @@ write_time(struct json_out *j, const char *key, int64_t ms)
 }
 
 void
-health_host_check(struct json_out *j, enum host_check check, const struct host_row *row)
+health_host_check(struct json_out *j, enum host_check check,
+                  const struct health_host *host)
 {
+	const struct host_row *row = &host->rows[check];
+	const struct dns_mute *mute = &host->mutes[check];
 	bool was_run = row->checked_ms > 0;
 	const char *owner = "wait", *fix = "Nobody has looked yet.";
 
@@ -99,6 +118,9 @@ health_host_check(struct json_out *j, enum host_check check, const struct host_r
 	write_time(j, "next_at", row->next_ms);
 	json_bool(j, "checking", row->asked_ms > row->checked_ms);
 	json_cstr(j, "last_run", last_run(row));
+	json_bool(j, "muted", mute->at_ms > 0);
+	write_time(j, "muted_at", mute->at_ms);
+	json_str_or_null(j, "muted_by", mute->by);
 	json_raw(j, "details", row->body.n ? row->body : STR("{}"));
 	json_close_object(j);
 }

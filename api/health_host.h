@@ -14,6 +14,7 @@
    never run nor asked for. */
 struct health_host {
 	struct host_row rows[HOST_CHECKS];
+	struct dns_mute mutes[HOST_CHECKS]; /* at_ms 0: not muted */
 };
 
 /* Members of an object: request, name, lines. */
@@ -23,6 +24,6 @@ MUSTUSE enum err health_host_read(struct reader *r, struct arena *a,
                                   struct health_host *out);
 /* The whole object of one check. */
 void health_host_check(struct json_out *j, enum host_check check,
-                       const struct host_row *row);
+                       const struct health_host *host);
 
 #endif

@@ -77,6 +77,8 @@ static const struct cli_command commands[] = {
 	{ "reports sent",     "[DOMAIN] [--kind dmarc|tls] [--state queued|sent|failed|refused]", "kind= state=", "the reports that we sent to others on what we saw of them, newest first", 0, 1, cmd_reports_sent },
 	{ "reports show",     "ID",                            "",                       "one report with its rows", 1, 1, cmd_reports_show },
 	{ "health show",      "CHECK",                         "",                       "one check: what was found, and what to do", 1, 1, cmd_health_show },
+	{ "health mute",       "CHECK",                         "",                       "leave a check of the host as it is: it counts no longer among what needs you", 1, 1, cmd_health_mute },
+	{ "health unmute",     "CHECK",                         "",                       "look after a check of the host again", 1, 1, cmd_health_unmute },
 	{ "health run",       "[CHECK…]",                      "",                       "look now, past all caches, at what can be looked at: address, ptr, outbound, inbound, blocklists, resolver; left out: all of them; status 1 where one fails", 0, CALL_ARGS_MAX, cmd_health_run },
 	{ "health",           "",                              "",                       "the checks; status 1 where one fails", 0, 0, cmd_health },
 	{ "settings set",     "KEY VALUE…",                    "",                       "change a setting that does not stand in the configuration file; it holds at once", 2, CALL_ARGS_MAX, cmd_settings_set },

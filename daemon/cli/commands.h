@@ -27,7 +27,7 @@ cli_run cmd_token_create, cmd_token_list, cmd_token_revoke;
 cli_run cmd_queue_list, cmd_queue_show, cmd_queue_retry, cmd_queue_hold,
 	cmd_queue_release, cmd_queue_bounce, cmd_queue_delete;
 cli_run cmd_trace, cmd_trace_show;
-cli_run cmd_health, cmd_health_show, cmd_health_run;
+cli_run cmd_health, cmd_health_show, cmd_health_run, cmd_health_mute, cmd_health_unmute;
 cli_run cmd_reports_dmarc, cmd_reports_tls, cmd_reports_list, cmd_reports_show,
 	cmd_reports_sent;
 /* cmd_tls_policy.c */

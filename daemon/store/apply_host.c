@@ -24,6 +24,30 @@ op_host_ask_apply(struct tx *tx, const struct op_host_ask *op, struct answer_non
 	              VALUES(V_S(op->name), V_I(tx->now_ms)));
 }
 
+enum err
+op_host_mute_apply(struct tx *tx, const struct op_host_mute *op,
+                   struct answer_none *answer)
+{
+	enum err e;
+
+	(void)answer;
+	if (!op->name.n || op->name.n > NAME_MAX)
+		return ERR_INVALID;
+	if (op->is_muted)
+		e = tx_run(tx,
+		           "INSERT INTO dns_mute (domain_id, name, by_whom, at_ms)"
+		           " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		           VALUES(V_I(HOST_MUTES), V_S(op->name), V_S(op->actor.name),
+		                  V_I(tx->now_ms)));
+	else
+		e = tx_run(tx, "DELETE FROM dns_mute WHERE domain_id = $1 AND name = $2",
+		           VALUES(V_I(HOST_MUTES), V_S(op->name)));
+	if (e != OK || !db_changed(tx->db))
+		return e;
+	return tx_audit(tx, &op->actor, op->is_muted ? "health.mute" : "health.unmute",
+	                op->name, str_from(NULL), str_from(NULL));
+}
+
 static void
 tell(struct tx *tx, const struct op_host_result *op, struct str was)
 {

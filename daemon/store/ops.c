@@ -223,6 +223,8 @@ LAYOUT(op_sts_failed, M(op_sts_failed, domain), M(op_sts_failed, fault),
        M(op_sts_failed, at_ms));
 LAYOUT(op_sts_ask, M(op_sts_ask, domain));
 LAYOUT(op_host_ask, M(op_host_ask, name));
+LAYOUT(op_host_mute, S(op_host_mute, actor, actor_layout), M(op_host_mute, name),
+	M(op_host_mute, is_muted));
 LAYOUT(op_host_result, M(op_host_result, name), M(op_host_result, state),
        M(op_host_result, cause), M(op_host_result, body), M(op_host_result, runs),
        M(op_host_result, text), M(op_host_result, checked_ms), M(op_host_result, next_ms));

@@ -104,6 +104,12 @@ struct op_sts_ask {
 struct op_host_ask {
 	struct str name;
 };
+/* A check that its owner leaves as it is, or looks after again. */
+struct op_host_mute {
+	struct actor actor;
+	struct str name;
+	bool is_muted;
+};
 /* What came of a run that began at checked_ms: the state to be shown, with the last runs
    as host_damp wants them. A state that is another one than before is an event. */
 struct op_host_result {

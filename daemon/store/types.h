@@ -215,6 +215,11 @@ struct dns_row {
 };
 
 /* A row that an owner wants left as it is: it counts among no figures. */
+/* A row that its owner leaves as it is: of a domain's records, or (domain_id HOST_MUTES)
+   of the checks of the host. */
+enum {
+	HOST_MUTES = 0, /* no domain has it */
+};
 struct dns_mute {
 	struct str name, by;
 	int64_t at_ms;

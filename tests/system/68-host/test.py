@@ -257,6 +257,27 @@ def test_a_changed_list_is_looked_at_at_once(world):
     check.equal(checked_at(world, "ptr"), before["ptr"], "what has not changed waits for its turn")
 
 
+def test_a_check_that_is_left_as_it_is(world):
+    home = world.home
+
+    def needs_you():
+        return json.loads(home.run("health", "--json", check=False).stdout)["needs_you"]
+    world.dns.change(REVERSE, "")
+    check.equal(look(world, "ptr")["state"], "fail", "no name")
+    before = needs_you()
+    home.run("health", "mute", "ptr")
+    found = home.json("health", "show", "ptr")
+    check.equal((found["state"], found["muted"], bool(found["muted_at"])), ("fail", True, True), "shown as ever")
+    check.true(found["muted_by"], "and who did it")
+    check.equal(needs_you(), before - 1, "counts no longer")
+    check.equal(home.run("health", "run", "ptr").returncode, 0, "nor in the status of the command")
+    home.run("health", "unmute", "ptr")
+    check.equal(home.json("health", "show", "ptr")["muted"], False, "looked after again")
+    check.equal(needs_you(), before, "and counts")
+    check.true(home.run("health", "mute", "disk", check=False).returncode != 0, "what is our own trouble stays")
+    world.dns.change(REVERSE, GOOD_NAME)
+
+
 def test_nothing_is_said_to_our_own_network(world):
     """Whoever owns a domain may name an address of ours in it."""
     targets = SETTINGS.replace("peer.example, third.example", "third.example")

@@ -101,5 +101,48 @@ test_limits(void)
 	rig_close(&r);
 }
 
-SUITE(store_host, { "the life of a check", test_life }, { "asked for", test_asked },
-      { "limits", test_limits });
+static bool
+take_mute(void *arg, const struct dns_mute *mute)
+{
+	struct dns_mute *found = arg;
+
+	CHECK_STR_EQ(mute->name, STR("ptr"), "which");
+	CHECK_STR_EQ(mute->by, STR("admin:ann"), "by whom");
+	found->at_ms = mute->at_ms;
+	return true;
+}
+
+static int64_t
+muted_since(struct rig *r)
+{
+	struct dns_mute found = { .at_ms = 0 };
+
+	CHECK_ERR_EQ(reader_dns_mutes(r->reader, HOST_MUTES, take_mute, &found), OK,
+	             "mutes");
+	return found.at_ms;
+}
+
+static void
+test_muted(void)
+{
+	struct op_host_mute op = { .actor.name = STR("admin:ann"), .is_muted = true };
+	int64_t since_ms;
+	struct rig r;
+
+	rig_open(&r);
+	CHECK_ERR_EQ(rig_host_mute(&r, &op, NULL), ERR_INVALID, "which?");
+	op.name = STR("ptr");
+	CHECK_ERR_EQ(rig_host_mute(&r, &op, NULL), OK, "muted");
+	since_ms = muted_since(&r);
+	CHECK_TRUE(since_ms > 0, "since when");
+	op.actor.name = STR("admin:bob");
+	CHECK_ERR_EQ(rig_host_mute(&r, &op, NULL), OK, "again");
+	CHECK_I64_EQ(muted_since(&r), since_ms, "the first one did it");
+	op.is_muted = false;
+	CHECK_ERR_EQ(rig_host_mute(&r, &op, NULL), OK, "looked after again");
+	CHECK_I64_EQ(muted_since(&r), 0, "no longer");
+	rig_close(&r);
+}
+
+SUITE(store_host, { "muted", test_muted }, { "the life of a check", test_life },
+      { "asked for", test_asked }, { "limits", test_limits });

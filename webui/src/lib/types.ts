@@ -319,6 +319,9 @@ export interface Check {
   next_at?: string | null;
   checking?: boolean;
   last_run?: string | null;
+  muted?: boolean;
+  muted_at?: string | null;
+  muted_by?: string | null;
   details: {
     request?: string | null;
     name?: string | null;

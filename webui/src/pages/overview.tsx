@@ -23,7 +23,7 @@ function Figure(p: { name: string; value: string; note?: string; to: string; poi
 }
 
 function NeedsYou({ checks }: { checks: Check[] }) {
-  const open = checks.filter((c) => c.state === "fail" || c.state === "warn");
+  const open = checks.filter((c) => (c.state === "fail" || c.state === "warn") && !c.muted);
   if (!open.length) return null;
   return (
     <section class="needs" aria-labelledby="needs">
@@ -111,6 +111,7 @@ export function Overview() {
               <li key={c.id}>
                 <State of={c.state} />
                 <strong>{c.title}</strong>
+                {c.muted && <span class="faint">muted</span>}
                 <span>{c.text}</span>
                 <span class="faint">
                   {c.checked_at ? <Ago at={c.checked_at} /> : "never"}

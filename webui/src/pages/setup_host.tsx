@@ -4,8 +4,9 @@ import { useEffect, useRef } from "preact/hooks";
 import { Problem, asCurl, call } from "../lib/api";
 import { isLookedAt, setupUrl, type Progress } from "../lib/setup";
 import type { Check } from "../lib/types";
-import { Ago, Copy, Quoted, State } from "../ui/parts";
+import { Ago, Copy, Quoted, State, When } from "../ui/parts";
 import { toast } from "../ui/toast";
+import { act } from "./record";
 import { StepButtons, StepTitle } from "./setup_parts";
 
 export const MOVES: Record<string, string> = {
@@ -35,12 +36,15 @@ function Age({ c }: { c: Check }) {
 
 function Row({ c, reload }: { c: Check; reload: () => void }) {
   const { lines, request, name } = c.details;
+  const mute = (muted: boolean) =>
+    act("PATCH", `/health/${c.id}`, { muted }, `${c.title}: ${muted ? "left as it is" : "looked after again"}`).then(reload);
   const isDoubted = !!c.last_run && c.last_run !== c.state && !c.checking;
   return (
-    <li class="record" id={`check-${c.id}`} aria-labelledby={`name-${c.id}`} aria-busy={c.checking}>
+    <li class={`record${c.muted ? " muted" : ""}`} id={`check-${c.id}`} aria-labelledby={`name-${c.id}`} aria-busy={c.checking}>
       <div class="record-head">
         <State of={c.state} />
         <strong id={`name-${c.id}`}>{c.title}</strong>
+        {c.muted && <span class="faint">muted</span>}
         <Quoted text={c.text} />
         <span class="faint record-since">
           <Age c={c} />
@@ -74,10 +78,21 @@ function Row({ c, reload }: { c: Check; reload: () => void }) {
           <code>hostname: {name}</code> in its configuration file and start it anew.
         </p>
       )}
+      {c.muted && c.muted_at && (
+        <p class="faint">
+          Left as it is since <When at={c.muted_at} />, by <Quoted text={(c.muted_by ?? "").replace(/^admin:/, "")} />. It counts
+          among nothing that needs you.
+        </p>
+      )}
       <div class="row">
         <button class="quiet" disabled={c.checking} aria-label={`Re-check: ${c.title}`} onClick={() => void run([c], reload)}>
           Re-check
         </button>
+        {isLookedAt(c) && (c.muted || c.state === "warn" || c.state === "fail") && (
+          <button class="quiet" aria-label={`${c.muted ? "Unmute" : "Mute"}: ${c.title}`} onClick={() => void mute(!c.muted)}>
+            {c.muted ? "Unmute" : "Mute"}
+          </button>
+        )}
         {name && <Copy text={`hostname: ${name}`} label="Copy the line" />}
         {request && <Copy text={request} label="Copy the request to send" />}
       </div>
@@ -90,7 +105,7 @@ export function SetupHost({ domain, progress }: { domain: string; progress: Prog
   const asked = useRef(false);
   const rows = [...(checks?.filter(isLookedAt) ?? []), ...(checks?.filter((c) => ALSO.includes(c.id)) ?? [])];
   const fresh = rows.filter((c) => isLookedAt(c) && !c.checked_at && !c.checking);
-  const bad = rows.filter((c) => c.state === "fail");
+  const bad = rows.filter((c) => c.state === "fail" && !c.muted);
   const isBusy = rows.some((c) => c.checking);
   const next = domain ? setupUrl(domain) : setupUrl("", "domain");
 
