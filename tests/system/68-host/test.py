@@ -250,7 +250,7 @@ def test_asking_again_and_again(world):
 
 
 def test_a_changed_list_is_looked_at_at_once(world):
-    before = {name: checked_at(world, name) for name in ("blocklists", "outbound", "ptr")}
+    before = {name: look(world, name)["checked_at"] for name in ("blocklists", "outbound", "ptr")}
     world.home.reload(more=SETTINGS.replace("[small.example]", "[]").replace(", third.example", ""))
     for name in ("blocklists", "outbound"):
         check.until(lambda name=name: checked_at(world, name) > before[name], name, 30)
