@@ -21,6 +21,11 @@ struct budget {
 	size_t text, json;
 };
 
+/* Where a report was found: as it was attached, and the type that this is. */
+struct found {
+	struct str raw, type;
+};
+
 static void
 decode(struct str body, enum mime_encoding encoding, struct strbuf *out)
 {
@@ -72,23 +77,22 @@ read_unpacked(struct str text, enum pack_kind packed, struct budget *left,
 }
 
 static enum err
-read_part(const struct mime_part *part, struct str body, struct budget *left,
-          struct arena *a, struct report *report, struct str *raw_out,
-          struct str *type_out)
+read_part(struct str body, enum mime_encoding encoding, struct budget *left,
+          struct arena *a, struct report *report, struct found *out)
 {
 	struct strbuf raw = strbuf_heap(RAW_MAX), text = strbuf_heap(left->text);
 	enum err e;
 
-	decode(body, part->encoding, &raw);
+	decode(body, encoding, &raw);
 	e = raw.overflow ? ERR_LIMIT : unpack(strbuf_str(&raw), &text);
 	left->text -= text.n;
 	if (e == OK)
 		e = read_unpacked(strbuf_str(&text), pack_kind_of(strbuf_str(&raw)), left,
-		                  a, report, type_out);
+		                  a, report, &out->type);
 	if (e == OK && arena_left(a) < raw.n)
 		e = ERR_LIMIT;
 	if (e == OK)
-		*raw_out = arena_str(a, strbuf_str(&raw));
+		out->raw = arena_str(a, strbuf_str(&raw));
 	strbuf_release(&raw);
 	strbuf_release(&text);
 	return e;
@@ -101,6 +105,7 @@ report_parse_mail(struct str message, struct arena *a, struct report *report_out
 	struct arena *own = arena_new(TREE_BYTES);
 	struct mime_tree tree;
 	struct budget left = { .text = REPORT_BYTES_MAX, .json = JSON_MAX };
+	struct found found = { 0 };
 	unsigned tries = 0;
 	enum err e = ERR_NOT_FOUND;
 
@@ -108,15 +113,16 @@ report_parse_mail(struct str message, struct arena *a, struct report *report_out
 	for (uint32_t i = 0; i < tree.count && e != OK && tries < TRIES_MAX; i++) {
 		const struct mime_part *part = &tree.parts[i];
 		struct str body = str_make(message.p + part->body_at, part->body_bytes);
-		enum err found;
+		enum err tried;
 
 		if (!may_be_report(part))
 			continue;
 		tries++;
-		found = read_part(part, body, &left, a, report_out, raw_out,
-		                  raw_type_out);
-		e = found == ERR_NOT_FOUND ? e : found;
+		tried = read_part(body, part->encoding, &left, a, report_out, &found);
+		e = tried == ERR_NOT_FOUND ? e : tried;
 	}
+	*raw_out = found.raw;
+	*raw_type_out = found.type;
 	arena_free(&own);
 	return e;
 }
