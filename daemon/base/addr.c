@@ -224,18 +224,36 @@ addr_is_loopback(const struct addr *a)
 
 /* The registry of RFC 6890 with its later additions, as prefixes. */
 static const char *const special_nets[] = {
-	"0.0.0.0/8",      "10.0.0.0/8",     "100.64.0.0/10",  "127.0.0.0/8",
-	"169.254.0.0/16", "172.16.0.0/12",  "192.0.0.0/24",   "192.0.2.0/24",
-	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",  "198.51.100.0/24",
-	"203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",    "::/128",
-	"::1/128",        "64:ff9b::/96",   "64:ff9b:1::/48", "100::/64",
-	"2001::/23",      "2001:db8::/32",  "2002::/16",      "3fff::/20",
-	"5f00::/16",      "fc00::/7",       "fe80::/10",      "ff00::/8",
+	"0.0.0.0/8",      "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8",
+	"169.254.0.0/16", "172.16.0.0/12",  "192.0.0.0/24",  "192.0.2.0/24",
+	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
+	"203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",   "::/128",
+	"::1/128",        "64:ff9b:1::/48", "100::/64",      "2001::/23",
+	"2001:db8::/32",  "2002::/16",      "3fff::/20",     "5f00::/16",
+	"fc00::/7",       "fe80::/10",      "ff00::/8",
 };
+
+/* Where a network has nothing but IPv6, all of IPv4 is reached under this prefix, and is
+   as near or far as it is without (RFC 6052 2.1). */
+static bool
+unwrap_nat64(const struct addr *a, struct addr *v4_out)
+{
+	struct net n;
+
+	if (!net_parse(STR("64:ff9b::/96"), &n) || !net_has(&n, a))
+		return false;
+	*v4_out = (struct addr){ .family = ADDR_V4 };
+	memcpy(v4_out->ip, a->ip + 12, 4);
+	return true;
+}
 
 bool
 addr_is_special(const struct addr *a)
 {
+	struct addr v4;
+
+	if (unwrap_nat64(a, &v4))
+		a = &v4;
 	for (size_t i = 0; i < ARRAY_LEN(special_nets); i++) {
 		struct net n;
 

@@ -56,7 +56,8 @@ bool addr_eq_ip(const struct addr *a, const struct addr *b);
 /* 127.0.0.0/8 and ::1. */
 bool addr_is_loopback(const struct addr *a);
 /* Not reachable from the Internet: private, loopback, link-local, shared, multicast,
-   documentation, unspecified (RFC 6890), for refusing to connect there. */
+   documentation, unspecified (RFC 6890), for refusing to connect there. An address of
+   NAT64 is what the IPv4 address in it is. */
 bool addr_is_special(const struct addr *a);
 /* The address cut to its first `bits` bits, port 0. */
 struct addr addr_masked(const struct addr *a, unsigned bits);

@@ -147,6 +147,10 @@ test_kinds(void)
 		{ "2001:db8::1", false, true },
 		{ "8.8.8.8", false, false },
 		{ "2a00:1450::1", false, false },
+		{ "64:ff9b::808:808", false, false },
+		{ "64:ff9b::a01:203", false, true },
+		{ "64:ff9b::7f00:1", false, true },
+		{ "64:ff9b:1::808:808", false, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
