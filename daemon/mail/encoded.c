@@ -7,7 +7,8 @@
 #include "mail/mime_param.h"
 
 enum {
-	QUOTED_LINE_MAX = 75, /* and the "=" of a soft line end */
+	QUOTED_LINE_MAX = 75,  /* and the "=" of a soft line end */
+	CHARACTER_HEX_MAX = 6, /* digits of one character: 10FFFF */
 	CHARSET_NAME_MAX = 64,
 	DECODED_MAX = 65536, /* bytes of one run of encoded words */
 };
@@ -303,18 +304,61 @@ encoded_param(struct str value, struct str name, struct arena *a, struct str *te
 	return true;
 }
 
+/* How utf-8-addr-xtext writes a character: \x{FC}. */
+#define CHARACTER_BEGIN "\\x{"
+
 void
 encoded_format_address(struct str s, struct strbuf *out)
 {
 	while (s.n) {
+		bool is_written = str_starts(s, STR(CHARACTER_BEGIN));
 		uint32_t c = '?';
 
 		if (!utf8_next(&s, &c))
 			s = str_from_offset(s, 1);
-		if (c < 0x80 && c != '+' && c != '=')
+		if (c > ' ' && c < 0x7f && c != '+' && c != '=' &&
+		    (c != '\\' || is_written))
 			strbuf_byte(out, (char)c);
 		else
 			strbuf_printf(out, "\\x{%X}", (unsigned)c);
+	}
+}
+
+static bool
+take_character(struct str *s, uint32_t *c_out)
+{
+	struct str rest = *s;
+	size_t end;
+
+	if (!str_skip(&rest, STR(CHARACTER_BEGIN)))
+		return false;
+	end = str_find(rest, '}');
+	if (end == 0 || end > CHARACTER_HEX_MAX)
+		return false;
+	*c_out = 0;
+	for (size_t i = 0; i < end; i++) {
+		int value = byte_hex_value(rest.p[i]);
+
+		if (value < 0)
+			return false;
+		*c_out = *c_out * 16 + (uint32_t)value;
+	}
+	*s = str_from_offset(rest, end + 1);
+	return true;
+}
+
+void
+encoded_parse_address(struct str s, struct strbuf *out)
+{
+	while (s.n) {
+		uint32_t c;
+
+		if (take_character(&s, &c)) {
+			utf8_add(out, c);
+			continue;
+		}
+		strbuf_byte(out, s.p[0]);
+		s = str_from_offset(s, 1);
 	}
 }
 

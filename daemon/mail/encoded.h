@@ -29,8 +29,12 @@ bool encoded_param(struct str value, struct str name, struct arena *a,
                    struct str *text_out);
 
 /* Appends an address in UTF-8, its type in front or not, as utf-8-addr-xtext: ASCII (RFC
-   6533 3). "+" and "=" are no part of that either; what is no UTF-8 becomes "?". */
+   6533 3). Spaces, "+", "=" and "\" are no part of that either, but characters that are
+   written so already stay as they are; what is no UTF-8 becomes "?". */
 void encoded_format_address(struct str s, struct strbuf *out);
+/* Appends in UTF-8 what such an address stands for; what is not well-formed stays as it
+   is. Never longer than s. */
+void encoded_parse_address(struct str s, struct strbuf *out);
 
 /* The text as lines of at most 76 bytes of ASCII; its CRLFs stay (RFC 2045 6.7). */
 void quoted_printable_format(struct str s, struct strbuf *out);

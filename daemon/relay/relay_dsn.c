@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "mail/address.h"
 #include "mail/dsn.h"
+#include "mail/encoded.h"
 #include "mail/received.h"
 #include "relay/relay_event.h"
 #include "relay/relay_jobs.h"
@@ -121,8 +122,14 @@ static struct str
 alias_of(const struct relay_row *row, struct arena *a)
 {
 	struct str orcpt = row->item.forward_domain.n ? row->item.orcpt : STR("");
+	struct str address =
+		xtext_decode(a, str_from_offset(orcpt, str_find(orcpt, ';') + 1));
+	struct strbuf plain = strbuf_arena(a, address.n + 1);
 
-	return xtext_decode(a, str_from_offset(orcpt, str_find(orcpt, ';') + 1));
+	if (!str_starts_icase(orcpt, STR("utf-8;")))
+		return address;
+	encoded_parse_address(address, &plain);
+	return strbuf_str(&plain);
 }
 
 static struct dsn_rcpt

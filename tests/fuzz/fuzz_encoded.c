@@ -56,6 +56,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		strbuf_clear(&coded);
 		encoded_format_address(s, &coded);
 		CHECK(!coded.overflow && ascii_check(strbuf_str(&coded)));
+		strbuf_clear(&back);
+		encoded_parse_address(s, &back);
+		CHECK(back.n <= size);
 		strbuf_release(&coded);
 	}
 	if (encoded_param(s, STR("filename"), a, &text))

@@ -402,6 +402,16 @@ def test_utf8(world):
     check.true(raw.isascii(), "whatever it is about, it can go to anybody (RFC 6533 3)")
     check.contains(raw, rb"Original-Recipient: utf-8;j\x{FC}rgen@home.example", "as given")
     check.contains(raw, rb"Final-Recipient: utf-8; j\x{FC}rgen@home.example", "address type")
+    world.home.run("alias", "add", "bücher@home.example", "gone@peer.example")
+    with world.home.submission(ANN) as s:
+        s.command_encoding = "utf-8"
+        s.ehlo()
+        s.mail(ANN, ["SMTPUTF8"])
+        check.equal(s.rcpt("bücher@home.example", ["NOTIFY=FAILURE"])[0], 250, "RCPT")
+        s.data(message(ANN, ANN, "to the books"))
+    told = reports(world, "to the books", who=ANN)[0]
+    check.contains(told.raw, rb"Final-Recipient: utf-8; b\x{FC}cher@home.example", "an alias that sends it on")
+    check.contains(told.parts[0].get_content(), "<bücher@home.example>", "for people as it is")
     send(world, "written in ascii", {ANN: ["NOTIFY=SUCCESS", r"ORCPT=utf-8;j\x{FC}rgen@peer.example"]})
     check.equal(reports(world, "written in ascii")[0].said(),
                 {ANN: ("delivered", r"utf-8;j\x{FC}rgen@peer.example")}, "as given")

@@ -166,5 +166,50 @@ test_quoting(void)
 	}
 }
 
-SUITE(mail_encoded, { "quoting", test_quoting }, { "words", test_words },
-      { "params", test_params }, { "quoted_printable", test_quoted_printable });
+static void
+test_address(void)
+{
+	static const struct {
+		const char *plain, *coded, *back; /* NULL: as it was */
+	} rows[] = {
+		{ "", "", NULL },
+		{ "ann@example.org", "ann@example.org", NULL },
+		{ "j\303\274rgen@example.org", "j\\x{FC}rgen@example.org", NULL },
+		{ "\360\237\230\200+a=b", "\\x{1F600}\\x{2B}a\\x{3D}b", NULL },
+		{ "\"\303\274 \\\"\"@example.org",
+		  "\"\\x{FC}\\x{20}\\x{5C}\"\"@example.org", NULL },
+		{ "\\x{FC}\303\274", "\\x{FC}\\x{FC}", "\303\274\303\274" },
+		{ "\374", "?", "?" },
+	};
+	static const char *const odd[] = { "\\x{}",        "\\x{FC", "\\x{G}",
+		                           "\\x{0000FC}0", "\\x",    "a\\",
+		                           "\\x{1234567}" };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct strbuf out = strbuf_heap(4096), back = strbuf_heap(4096);
+
+		encoded_format_address(str_from(rows[i].plain), &out);
+		CHECK_STR_EQ(strbuf_str(&out), str_from(rows[i].coded), rows[i].plain);
+		encoded_parse_address(strbuf_str(&out), &back);
+		CHECK_STR_EQ(strbuf_str(&back),
+		             str_from(rows[i].back ? rows[i].back : rows[i].plain),
+		             "and back");
+		strbuf_release(&out);
+		strbuf_release(&back);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		struct strbuf back = strbuf_heap(4096);
+
+		encoded_parse_address(str_from(odd[i]), &back);
+		CHECK_STR_EQ(strbuf_str(&back),
+		             str_eq(str_from(odd[i]), STR("\\x{0000FC}0"))
+		                     ? STR("\303\2740")
+		                     : str_from(odd[i]),
+		             odd[i]);
+		strbuf_release(&back);
+	}
+}
+
+SUITE(mail_encoded, { "address", test_address }, { "quoting", test_quoting },
+      { "words", test_words }, { "params", test_params },
+      { "quoted_printable", test_quoted_printable });
