@@ -12,7 +12,8 @@ enum {
 	MADE_MAX = 8 << 20,    /* bytes of a part that we write */
 };
 
-#define WHOLE "message/rfc822"
+#define WHOLE      "message/rfc822"
+#define WHOLE_UTF8 "message/global"
 
 static const struct {
 	const char *word;   /* RFC 3464 2.3.3 */
@@ -123,7 +124,9 @@ static void
 add_part(struct strbuf *out, const struct dsn *d, const char *type, struct str body)
 {
 	bool is_8bit = !ascii_check(body);
-	bool is_raw = is_8bit && (is_global(d) || str_eq(str_from(type), STR(WHOLE)));
+	bool is_whole = str_eq(str_from(type), STR(WHOLE)) ||
+	                str_eq(str_from(type), STR(WHOLE_UTF8));
+	bool is_raw = is_8bit && (is_global(d) || is_whole);
 
 	strbuf_lit(out, "\r\n--");
 	strbuf_add(out, d->boundary);
@@ -279,7 +282,7 @@ add_original(struct strbuf *out, const struct dsn *d)
 	bool has_utf8 = !ascii_check(header) && utf8_check(header);
 
 	if (d->want_full)
-		add_part(out, d, has_utf8 ? "message/global" : WHOLE, original);
+		add_part(out, d, has_utf8 ? WHOLE_UTF8 : WHOLE, original);
 	else
 		add_part(out, d,
 		         has_utf8 ? "message/global-headers" : "text/rfc822-headers",

@@ -124,6 +124,16 @@ test_full_and_utf8(void)
 	CHECK_STR_EQ(part(strbuf_str(&out), &p, 3), d.original, "the whole message");
 	CHECK_U64_EQ(p.part_count, 5, "a message inside");
 	strbuf_clear(&out);
+	d.original =
+		STR("Subject: Gr\303\274\303\237e\r\n\r\nGr\303\274\303\237e = 1\r\n");
+	dsn_format(&out, &d);
+	mail_prepare(strbuf_str(&out), a, &p);
+	CHECK_TRUE(str_find_str(strbuf_str(&out),
+	                        STR("message/global\r\n"
+	                            "Content-Transfer-Encoding: 8bit\r\n")) != SIZE_MAX,
+	           "one in UTF-8");
+	CHECK_STR_EQ(part(strbuf_str(&out), &p, 3), d.original, "as it was");
+	strbuf_clear(&out);
 	d.rcpts = &r;
 	d.rcpt_count = 1;
 	d.to = STR("j\303\274rgen@example.org");
