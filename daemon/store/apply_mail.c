@@ -169,9 +169,10 @@ check_rcpts(struct tx *tx, const struct op_accept *op, struct answer_accept *ans
 		if (e != OK && first == OK && !is_receipt_dropped(r, e))
 			first = e;
 	}
-	if (op->all_or_none || !*good_out)
-		return first;
-	return OK;
+	/* Nothing but receipts, and no room for them. */
+	if (first == OK && !*good_out)
+		first = ERR_DISK_FULL;
+	return op->all_or_none || !*good_out ? first : OK;
 }
 
 static void

@@ -200,6 +200,10 @@ test_no_room_for_receipts(void)
 	CHECK_U64_EQ(rows_in_queue(&r), 1, "nothing new in the queue");
 	CHECK_U64_EQ(dropped_in_log(&r, &trace), RECEIPTS, "and the log says so");
 	op = receipts_op(&r, ann, &trace, to);
+	op.rcpts = &to[1];
+	op.rcpts_count = RECEIPTS;
+	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), ERR_DISK_FULL, "news of nothing");
+	op = receipts_op(&r, ann, &trace, to);
 	to[1] = remote;
 	op.expires_ms = INT64_MAX;
 	CHECK_ERR_EQ(rig_accept(&r, &op, &answer), ERR_DISK_FULL, "mail still waits");
