@@ -363,6 +363,19 @@ take_event(struct trace_log *t, uint64_t seq, const struct trace_event *event)
 	return OK;
 }
 
+/* A journal row counts as a whole, and comes again: no day may take it for done. */
+static void
+fail_all(struct trace_log *t)
+{
+	LIST_EACH(&t->days, l)
+	{
+		struct day *d = CONTAINER_OF(l, struct day, link);
+
+		if (d->is_begun && d->error == OK)
+			d->error = ERR_STORE_TEMP;
+	}
+}
+
 enum err
 trace_log_take(struct trace_log *t, uint64_t seq, struct str events)
 {
@@ -374,6 +387,8 @@ trace_log_take(struct trace_log *t, uint64_t seq, struct str events)
 		write_taken(t);
 	while (e == OK && events_next(&events, &event))
 		e = take_event(t, seq, &event);
+	if (e != OK)
+		fail_all(t);
 	return e;
 }
 

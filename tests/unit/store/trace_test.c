@@ -1,6 +1,7 @@
 #include "store/trace_reader.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/event.h"
 #include "base/ids.h"
 #include "base/mem.h"
@@ -12,6 +13,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct str text = STR_INIT("From: Bob <bob@example.net>\r\n"
                                         "Subject: Invoice 2231\r\n"
@@ -541,6 +543,41 @@ test_all_or_nothing(void)
 	mem_free(m);
 }
 
+/* A row about two days, of which one cannot be opened just now: the other one must not
+   take it for done. */
+static void
+test_a_day_that_does_not_open(void)
+{
+	struct many *m = mem_alloc(sizeof(*m));
+	int64_t old_ms = clock_unix_ms() - 3 * DAY_MS;
+	struct id old = id_make("mtr_", old_ms, random_u64());
+	struct strbuf names;
+	struct trace_reader *traces;
+	char path[256];
+	struct strbuf b = strbuf_on(path);
+
+	many_open(m);
+	CHECK_TRUE(mkdir(trace_day_path(m->dir, old_ms, &b), 0700) == 0, "in the way");
+	strbuf_clear(&m->row);
+	many_add(m, EV_MAIL, &m->ids[0], "from", "bob@example.net");
+	many_add(m, EV_MAIL, &old, "from", "bob@example.net");
+	many_add(m, EV_STORED, &m->ids[0], "rcpt", "ann@example.org");
+	event_set_log(LEVEL_ERROR + 1, "unit");
+	CHECK_TRUE(trace_log_take(m->log, 1, strbuf_str(&m->row)) != OK, "it is told");
+	CHECK_TRUE(trace_log_commit(m->log) != OK, "nothing of it counts");
+	CHECK_TRUE(rmdir(path) == 0, "out of the way");
+	CHECK_ERR_EQ(trace_log_take(m->log, 1, strbuf_str(&m->row)), OK, "again");
+	CHECK_ERR_EQ(trace_log_commit(m->log), OK, "both days");
+	traces = trace_reader_open_dir(m->dir);
+	names = strbuf_arena(m->rig.arena, 1024);
+	CHECK_ERR_EQ(trace_events(traces, id_str(&m->ids[0]), take_names, &names), OK,
+	             "its events");
+	CHECK_STR_EQ(strbuf_str(&names), STR("smtp.mail message.stored "), "each, once");
+	trace_reader_close(&traces);
+	many_close(m);
+	mem_free(m);
+}
+
 struct heard {
 	struct change last;
 	unsigned resets, mailboxes, queues, settings, events;
@@ -621,4 +658,5 @@ SUITE(store_trace, { "one message", test_one_message }, { "feed", test_feed },
       { "tried again", test_tried_again }, { "kinds are mixed", test_kinds_are_mixed },
       { "damaged row counts once", test_damaged_row_counts_once },
       { "many in one transaction", test_many_in_one_transaction },
-      { "all or nothing", test_all_or_nothing });
+      { "all or nothing", test_all_or_nothing },
+      { "a day that does not open", test_a_day_that_does_not_open });
