@@ -11,7 +11,8 @@ enum {
 	PATTERNS_MAX = 32,
 	PATTERN_MAX = 3 * IMAP_NAME_MAX_BYTES,
 	TURN_LOOKS = 16 * 1024, /* in one turn, where a pattern counts for … */
-	PATTERN_LOOKS = 16,     /* … so many of them */
+	PATTERN_LOOKS = 16,     /* … so many of them, … */
+	STEPS_LOOK = 16,        /* … and these steps in it for one */
 };
 
 /* Selection and return options. */
@@ -194,8 +195,11 @@ IMAP_START(imap_cmd_lsub)
 static bool
 is_match(struct list *list, struct str pattern, struct str name)
 {
-	list->looked += PATTERN_LOOKS;
-	return imap_pattern_match(pattern, name);
+	size_t steps = 0;
+	bool is_good = imap_pattern_match(pattern, name, &steps);
+
+	list->looked += PATTERN_LOOKS + steps / STEPS_LOOK;
+	return is_good;
 }
 
 static bool

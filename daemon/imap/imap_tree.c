@@ -148,7 +148,7 @@ inbox_bytes(struct str name)
 }
 
 bool
-imap_pattern_match(struct str pattern, struct str name)
+imap_pattern_match(struct str pattern, struct str name, size_t *steps)
 {
 	size_t inbox_n = inbox_bytes(name);
 	struct retry star = { 0, 0, false }, percent = { 0, 0, false };
@@ -157,6 +157,7 @@ imap_pattern_match(struct str pattern, struct str name)
 	while (n < name.n || p < pattern.n) {
 		char c = p < pattern.n ? pattern.p[p] : '\0';
 
+		++*steps;
 		if (is_wildcard(c)) {
 			if (c == '*') {
 				star = (struct retry){ ++p, n, true };

@@ -37,8 +37,9 @@ MUSTUSE bool imap_tree_make(const struct imap_boxes *boxes, struct arena *a,
                             struct imap_tree *tree_out);
 
 /* LIST's wildcards: * is anything, % anything but '/'. INBOX matches without case,
-   also above other levels. */
-bool imap_pattern_match(struct str pattern, struct str name);
+   also above other levels. *steps grows by the bytes that were looked at: with wildcards
+   these may be as many as the third power of the name's. */
+bool imap_pattern_match(struct str pattern, struct str name, size_t *steps);
 /* More wildcards than this server bears? */
 bool imap_pattern_check(struct str pattern);
 

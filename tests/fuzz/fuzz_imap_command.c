@@ -46,7 +46,8 @@ take_one(struct imap_args *a, uint8_t what, struct arena *arena)
 	case 3:
 		ok = imap_args_list_mailbox(a, &s);
 		if (ok && imap_pattern_check(s))
-			(void)imap_pattern_match(s, STR("INBOX/aaaa/bbbb/cccc"));
+			(void)imap_pattern_match(s, STR("INBOX/aaaa/bbbb/cccc"),
+			                         &(size_t){ 0 });
 		break;
 	case 4:
 		ok = imap_args_set(a, &set);

@@ -78,6 +78,8 @@ static const struct list_case {
 	{ "b LIST \"\" *\r\n", BOXES * 16 / LOOKS, BOXES },
 	/* Each level looks at all mailboxes below it for one that is not shown. */
 	{ "b LIST (SUBSCRIBED RECURSIVEMATCH) \"\" *\r\n", 30 * BOXES / LOOKS, BOXES },
+	/* It fails at most places of a name, and only after some bytes. */
+	{ "b LIST \"\" *a/a/a/a/a/a/a/a/a/a/b\r\n", BOXES * (16 + 32) / LOOKS, 0 },
 	{ "b LSUB \"\" %\r\n", BOXES * 16 / LOOKS, 1 },
 	/* clang-format on */
 };
