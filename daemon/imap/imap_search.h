@@ -46,7 +46,8 @@ MUSTUSE bool imap_program_parse(const struct imap_session *s, struct imap_args *
 /* row->head has the prepared fields from LEVEL_FIELDS on, row->body is there from
    LEVEL_BODY on; there nothing stays unknown, but may be TRUTH_LATER where the message is
    large or the texts are many: its body, a large one at the same address, must be given
-   again. One call looks at two slices of SEARCH_SLICE_BYTES at the most. */
+   again. One call looks at two slices of SEARCH_SLICE_BYTES at the most, or at one and a
+   whole header where that is longer. */
 enum imap_truth imap_program_ask(struct imap_session *s,
                                  const struct imap_program *program,
                                  enum imap_level level, const struct imap_row *row);

@@ -4,7 +4,8 @@
 #include "base/panic.h"
 
 enum {
-	OWN_MAX_BYTES = 64 * 1024,  /* modseqs of one STORE: eight million messages */
+	OWN_MAX_BYTES = 64 * 1024,  /* modseqs of one STORE: eight million messages, or
+	                               fewer where its turns end early */
 	COPIED_MAX_BYTES = 8 << 20, /* of one side of a COPY: two million messages */
 };
 
