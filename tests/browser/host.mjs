@@ -56,6 +56,9 @@ await step("the overview names what is not well, and leads to its row", async ()
   await look("host-overview", SHOTS);
   await needs.locator("li", { hasText: "Way out" }).getByRole("link").click();
   await row("outbound").waitFor();
+  must(page.url().endsWith("#check-outbound"), page.url());
+  const top = () => row("outbound").evaluate((e) => Math.round(e.getBoundingClientRect().top));
+  await until(async () => (await top()) >= 0 && (await top()) < 860, async () => `in sight: ${await top()}`);
 });
 
 await finish();

@@ -90,6 +90,13 @@ await step("an alias is added and resolves", async () => {
   await page.getByLabel("Any address").fill("sales@shop.example");
   await page.getByRole("button", { name: "Look" }).click();
   await page.locator(".tree").getByText(ANN).waitFor();
+  await page.getByLabel("Any address").fill(ANN);
+  await page.getByRole("button", { name: "Look" }).click();
+  await page.locator(".tree").getByText("a mailbox here").waitFor();
+  await page.locator(".tree").getByText("an alias").waitFor({ state: "detached" });
+  await page.goBack();
+  await page.locator(".tree").getByText("an alias").waitFor();
+  must((await page.getByLabel("Any address").inputValue()) === "sales@shop.example", "the field goes back as well");
 });
 
 await step("a mail is seen coming in, found and told step by step", async () => {
@@ -278,14 +285,19 @@ await step("what could not be had comes by itself, when it can be had", async ()
 await step("an old tab asks to sign in again and keeps its place", async () => {
   await page.goto(`${BASE}/accounts`);
   await page.getByRole("heading", { name: "Accounts and aliases" }).waitFor();
-  await context.clearCookies();
   await page.getByLabel("Find an account").fill("kim");
+  await page.getByRole("link", { name: ANN }).waitFor();
+  await page.getByLabel("Any address").fill(ANN);
+  await context.clearCookies();
+  await page.getByRole("button", { name: "Look" }).click();
   await page.getByText("Your session has ended").waitFor();
   await page.locator(".signin").getByLabel("Name").fill(NAME);
   await page.locator(".signin").getByLabel("Password").fill(PASSWORD);
   await page.locator(".signin").getByRole("button", { name: "Sign in" }).click();
   await until(async () => (await page.locator(".signin").count()) === 0, "signed in again");
-  must(page.url().endsWith("/accounts?find=kim"), `still there, with what was looked for: ${page.url()}`);
+  must(page.url().endsWith(`/accounts?find=kim&address=${encodeURIComponent(ANN)}`), `still there, with what was asked: ${page.url()}`);
+  await page.locator(".resolve").getByRole("button", { name: "Try again" }).click();
+  await page.locator(".tree").getByText(ANN).waitFor();
 });
 
 await step("a session that ends below an open dialog loses nothing of it", async () => {
@@ -307,6 +319,16 @@ await step("a session that ends below an open dialog loses nothing of it", async
   await dialog.getByRole("button", { name: "Cancel" }).click();
 });
 
+await step("whom the server does not hear is still signed in, and told so", async () => {
+  const pattern = /\/api\/v1\/session$/;
+  await page.route(pattern, (route) => route.abort());
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("status").getByText("You are still signed in: The appliance does not answer").waitFor();
+  must((await page.getByRole("navigation", { name: "Rooms" }).count()) === 1, "the rooms are there");
+  await page.unroute(pattern);
+  complaints.length = 0; // of the browser, that it could not say it
+});
+
 await step("signing out ends the session on the server", async () => {
   const cookies = await context.cookies();
   await page.getByRole("button", { name: "Sign out" }).click();
@@ -314,6 +336,7 @@ await step("signing out ends the session on the server", async () => {
   await context.addCookies(cookies.map((c) => ({ ...c, expires: -1 })));
   const answer = await page.request.get(`${BASE}/api/v1/session`);
   must(answer.status() === 401, `the old cookie gives ${answer.status()}`);
+  must((await page.title()) === "Mailstead", `the tab still says ${await page.title()}`);
 });
 
 await finish();

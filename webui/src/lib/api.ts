@@ -78,9 +78,13 @@ export async function call<T>(method: string, path: string, options: CallOptions
     return null;
   });
   if (!answer.ok && answer.status !== 207) {
-    const problem = new Problem(
-      (body as ProblemBody) ?? { title: `Status ${answer.status}`, status: answer.status, code: "" },
-    );
+    // A proxy on the way says what it likes; the status is HTTP's.
+    const problem = new Problem({
+      title: `Status ${answer.status}`,
+      code: "",
+      ...(body as Partial<ProblemBody> | null),
+      status: answer.status,
+    });
     if (answer.status === 401 && !options.quiet) signedOut();
     throw problem;
   }

@@ -5,12 +5,13 @@ import { useEffect } from "preact/hooks";
 const href = signal(location.pathname + location.search);
 
 export const path = computed(() => href.value.split("?")[0]!);
-export const query = computed(() => new URLSearchParams(href.value.split("?")[1] ?? ""));
+export const query = computed(() => new URLSearchParams(href.value.slice(path.value.length)));
 
+/** to: a path with its query, and perhaps a #part of the page, which scrolls there itself. */
 export function go(to: string, replace = false): void {
   if (to === href.peek()) return;
   history[replace ? "replaceState" : "pushState"](null, "", to);
-  href.value = to;
+  href.value = to.split("#")[0]!;
   if (!replace) window.scrollTo(0, 0);
 }
 
@@ -47,6 +48,6 @@ export function startRouter(): void {
     if (link.origin !== location.origin || link.target || link.hasAttribute("download")) return;
     if (link.pathname.startsWith("/api/") || link.pathname === "/docs") return;
     event.preventDefault();
-    go(link.pathname + link.search);
+    go(link.pathname + link.search + link.hash);
   });
 }

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Problem, asCurl, call } from "../lib/api";
 import { count } from "../lib/format";
 import { useResource } from "../lib/resource";
@@ -74,7 +74,7 @@ export function AccountList({ domain }: { domain?: string }) {
       <div class="title">
         <h2 id="accounts">Accounts</h2>
         <div class="row">
-          <Copy text={asCurl("GET", "/accounts", { domain })} label="Copy as curl" />
+          <Copy text={asCurl("GET", "/accounts", { domain, search })} label="Copy as curl" />
           <button class="main" onClick={() => setAdding(true)}>
             Add account
           </button>
@@ -237,6 +237,7 @@ function Tree({ node }: { node: ResolutionNode }) {
 function Resolve() {
   const asked = query.value.get("address") ?? "";
   const [text, setText] = useState(asked);
+  useEffect(() => setText(asked), [asked]);
   const answer = useResource<Resolution>(asked ? "/resolve" : null, { address: asked });
   return (
     <section class="resolve" aria-labelledby="resolve">
@@ -251,7 +252,7 @@ function Resolve() {
         <input type="text" inputMode="email" aria-label="Any address" placeholder="any address" value={text} onInput={(e) => setText(e.currentTarget.value)} />
         <button>Look</button>
       </form>
-      {asked && answer.problem && <Notice problem={answer.problem} />}
+      {asked && answer.problem && <Notice problem={answer.problem} retry={answer.reload} />}
       {asked && answer.data && (
         <div role="status">
           <p>

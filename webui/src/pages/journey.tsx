@@ -104,7 +104,8 @@ export function Journey({ id }: { id: string }) {
   const events = useResource<{ items: TraceEvent[]; truncated: boolean }>(`${path}/events`, {}, ["trace"]);
   const isRaw = query.value.get("details") === "1";
   const t = trace.data;
-  const isLoggedIn = !events.data?.items.some((e) => e.event === "auth.failed") || events.data.items.some((e) => e.event === "auth.ok");
+  const steps = events.data?.items;
+  const isLoggedIn = steps?.some((e) => e.event === "auth.ok") || !steps?.some((e) => e.event === "auth.failed");
   usePageName(t ? visible(t.subject) || nameless(t) : undefined);
   if (trace.problem) return <Notice problem={trace.problem} retry={trace.reload} />;
   if (!t) return <p class="faint">…</p>;
@@ -124,7 +125,7 @@ export function Journey({ id }: { id: string }) {
         </div>
       </div>
       <p class="lead">
-        <State of={t.verdict} /> {t.summary}
+        <State of={t.verdict} /> {visible(t.summary)}
       </p>
       <dl class="facts">
         {(t.from || t.recipients.length > 0) && (
@@ -152,7 +153,7 @@ export function Journey({ id }: { id: string }) {
             <dt>Handed over by</dt>
             <dd>
               {t.ip}
-              {t.user && (
+              {t.user && steps && (
                 <>
                   , {isLoggedIn ? "logged in" : "tried to log in"} as <Quoted text={t.user} />
                 </>
@@ -203,7 +204,7 @@ export function Journey({ id }: { id: string }) {
         </div>
         {events.problem && <Notice problem={events.problem} retry={events.reload} />}
         <ol class="journey">
-          {events.data?.items.map((e, i, all) => <Step key={`${e.time}${i}`} e={e} before={all[i - 1]} isRaw={isRaw} />)}
+          {steps?.map((e, i, all) => <Step key={`${e.time}${i}`} e={e} before={all[i - 1]} isRaw={isRaw} />)}
         </ol>
         {events.data?.truncated && <p class="faint">There are more events than are shown here.</p>}
       </section>

@@ -1,5 +1,5 @@
 // What other domains demand of the way to them (MTA-STS), as it was fetched.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Problem, asCurl, call } from "../lib/api";
 import { useResource } from "../lib/resource";
 import { query, setQuery } from "../lib/router";
@@ -70,6 +70,7 @@ function columnsFor(reload: () => void): Column<Row>[] {
 export function TlsPolicies() {
   const search = query.value.get("search") ?? "";
   const [text, setText] = useState(search);
+  useEffect(() => setText(search), [search]);
   const ask = { search: search || undefined, cursor: query.value.get("cursor") ?? undefined, limit: 50 };
   const list = useResource<Page<TlsPolicy>>("/tls-policies", ask, ["queue"]);
   return (

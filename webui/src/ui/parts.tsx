@@ -101,8 +101,9 @@ export function State({ of, children }: { of: string; children?: ComponentChildr
   );
 }
 
-/** What was wrong with the question stays wrong, however often it is asked. */
-const isWorthAnotherTry = ({ body }: Problem) => body.status < 400 || body.status >= 500 || body.status === 429;
+/** What was wrong with the question stays wrong, however often it is asked; not who asked, who may
+    have signed in again, and not how often. */
+const isWorthAnotherTry = ({ body }: Problem) => body.status < 400 || body.status >= 500 || [401, 429].includes(body.status);
 
 export function Notice({ problem, retry }: { problem: Problem; retry?: () => void }) {
   const { title, detail, request_id: id } = problem.body;

@@ -2,15 +2,15 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call } from "../lib/api";
+import { Problem, call } from "../lib/api";
 import { count, isUtc } from "../lib/format";
 import { keysOn, setKeysOn, useKeys } from "../lib/keys";
-import { isPaused, live, stopLive } from "../lib/live";
+import { isPaused, live, startLive, stopLive } from "../lib/live";
 import { useResource } from "../lib/resource";
 import { go, pageName, path } from "../lib/router";
 import type { Health, Session, Stats } from "../lib/types";
 import { Dialog, State } from "./parts";
-import { Toasts, undoLast } from "./toast";
+import { Toasts, toast, undoLast } from "./toast";
 
 export const rooms = [
   { to: "/", name: "Overview", key: "g o" },
@@ -130,6 +130,22 @@ function Help({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** Out is who has no session any more: while the server did not hear it, its cookie still opens. */
+async function signOut(onLeave: () => void) {
+  stopLive();
+  try {
+    await call("DELETE", "/session", { quiet: true });
+  } catch (p) {
+    if (!(p instanceof Problem)) throw p;
+    if (p.body.status !== 401) {
+      startLive();
+      toast(`You are still signed in: ${p.message}`);
+      return;
+    }
+  }
+  onLeave();
+}
+
 export function Shell({ session, onLeave, children }: {
   session: Session;
   onLeave: () => void;
@@ -150,6 +166,9 @@ export function Shell({ session, onLeave, children }: {
     const room = rooms.find((r) => (r.to === "/" ? here === "/" : here.startsWith(r.to)));
     const name = [pageName.value, room?.name ?? (here.startsWith("/setup") ? "Set up" : "")];
     document.title = [...name, "Mailstead"].filter(Boolean).join(" · ");
+    return () => {
+      document.title = "Mailstead";
+    };
   }, [here, pageName.value]);
   const waiting = stats.data?.queue.total ?? 0;
   return (
@@ -206,10 +225,7 @@ export function Shell({ session, onLeave, children }: {
           </p>
           <button
             class="quiet"
-            onClick={() => {
-              stopLive();
-              call("DELETE", "/session", { quiet: true }).finally(onLeave);
-            }}
+            onClick={() => void signOut(onLeave)}
           >
             Sign out
           </button>
