@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -36,12 +37,16 @@ usage_error(void)
 	return EXIT_USAGE;
 }
 
+static const struct command *find_command(const char *name);
+
 static int
 cmd_help(int argc, char **argv)
 {
-	if (argc > 0)
+	if (argc > 0 && !find_command(argv[0]))
 		return cli_help(argc, argv);
 	(void)fputs(usage, stdout);
+	if (argc > 0)
+		return fflush(stdout) == 0 ? 0 : 1;
 	(void)fputs("Commands to the running appliance, and checks without one; all take "
 	            "--config and --json:\n",
 	            stdout);
@@ -140,14 +145,32 @@ static const struct command {
 	{ STR_INIT("role"), role_main }, /* by the supervisor only */
 };
 
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (str_eq(str_from(name), commands[i].name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++) {
-		if (str_eq(str_from(argv[1]), commands[i].name))
-			return commands[i].run(argc - 2, argv + 2);
-	}
-	if (argc > 1)
+	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (argc < 2)
+		return usage_error();
+	if (!command)
 		return cli_main(argc, argv);
-	return usage_error();
+	if (argc > 2 && is_help(argv[2]))
+		return cmd_help(1, argv + 1);
+	return command->run(argc - 2, argv + 2);
 }

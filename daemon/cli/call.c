@@ -322,8 +322,15 @@ is_objects(const struct json_value *v)
 	       json_kind(json_at(v, 0)) == JSON_KIND_OBJECT;
 }
 
-/* A value, from the column on where the cursor is; objects take a line each, and what
-   they hold of their kind stands below them, further in. */
+static bool
+is_empty(const struct json_value *v)
+{
+	return json_kind(v) == JSON_KIND_ARRAY && !json_count(v);
+}
+
+/* A value, from the column on where the cursor is; objects take a line each, without the
+   lists that have nothing in them, and what they hold of their kind stands below them,
+   further in. */
 static void
 print_value(struct call *c, const struct json_value *v, int column)
 {
@@ -340,7 +347,7 @@ print_value(struct call *c, const struct json_value *v, int column)
 	if (json_kind(v) != JSON_KIND_OBJECT)
 		format_value(&b, v);
 	while (json_kind(v) == JSON_KIND_OBJECT && json_next(v, &m)) {
-		if (json_kind(m.value) == JSON_KIND_ARRAY)
+		if (is_objects(m.value) || is_empty(m.value))
 			continue;
 		strbuf_printf(&b, "%s%.*s=", b.n ? "  " : "", STR_ARG(m.name));
 		format_value(&b, m.value);

@@ -331,14 +331,23 @@ run(struct call *c, const char *conf_path)
 	return status;
 }
 
-/* No such command: those that begin the same are shown. */
+/* How many words stand before the first option. */
 static int
-unknown(int argc, char **argv)
+words_before_options(int argc, char **argv)
 {
 	int words = 0;
 
 	while (words < argc - 1 && argv[1 + words][0] != '-')
 		words++;
+	return words;
+}
+
+/* No such command: those that begin the same are shown. */
+static int
+unknown(int argc, char **argv)
+{
+	int words = words_before_options(argc, argv);
+
 	while (words > 0 && !count_commands(words, argv + 1))
 		words--;
 	if (words > 0 && words == argc - 1)
@@ -381,13 +390,14 @@ cli_main(int argc, char **argv)
 		words = match_words(command_at(i), argc - 1, argv + 1);
 		c->command = command_at(i);
 	}
+	if (wants_help(argc, argv)) {
+		arena_free(&arena);
+		return cli_help(words ? words : words_before_options(argc, argv),
+		                argv + 1);
+	}
 	if (!words) {
 		arena_free(&arena);
 		return unknown(argc, argv);
-	}
-	if (wants_help(argc, argv)) {
-		arena_free(&arena);
-		return cli_help(words, argv + 1);
 	}
 	status = parse(c, &conf_path, argc - 1 - words, argv + 1 + words);
 	if (status == CLI_OK)

@@ -287,7 +287,13 @@ def test_help(world):
     one = ask("help", "queue", "retry").stdout
     check.equal(one, "  mailstead queue retry ID… | --filter FILTER\n        try now\n", "one command")
     check.equal(ask("queue", "retry", "--help").stdout, one, "asked behind it")
+    check.equal(ask("queue", "--help").stdout, ask("help", "queue").stdout, "asked behind the word of many")
+    for words in (("help", "serve"), ("serve", "--help"), ("check", "-h")):
+        own = ask(*words)
+        check.equal((own.returncode, own.stderr), (0, ""), f"{words}")
+        check.contains(own.stdout, "  serve [--config FILE]", f"{words}: those that are no calls")
     check.equal(ask("help", "nonsense").returncode, 2, "help on nothing")
+    check.equal(ask("nonsense", "--help").returncode, 2, "behind nothing")
     check.contains(ask("version").stdout, "mailstead ", "version")
     check.contains(ask("nonsense").stderr, "no such command: nonsense", "says what is wrong")
 

@@ -276,6 +276,9 @@ def test_command(world):
     rows = world.home.json("reports", "list", "--unproven")["items"]
     check.equal(len(rows), 7, "all of them")
     check.equal(world.home.json("reports", "show", rows[0]["id"])["id"], rows[0]["id"], "one")
+    newer = [r["id"] for r in rows if r["report_id"] == "newer"][0]
+    check.contains(world.home.run("reports", "show", newer).stdout, "domains=amazonses.com, mail.amazonses.com",
+                   "lists of words in its rows")
     check.equal(world.home.run("reports", "dmarc", "--days", "x", check=False).returncode, 2, "usage")
 
 
