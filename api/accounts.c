@@ -280,12 +280,6 @@ accounts_update(struct api_request *r)
 	change(r, false);
 }
 
-static void
-done(struct api_request *r)
-{
-	api_reply_empty(r, 204);
-}
-
 void
 accounts_password(struct api_request *r)
 {
@@ -311,7 +305,7 @@ accounts_password(struct api_request *r)
 		return;
 	}
 	op.password = f.s;
-	r->next = done;
+	r->next = api_reply_done;
 	r->call = store_account_password(r->api->store, &op, api_done, r);
 }
 
@@ -320,26 +314,16 @@ accounts_delete(struct api_request *r)
 {
 	struct op_account_remove op = { .actor = api_actor(r) };
 	struct account a;
-	enum err e;
 
-	if (!names_account(r, r->params[0], &op.address))
-		return;
-	e = reader_account(r->api->reader, op.address, r->arena, &a);
-	if (e == ERR_NOT_FOUND) {
-		api_reply_empty(r, 204);
-		return;
-	}
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
-	if (!api_if_match(r, a.version, false, &op.if_version))
+	if (!names_account(r, r->params[0], &op.address) ||
+	    !api_is_there(r, reader_account(r->api->reader, op.address, r->arena, &a)) ||
+	    !api_if_match(r, a.version, false, &op.if_version))
 		return;
 	if (r->dry_run) {
 		api_reply_dry_run(r, "account.remove", op.address);
 		return;
 	}
-	r->next = done;
+	r->next = api_reply_done;
 	r->call = store_account_remove(r->api->store, &op, api_done_remove, r);
 }
 

@@ -264,29 +264,20 @@ admins_update(struct api_request *r)
 		set_password(r);
 }
 
-static void
-removed(struct api_request *r)
-{
-	api_reply_empty(r, 204);
-}
-
 void
 admins_delete(struct api_request *r)
 {
 	struct op_admin_remove op = { .actor = api_actor(r), .name = r->params[0] };
 	struct admin a;
-	enum err e = reader_admin(r->api->reader, op.name, r->arena, &a);
 
-	if (e == ERR_NOT_FOUND)
-		api_reply_empty(r, 204);
-	else if (e != OK)
-		api_problem_err(r, e);
-	else if (is_last_owner(r, &a))
+	if (!api_is_there(r, reader_admin(r->api->reader, op.name, r->arena, &a)))
+		return;
+	if (is_last_owner(r, &a))
 		api_problem(r, PROBLEM_CONFLICT, "this is the last active owner");
 	else if (r->dry_run)
 		api_reply_dry_run(r, "admin.remove", op.name);
 	else {
-		r->next = removed;
+		r->next = api_reply_done;
 		r->call = store_admin_remove(r->api->store, &op, api_done_remove, r);
 	}
 }

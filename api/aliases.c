@@ -240,37 +240,21 @@ aliases_update(struct api_request *r)
 	change(r, false);
 }
 
-static void
-removed(struct api_request *r)
-{
-	api_reply_empty(r, 204);
-}
-
 void
 aliases_delete(struct api_request *r)
 {
 	struct op_alias_remove op = { .actor = api_actor(r) };
 	struct alias a;
-	enum err e;
 
-	if (!names_alias(r, r->params[0], &op.address))
-		return;
-	e = reader_alias(r->api->reader, op.address, r->arena, &a);
-	if (e == ERR_NOT_FOUND) {
-		api_reply_empty(r, 204);
-		return;
-	}
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
-	if (!api_if_match(r, a.version, false, &op.if_version))
+	if (!names_alias(r, r->params[0], &op.address) ||
+	    !api_is_there(r, reader_alias(r->api->reader, op.address, r->arena, &a)) ||
+	    !api_if_match(r, a.version, false, &op.if_version))
 		return;
 	if (r->dry_run) {
 		api_reply_dry_run(r, "alias.remove", names_show_alias(r, op.address));
 		return;
 	}
-	r->next = removed;
+	r->next = api_reply_done;
 	r->call = store_alias_remove(r->api->store, &op, api_done_remove, r);
 }
 

@@ -365,6 +365,22 @@ api_done_remove(void *request, enum err e, const struct answer_none *answer)
 	api_continue(request, e == ERR_NOT_FOUND ? OK : e);
 }
 
+void
+api_reply_done(struct api_request *r)
+{
+	api_reply_empty(r, 204);
+}
+
+bool
+api_is_there(struct api_request *r, enum err e)
+{
+	if (e == ERR_NOT_FOUND)
+		api_reply_empty(r, 204);
+	else if (e != OK)
+		api_problem_err(r, e);
+	return e == OK;
+}
+
 struct str
 api_domain_of(struct str address)
 {

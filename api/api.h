@@ -193,6 +193,11 @@ void api_continue(void *request, enum err e);
 void api_done(void *request, enum err e, const struct answer_none *answer);
 void api_done_id(void *request, enum err e, const struct answer_id *answer);
 void api_done_remove(void *request, enum err e, const struct answer_none *answer);
+/* For r->next: 204. */
+void api_reply_done(struct api_request *r);
+/* Is what is to be removed there, which e says of reading it? False: answered, with 204
+   where it is gone already. */
+MUSTUSE bool api_is_there(struct api_request *r, enum err e);
 /* Who did it, for the audit log. Borrows from the request. */
 struct actor api_actor(const struct api_request *r);
 

@@ -371,39 +371,22 @@ dkim_keys_update(struct api_request *r)
 	r->call = store_dkim_key_state(r->api->store, &op, state_done, r);
 }
 
-static void
-removed(struct api_request *r)
-{
-	api_reply_empty(r, 204);
-}
-
 void
 dkim_keys_delete(struct api_request *r)
 {
 	struct op_dkim_key_remove op = { .actor = api_actor(r) };
 	struct domain d;
 	struct dkim_key k;
-	enum err e;
 
-	if (!names_find_domain(r, r->params[0], &d))
-		return;
-	e = read_key(r, &d, &k);
-	if (e != OK && e != ERR_NOT_FOUND) {
-		api_problem_err(r, e);
-		return;
-	}
-	/* What is not there is gone already. */
-	if (e == ERR_NOT_FOUND) {
-		removed(r);
-		return;
-	}
-	if (!api_if_match(r, k.version, false, &op.if_version))
+	if (!names_find_domain(r, r->params[0], &d) ||
+	    !api_is_there(r, read_key(r, &d, &k)) ||
+	    !api_if_match(r, k.version, false, &op.if_version))
 		return;
 	op.id = k.id;
 	if (r->dry_run) {
 		api_reply_dry_run(r, "dkim.remove", k.selector);
 		return;
 	}
-	r->next = removed;
+	r->next = api_reply_done;
 	r->call = store_dkim_key_remove(r->api->store, &op, api_done, r);
 }

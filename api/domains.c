@@ -221,12 +221,6 @@ domains_update(struct api_request *r)
 	change(r, false);
 }
 
-static void
-removed(struct api_request *r)
-{
-	api_reply_empty(r, 204);
-}
-
 void
 domains_delete(struct api_request *r)
 {
@@ -235,20 +229,11 @@ domains_delete(struct api_request *r)
 	struct op_domain_remove op = { .actor = api_actor(r) };
 	struct field f;
 	struct domain d;
-	enum err e;
 
-	if (!fields_query(r, &cascade, 1, &f) || !names_domain(r, r->params[0], &op.name))
-		return;
-	e = reader_domain(r->api->reader, op.name, r->arena, &d);
-	if (e == ERR_NOT_FOUND) {
-		api_reply_empty(r, 204);
-		return;
-	}
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
-	if (!api_if_match(r, d.version, f.b, &op.if_version))
+	if (!fields_query(r, &cascade, 1, &f) ||
+	    !names_domain(r, r->params[0], &op.name) ||
+	    !api_is_there(r, reader_domain(r->api->reader, op.name, r->arena, &d)) ||
+	    !api_if_match(r, d.version, f.b, &op.if_version))
 		return;
 	if (!f.b && (d.account_count || d.alias_count)) {
 		api_problem(r, PROBLEM_CONFLICT,
@@ -263,6 +248,6 @@ domains_delete(struct api_request *r)
 		api_reply_dry_run(r, "domain.remove", op.name);
 		return;
 	}
-	r->next = removed;
+	r->next = api_reply_done;
 	r->call = store_domain_remove(r->api->store, &op, api_done_remove, r);
 }

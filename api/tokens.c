@@ -325,32 +325,19 @@ tokens_create(struct api_request *r)
 
 /* --- revoking --------------------------------------------------------------------- */
 
-static void
-revoked(struct api_request *r)
-{
-	api_reply_empty(r, 204);
-}
-
 void
 tokens_delete(struct api_request *r)
 {
 	struct op_token_revoke op = { .actor = api_actor(r) };
 	struct find f;
-	enum err e = find_token(r, &f);
 
-	if (e == ERR_NOT_FOUND) {
-		api_reply_empty(r, 204);
+	if (!api_is_there(r, find_token(r, &f)))
 		return;
-	}
-	if (e != OK) {
-		api_problem_err(r, e);
-		return;
-	}
 	if (r->dry_run) {
 		api_reply_dry_run(r, "token.revoke", r->params[0]);
 		return;
 	}
 	op.id = f.id;
-	r->next = revoked;
+	r->next = api_reply_done;
 	r->call = store_token_revoke(r->api->store, &op, api_done_remove, r);
 }
