@@ -60,7 +60,7 @@ struct http_exchange {
 	enum exchange_state state;
 	bool is_suspended;
 	bool is_inside; /* the daemon is in a call-back of this exchange */
-	bool is_stream, is_stream_over;
+	bool is_stream;
 	size_t body_max;
 	struct strbuf body;   /* heap */
 	struct strbuf stream; /* heap; what the daemon has not read yet */
@@ -337,12 +337,12 @@ on_stream_read(void *arg, uint64_t at, char *p, size_t max)
 		strbuf_consume(&x->stream, n);
 		if (!x->stream.n) {
 			strbuf_release(&x->stream);
-			if (x->link && !x->is_stream_over)
+			if (x->link)
 				x->server->ops->drained(x->server->arg, x);
 		}
 		return (ssize_t)n;
 	}
-	if (x->is_stream_over || !x->link)
+	if (!x->link)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	x->is_suspended = true;
 	lib.MHD_suspend_connection(x->connection);
@@ -370,15 +370,6 @@ http_stream_write(struct http_exchange *x, struct str bytes, size_t max)
 	if (x->state == X_STREAMING)
 		resume(x);
 	return true;
-}
-
-void
-http_stream_end(struct http_exchange *x)
-{
-	CHECK(x->is_stream);
-	x->is_stream_over = true;
-	if (x->state == X_STREAMING)
-		resume(x);
 }
 
 /* --- the server -------------------------------------------------------------------- */

@@ -70,7 +70,6 @@ void http_answer_stream(struct http_exchange *x, int status,
                         const struct http_field *fields, size_t count);
 /* Appends to it; false, and nothing is added, where more than max bytes wait already. */
 MUSTUSE bool http_stream_write(struct http_exchange *x, struct str bytes, size_t max);
-void http_stream_end(struct http_exchange *x);
 
 /* --- for http_conn --- */
 

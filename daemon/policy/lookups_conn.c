@@ -23,7 +23,7 @@ struct lookups_conn {
 	struct timer limit;
 	uint64_t group;
 	size_t bytes;
-	bool is_over, is_fresh;
+	bool is_fresh;
 };
 
 struct asked {
@@ -124,7 +124,6 @@ on_limit(void *arg)
 {
 	struct lookups_conn *c = CAST(lookups_conn, CONN_MAGIC, arg);
 
-	c->is_over = true;
 	lookups_give_up(c->lookups);
 	while (!list_is_empty(&c->asked))
 		asked_free(CONTAINER_OF(c->asked.next, struct asked, link));
@@ -170,12 +169,6 @@ void
 lookups_conn_limit(struct lookups_conn *c, int64_t ms)
 {
 	timer_set(&c->limit, ms);
-}
-
-bool
-lookups_conn_is_over(const struct lookups_conn *c)
-{
-	return c->is_over;
 }
 
 void

@@ -31,8 +31,6 @@ void lookups_conn_run(struct lookups_conn *c, lookups_step_fn *step, loop_fn *do
 /* Time is over after so many milliseconds from now: then all that is not known is
    DNS_TEMP. */
 void lookups_conn_limit(struct lookups_conn *c, int64_t ms);
-/* True where the time was over before the verdict. */
-bool lookups_conn_is_over(const struct lookups_conn *c);
 /* Before the lookups go; done is not called any more. */
 void lookups_conn_free(struct lookups_conn **c);
 

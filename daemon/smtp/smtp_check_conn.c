@@ -131,12 +131,6 @@ smtp_check_finish(struct smtp_check *c, loop_fn *done, void *arg)
 	lookups_conn_limit(c->conn, c->conf.timeout_ms);
 }
 
-bool
-smtp_check_is_over(const struct smtp_check *c)
-{
-	return lookups_conn_is_over(c->conn);
-}
-
 struct str
 smtp_check_host(const struct smtp_check *c)
 {

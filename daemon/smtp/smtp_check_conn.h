@@ -32,8 +32,6 @@ struct smtp_check *smtp_check_new(const struct smtp_check_conf *conf,
 MUSTUSE enum err smtp_check_see(struct smtp_check *c, struct str bytes);
 /* The content is over: done(arg) is called once, later, when the verdict is there. */
 void smtp_check_finish(struct smtp_check *c, loop_fn *done, void *arg);
-/* True where the time was over before all was known. */
-bool smtp_check_is_over(const struct smtp_check *c);
 /* The client's name, as soon as it is known to be its; else empty. */
 struct str smtp_check_host(const struct smtp_check *c);
 const struct auth_request *smtp_check_request(const struct smtp_check *c);

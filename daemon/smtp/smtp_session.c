@@ -591,12 +591,6 @@ smtp_session_id(const struct smtp_session *s)
 	return &s->id;
 }
 
-enum smtp_service
-smtp_session_service(const struct smtp_session *s)
-{
-	return s->service;
-}
-
 struct str
 smtp_session_login(const struct smtp_session *s)
 {

@@ -207,7 +207,6 @@ bool smtp_session_has_quit(const struct smtp_session *s);
 
 const struct smtp_peer *smtp_session_peer(const struct smtp_session *s);
 const struct id *smtp_session_id(const struct smtp_session *s);
-enum smtp_service smtp_session_service(const struct smtp_session *s);
 struct str smtp_session_login(const struct smtp_session *s); /* empty: nobody */
 struct str smtp_session_helo(const struct smtp_session *s);
 /* The transaction, or NULL between two. */
