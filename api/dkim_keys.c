@@ -376,7 +376,7 @@ dkim_keys_delete(struct api_request *r)
 {
 	struct op_dkim_key_remove op = { .actor = api_actor(r) };
 	struct domain d;
-	struct dkim_key k;
+	struct dkim_key k = { 0 };
 
 	if (!names_find_domain(r, r->params[0], &d) ||
 	    !api_is_there(r, read_key(r, &d, &k)) ||
