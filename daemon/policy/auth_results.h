@@ -44,12 +44,6 @@ enum dmarc_policy auth_results_disposition(const struct auth_verdict *verdict);
 MUSTUSE enum err auth_results_format(const struct auth_request *request,
                                      const struct auth_verdict *verdict,
                                      enum dmarc_policy applied, struct strbuf *out);
-/* The same without name, server and the last line end, as ARC wants it: "spf=pass …;",
-   CRLF, tab, "dkim=…". */
-MUSTUSE enum err auth_results_format_payload(const struct auth_request *request,
-                                             const struct auth_verdict *verdict,
-                                             enum dmarc_policy applied,
-                                             struct strbuf *out);
 
 /* --- recognising -------------------------------------------------------------------- */
 

@@ -15,7 +15,6 @@ enum {
 struct writer {
 	struct strbuf *out;
 	size_t column;
-	bool is_first; /* of the results */
 };
 
 /* A word, with a space in front or at the start of a new line. */
@@ -33,21 +32,17 @@ word(struct writer *w, struct str s)
 	w->column += s.n;
 }
 
-/* The next result begins: what was before it ends with a semicolon. */
+/* The next result begins: what was before it, if only our name, ends with a semicolon. */
 static void
 begin(struct writer *w, struct str method, const char *result)
 {
 	struct str value = str_from(result);
 
-	if (!w->is_first) {
-		strbuf_lit(w->out, ";\r\n\t");
-		w->column = 8;
-	}
-	w->is_first = false;
+	strbuf_lit(w->out, ";\r\n\t");
 	strbuf_add(w->out, method);
 	strbuf_byte(w->out, '=');
 	strbuf_add(w->out, value);
-	w->column += method.n + 1 + value.n;
+	w->column = 8 + method.n + 1 + value.n;
 }
 
 /* Takes one character that may stand in a header: printing ASCII, space, or UTF-8 that
@@ -280,17 +275,6 @@ write_dmarc(struct writer *w, const struct auth_verdict *v, enum dmarc_policy ap
 	property(w, STR("policy.applied"), str_from(dmarc_policy_word(applied)));
 }
 
-static void
-write_all(struct writer *w, const struct auth_request *request,
-          const struct auth_verdict *v, enum dmarc_policy applied)
-{
-	write_iprev(w, request, v);
-	write_spf(w, request, v);
-	write_dkim(w, v);
-	write_arc(w, request, v);
-	write_dmarc(w, v, applied);
-}
-
 enum dmarc_policy
 auth_results_disposition(const struct auth_verdict *verdict)
 {
@@ -308,18 +292,11 @@ auth_results_format(const struct auth_request *request,
 
 	strbuf_lit(out, "Authentication-Results: ");
 	strbuf_add(out, request->authserv_id);
-	write_all(&w, request, verdict, applied);
+	write_iprev(&w, request, verdict);
+	write_spf(&w, request, verdict);
+	write_dkim(&w, verdict);
+	write_arc(&w, request, verdict);
+	write_dmarc(&w, verdict, applied);
 	strbuf_lit(out, "\r\n");
-	return out->overflow ? ERR_LIMIT : OK;
-}
-
-enum err
-auth_results_format_payload(const struct auth_request *request,
-                            const struct auth_verdict *verdict, enum dmarc_policy applied,
-                            struct strbuf *out)
-{
-	struct writer w = { .out = out, .is_first = true };
-
-	write_all(&w, request, verdict, applied);
 	return out->overflow ? ERR_LIMIT : OK;
 }

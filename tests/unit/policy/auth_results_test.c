@@ -118,16 +118,16 @@ test_null_sender(void)
 	v.arc = (struct arc_verdict){ .result = ARC_NONE };
 	v.dmarc = (struct dmarc_verdict){ .result = DMARC_NONE,
 		                          .from_domain = STR("example.org") };
-	CHECK_ERR_EQ(
-		auth_results_format_payload(&r, &v, auth_results_disposition(&v), &b), OK,
-		"fits");
+	CHECK_ERR_EQ(auth_results_format(&r, &v, auth_results_disposition(&v), &b), OK,
+	             "fits");
 	CHECK_STR_EQ(strbuf_str(&b),
-	             STR("iprev=permerror policy.iprev=192.0.2.1;\r\n"
+	             STR("Authentication-Results: mail.example.com;\r\n"
+	                 "\tiprev=permerror policy.iprev=192.0.2.1;\r\n"
 	                 "\tspf=none (no record) smtp.helo=client.example.net;\r\n"
 	                 "\tdkim=none;\r\n"
 	                 "\tarc=none smtp.remote-ip=192.0.2.1;\r\n"
-	                 "\tdmarc=none header.from=example.org policy.applied=none"),
-	             "as ARC wants it");
+	                 "\tdmarc=none header.from=example.org policy.applied=none\r\n"),
+	             "by HELO alone");
 }
 
 static void
