@@ -142,9 +142,6 @@ typedef bool reader_message_fn(void *arg, const struct entry *e, const struct me
 MUSTUSE enum err reader_messages(struct reader *r, const struct entry_span *span,
                                  unsigned want, size_t max, reader_message_fn *fn,
                                  void *arg);
-/* One message by its id (struct entry, struct queue_item). */
-MUSTUSE enum err reader_message(struct reader *r, uint64_t message_id, unsigned want,
-                                struct arena *a, struct message *out);
 
 /* --- who there is ------------------------------------------------------------------- */
 /* Lists are in order of name; after: the last name of the page before, empty at first.

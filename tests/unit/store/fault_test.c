@@ -210,8 +210,7 @@ test_segment_without_row(void)
 	rig_stop_store(&r);
 	change_index(&r, "UPDATE segment SET id = id + 1024");
 	rig_start_store(&r);
-	CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF, r.arena, &m),
-	             OK, "row");
+	CHECK_ERR_EQ(rig_message(&r, answer.message_id, WANT_REF, &m), OK, "row");
 	if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "its mail is there"))
 		body_close(&body);
 	rig_close(&r);
@@ -276,11 +275,8 @@ test_flipped_bytes(void)
 	ann = rig_account(&r);
 	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &first), OK, "one");
 	CHECK_ERR_EQ(rig_deliver(&r, ann, text, &second), OK, "two");
-	CHECK_ERR_EQ(reader_message(r.reader, first.message_id, WANT_REF, r.arena, &m),
-	             OK, "row");
-	CHECK_ERR_EQ(reader_message(r.reader, second.message_id, WANT_REF, r.arena,
-	                            &neighbour),
-	             OK, "row");
+	CHECK_ERR_EQ(rig_message(&r, first.message_id, WANT_REF, &m), OK, "row");
+	CHECK_ERR_EQ(rig_message(&r, second.message_id, WANT_REF, &neighbour), OK, "row");
 	end = neighbour.ref.offset - m.ref.offset;
 	for (uint64_t at = 0; at < end; at++) {
 		char what[32];
@@ -322,9 +318,8 @@ test_read_ahead(void)
 	ann = rig_account(&r);
 	for (int i = 0; i < COUNT; i++) {
 		CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "deliver");
-		CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF,
-		                            r.arena, &m[i]),
-		             OK, "row");
+		CHECK_ERR_EQ(rig_message(&r, answer.message_id, WANT_REF, &m[i]), OK,
+		             "row");
 		CHECK_TRUE(i == 0 || m[i].ref.offset > m[i - 1].ref.offset, "in order");
 	}
 	flip(&r, &m[LATE].ref, 100);
@@ -450,8 +445,7 @@ segment_of(struct rig *r, uint64_t message_id)
 {
 	struct message m = { 0 };
 
-	CHECK_ERR_EQ(reader_message(r->reader, message_id, WANT_REF, r->arena, &m), OK,
-	             "row");
+	CHECK_ERR_EQ(rig_message(r, message_id, WANT_REF, &m), OK, "row");
 	return m.ref.segment;
 }
 
@@ -509,9 +503,8 @@ compaction_of(size_t size)
 	}
 	compact_until_moved(&r, answers[COUNT - 1].message_id, segment);
 	for (size_t i = COUNT - KEPT; i < COUNT; i++) {
-		CHECK_ERR_EQ(reader_message(r.reader, answers[i].message_id, WANT_REF,
-		                            r.arena, &m),
-		             OK, "row");
+		CHECK_ERR_EQ(rig_message(&r, answers[i].message_id, WANT_REF, &m), OK,
+		             "row");
 		if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "body"))
 			body_close(&body);
 	}
@@ -570,9 +563,7 @@ test_carried_lies(void)
 		}
 		CHECK_ERR_EQ(rig_accept(&r, &op, NULL), ERR_INVALID, lies[i]);
 		CHECK_ERR_EQ(rig_deliver(&r, rcpt.account_id, text, &answer), OK, "next");
-		CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF,
-		                            r.arena, &m),
-		             OK, "row");
+		CHECK_ERR_EQ(rig_message(&r, answer.message_id, WANT_REF, &m), OK, "row");
 		if (CHECK_ERR_EQ(body_open(r.bodies, &m.ref, &body), OK, "its body"))
 			body_close(&body);
 	}
@@ -597,9 +588,7 @@ test_reserved(void)
 	ann = rig_account(&r);
 	for (size_t i = 0; i < 3; i++) {
 		CHECK_ERR_EQ(rig_deliver(&r, ann, text, &answer), OK, "deliver");
-		CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF,
-		                            r.arena, &m),
-		             OK, "row");
+		CHECK_ERR_EQ(rig_message(&r, answer.message_id, WANT_REF, &m), OK, "row");
 	}
 	(void)segment_path(r.conf->data_dir, m.ref.segment, &path);
 	end = m.ref.offset + r.body.record.n;

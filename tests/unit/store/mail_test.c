@@ -33,8 +33,7 @@ check_body(struct rig *r, uint64_t message_id, struct str want, const char *what
 	struct message m;
 	struct body *body;
 
-	if (!CHECK_ERR_EQ(reader_message(r->reader, message_id, WANT_REF, r->arena, &m),
-	                  OK, what) ||
+	if (!CHECK_ERR_EQ(rig_message(r, message_id, WANT_REF, &m), OK, what) ||
 	    !CHECK_ERR_EQ(body_open(r->bodies, &m.ref, &body), OK, what))
 		return;
 	CHECK_STR_EQ(body_bytes(body), want, what);
@@ -76,9 +75,9 @@ test_deliver(void)
 	CHECK_U64_EQ(entry.uid, 2, "entry uid");
 	CHECK_U64_EQ(entry.size, hello.n, "entry size");
 	check_body(&r, entry.message_id, hello, "body");
-	CHECK_ERR_EQ(reader_message(r.reader, entry.message_id,
-	                            WANT_FIELDS | WANT_ENVELOPE, r.arena, &message),
-	             OK, "head");
+	CHECK_ERR_EQ(
+		rig_message(&r, entry.message_id, WANT_FIELDS | WANT_ENVELOPE, &message),
+		OK, "head");
 	CHECK_STR_EQ(message.head.subject, STR("Hello"), "subject");
 	CHECK_STR_EQ(message.head.message_id, STR("<1@example.net>"), "message id");
 	CHECK_TRUE(str_starts(message.head.envelope, STR("(")), "envelope");
@@ -208,8 +207,7 @@ test_forgotten_at_the_end(void)
 	while (big.n < 2 * BODY_LATER_BYTES)
 		strbuf_lit(&big, "a line that comes again\r\n");
 	CHECK_ERR_EQ(rig_deliver(&r, ann, strbuf_str(&big), &answer), OK, "deliver");
-	CHECK_ERR_EQ(reader_message(r.reader, answer.message_id, WANT_REF, r.arena, &m),
-	             OK, "message");
+	CHECK_ERR_EQ(rig_message(&r, answer.message_id, WANT_REF, &m), OK, "message");
 	reading = body_open_later(r.bodies, &m.ref, ann, not_called, &is_called);
 	body_reading_forget(&reading);
 	rig_close(&r);

@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "base/panic.h"
 #include "io/socket.h"
+#include "store/reader_priv.h"
 #include "store/rights.h"
 
 #include <dirent.h>
@@ -270,4 +271,55 @@ rig_deliver(struct rig *r, uint64_t account_id, struct str message,
 
 	op.body = r->body;
 	return e == OK ? rig_accept(r, &op, answer_out) : e;
+}
+
+struct wanted {
+	struct rig *rig;
+	struct message *out;
+};
+
+static bool
+keep_message(void *arg, const struct entry *e, const struct message *m)
+{
+	struct wanted *w = arg;
+
+	(void)e;
+	*w->out = *m;
+	w->out->ref.sha256 = arena_str(w->rig->arena, m->ref.sha256);
+	w->out->head.envelope = arena_str(w->rig->arena, m->head.envelope);
+	w->out->head.subject = arena_str(w->rig->arena, m->head.subject);
+	w->out->head.message_id = arena_str(w->rig->arena, m->head.message_id);
+	return true;
+}
+
+enum err
+rig_message(struct rig *r, uint64_t message_id, unsigned want, struct message *m_out)
+{
+	struct wanted w = { .rig = r, .out = m_out };
+	struct entry_span span = { 0 };
+	struct stmt *s;
+	enum err e;
+
+	*m_out = (struct message){ 0 };
+	e = reader_one(r->reader,
+	               "SELECT mailbox_id, uid FROM entry WHERE message_id = $1",
+	               VALUES(V_I(message_id)), &s);
+	if (e != OK)
+		return e;
+	span.mailbox_id = db_u64(s, 0);
+	span.first = span.last = db_u32(s, 1);
+	db_end(&s);
+	return reader_messages(r->reader, &span, want, 1, keep_message, &w);
+}
+
+bool
+rig_has_message(struct rig *r, uint64_t message_id)
+{
+	struct stmt *s;
+
+	if (reader_one(r->reader, "SELECT id FROM message WHERE id = $1",
+	               VALUES(V_I(message_id)), &s) != OK)
+		return false;
+	db_end(&s);
+	return true;
 }

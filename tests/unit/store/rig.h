@@ -51,6 +51,12 @@ enum err rig_body(struct rig *r, struct str message);
 /* Accepts the message for one account's INBOX. */
 enum err rig_deliver(struct rig *r, uint64_t account_id, struct str message,
                      struct answer_accept *answer_out);
+/* A message that is in some mailbox: of its strings sha256, envelope, subject and
+   message_id. ERR_NOT_FOUND: it is in none. */
+enum err rig_message(struct rig *r, uint64_t message_id, unsigned want,
+                     struct message *m_out);
+/* Whether its row is there, in a mailbox or not. */
+bool rig_has_message(struct rig *r, uint64_t message_id);
 
 #define OP(name, answer, way, by)                                                        \
 	enum err rig_##name(struct rig *r, const struct op_##name *op,                   \

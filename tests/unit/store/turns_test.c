@@ -171,14 +171,6 @@ test_expunge(void)
 	rig_close(&r);
 }
 
-static bool
-is_message(struct rig *r, uint64_t id)
-{
-	struct message m;
-
-	return reader_message(r->reader, id, 0, r->arena, &m) == OK;
-}
-
 static uint64_t
 message_of(struct rig *r, const struct box *box, uint32_t uid)
 {
@@ -230,7 +222,8 @@ test_remove(void)
 	box.id = info.id;
 	first = message_of(&r, &box, 1);
 	last = message_of(&r, &box, COUNT);
-	CHECK_TRUE(is_message(&r, first) && is_message(&r, last), "they are there");
+	CHECK_TRUE(rig_has_message(&r, first) && rig_has_message(&r, last),
+	           "they are there");
 	restart(&r);
 	CHECK_ERR_EQ(rig_mailbox_remove(&r, &op, &none), OK, "remove");
 	CHECK_ERR_EQ(rig_mailbox_remove(&r, &op, &none), ERR_NOT_FOUND, "it is gone");
@@ -242,9 +235,10 @@ test_remove(void)
 	CHECK_U64_EQ(account.message_count, 0, "nothing counts");
 	CHECK_ERR_EQ(rig_mailbox_create(&r, &again, &made), OK, "its name as well");
 	restart(&r);
-	for (int i = 0; i < 6000 && (is_message(&r, first) || is_message(&r, last)); i++)
+	for (int i = 0;
+	     i < 6000 && (rig_has_message(&r, first) || rig_has_message(&r, last)); i++)
 		rig_turn(&r, 10);
-	CHECK_TRUE(!is_message(&r, first) && !is_message(&r, last), "all went");
+	CHECK_TRUE(!rig_has_message(&r, first) && !rig_has_message(&r, last), "all went");
 	CHECK_U64_EQ(message_of(&r, &box, COUNT), 0, "entries too");
 	CHECK_TRUE(written_max(&r) <= WRITTEN_MAX, "rows of one transaction");
 	CHECK_ERR_EQ(reader_mailbox(r.reader, box.account_id, STR("big"), r.arena, &info),
