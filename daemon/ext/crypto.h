@@ -83,7 +83,6 @@ void crypto_key_format_public(const struct crypto_key *key, struct strbuf *out);
 enum crypto_key_kind crypto_key_kind(const struct crypto_key *key);
 /* Of the modulus; 256 for Ed25519. */
 unsigned crypto_key_bits(const struct crypto_key *key);
-bool crypto_key_has_private(const struct crypto_key *key);
 
 /* Appends the signature of a digest, up to CRYPTO_SIGNATURE_MAX bytes, with the private
    key, which the key must have. ERR_INTERNAL: the key cannot (an RSA key too short for

@@ -226,12 +226,6 @@ crypto_key_bits(const struct crypto_key *key)
 	return key->kind == CRYPTO_ED25519 ? 256 : (unsigned)EVP_PKEY_get_bits(key->pkey);
 }
 
-bool
-crypto_key_has_private(const struct crypto_key *key)
-{
-	return key->has_private;
-}
-
 void
 crypto_key_free(struct crypto_key **key)
 {

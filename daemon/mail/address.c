@@ -255,12 +255,6 @@ address_is_null(const struct address *address)
 	return !address->local.n && !address->domain.n;
 }
 
-bool
-address_eq(const struct address *a, const struct address *b)
-{
-	return str_eq(a->local, b->local) && str_eq_icase(a->domain, b->domain);
-}
-
 void
 address_format(struct strbuf *out, const struct address *address)
 {

@@ -48,8 +48,6 @@ MUSTUSE enum err address_parse(struct str s, unsigned flags, struct arena *a,
                                struct address *address_out);
 
 bool address_is_null(const struct address *address);
-/* Equal local parts (bytewise) and domains (without case). */
-bool address_eq(const struct address *a, const struct address *b);
 
 /* Appends local@domain, the local part quoted where it must be; nothing for the null
    address; no brackets. What is written is parsed to the same address again. */

@@ -23,7 +23,6 @@ struct entry {
 struct dkim_fields {
 	size_t count;
 	uint32_t round;
-	struct entry *entries; /* from the top */
 	struct entry **sorted; /* by name, then from the top */
 	uint64_t *keys;        /* of those in `sorted` */
 };
@@ -127,18 +126,19 @@ dkim_fields_new(struct arena *a, struct str header)
 	size_t room = header_lines(header) + 1; /* a field has a line or more */
 	struct header_field field;
 	struct str rest = header;
+	struct entry *entries;
 
 	if (room > DKIM_FIELDS_MAX)
 		room = DKIM_FIELDS_MAX;
 	if (!f)
 		return NULL;
-	f->entries = arena_try(a, room * sizeof(*f->entries));
+	entries = arena_try(a, room * sizeof(*entries));
 	f->sorted = arena_try_raw(a, room * sizeof(struct entry *));
 	f->keys = arena_try_raw(a, room * sizeof(*f->keys));
-	if (!f->entries || !f->sorted || !f->keys)
+	if (!entries || !f->sorted || !f->keys)
 		return NULL;
 	while (header_next(&rest, &field)) {
-		struct entry *e = &f->entries[f->count];
+		struct entry *e = &entries[f->count];
 
 		if (f->count == room)
 			return NULL;
@@ -150,12 +150,6 @@ dkim_fields_new(struct arena *a, struct str header)
 	sort(f);
 	count_names(f);
 	return f;
-}
-
-struct str
-dkim_fields_raw(const struct dkim_fields *f, size_t i)
-{
-	return f->entries[i].raw;
 }
 
 struct str

@@ -18,9 +18,7 @@ struct dkim_fields;
 
 /* Borrows the header. NULL: more fields than DKIM_FIELDS_MAX, or than the arena holds. */
 struct dkim_fields *dkim_fields_new(struct arena *a, struct str header);
-/* The i-th from the top: name, colon, value and line end. */
-struct str dkim_fields_raw(const struct dkim_fields *f, size_t i);
-/* What stands behind the colon. */
+/* Of a field (name, colon, value and line end): what stands behind the colon. */
 struct str dkim_field_value(struct str raw);
 /* How many have that name (without case). */
 size_t dkim_fields_named(const struct dkim_fields *f, struct str name);

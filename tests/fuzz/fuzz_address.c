@@ -20,7 +20,8 @@ check_path(struct str s, unsigned flags, struct arena *a)
 		CHECK(flags & ADDRESS_UTF8 || ascii_check(strbuf_str(&text)));
 		CHECK(utf8_check(strbuf_str(&text)));
 		CHECK(address_parse(strbuf_str(&text), flags, a, &again) == OK);
-		CHECK(address_eq(&address, &again));
+		CHECK(str_eq(again.local, address.local));
+		CHECK(str_eq(again.domain, address.domain));
 		if (!address_is_null(&address))
 			CHECK(address_normalize(&address, &key) == OK);
 	} else {
