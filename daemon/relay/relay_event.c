@@ -21,8 +21,8 @@ static const struct {
 	{ ERR_PROTOCOL, "it does not speak SMTP properly" },
 	{ ERR_CONNECT, "no connection" },
 	{ ERR_LOOP, "the way leads back to us" },
-	{ ERR_FORBIDDEN,
-	  "its address is none of the Internet (delivery.private_targets)" },
+	{ ERR_FORBIDDEN, "its address is a private one, which this server does not dial "
+	                 "(delivery.private_targets)" },
 	{ ERR_NEED_REQUIRETLS, "it does not promise to pass the demand on" },
 	{ ERR_TOO_LARGE, "it takes no message of this size" },
 	{ ERR_NEED_SMTPUTF8,

@@ -16,17 +16,18 @@ enum {
 	TRIED_MIN = 2, /* hosts or addresses, however long they take: RFC 5321 5.1 */
 };
 
+/* A host without addresses is as final as a domain without hosts; a name service that
+   does not answer is not, nor is a setting of ours that forbids the address: the mail
+   waits for its owner. */
 static void
 exhausted(struct relay_conn *c)
 {
 	enum err e = c->path.dns;
 
-	/* A host without addresses is as final as a domain without hosts, a name service
-	   that does not answer is not. */
 	relay_conn_exhausted(c, e,
 	                     e == ERR_DNS_NXDOMAIN || e == ERR_DNS_NODATA ||
 	                             e == ERR_LOOP || e == ERR_NULL_MX ||
-	                             e == ERR_FORBIDDEN);
+	                             e == ERR_ADDRESS);
 }
 
 /* We listen there ourselves: the mail would come back (RFC 5321 5.1). */
@@ -272,7 +273,7 @@ relay_path_start(struct relay_conn *c)
 		if (p->addr_count)
 			relay_path_next(c);
 		else
-			relay_conn_exhausted(c, p->dns, true);
+			exhausted(c);
 		return;
 	}
 	relay_sts_ask(c);

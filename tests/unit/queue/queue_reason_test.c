@@ -62,6 +62,8 @@ test_causes(void)
 	             "");
 	CHECK_U64_EQ(queue_reason_from_err(ERR_CORRUPT, false), REASON_LOCAL_RESOURCE,
 	             "");
+	CHECK_U64_EQ(queue_reason_from_err(ERR_FORBIDDEN, true), REASON_LOCAL_CONFIG,
+	             "an address that a setting forbids");
 	queue_reason_status(REASON_NULL_MX, true, &b);
 	CHECK_STR_EQ(strbuf_str(&b), STR("5.1.10"), "null MX");
 	strbuf_clear(&b);

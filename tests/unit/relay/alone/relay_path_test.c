@@ -35,6 +35,7 @@ static struct {
 	struct relay relay;
 	struct conf conf;
 	struct conf_limits limits;
+	struct str name;
 	struct relay_dest dest;
 	struct relay_conn c;
 	struct question questions[QUESTIONS];
@@ -114,7 +115,7 @@ struct str
 relay_dest_name(const struct relay_dest *d)
 {
 	(void)d;
-	return STR("peer.example");
+	return t.name;
 }
 
 const struct conf_limits *
@@ -150,8 +151,9 @@ relay_sts_leave(struct relay_conn *c)
 }
 
 static void
-begin(bool is_refused)
+begin_to(struct str name, bool is_refused)
 {
+	t.name = name;
 	t.conf.hostname = STR("us.example");
 	t.conf.delivery_port = 25;
 	t.limits.delivery_addresses = ADDRESSES;
@@ -163,8 +165,14 @@ begin(bool is_refused)
 		                   .arena = arena_new(RELAY_CONN_BYTES) };
 	t.asked = t.dials = t.exhausted = 0;
 	t.is_refused = is_refused;
-	t.conf.delivery_private_targets = true;
 	relay_path_start(&t.c);
+}
+
+static void
+begin(bool is_refused)
+{
+	t.conf.delivery_private_targets = true;
+	begin_to(STR("peer.example"), is_refused);
 }
 
 static void
@@ -283,20 +291,33 @@ test_private_addresses(void)
 		bool may_be_private;
 		size_t dials;
 		enum err cause;
+		bool is_permanent;
 	} rows[] = {
 		{ "both of the Internet",
 		  { "198.20.0.1", "198.20.0.2" },
 		  false,
 		  2,
-		  ERR_DNS_NODATA },
-		{ "one of them", { "10.0.0.1", "198.20.0.2" }, false, 1, ERR_FORBIDDEN },
-		{ "neither", { "127.0.0.1", "192.168.1.1" }, false, 0, ERR_FORBIDDEN },
+		  ERR_DNS_NODATA,
+		  true },
+		{ "one of them",
+		  { "10.0.0.1", "198.20.0.2" },
+		  false,
+		  1,
+		  ERR_FORBIDDEN,
+		  false },
+		{ "neither",
+		  { "127.0.0.1", "192.168.1.1" },
+		  false,
+		  0,
+		  ERR_FORBIDDEN,
+		  false },
 		{ "the owner allows it",
 		  { "127.0.0.1", "192.168.1.1" },
 		  true,
 		  2,
-		  ERR_DNS_NODATA },
-		{ "ours", { "10.9.9.9", "198.20.0.1" }, false, 0, ERR_LOOP },
+		  ERR_DNS_NODATA,
+		  true },
+		{ "ours", { "10.9.9.9", "198.20.0.1" }, false, 0, ERR_LOOP, true },
 	};
 	struct addr own;
 
@@ -309,10 +330,39 @@ test_private_addresses(void)
 		answer_two_hosts(rows[i].ips, 2);
 		CHECK_U64_EQ(t.dials, rows[i].dials, rows[i].what);
 		CHECK_ERR_EQ(t.cause, rows[i].cause, rows[i].what);
-		CHECK_TRUE(t.is_permanent, "who has no host at all has none tomorrow");
+		CHECK_I64_EQ(t.is_permanent, rows[i].is_permanent, rows[i].what);
 		end();
 	}
 	t.relay.own_count = 0;
+}
+
+/* A domain that is an address: what a setting forbids waits, what is none never will be. */
+static void
+test_literals(void)
+{
+	static const struct {
+		const char *name;
+		bool may_be_private;
+		size_t dials;
+		enum err cause;
+		bool is_permanent;
+	} rows[] = {
+		{ "[198.20.0.1]", false, 1, OK, false },
+		{ "[10.0.0.1]", false, 0, ERR_FORBIDDEN, false },
+		{ "[10.0.0.1]", true, 1, OK, false },
+		{ "[10.0.0]", false, 0, ERR_ADDRESS, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		t.cause = OK;
+		t.is_permanent = false;
+		t.conf.delivery_private_targets = rows[i].may_be_private;
+		begin_to(str_from(rows[i].name), false);
+		CHECK_U64_EQ(t.dials, rows[i].dials, rows[i].name);
+		CHECK_ERR_EQ(t.cause, rows[i].cause, rows[i].name);
+		CHECK_I64_EQ(t.is_permanent, rows[i].is_permanent, rows[i].name);
+		end();
+	}
 }
 
 /* What the limits leave untried may be good: the mail waits, whatever the others said. */
@@ -343,4 +393,5 @@ test_untried_hosts(void)
 }
 
 SUITE(relay_path, { "private addresses", test_private_addresses },
-      { "untried hosts", test_untried_hosts }, { "the largest zone", test_largest_zone });
+      { "literals", test_literals }, { "untried hosts", test_untried_hosts },
+      { "the largest zone", test_largest_zone });
