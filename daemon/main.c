@@ -124,6 +124,7 @@ cmd_check(int argc, char **argv)
 	(void)strbuf_cstr(&b);
 	if (conf_load(path, conf_error_print, shown, &conf) != OK)
 		return 1;
+	conf_tell_retired(conf, conf_error_print, shown);
 	e = setup_check_files(conf, &diag);
 	if (e != OK)
 		conf_error_print(shown, &diag);

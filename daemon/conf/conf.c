@@ -21,9 +21,17 @@ enum {
 	ERROR_MAX = 8192, /* a path, and what is wrong with it */
 };
 
+/* A key of the file that is one no longer. */
+struct old_key {
+	const struct conf_retired *retired;
+	int line, column;
+	struct old_key *next;
+};
+
 struct owned {
 	struct conf conf; /* first: what conf_free gets */
 	struct arena *arena;
+	struct old_key *old_keys, **old_keys_end; /* in their order */
 	struct origin {
 		enum conf_source source;
 		int line; /* in the file */
@@ -85,6 +93,17 @@ tell(struct loading *l, int line, int column, struct str key, const char *text)
 	l->on_error(l->arg, &d);
 }
 
+static void
+keep_old_key(struct owned *o, const struct conf_retired *retired,
+             const struct yaml_node *n)
+{
+	struct old_key *k = ARENA_NEW(o->arena, struct old_key);
+
+	*k = (struct old_key){ retired, n->key_line, n->key_column, NULL };
+	*o->old_keys_end = k;
+	o->old_keys_end = &k->next;
+}
+
 static size_t
 row_index(const struct conf_row *row)
 {
@@ -102,6 +121,7 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 
 	for (const struct yaml_node *n = map->first; n; n = n->next) {
 		struct str path = n->key;
+		const struct conf_retired *retired;
 		const struct conf_row *row;
 		struct diag d = { 0 };
 
@@ -109,6 +129,7 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 			path = arena_printf(a, "%.*s.%.*s", STR_ARG(prefix),
 			                    STR_ARG(n->key));
 		row = conf_row_find(path);
+		retired = conf_retired_find(path);
 		if (row && n->is_null)
 			continue; /* "key:" with nothing behind is the same as no key */
 		if (row) {
@@ -122,6 +143,8 @@ read_map(struct loading *l, const struct yaml_node *map, struct str prefix)
 				read_map(l, n, path);
 			else if (!n->is_null)
 				tell(l, n->line, n->column, path, "must be a map");
+		} else if (retired) {
+			keep_old_key(l->owned, retired, n);
 		} else {
 			tell(l, n->key_line, n->key_column, path, "no such key");
 		}
@@ -284,6 +307,7 @@ conf_parse_over(struct str text, const char *path, const struct conf_settings *o
 	enum err e;
 
 	o->arena = arena_new(ARENA_BYTES);
+	o->old_keys_end = &o->old_keys;
 	o->conf.path = str_from(arena_cstr(o->arena, str_from(path)));
 	e = yaml_parse(text, o->arena, on_yaml_error, &l, &root);
 	if (e == OK || root) {
@@ -308,6 +332,20 @@ conf_parse_over(struct str text, const char *path, const struct conf_settings *o
 	}
 	*conf_out = &o->conf;
 	return OK;
+}
+
+void
+conf_tell_retired(const struct conf *c, conf_error_fn *tell_fn, void *arg)
+{
+	const struct owned *o = (const struct owned *)c;
+
+	for (const struct old_key *k = o->old_keys; k; k = k->next) {
+		struct diag d = { .line = k->line, .column = k->column };
+
+		(void)diag_set(&d, OK, "%s: no longer a key since %s: %s",
+		               k->retired->path.p, k->retired->since, k->retired->advice);
+		tell_fn(arg, &d);
+	}
 }
 
 static enum err

@@ -3,8 +3,9 @@
  * conf/keys.def (keys) and conf/limits.def (limits) are the schema: type, unit, range,
  * default, reload or restart, a paragraph of help. From them come the checks, the struct,
  * the JSON of GET /settings and the manual page. Everything wrong is found in one
- * pass, each with line and column. A struct conf is read-only once loaded; all strs in
- * it are NUL-terminated as well and live as long as it.
+ * pass, each with line and column; what was a key once (conf/retired.def) is no error.
+ * A struct conf is read-only once loaded; all strs in it are NUL-terminated as well and
+ * live as long as it.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -118,6 +119,8 @@ MUSTUSE enum err conf_parse_over(struct str text, const char *path,
                                  conf_error_fn *on_error, void *arg,
                                  struct conf **conf_out);
 void conf_free(struct conf **c);
+/* Tells of each key of the file that was one only in an older version: place and advice. */
+void conf_tell_retired(const struct conf *c, conf_error_fn *tell_fn, void *arg);
 
 /* Where a value comes from. */
 enum conf_source {

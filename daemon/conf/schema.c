@@ -56,6 +56,13 @@ static const struct conf_row limit_rows[] = {
 #undef LIMIT
 };
 
+static const struct conf_retired retired[] = {
+#define RETIRED(path_, since_, advice_)                                                  \
+	{ .path = STR_INIT(path_), .since = since_, .advice = advice_ },
+#include "conf/retired.def"
+#undef RETIRED
+};
+
 static const char *const type_words[CONF_TYPE_COUNT] = {
 	[CONF_TYPE_text] = "text",           [CONF_TYPE_hostname] = "hostname",
 	[CONF_TYPE_path] = "path",           [CONF_TYPE_user] = "user",
@@ -90,6 +97,16 @@ conf_row_find(struct str path)
 	for (size_t i = 0; i < conf_row_count(); i++) {
 		if (str_eq(conf_row_at(i)->path, path))
 			return conf_row_at(i);
+	}
+	return NULL;
+}
+
+const struct conf_retired *
+conf_retired_find(struct str path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(retired); i++) {
+		if (str_eq(retired[i].path, path))
+			return &retired[i];
 	}
 	return NULL;
 }
@@ -238,6 +255,16 @@ man_row(const struct conf_row *row, struct strbuf *out)
 	strbuf_release(&text);
 }
 
+static void
+man_retired(const struct conf_retired *r, struct strbuf *out)
+{
+	strbuf_lit(out, ".TP\n.B ");
+	man_text(out, r->path);
+	strbuf_printf(out, "\nUntil %s: ", r->since);
+	man_text(out, str_from(r->advice));
+	strbuf_lit(out, ".\n");
+}
+
 void
 conf_schema_man(struct strbuf *out)
 {
@@ -247,4 +274,10 @@ conf_schema_man(struct strbuf *out)
 	strbuf_lit(out, ".SH LIMITS\n");
 	for (size_t i = 0; i < ARRAY_LEN(limit_rows); i++)
 		man_row(&limit_rows[i], out);
+	strbuf_lit(out, ".SH KEYS OF OLDER VERSIONS\n"
+	                "A file may still hold these. They mean nothing;\n"
+	                ".B mailstead check\n"
+	                "and the log warn of them with line and column.\n");
+	for (size_t i = 0; i < ARRAY_LEN(retired); i++)
+		man_retired(&retired[i], out);
 }

@@ -54,6 +54,16 @@ struct conf_row {
 	const char *help;
 };
 
+/* A key of an older version. */
+struct conf_retired {
+	struct str path;
+	const char *since; /* the first version without it */
+	const char *advice;
+};
+
+/* NULL: it never was one, or still is. */
+const struct conf_retired *conf_retired_find(struct str path);
+
 size_t conf_row_count(void);
 const struct conf_row *conf_row_at(size_t i);
 const struct conf_row *conf_row_find(struct str path);

@@ -368,6 +368,22 @@ on_reload_error(void *arg, const struct diag *diag)
 }
 
 static void
+on_retired_key(void *arg, const struct diag *diag)
+{
+	struct supervisor *s = arg;
+	char bytes[512];
+	struct strbuf reason = strbuf_on(bytes);
+	struct event e;
+
+	conf_error_format(&reason, str_from(s->conf_path), diag);
+	event_init(&e, EV_CONFIG_RETIRED, STR(""), STR(""));
+	event_str(&e, "reason", strbuf_str(&reason));
+	event_i64(&e, "line", diag->line);
+	event_i64(&e, "column", diag->column);
+	event_tell(&e);
+}
+
+static void
 on_reload(void *arg)
 {
 	struct supervisor *s = CAST(supervisor, SUPERVISOR_MAGIC, arg);
@@ -378,6 +394,7 @@ on_reload(void *arg)
 	notify_reloading(clock_mono_us());
 	if (setup_read(&s->setup, s->conf_path, on_reload_error, s) == OK) {
 		event_set_log(s->setup.conf->log_level, "serve");
+		conf_tell_retired(s->setup.conf, on_retired_key, s);
 		for (size_t i = 0; i < s->child_count; i++)
 			child_reload(&s->children[i]);
 		event_init(&e, EV_CONFIG_RELOADED, STR(""), STR(""));
@@ -469,6 +486,7 @@ role_serve(const char *conf_path)
 	event_set_log(LEVEL_INFO, "serve");
 	if (setup_read(&s->setup, path, conf_error_print, path) == OK) {
 		event_set_log(s->setup.conf->log_level, "serve");
+		conf_tell_retired(s->setup.conf, on_retired_key, s);
 		if (setup_open(&s->setup, &diag) == OK) {
 			serve(s);
 			log_line(LEVEL_INFO, "serve.stop", "phase=end");

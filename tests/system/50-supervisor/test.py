@@ -131,6 +131,11 @@ def test_a_wrong_configuration_is_refused_and_the_old_one_stays(world):
         check.true(done.returncode != 0, f"{more}: check says no")
         check.contains(done.stderr, f":{good.count(chr(10)) + 1}:", f"{more}: where")
         check.contains(done.stderr, words, f"{more}: why")
+    home.config.write_text(good + "limits: {commit_wait: 5ms}\n")
+    check.contains(home.run("check").stderr, f":{line}:10: limits.commit_wait: no longer a key",
+                   "a key of an older version is no error")
+    home.process.child.send_signal(signal.SIGHUP)
+    check.until(lambda: "config.retired" in home.log(), "but told")
     home.config.write_text(good.replace("level: debug", "level: info"))
     check.equal(home.run("check").stdout, "", "silence is consent")
     home.process.child.send_signal(signal.SIGHUP)

@@ -87,6 +87,38 @@ test_files(void)
 	}
 }
 
+/* A file of an older version is good, and what it has too much is told with its place. */
+static void
+test_retired_keys(void)
+{
+	struct errors e = { .text = strbuf_heap(4096) };
+	struct conf *c = NULL;
+
+	CHECK_ERR_EQ(conf_parse(STR("hostname: a.b\nlimits:\n  rcpt_max: 300\n"
+	                            "  commit_wait: 5ms\n  mime_parts: [1, 2]\n"),
+	                        "test", on_error, &e, &c),
+	             OK, "it starts");
+	CHECK_STR_EQ(strbuf_str(&e.text), STR(""), "no error");
+	if (c) {
+		CHECK_I64_EQ(c->limits.rcpt_max, 300, "what stands beside it holds");
+		conf_tell_retired(c, on_error, &e);
+	}
+	CHECK_STR_EQ(
+		strbuf_str(&e.text),
+		STR("4:3 limits.commit_wait: no longer a key since 0.1.0: what waits "
+	            "for the store is written together anyway; remove the line|"
+	            "5:3 limits.mime_parts: no longer a key since 0.1.0: the parts of "
+	            "a message are told apart within fixed bounds; remove the line|"),
+		"told");
+	conf_free(&c);
+	strbuf_clear(&e.text);
+	c = NULL;
+	CHECK_ERR_EQ(conf_parse(STR("hostname: a.b\ncommit_wait: 5ms\n"), "test",
+	                        on_error, &e, &c),
+	             ERR_CONFIG, "only where it stood");
+	strbuf_release(&e.text);
+}
+
 static struct conf *
 parse(const char *text)
 {
@@ -325,7 +357,8 @@ test_schema(void)
 	conf_free(&c);
 }
 
-SUITE(conf_conf, { "files", test_files }, { "values", test_values },
-      { "restart or reload", test_restart_or_reload }, { "place of a value", test_place },
-      { "numbers", test_numbers }, { "settings over the file", test_settings_over_file },
-      { "judge", test_judge }, { "schema", test_schema });
+SUITE(conf_conf, { "files", test_files }, { "retired keys", test_retired_keys },
+      { "values", test_values }, { "restart or reload", test_restart_or_reload },
+      { "place of a value", test_place }, { "numbers", test_numbers },
+      { "settings over the file", test_settings_over_file }, { "judge", test_judge },
+      { "schema", test_schema });
