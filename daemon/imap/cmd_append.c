@@ -8,6 +8,8 @@
  */
 #include "imap/imap_priv.h"
 
+#include <string.h>
+
 enum append_at {
 	AT_BEGIN,  /* append_begin is asked */
 	AT_END,    /* append_end is asked */
@@ -53,15 +55,17 @@ take_attributes(struct imap_args *args, struct append *append)
 	struct imap_append *m = &append->message;
 
 	m->flags = (struct imap_flags){ 0 };
-	m->date_ms = 0;
+	m->has_date = false;
 	if (!imap_args_space(args))
 		return false;
 	if (imap_args_at(args, '(') &&
 	    (!imap_args_flags(args, false, &m->flags) || !imap_args_space(args)))
 		return false;
-	if (imap_args_at(args, '"') &&
-	    (!imap_args_date_time(args, &m->date_ms) || !imap_args_space(args)))
-		return false;
+	if (imap_args_at(args, '"')) {
+		m->has_date = true;
+		if (!imap_args_date_time(args, &m->date_ms) || !imap_args_space(args))
+			return false;
+	}
 	return imap_args_end(args);
 }
 
@@ -120,6 +124,18 @@ imap_append_literal(struct imap_session *s, struct imap_args *args, uint64_t siz
 	s->literal_left = size;
 	s->ops->append_begin(s->ops_arg, &append->message);
 	return STEP_WAIT;
+}
+
+/* A literal that is not of BINARY holds no NUL (RFC 3501 9, CHAR8); what was taken could
+   never be handed out again as it is. */
+void
+imap_append_bytes(struct imap_session *s, struct str bytes)
+{
+	struct append *append = s->job;
+
+	if (!append->wrong && memchr(bytes.p, '\0', bytes.n))
+		append->wrong = "NUL bytes are not allowed in a message";
+	s->ops->append_data(s->ops_arg, bytes);
 }
 
 /* The message has arrived; what follows may announce one more. */

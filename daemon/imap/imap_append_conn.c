@@ -234,7 +234,7 @@ begin(struct imap_conn *c, const struct imap_append *append)
 	if (w->room != UINT64_MAX)
 		w->room -= append->size;
 	writer = &w->list[w->n++];
-	writer->date_ms = append->date_ms;
+	writer->date_ms = append->has_date ? append->date_ms : clock_unix_ms();
 	writer->body = body_writer_new(c->server->parts.bodies, append->size);
 	return keep_flags(w, writer, &append->flags) ? OK : ERR_LIMIT;
 }
@@ -312,7 +312,7 @@ imap_ask_append_end(void *arg)
 		.account = strbuf_str(&c->address),
 		.mailbox = strbuf_str(&w->mailbox),
 		.flags = writer->flags,
-		.at_ms = writer->date_ms ? writer->date_ms : clock_unix_ms(),
+		.at_ms = writer->date_ms,
 		.carried = w->carried,
 	};
 

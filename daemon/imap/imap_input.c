@@ -211,7 +211,7 @@ feed_data(struct imap_session *s, struct str in, size_t *used_out, struct strbuf
 {
 	*used_out = take_of_literal(s, in);
 	if (*used_out > 0)
-		s->ops->append_data(s->ops_arg, str_first(in, *used_out));
+		imap_append_bytes(s, str_first(in, *used_out));
 	if (s->literal_left > 0)
 		return false;
 	imap_take_step(s, imap_append_ended(s), out);

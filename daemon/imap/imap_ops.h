@@ -75,7 +75,8 @@ struct imap_copied {
 struct imap_append {
 	struct str mailbox;
 	struct imap_flags flags;
-	int64_t date_ms; /* 0: now */
+	bool has_date; /* false: as of now */
+	int64_t date_ms;
 	uint64_t size;
 };
 

@@ -259,7 +259,8 @@ IMAP_RESUME(imap_append_answered);
 /* APPEND's literal is announced: `args` is what came before it. */
 enum imap_step imap_append_literal(struct imap_session *s, struct imap_args *args,
                                    uint64_t size, struct strbuf *out);
-/* ... and is read. */
+/* ... its next bytes, and then its end. */
+void imap_append_bytes(struct imap_session *s, struct str bytes);
 enum imap_step imap_append_ended(struct imap_session *s);
 IMAP_START(imap_cmd_expunge);
 IMAP_RESUME(imap_expunged);

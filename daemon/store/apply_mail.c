@@ -420,7 +420,6 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 	modseq = m->modseq + 1;
 	for (size_t i = 0; i < op->messages_count && e == OK; i++) {
 		const struct append_message *a = &op->messages[i];
-		int64_t date_ms = a->internal_date_ms ? a->internal_date_ms : tx->now_ms;
 		uint64_t id, flags = a->flags;
 		bool is_new = false;
 
@@ -432,7 +431,8 @@ op_append_apply(struct tx *tx, const struct op_append *op, struct answer_append 
 		if (e == OK)
 			e = tx_entry_new(tx, m, acc,
 			                 &(struct tx_entry){ id, flags, modseq,
-			                                     a->body.ref.size, date_ms },
+			                                     a->body.ref.size,
+			                                     a->internal_date_ms },
 			                 &answer->uids[i]);
 	}
 	return e == OK ? append_end(tx, op, acc, m, answer) : e;

@@ -82,7 +82,7 @@ struct append_message {
 	uint64_t flags;       /* system bits, and keyword bits the mailbox has */
 	struct str *keywords; /* names, new ones included */
 	size_t keywords_count;
-	int64_t internal_date_ms; /* 0: now */
+	int64_t internal_date_ms;
 };
 /* IMAP APPEND, several messages at once or none at all (RFC 3502). ERR_NOT_FOUND: no such
    mailbox of this account; ERR_QUOTA. More messages than one operation should hold: see

@@ -131,7 +131,7 @@ add_message(struct box *b, struct str bytes, uint64_t flags, int64_t date_ms)
 	*m = (struct stored){ .uid = b->info.uidnext++,
 		              .flags = flags,
 		              .modseq = ++b->info.highestmodseq,
-		              .date_ms = date_ms ? date_ms : IMAP_WORLD_NOW_MS };
+		              .date_ms = date_ms };
 	m->bytes = strbuf_heap(MESSAGE_MAX);
 	strbuf_add(&m->bytes, bytes);
 	b->n++;
@@ -537,7 +537,7 @@ imap_world_answer_append_begin(struct imap_world *w, struct strbuf *out)
 	w->appends_n++;
 	in->bytes = strbuf_heap(MESSAGE_MAX);
 	in->flags = w->q.append->flags.bits | keyword_bits(b, &w->q.append->flags, true);
-	in->date_ms = w->q.append->date_ms;
+	in->date_ms = w->q.append->has_date ? w->q.append->date_ms : IMAP_WORLD_NOW_MS;
 	return OK;
 }
 
@@ -645,7 +645,7 @@ imap_world_fail_next(struct imap_world *w, enum err e)
 void
 imap_world_append(struct imap_world *w, struct str message, uint64_t flags)
 {
-	(void)add_message(find_box(w, STR("INBOX")), message, flags, 0);
+	(void)add_message(find_box(w, STR("INBOX")), message, flags, IMAP_WORLD_NOW_MS);
 }
 
 void
