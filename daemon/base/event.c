@@ -443,7 +443,8 @@ log_line(enum event_level level, const char *name, const char *format, ...)
 	write_line(&line);
 }
 
-/* Adds the value of `field` in body; nothing where it has none. */
+/* Adds the value of `field` in body; nothing where it has none. The null sender is
+   written as in SMTP, or the sentence would have a hole. */
 static void
 add_value(struct strbuf *b, struct str field, struct str body)
 {
@@ -453,7 +454,9 @@ add_value(struct strbuf *b, struct str field, struct str body)
 
 	while (logfmt_next(&body, &key, &value)) {
 		if (str_eq(key, field)) {
-			strbuf_add(b, strbuf_str(&value));
+			strbuf_add(b, !value.n && str_eq(field, STR("from"))
+			                      ? STR("<>")
+			                      : strbuf_str(&value));
 			return;
 		}
 	}

@@ -93,8 +93,8 @@ void logfmt_value(struct strbuf *b, struct str value);
    first). False at the end or at anything that is no pair. */
 bool logfmt_next(struct str *rest, struct str *key_out, struct strbuf *scratch);
 
-/* The text of an event in plain words, {field} replaced from body; unknown fields are
-   left out. */
+/* The text of an event in plain words, {field} replaced from body: fields that it lacks
+   by nothing, an empty "from" (the null sender) by <>. */
 void event_explain(enum event_id id, struct str body, struct strbuf *b);
 
 #endif

@@ -395,7 +395,7 @@ grant(struct tx *tx, uint64_t id, const struct leased *leased, int64_t now_ms)
 }
 
 /* The sender hears of the row by a notification of this transaction: told here, since it
-   holds from the commit on and not before. */
+   holds from the commit on and not before, in the journeys of both. */
 static enum err
 tell_dsn(struct tx *tx, const struct queue_outcome_row *row)
 {
@@ -413,6 +413,11 @@ tell_dsn(struct tx *tx, const struct queue_outcome_row *row)
 	event_str(&e, "rcpt", leased.rcpt);
 	event_str(&e, "action", row->told);
 	event_str(&e, "dsn", row->dsn);
+	tx_event(tx, &e);
+	event_init(&e, EV_DSN_ABOUT, row->dsn, str_from(NULL));
+	event_str(&e, "address", leased.rcpt);
+	event_str(&e, "action", row->told);
+	event_str(&e, "about", leased.trace_id);
 	tx_event(tx, &e);
 	return OK;
 }

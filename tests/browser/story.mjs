@@ -173,6 +173,23 @@ await step("many at once: a plan first, then exactly that", async () => {
   await page.getByText("Nothing waiting").waitFor();
 });
 
+await step("a returned message and its report lead to each other", async () => {
+  execFileSync("sh", ["-c", SUBMIT], { env: { ...process.env, RCPT: "x@missing.odd.example", SUBJECT: "to nowhere" } });
+  await until(async () => {
+    await page.goto(`${BASE}/messages?q=${encodeURIComponent("to:x@missing.odd.example verdict:bounced")}`);
+    await page.locator("tbody tr, .empty").first().waitFor();
+    return (await page.locator("tbody tr").count()) === 1;
+  }, "returned");
+  await page.locator("tbody tr").first().getByRole("link").click();
+  const returned = page.url();
+  await page.locator(".journey .step", { hasText: "was told about" }).getByRole("link").click();
+  await page.getByRole("heading", { name: /Undelivered mail/ }).waitFor();
+  await page.locator(".journey").getByText("Accepted from <>").waitFor();
+  await page.locator(".journey .step", { hasText: "It tells about" }).getByRole("link").click();
+  await page.getByRole("heading", { name: "to nowhere" }).waitFor();
+  must(page.url() === returned, page.url());
+});
+
 await step("what is new waits, and the list does not jump", async () => {
   await page.goto(`${BASE}/messages`);
   await page.locator("tbody tr").first().waitFor();

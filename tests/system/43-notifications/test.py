@@ -119,8 +119,12 @@ def event_names(world, trace):
 
 
 def told_in_log(world, trace):
-    return sorted((e["fields"]["rcpt"], e["fields"]["action"]) for e in events(world, trace)
-                  if e["event"] == "message.dsn")
+    """Each says by which message, and that one's timeline says of which."""
+    told = [e["fields"] for e in events(world, trace) if e["event"] == "message.dsn"]
+    for f in told:
+        back = [e["fields"] for e in events(world, f["dsn"]) if e["event"] == "message.dsn.about"]
+        check.true({"address": f["rcpt"], "action": f["action"], "about": trace} in back, f"{f}: {back}")
+    return sorted((f["rcpt"], f["action"]) for f in told)
 
 
 def delivered(world, trace):

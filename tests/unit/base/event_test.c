@@ -201,6 +201,10 @@ test_explain(void)
 		{ EV_RCPT, "rcpt=\"{rcpt} {x}\"", "Recipient {rcpt} {x}" },
 		{ EV_STORED, "uid=7 rcpt=a@b mailbox=\"In box\"",
 		  "Stored for a@b in In box as UID 7" },
+		{ EV_MAIL, "from=a@b", "Sender is a@b" },
+		{ EV_MAIL, "from=\"\"", "Sender is <>" },
+		{ EV_DSN_ABOUT, "address=a@b action=failed about=mtr_1",
+		  "It tells about a@b (failed), a recipient of mtr_1" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -73,7 +73,7 @@ function say(kind: string, data: string): void {
 
 const EVENTS = [
   "message.accepted", "message.stored", "message.queued", "message.delivered", "message.deferred",
-  "message.bounced", "message.expired", "message.dsn", "message.discarded", "message.disposition",
+  "message.bounced", "message.expired", "message.dsn", "message.dsn.about", "message.discarded", "message.disposition",
   "message.double_bounce", "message.dsn.dropped", "message.dsn.withheld", "message.expanded", "message.forged", "queue.action", "queue.receipt.action", "queue.changed",
   "tls.policy.fetched", "tls.policy.failed", "smtp.rcpt.reject", "smtp.mail.reject", "smtp.data.reject",
   "smtp.connect.refused", "auth.failed", "auth.ok", "admin.change", "dns.changed", "dns.checked",

@@ -6,13 +6,22 @@ import type { Reason, TraceDetail, TraceEvent } from "../lib/types";
 import { Copy, Notice, Quoted, Since, State, When } from "../ui/parts";
 import { queueAction } from "./queue";
 
-/** Times in an event's text as people read them. */
+const MARKED = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z|\bmtr_[0-9a-z]{16}\b)/;
+
+/** Times in an event's text as people read them, and other messages with the way to them. */
 function Told({ text }: { text: string }) {
   return (
     <>
-      {text.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/).map((part, i) =>
-        i % 2 ? <When key={i} at={part} /> : part && <Quoted key={i} text={part} />,
-      )}
+      {text.split(MARKED).map((part, i) => {
+        if (i % 2 === 0) return part && <Quoted key={i} text={part} />;
+        return part.startsWith("mtr_") ? (
+          <a key={i} href={`/messages/${part}`}>
+            {part}
+          </a>
+        ) : (
+          <When key={i} at={part} />
+        );
+      })}
     </>
   );
 }
