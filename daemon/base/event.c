@@ -74,37 +74,6 @@ event_level_parse(struct str s, enum event_level *level_out)
 }
 
 void
-event_tell_refused(struct str protocol, struct str session_id, struct str ip,
-                   enum err why, struct str command, const char *reason)
-{
-	struct event e;
-
-	event_init(&e, EV_COMMAND_REJECTED, STR(""), session_id);
-	event_str(&e, "protocol", protocol);
-	if (command.n)
-		event_str(&e, "command", command);
-	event_str(&e, "ip", ip);
-	event_str(&e, "reason", str_from(reason));
-	event_str(&e, "reply", str_from(err_get(why)->text));
-	event_tell(&e);
-}
-
-void
-event_tell_tls_failed(struct str protocol, struct str session_id, struct str ip,
-                      const char *reason, const char *detail)
-{
-	struct event e;
-
-	event_init(&e, EV_TLS_FAILED, STR(""), session_id);
-	event_str(&e, "protocol", protocol);
-	event_str(&e, "ip", ip);
-	event_str(&e, "reason", str_from(reason));
-	if (detail && *detail)
-		event_str(&e, "detail", str_from(detail));
-	event_tell(&e);
-}
-
-void
 event_set_sink(event_sink_fn *sink, void *arg)
 {
 	out.sink = sink;

@@ -63,15 +63,6 @@ void event_tell(struct event *e);
 /* The log line alone, for an event that has been recorded already. */
 void event_log(const struct event *e);
 
-/* Tells that a client's command, or all that it said, was refused (COMMAND_REJECTED).
-   command may be empty; reason is a stable word. */
-void event_tell_refused(struct str protocol, struct str session_id, struct str ip,
-                        enum err why, struct str command, const char *reason);
-
-/* Tells that TLS failed on a connection to us (TLS_FAILED). */
-void event_tell_tls_failed(struct str protocol, struct str session_id, struct str ip,
-                           const char *reason, const char *detail);
-
 /* Where this process's events go besides the log; NULL: nowhere. */
 typedef void event_sink_fn(void *arg, const struct event *e);
 void event_set_sink(event_sink_fn *sink, void *arg);

@@ -56,6 +56,16 @@ static const struct {
 };
 _Static_assert(ARRAY_LEN(protocols) == CONF_PROTOCOL_COUNT, "one row for each protocol");
 
+struct conf_nets
+conf_nets_copy(struct arena *a, struct conf_nets nets)
+{
+	struct net *copy = ARENA_ARRAY(a, struct net, nets.n);
+
+	if (nets.n)
+		memcpy(copy, nets.p, nets.n * sizeof(*copy));
+	return (struct conf_nets){ .p = copy, .n = nets.n };
+}
+
 const char *
 conf_protocol_word(enum conf_protocol p)
 {

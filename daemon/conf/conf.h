@@ -41,6 +41,8 @@ struct conf_nets {
 	const struct net *p;
 	size_t n;
 };
+struct arena;
+struct conf_nets conf_nets_copy(struct arena *a, struct conf_nets nets);
 struct conf_numbers {
 	const int64_t *p;
 	size_t n;

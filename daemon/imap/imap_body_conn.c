@@ -203,7 +203,7 @@ step_body(void *arg)
 		bytes = q->offset < bytes.n ? str_from_offset(bytes, (size_t)q->offset)
 		                            : str_make(bytes.p, 0);
 		imap_session_bytes(c->session, str_first(bytes, q->length),
-		                   stream_output(c->stream));
+		                   imap_conn_output(c));
 	}
 	imap_conn_answer(c, e);
 }

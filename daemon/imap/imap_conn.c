@@ -1,44 +1,41 @@
-/* imap_conn.c - one connection: bytes between the stream and the session core.
+/* imap_conn.c - one connection: the session core, its questions, and what io/served.h
+ * asks about both.
  *
- *   on_data, on_drained, answers -> pump -> imap_session_input -> follow
- *   follow: READ sets the deadline, WAIT stops reading, MORE waits for the stream,
- *           STARTTLS and CLOSE go to it. Every path ends in on_closed, which frees.
+ *   an answer -> imap_conn_answer -> imap_session_resume -> served_follow
  */
 #include "imap/imap_conn.h"
 
 #include "base/clock.h"
-#include "base/event.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
-static void follow(struct imap_conn *c, enum imap_next next);
+enum {
+	SETTINGS_BUDGET = 1024 * 1024,
+};
 
 /* --- settings */
 
 static void
 settings_drop(struct imap_settings *s)
 {
-	if (--s->refs > 0)
-		return;
-	strbuf_release(&s->hostname);
-	strbuf_release(&s->plaintext_auth);
-	mem_free(s);
+	struct arena *a = s->arena;
+
+	if (--s->refs == 0)
+		arena_free(&a);
 }
 
 static struct imap_settings *
 settings_new(const struct conf *conf)
 {
 	const struct conf_limits *l = &conf->limits;
-	struct imap_settings *s = mem_alloc(sizeof(*s));
+	struct arena *a = arena_new(SETTINGS_BUDGET);
+	struct imap_settings *s = ARENA_NEW(a, struct imap_settings);
 
 	s->refs = 1;
-	s->hostname = strbuf_heap(conf->hostname.n);
-	strbuf_add(&s->hostname, conf->hostname);
-	s->plaintext_auth = strbuf_heap(conf->plaintext_auth.n * sizeof(struct net));
-	strbuf_bytes(&s->plaintext_auth, conf->plaintext_auth.p,
-	             conf->plaintext_auth.n * sizeof(struct net));
+	s->arena = a;
+	s->plaintext_auth = conf_nets_copy(a, conf->plaintext_auth);
 	s->session = imap_conf_default;
-	s->session.hostname = strbuf_str(&s->hostname);
+	s->session.hostname = arena_str(a, conf->hostname);
 	s->session.command_max_bytes = (uint32_t)l->imap_line;
 	s->session.command_first_max_bytes = (uint32_t)l->imap_line;
 	s->session.literal_first_max_bytes = (uint32_t)l->imap_literal_before_login;
@@ -60,6 +57,18 @@ settings_new(const struct conf *conf)
 
 /* --- questions */
 
+static enum served_next
+next_of(enum imap_next next)
+{
+	static const enum served_next nexts[] = {
+		[IMAP_READ] = SERVED_READ,   [IMAP_WAIT] = SERVED_WAIT,
+		[IMAP_MORE] = SERVED_MORE,   [IMAP_STARTTLS] = SERVED_STARTTLS,
+		[IMAP_CLOSE] = SERVED_CLOSE,
+	};
+
+	return nexts[next];
+}
+
 static void
 go_on_asking(struct imap_conn *c)
 {
@@ -70,7 +79,7 @@ go_on_asking(struct imap_conn *c)
 struct strbuf *
 imap_conn_output(struct imap_conn *c)
 {
-	return stream_output(c->stream);
+	return stream_output(c->served.stream);
 }
 
 void
@@ -85,8 +94,8 @@ imap_conn_step_with_room(struct imap_conn *c, loop_fn *step)
 {
 	c->q.step = step;
 	c->q.wants_room = true;
-	stream_flush_soon(c->stream);
-	if (!stream_is_full(c->stream))
+	stream_flush_soon(c->served.stream);
+	if (!stream_is_full(c->served.stream))
 		go_on_asking(c);
 }
 
@@ -105,7 +114,8 @@ imap_conn_answer(struct imap_conn *c, enum err e)
 {
 	c->q.step = NULL;
 	c->q.call = 0;
-	follow(c, imap_session_resume(c->session, e, stream_output(c->stream)));
+	served_follow(&c->served,
+	              next_of(imap_session_resume(c->session, e, imap_conn_output(c))));
 }
 
 static void
@@ -127,7 +137,7 @@ forget_question(struct imap_conn *c)
 enum err
 imap_conn_enter(struct imap_conn *c, uint64_t account_id, struct str address)
 {
-	enum err e = limiter_know(&c->place, account_id);
+	enum err e = limiter_know(&c->served.place, account_id);
 
 	if (e != OK)
 		return e;
@@ -137,215 +147,165 @@ imap_conn_enter(struct imap_conn *c, uint64_t account_id, struct str address)
 	return OK;
 }
 
-/* --- the way of bytes */
+/* --- what is asked of a served connection */
 
 static void
-say_goodbye(struct imap_conn *c, struct str text)
+on_greet(void *arg, struct strbuf *out)
 {
-	imap_session_bye(c->session, text, stream_output(c->stream));
-	stream_flush_soon(c->stream);
-	stream_close(c->stream);
+	imap_session_greet(imap_conn_of(arg)->session, out);
+}
+
+static enum served_next
+on_input(void *arg, struct str in, size_t *used_out, struct strbuf *out)
+{
+	return next_of(imap_session_input(imap_conn_of(arg)->session, in, used_out, out));
+}
+
+static enum served_next
+on_drained(void *arg, struct strbuf *out)
+{
+	return next_of(imap_session_drained(imap_conn_of(arg)->session, out));
 }
 
 static void
-go_on_writing(void *arg)
+on_secured(void *arg, const struct tls_info *tls)
 {
 	struct imap_conn *c = imap_conn_of(arg);
 
-	c->is_draining = false;
-	follow(c, imap_session_drained(c->session, stream_output(c->stream)));
+	(void)tls;
+	if (!c->served.is_implicit_tls)
+		imap_session_secured(c->session);
+}
+
+static bool
+is_at_rest(void *arg)
+{
+	return imap_session_is_at_rest(imap_conn_of(arg)->session);
+}
+
+static void
+on_bye(void *arg, enum err why, struct strbuf *out)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+	struct str text = STR("Server shutting down");
+
+	if (why == ERR_BUSY)
+		text = STR("Too many connections, others need some");
+	else if (why == ERR_TIMEOUT)
+		text = c->account_id ? STR("Autologout, idle for too long")
+		                     : STR("Too slow to log in");
+	imap_session_bye(c->session, text, out);
 }
 
 /* The time before login is one whole; afterwards it begins anew with every input. */
 static void
-set_deadline(struct imap_conn *c)
+on_next(void *arg, enum served_next next)
 {
-	if (c->account_id != 0)
-		stream_deadline(c->stream, c->settings->idle_ms);
-}
+	struct imap_conn *c = imap_conn_of(arg);
+	enum err fault = imap_session_fault(c->session);
 
-static void
-tell_refused(struct imap_conn *c, enum err why, struct str command, const char *reason)
-{
-	char bytes[ADDR_TEXT_MAX];
-
-	event_tell_refused(STR("imap"), id_str(&c->id), addr_ip_text(&c->peer, &bytes),
-	                   why, command, reason);
-}
-
-static void
-start_tls(struct imap_conn *c)
-{
-	size_t dropped;
-
-	stream_start_tls_server(c->stream, c->server->parts.tls, TLS_ALPN_IMAP, &dropped);
-	if (dropped)
-		tell_refused(c, ERR_PIPELINING, STR("STARTTLS"),
-		             "plaintext_behind_starttls");
-}
-
-/* Input that is there already is looked at now, not in the next turn. */
-static enum imap_next
-feed(struct imap_conn *c)
-{
-	struct str in = stream_input(c->stream);
-	size_t used = 0;
-	enum imap_next next;
-
-	next = imap_session_input(c->session, in, &used, stream_output(c->stream));
-	if (used > 0)
-		stream_consume(c->stream, used);
-	return next;
-}
-
-static void
-follow(struct imap_conn *c, enum imap_next next)
-{
-	if (next == IMAP_READ && stream_input(c->stream).n > 0)
-		next = feed(c);
-	stream_flush_soon(c->stream);
-	switch (next) {
-	case IMAP_READ:
+	if (next == SERVED_READ) {
 		imap_body_keep(c);
-		if (c->server->is_stopping && imap_session_is_at_rest(c->session)) {
-			say_goodbye(c, STR("Server shutting down"));
-			return;
-		}
-		stream_take(c->stream, true);
 		if (!imap_session_is_at_rest(c->session))
-			stream_acknowledge(c->stream);
-		set_deadline(c);
-		return;
-	case IMAP_WAIT:
-		stream_take(c->stream, false);
-		if (c->account_id != 0)
-			stream_deadline(c->stream, 0);
-		return;
-	case IMAP_MORE:
-		stream_take(c->stream, false);
-		if (c->is_draining)
-			return;
-		c->is_draining = true;
-		if (!stream_is_full(c->stream))
-			loop_defer(c->server->parts.loop, go_on_writing, c);
-		return;
-	case IMAP_STARTTLS:
-		start_tls(c);
-		return;
-	case IMAP_CLOSE:
-		if (imap_session_fault(c->session) != OK)
-			tell_refused(c, imap_session_fault(c->session), STR(""),
-			             err_get(imap_session_fault(c->session))->word);
-		stream_close(c->stream);
-		return;
+			stream_acknowledge(c->served.stream);
 	}
+	if (next == SERVED_CLOSE && fault != OK)
+		served_tell_refused(&c->served, fault, STR(""), err_get(fault)->word);
+	if (c->account_id)
+		stream_deadline(c->served.stream,
+		                next == SERVED_READ ? c->settings->idle_ms : 0);
 }
 
 static void
-on_data(void *arg)
+on_room(void *arg)
 {
 	struct imap_conn *c = imap_conn_of(arg);
 
-	if (!c->is_greeted || c->is_draining || imap_session_is_waiting(c->session))
-		return;
-	follow(c, IMAP_READ);
-}
-
-static void
-on_drained(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-
-	if (c->is_draining)
-		go_on_writing(c);
-	else if (c->q.wants_room)
+	if (c->q.wants_room)
 		go_on_asking(c);
 }
 
 static void
-greet(struct imap_conn *c)
+on_dropped(void *arg, size_t n)
 {
-	c->is_greeted = true;
-	imap_session_greet(c->session, stream_output(c->stream));
-	follow(c, IMAP_READ);
+	(void)n;
+	served_tell_refused(&imap_conn_of(arg)->served, ERR_PIPELINING, STR("STARTTLS"),
+	                    "plaintext_behind_starttls");
 }
 
 static void
-on_secured(void *arg)
+log_end(const struct imap_conn *c, const char *reason)
 {
-	struct imap_conn *c = imap_conn_of(arg);
-
-	if (c->is_implicit_tls) {
-		greet(c);
-		return;
-	}
-	imap_session_secured(c->session);
-	follow(c, IMAP_READ);
-}
-
-static void
-on_timeout(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-
-	if (!c->is_greeted) {
-		stream_close(c->stream);
-		return;
-	}
-	say_goodbye(c, c->account_id ? STR("Autologout, idle for too long")
-	                             : STR("Too slow to log in"));
-}
-
-static void
-conn_free(struct imap_conn *c)
-{
-	struct imap_server *s = c->server;
-
-	/* The session says goodbye to its mailbox and to what it was appending. */
-	imap_session_free(&c->session);
-	forget_question(c);
-	loop_defer_cancel(s->parts.loop, go_on_writing, c);
-	imap_body_forget(c);
-	imap_append_abort(c);
-	feed_close(&c->feed);
-	stream_free(&c->stream);
-	limiter_leave(&c->place);
-	strbuf_release(&c->address);
-	settings_drop(c->settings);
-	list_remove(&c->link);
-	mem_free(c);
-	if (s->is_stopping && list_is_empty(&s->conns) && s->stopped) {
-		loop_fn *stopped = s->stopped;
-
-		s->stopped = NULL;
-		stopped(s->stopped_arg);
-	}
+	log_line(LEVEL_DEBUG, "imap.disconnect",
+	         "session=%s reason=%s state=%s command=%s", c->served.id.text, reason,
+	         imap_state_word(imap_session_state(c->session)),
+	         imap_session_command(c->session));
 }
 
 static void
 on_closed(void *arg, enum stream_end why, const char *detail)
 {
 	struct imap_conn *c = imap_conn_of(arg);
-	char bytes[ADDR_TEXT_MAX];
 
-	if (why == STREAM_TLS || why == STREAM_TLS_TIMEOUT)
-		event_tell_tls_failed(STR("imap"), id_str(&c->id),
-		                      addr_ip_text(&c->peer, &bytes),
-		                      stream_end_word(why), detail);
-	log_line(LEVEL_DEBUG, "imap.disconnect",
-	         "session=%s reason=%s state=%s command=%s", c->id.text,
-	         stream_end_word(why),
-	         c->session ? imap_state_word(imap_session_state(c->session)) : "none",
-	         c->session ? imap_session_command(c->session) : "");
-	conn_free(c);
+	served_tell_closed(&c->served, why, detail);
+	log_end(c, stream_end_word(why));
 }
 
-static const struct stream_ops stream_callbacks = {
-	.data = on_data,
+static void
+on_free(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	/* The session says goodbye to its mailbox and to what it was appending. */
+	imap_session_free(&c->session);
+	forget_question(c);
+	imap_body_forget(c);
+	imap_append_abort(c);
+	feed_close(&c->feed);
+	strbuf_release(&c->address);
+	settings_drop(c->settings);
+	c->magic = 0;
+	mem_free(c);
+}
+
+static bool
+may_go(void *arg)
+{
+	const struct imap_conn *c = imap_conn_of(arg);
+
+	return !c->q.call && !c->q.step && (!c->account_id || served_may_go(&c->served));
+}
+
+/* Its place is another's: who is logged in hears why. */
+static void
+on_dismissed(void *arg)
+{
+	struct imap_conn *c = imap_conn_of(arg);
+
+	log_end(c, err_get(ERR_BUSY)->word);
+	if (c->account_id)
+		served_bye(&c->served, ERR_BUSY);
+	else
+		served_free(&c->served);
+}
+
+static const struct limiter_ops place_ops = { .may_go = may_go, .go = on_dismissed };
+
+static const struct served_ops served_ops = {
+	.name = STR_INIT("imap"),
+	.alpn = TLS_ALPN_IMAP,
+	.place = &place_ops,
+	.greet = on_greet,
+	.input = on_input,
 	.drained = on_drained,
 	.secured = on_secured,
-	.timeout = on_timeout,
+	.is_at_rest = is_at_rest,
+	.bye = on_bye,
+	.next = on_next,
+	.room = on_room,
+	.dropped = on_dropped,
 	.closed = on_closed,
+	.free = on_free,
 };
 
 /* --- the server */
@@ -358,7 +318,7 @@ imap_server_new(const struct imap_server_parts *parts)
 	s->parts = *parts;
 	s->parts.conf = NULL;
 	s->settings = settings_new(parts->conf);
-	list_init(&s->conns);
+	served_all_init(&s->conns, parts->loop, parts->tls, parts->limiter);
 	list_init(&s->undos);
 	list_init(&s->kept);
 	timer_init(&s->kept_timer, parts->loop, imap_body_expire, s);
@@ -377,9 +337,7 @@ imap_server_free(struct imap_server **s)
 {
 	if (!*s)
 		return;
-	(*s)->stopped = NULL;
-	LIST_EACH(&(*s)->conns, l)
-	conn_free(CONTAINER_OF(l, struct imap_conn, link));
+	served_all_fini(&(*s)->conns);
 	imap_undo_stop(*s);
 	timer_stop(&(*s)->kept_timer);
 	settings_drop((*s)->settings);
@@ -389,94 +347,36 @@ imap_server_free(struct imap_server **s)
 	*s = NULL;
 }
 
-static bool
-may_log_in_plain(const struct imap_settings *s, const struct addr *peer)
-{
-	const struct net *nets = (const struct net *)(const void *)s->plaintext_auth.p;
-
-	return nets_have(nets, s->plaintext_auth.n / sizeof(*nets), peer);
-}
-
-static bool
-may_go(void *arg)
-{
-	const struct imap_conn *c = imap_conn_of(arg);
-
-	return !c->q.call && !c->q.step &&
-	       (!c->account_id || imap_session_is_at_rest(c->session));
-}
-
-/* Its place is another's: who is logged in hears why. */
-static void
-on_dismissed(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-
-	log_line(LEVEL_DEBUG, "imap.disconnect", "session=%s reason=%s state=%s",
-	         c->id.text, err_get(ERR_BUSY)->word,
-	         imap_state_word(imap_session_state(c->session)));
-	if (c->account_id)
-		say_goodbye(c, STR("Too many connections, others need some"));
-	else
-		conn_free(c);
-}
-
-static const struct limiter_ops place_ops = { .may_go = may_go, .go = on_dismissed };
-
 void
 imap_server_accept(struct imap_server *s, enum conf_protocol protocol,
                    const struct accepted *a)
 {
 	struct imap_conn *c = mem_alloc(sizeof(*c));
-	size_t dropped;
+	const struct conf_nets *plain = &s->settings->plaintext_auth;
 
 	if (!s->entries) {
 		s->entries = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->entries));
 		s->uids = mem_alloc(IMAP_SCRATCH_ROWS * sizeof(*s->uids));
 	}
 	c->magic = IMAP_CONN_MAGIC;
+	c->served = (struct served){ .ops = &served_ops, .arg = c };
 	c->server = s;
 	c->settings = s->settings;
 	c->settings->refs++;
-	c->peer = a->peer;
-	c->id = id_new("ses_");
-	c->is_implicit_tls = conf_protocol_is_tls(protocol);
 	c->address = strbuf_heap(512);
+	served_begin(&c->served, &s->conns, a, conf_protocol_is_tls(protocol));
 	c->conf = c->settings->session;
-	c->conf.has_starttls =
-		!c->is_implicit_tls && s->parts.tls && tls_server_is_ready(s->parts.tls);
-	c->conf.has_plaintext_auth = may_log_in_plain(c->settings, &c->peer);
-	limiter_hold(s->parts.limiter, &c->place, &a->peer, &place_ops, c);
-	list_add_last(&s->conns, &c->link);
-	c->session = imap_session_new(&c->conf, &imap_conn_ops, c, c->is_implicit_tls);
-	c->stream = stream_new(s->parts.loop, a->fd, &stream_callbacks,
-	                       &c->settings->stream, c);
-	stream_deadline(c->stream, c->settings->login_ms);
-	if (c->is_implicit_tls)
-		stream_start_tls_server(c->stream, s->parts.tls, TLS_ALPN_IMAP, &dropped);
-	else
-		greet(c);
+	c->conf.has_starttls = served_has_starttls(&c->served);
+	c->conf.has_plaintext_auth = nets_have(plain->p, plain->n, &a->peer);
+	c->session =
+		imap_session_new(&c->conf, &imap_conn_ops, c, c->served.is_implicit_tls);
+	served_start(&c->served, a->fd, &c->settings->stream, c->settings->login_ms);
 }
 
 void
 imap_server_stop(struct imap_server *s, loop_fn *done, void *arg)
 {
-	s->is_stopping = true;
-	if (list_is_empty(&s->conns)) {
-		done(arg);
-		return;
-	}
-	s->stopped = done;
-	s->stopped_arg = arg;
-	LIST_EACH(&s->conns, l)
-	{
-		struct imap_conn *c = CONTAINER_OF(l, struct imap_conn, link);
-
-		if (!c->is_greeted)
-			stream_close(c->stream);
-		else if (imap_session_is_at_rest(c->session))
-			say_goodbye(c, STR("Server shutting down"));
-	}
+	served_all_stop(&s->conns, done, arg);
 }
 
 static int64_t

@@ -6,12 +6,10 @@
 #ifndef IMAP_IMAP_CONN_H
 #define IMAP_IMAP_CONN_H
 
-#include "base/ids.h"
-#include "base/list.h"
 #include "base/panic.h"
 #include "imap/imap_server_conn.h"
 #include "imap/imap_session.h"
-#include "io/stream.h"
+#include "io/served.h"
 #include "store/feed.h"
 
 enum {
@@ -23,9 +21,9 @@ enum {
 /* What of the configuration a connection follows, from its beginning to its end. */
 struct imap_settings {
 	unsigned refs;
-	struct strbuf hostname;
-	struct strbuf plaintext_auth; /* struct net[] */
-	struct imap_conf session;     /* has_… are the connection's own */
+	struct arena *arena; /* this struct lies in it */
+	struct conf_nets plaintext_auth;
+	struct imap_conf session; /* has_… are the connection's own */
 	struct stream_limits stream;
 	int64_t login_ms, idle_ms;
 	uint64_t message_max_bytes;
@@ -34,14 +32,11 @@ struct imap_settings {
 struct imap_server {
 	struct imap_server_parts parts;
 	struct imap_settings *settings;
-	struct link conns;
+	struct served_all conns;
 	struct link undos; /* struct imap_undo */
 	struct link kept;  /* struct imap_conn with a large body, longest unused first */
 	unsigned kept_n;
 	struct timer kept_timer;
-	bool is_stopping;
-	loop_fn *stopped;
-	void *stopped_arg;
 	struct entry *entries; /* IMAP_SCRATCH_ROWS, for one slice */
 	uint32_t *uids;        /* the same */
 };
@@ -86,16 +81,11 @@ struct imap_writers;
 
 struct imap_conn {
 	uint32_t magic;
-	struct link link;
+	struct served served;
 	struct imap_server *server;
 	struct imap_settings *settings;
 	struct imap_conf conf;
-	struct stream *stream;
 	struct imap_session *session;
-	struct addr peer;
-	struct limiter_place place;
-	struct id id;
-	bool is_implicit_tls, is_greeted, is_draining;
 
 	uint64_t account_id;
 	struct strbuf address; /* of the account; heap */

@@ -151,8 +151,8 @@ on_change(void *arg, const struct change *change)
 
 	if (change->kind == CHANGE_MAILBOX && change->mailbox_id != c->box_id)
 		return;
-	if (imap_session_notify(c->session, stream_output(c->stream)) == IMAP_WAIT)
-		stream_take(c->stream, false);
+	if (imap_session_notify(c->session, imap_conn_output(c)) == IMAP_WAIT)
+		served_follow(&c->served, SERVED_WAIT);
 }
 
 void
@@ -384,7 +384,7 @@ give_message(void *arg, const struct entry *e, const struct message *m)
 	}
 	ms->is_moved = false;
 	ms->last_uid = e->uid;
-	goes_on = imap_session_row(c->session, &row, stream_output(c->stream));
+	goes_on = imap_session_row(c->session, &row, imap_conn_output(c));
 	body_close(&body);
 	ms->is_stopped = !goes_on;
 	ms->is_paused = goes_on && clock_mono_us() >= ms->until_us;
@@ -458,7 +458,7 @@ entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
 		struct imap_row row = { .entry = entries[i] };
 
 		c->q.next_uid = entries[i].uid + 1;
-		if (!imap_session_row(c->session, &row, stream_output(c->stream))) {
+		if (!imap_session_row(c->session, &row, imap_conn_output(c))) {
 			*end_out = SLICE_STOPPED;
 			return OK;
 		}

@@ -1,7 +1,7 @@
 /* imap_server_conn.h - the IMAP connections of one process.
  *
  * Glues the session core (imap_session.h) to a stream, to the store and to the reader:
- * imap_conn.c moves bytes and keeps deadlines, imap_read_conn.c answers questions from
+ * imap_conn.c feeds it and keeps deadlines, imap_read_conn.c answers questions from
  * this process's own reader (imap_body_conn.c has the large bodies), imap_write_conn.c
  * those that are operations of the store.
  *

@@ -54,9 +54,9 @@ imap_ask_login(void *arg, struct str user, struct str password)
 		              .protocol = STR("imap"),
 		              .name = user,
 		              .password = password,
-		              .session_id = id_str(&c->id) };
+		              .session_id = id_str(&c->served.id) };
 
-	addr_format_ip(&ip, &c->peer);
+	addr_format_ip(&ip, &c->served.peer);
 	op.ip = strbuf_str(&ip);
 	imap_conn_ask(c, NULL)->call = store_auth(store_of(c), &op, on_auth, c);
 }

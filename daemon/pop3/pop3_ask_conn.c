@@ -17,23 +17,15 @@ ask(struct pop3_conn *c, loop_fn *step)
 }
 
 static void
-answer(struct pop3_conn *c, enum err e)
-{
-	c->step = NULL;
-	c->call = 0;
-	pop3_conn_follow(c, pop3_session_resume(c->session, e, stream_output(c->stream)));
-}
-
-static void
 on_auth(void *arg, enum err e, const struct answer_auth *answer_in)
 {
 	struct pop3_conn *c = pop3_conn_of(arg);
 
 	if (e == OK)
-		e = limiter_know(&c->place, answer_in->id);
+		e = limiter_know(&c->served.place, answer_in->id);
 	if (e == OK)
 		c->account_id = answer_in->id;
-	answer(c, e);
+	pop3_conn_answer(c, e);
 }
 
 static void
@@ -46,8 +38,8 @@ ask_login(void *arg, struct str user, struct str password)
 		.protocol = STR("pop3"),
 		.name = user,
 		.password = password,
-		.ip = addr_ip_text(&c->peer, &bytes),
-		.session_id = id_str(&c->id),
+		.ip = addr_ip_text(&c->served.peer, &bytes),
+		.session_id = id_str(&c->served.id),
 	};
 
 	c->call = store_auth(c->server->parts.store, &op, on_auth, c);
@@ -66,18 +58,18 @@ read_slice(void *arg)
 		POP3_SLICE_ROWS, &count);
 
 	if (e != OK) {
-		answer(c, e);
+		pop3_conn_answer(c, e);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (!pop3_session_entry(c->session, s->entries[i].uid,
 		                        s->entries[i].size)) {
-			answer(c, OK);
+			pop3_conn_answer(c, OK);
 			return;
 		}
 	}
 	if (count < POP3_SLICE_ROWS || s->entries[count - 1].uid == UINT32_MAX) {
-		answer(c, OK);
+		pop3_conn_answer(c, OK);
 		return;
 	}
 	c->uid = s->entries[count - 1].uid + 1;
@@ -101,7 +93,7 @@ find_inbox(void *arg)
 	}
 	arena_free(&a);
 	if (e != OK)
-		answer(c, e);
+		pop3_conn_answer(c, e);
 }
 
 static void
@@ -117,7 +109,7 @@ message_there(struct pop3_conn *c, enum err e)
 		*c->message_out = body_bytes(c->body);
 	if (e == OK && !c->message_out->p)
 		*c->message_out = STR("");
-	answer(c, e);
+	pop3_conn_answer(c, e);
 }
 
 static void read_message(void *arg);
@@ -203,7 +195,7 @@ on_expunged(void *arg, enum err e, const struct answer_expunge *answer_in)
 		return;
 	}
 	strbuf_release(&c->gone);
-	answer(c, e);
+	pop3_conn_answer(c, e);
 }
 
 /* The store removes so many at once that others need not wait long. */

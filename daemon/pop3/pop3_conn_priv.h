@@ -2,10 +2,8 @@
 #ifndef POP3_POP3_CONN_PRIV_H
 #define POP3_POP3_CONN_PRIV_H
 
-#include "base/ids.h"
-#include "base/list.h"
 #include "base/panic.h"
-#include "io/stream.h"
+#include "io/served.h"
 #include "pop3/pop3_server.h"
 #include "pop3/pop3_session.h"
 
@@ -17,9 +15,9 @@ enum {
 /* What of the configuration a connection follows, from its beginning to its end. */
 struct pop3_settings {
 	unsigned refs;
-	struct strbuf hostname;
-	struct strbuf plaintext_auth; /* struct net[] */
-	struct pop3_conf session;     /* has_… are the connection's own */
+	struct arena *arena; /* this struct lies in it */
+	struct conf_nets plaintext_auth;
+	struct pop3_conf session; /* has_… are the connection's own */
 	struct stream_limits stream;
 	int64_t login_ms, idle_ms;
 };
@@ -27,25 +25,17 @@ struct pop3_settings {
 struct pop3_server {
 	struct pop3_server_parts parts;
 	struct pop3_settings *settings;
-	struct link conns;
-	bool is_stopping;
-	loop_fn *stopped;
-	void *stopped_arg;
+	struct served_all conns;
 	struct entry *entries; /* POP3_SLICE_ROWS */
 };
 
 struct pop3_conn {
 	uint32_t magic;
-	struct link link;
+	struct served served;
 	struct pop3_server *server;
 	struct pop3_settings *settings;
 	struct pop3_conf conf;
-	struct stream *stream;
 	struct pop3_session *session;
-	struct addr peer;
-	struct limiter_place place;
-	struct id id;
-	bool is_implicit_tls, is_greeted, is_draining;
 	uint64_t account_id, mailbox_id;
 
 	/* the question that is out */
@@ -70,8 +60,8 @@ pop3_conn_of(void *arg)
 
 /* --- pop3_conn.c -------------------------------------------------------------------- */
 
-/* Does what the session core wants next. */
-void pop3_conn_follow(struct pop3_conn *c, enum pop3_next next);
+/* Ends the question that is out. */
+void pop3_conn_answer(struct pop3_conn *c, enum err e);
 
 /* --- pop3_ask_conn.c ---------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* smtp_conn.h - the SMTP connections of one process.
  *
  * Glues the session core (smtp_session.h) to a stream, to the store and to the readers:
- * smtp_conn.c moves bytes and keeps deadlines; smtp_policy_conn.c and smtp_rcpt_conn.c
+ * smtp_conn.c keeps deadlines and tells the end; smtp_policy_conn.c and smtp_rcpt_conn.c
  * answer what the core asks.
  *
  * Owns: its connections and the settings they were begun with. Borrows: all of struct

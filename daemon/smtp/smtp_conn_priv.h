@@ -3,8 +3,7 @@
 #define SMTP_SMTP_CONN_PRIV_H
 
 #include "base/arena.h"
-#include "base/list.h"
-#include "io/stream.h"
+#include "io/served.h"
 #include "smtp/smtp_check_conn.h"
 #include "smtp/smtp_conn.h"
 #include "smtp/smtp_events.h"
@@ -59,12 +58,10 @@ struct smtp_receipt {
 struct smtp_conn {
 	uint32_t magic;
 	struct arena *own; /* this struct lies in it */
-	struct link link;
+	struct served served;
 	struct smtp_server *server;
 	struct smtp_settings *settings;
 	struct addr direct; /* who is connected: the proxy, where there is one */
-	struct limiter_place place;
-	struct stream *stream;
 	struct smtp_session *session;
 	enum conf_protocol protocol;
 	int64_t began_ms;
@@ -99,11 +96,7 @@ struct smtp_server {
 	struct smtp_names *names;
 	struct smtp_guesses *guesses;
 	struct smtp_guesses *receipts; /* messages that were to get some, without proof */
-	struct link conns;
-	size_t count;
-	bool is_stopping;
-	loop_fn *on_stopped;
-	void *on_stopped_arg;
+	struct served_all conns;
 };
 
 /* The core's questions (smtp_policy_conn.c); arg is the connection. */

@@ -56,7 +56,7 @@ classify(void *arg, struct smtp_peer *peer)
 		ip = (struct addr){ .family = ADDR_NONE };
 	smtp_policy_classify(c, &ip, peer);
 	c->account_id = 0;
-	return limiter_move(&c->place, &ip);
+	return limiter_move(&c->served.place, &ip);
 }
 
 /* ---- login ------------------------------------------------------------------------ */
@@ -69,7 +69,7 @@ auth_done(void *arg, enum err e, const struct answer_auth *found)
 
 	c->call = 0;
 	if (e == OK)
-		answer.err = limiter_know(&c->place, found->id);
+		answer.err = limiter_know(&c->served.place, found->id);
 	if (answer.err != e) {
 		answer.err = ERR_AUTH_TEMP;
 		answer.text = str_from(err_get(ERR_BUSY)->text);
@@ -278,8 +278,8 @@ accept_done(void *arg, enum err e, const struct answer_accept *result)
 	(void)result;
 	c->call = 0;
 	/* A host that brings mail is somebody; so much the better if there is room. */
-	if (e == OK && !c->place.is_known)
-		(void)!limiter_know(&c->place, c->account_id);
+	if (e == OK && !c->served.place.is_known)
+		(void)!limiter_know(&c->served.place, c->account_id);
 	smtp_conn_answer(c, &(struct smtp_answer){ .err = e });
 }
 
