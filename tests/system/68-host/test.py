@@ -240,13 +240,14 @@ def checked_at(world, name):
 
 def test_asking_again_and_again(world):
     """Others are asked no more often than every five seconds; every question gets a run of its own."""
+    begin = time.monotonic()
     look(world, "address")
-    begin, seen = time.monotonic(), {checked_at(world, "address")}
+    seen = {checked_at(world, "address")}
     for _ in range(2):
         world.home.run("health", "run", "address", check=False)
         seen.add(checked_at(world, "address"))
     check.equal(len(seen), 3, "two more")
-    check.true(time.monotonic() - begin > 8, f"not within {time.monotonic() - begin:.1f} s")
+    check.true(time.monotonic() - begin > 9.5, f"not within {time.monotonic() - begin:.1f} s")
 
 
 def test_a_changed_list_is_looked_at_at_once(world):
