@@ -411,6 +411,20 @@ call_do(struct call *c, const char *method, struct str path, struct str body,
 	return CLI_OK;
 }
 
+int
+call_remove(struct call *c, struct str path, const char *params, const char *done,
+            struct str what)
+{
+	struct strbuf b = strbuf_arena(c->arena, PATH_MAX_BYTES);
+	const struct client_answer *found = client_call(c->client, "GET", path, STR(""));
+
+	if (!call_is_ok(found))
+		return status_of(found);
+	strbuf_add(&b, path);
+	strbuf_add(&b, str_from(params));
+	return call_do(c, "DELETE", strbuf_str(&b), STR(""), done, what);
+}
+
 /* --- lists ------------------------------------------------------------------------ */
 
 static void

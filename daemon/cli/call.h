@@ -62,6 +62,10 @@ int call_show(struct call *c, const char *method, struct str path, struct str bo
 /* Prints `done` (a format with one %s for what) instead of the body, for people. */
 int call_do(struct call *c, const char *method, struct str path, struct str body,
             const char *done, struct str what);
+/* Takes away what is there; unlike the API's DELETE, which is content with what is gone
+   already, a person who mistyped a name is told so. params: "", or "?…". */
+int call_remove(struct call *c, struct str path, const char *params, const char *done,
+                struct str what);
 /* All pages of a list. */
 int call_list(struct call *c, struct str path, const struct column *columns,
               size_t count);

@@ -241,43 +241,47 @@ find_option(const struct cli_command *command, struct str name, bool *has_value_
 	return false;
 }
 
-/* Takes one option; how many words of argv it was, 0 where it is none. */
-static int
-take_option(struct call *c, struct str *conf_path, int argc, char **argv)
+/* Takes one option, of one or two words of argv; NULL, or what is wrong with it. */
+static const char *
+take_option(struct call *c, struct str *conf_path, int argc, char **argv, int *used_out)
 {
+	static const char unknown[] = "an option that this command does not have";
 	struct str name = str_from(argv[0]), value = { NULL, 0 };
 	size_t at = str_find(name, '=');
-	bool has_value = true, is_conf;
-	int used = 1;
+	bool has_value = true, is_conf, is_json;
 
+	*used_out = 1;
 	if (!str_skip(&name, STR("--")))
-		return 0;
+		return unknown;
 	if (at != SIZE_MAX) {
 		value = str_from_offset(str_from(argv[0]), at + 1);
 		name = str_first(name, at - 2);
 	}
-	if (str_eq(name, STR("json"))) {
-		c->is_json = true;
-		return 1;
-	}
+	is_json = str_eq(name, STR("json"));
 	is_conf = str_eq(name, STR("config"));
-	if (!is_conf && !find_option(c->command, name, &has_value))
-		return 0;
+	if (is_json)
+		has_value = false;
+	else if (!is_conf && !find_option(c->command, name, &has_value))
+		return unknown;
+	if (!has_value && at != SIZE_MAX)
+		return "an option that takes no value has one";
 	if (has_value && at == SIZE_MAX) {
 		if (argc < 2)
-			return 0;
+			return "the value of an option is missing";
 		value = str_from(argv[1]);
-		used = 2;
+		*used_out = 2;
 	}
-	if (is_conf) {
+	if (is_json) {
+		c->is_json = true;
+	} else if (is_conf) {
 		*conf_path = value;
-		return used;
+	} else if (c->options_count == CALL_OPTIONS_MAX) {
+		return "too many options";
+	} else {
+		c->options[c->options_count].name = name;
+		c->options[c->options_count++].value = value;
 	}
-	if (c->options_count == CALL_OPTIONS_MAX)
-		return 0;
-	c->options[c->options_count].name = name;
-	c->options[c->options_count++].value = value;
-	return used;
+	return NULL;
 }
 
 static int
@@ -292,11 +296,12 @@ parse(struct call *c, struct str *conf_path, int argc, char **argv)
 			only_args = true;
 			i++;
 		} else if (!only_args && str_starts(word, STR("-")) && word.n > 1) {
-			int used = take_option(c, conf_path, argc - i, argv + i);
+			int used;
+			const char *wrong =
+				take_option(c, conf_path, argc - i, argv + i, &used);
 
-			if (!used)
-				return call_usage(
-					c, "an option that this command does not have");
+			if (wrong)
+				return call_usage(c, wrong);
 			i += used;
 		} else if (c->args_count == CALL_ARGS_MAX) {
 			return call_usage(c, "too many arguments");

@@ -69,8 +69,8 @@ cmd_admin_password(struct call *c)
 int
 cmd_admin_remove(struct call *c)
 {
-	return call_do(c, "DELETE", call_path(c, "/admins/", c->args[0], ""), STR(""),
-	               "removed", c->args[0]);
+	return call_remove(c, call_path(c, "/admins/", c->args[0], ""), "", "removed",
+	                   c->args[0]);
 }
 
 /* --- tokens ----------------------------------------------------------------------- */
@@ -163,6 +163,6 @@ cmd_token_list(struct call *c)
 int
 cmd_token_revoke(struct call *c)
 {
-	return call_do(c, "DELETE", call_path(c, "/tokens/", c->args[0], ""), STR(""),
-	               "revoked", c->args[0]);
+	return call_remove(c, call_path(c, "/tokens/", c->args[0], ""), "", "revoked",
+	                   c->args[0]);
 }

@@ -214,8 +214,30 @@ cmd_domain_dkim_set(struct call *c)
 	return call_do(c, "PATCH", key_path(c), strbuf_str(&b), "changed", c->args[1]);
 }
 
+/* False: said why. */
+static bool
+has_key(struct call *c)
+{
+	struct str keys = call_path(c, "/domains/", c->args[0], "/dkim-keys"), selector;
+	const struct client_answer *answer = client_call(c->client, "GET", keys, STR(""));
+	const struct json_value *items;
+
+	if (!call_is_ok(answer))
+		return false;
+	items = answer->doc ? json_find(json_root(answer->doc), "items") : NULL;
+	for (size_t i = 0; i < json_count(items); i++) {
+		if (json_get_str(json_find(json_at(items, i), "selector"), &selector) &&
+		    str_eq(selector, c->args[1]))
+			return true;
+	}
+	(void)fputs("mailstead: the domain has no key of that selector\n", stderr);
+	return false;
+}
+
 int
 cmd_domain_dkim_remove(struct call *c)
 {
+	if (!has_key(c))
+		return CLI_REFUSED;
 	return call_do(c, "DELETE", key_path(c), STR(""), "removed", c->args[1]);
 }

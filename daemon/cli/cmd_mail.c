@@ -59,6 +59,21 @@ cmd_queue_show(struct call *c)
 	return call_show(c, "GET", call_path(c, "/queue/", c->args[0], ""), STR(""));
 }
 
+/* Which ones failed, and why. */
+static void
+print_failed(const struct json_value *items)
+{
+	for (size_t i = 0; i < json_count(items); i++) {
+		const struct json_value *item = json_at(items, i);
+		struct str id = STR(""), detail = STR("");
+
+		if (!json_get_str(json_find(json_find(item, "error"), "detail"), &detail))
+			continue;
+		(void)json_get_str(json_find(item, "id"), &id);
+		(void)fprintf(stderr, "  %.*s: %.*s\n", STR_ARG(id), STR_ARG(detail));
+	}
+}
+
 /* Ids, or --filter; both as one bulk action, so that the answer is one. */
 static int
 act(struct call *c, const char *action)
@@ -95,6 +110,8 @@ act(struct call *c, const char *action)
 	else
 		(void)printf("%s: %lld done, %lld failed\n", action, (long long)done,
 		             (long long)failed);
+	if (failed && !c->is_json && answer->doc)
+		print_failed(json_find(json_root(answer->doc), "items"));
 	return failed ? CLI_REFUSED : CLI_OK;
 }
 

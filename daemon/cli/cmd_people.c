@@ -80,11 +80,11 @@ cmd_domain_set(struct call *c)
 int
 cmd_domain_remove(struct call *c)
 {
-	struct str path = call_path(c, "/domains/", c->args[0], ""), ignored;
+	struct str ignored;
+	bool is_cascade = call_option(c, "cascade", &ignored);
 
-	if (call_option(c, "cascade", &ignored))
-		path = call_param(c, path, "cascade", STR("true"));
-	return call_do(c, "DELETE", path, STR(""), "removed", c->args[0]);
+	return call_remove(c, call_path(c, "/domains/", c->args[0], ""),
+	                   is_cascade ? "?cascade=true" : "", "removed", c->args[0]);
 }
 
 /* --- accounts --------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ cmd_account_disable(struct call *c)
 int
 cmd_account_remove(struct call *c)
 {
-	return call_do(c, "DELETE", account_path(c, ""), STR(""), "removed", c->args[0]);
+	return call_remove(c, account_path(c, ""), "", "removed", c->args[0]);
 }
 
 /* --- aliases ---------------------------------------------------------------------- */
@@ -270,8 +270,8 @@ cmd_alias_show(struct call *c)
 int
 cmd_alias_remove(struct call *c)
 {
-	return call_do(c, "DELETE", call_path(c, "/aliases/", c->args[0], ""), STR(""),
-	               "removed", c->args[0]);
+	return call_remove(c, call_path(c, "/aliases/", c->args[0], ""), "", "removed",
+	                   c->args[0]);
 }
 
 int

@@ -267,6 +267,22 @@ def test_the_command_line(world):
     check.true("mailstead alias" not in group.stderr, "and nothing else")
     check.equal(home.run("domain", "show", "no.example", check=False).returncode, 1, "refused")
     check.equal(home.run("domain", "list", "--nonsense", check=False).returncode, 2, "no such option")
+    said = subprocess.run([str(home.binary), "domain", "list", "--search"], env=home.env,
+                          capture_output=True, text=True, timeout=60).stderr
+    check.contains(said, "the value of an option is missing", "not that there is no such option")
+    for flag in ("--cascade=no", "--json=no"):
+        done = home.run("domain", "remove", "home.example", flag, check=False)
+        check.equal(done.returncode, 2, f"{flag}: a flag has no value that could be no")
+    check.equal(home.run("domain", "show", "home.example").returncode, 0, "nothing was removed")
+    for group, verb, name in (("domain", "remove", "no.example"), ("token", "revoke", "leaked"),
+                              ("account", "remove", "nobody@home.example"),
+                              ("alias", "remove", "nobody@home.example"),
+                              ("admin", "remove", "nobody")):
+        done = home.run(group, verb, name, check=False)
+        check.equal((done.returncode, done.stdout), (1, ""), f"{group} {verb} of what is not there")
+    done = home.run("queue", "retry", "q_987654", check=False)
+    check.equal(done.returncode, 1, "no such row")
+    check.contains(done.stderr, "q_987654: it is not in the queue", "which one failed, and why")
     zone = home.run("domain", "dns", "home.example").stdout
     check.contains(zone, "home.example. MX 10 mail.home.example. ;", "records to publish")
     check.contains(zone, 'home.example. TXT "v=spf1 ip4:127.0.0.10 ~all" ;', "records to publish")
