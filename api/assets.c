@@ -216,7 +216,7 @@ send_file(struct api_request *r, int status, const struct asset *file)
 	if (file->zipped.n)
 		api_header(r, "Vary", STR("Accept-Encoding"));
 	request_add_security(r, STR(CSP));
-	if (status == 200 && str_eq(api_head(r, "if-none-match"), file->etag)) {
+	if (status == 200 && request_has_tag(r, file->etag)) {
 		http_answer(r->x, 304, r->headers, r->headers_count, STR(""));
 	} else {
 		if (zipped)

@@ -189,10 +189,13 @@ refuse(struct http_conn *c, const struct http_refusal *why)
 	char body_bytes[512], head_bytes[768];
 	struct strbuf body = strbuf_on(body_bytes), head = strbuf_on(head_bytes);
 
+	strbuf_lit(&body, "{\"type\":\"/problems/");
+	for (const char *p = why->code; *p; p++)
+		strbuf_byte(&body, *p == '_' ? '-' : *p);
 	strbuf_printf(&body,
-	              "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,"
-	              "\"code\":\"%s\",\"detail\":\"%s\"}\n",
-	              why->code, why->text, why->status, why->code, why->text);
+	              "\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\","
+	              "\"detail\":\"%s\"}\n",
+	              why->text, why->status, why->code, why->text);
 	strbuf_printf(
 		&head,
 		"HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\n"

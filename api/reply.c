@@ -191,12 +191,28 @@ pack_json(struct api_request *r, struct str json)
 	return strbuf_str(&b);
 }
 
+bool
+request_has_tag(struct api_request *r, struct str tag)
+{
+	struct str rest = api_head(r, "if-none-match"), item;
+
+	if (str_eq(rest, STR("*")))
+		return true;
+	while (str_next(&rest, ',', &item)) {
+		item = str_trim(item);
+		(void)str_skip(&item, STR("W/"));
+		if (str_eq(item, tag))
+			return true;
+	}
+	return false;
+}
+
 /* Lists and figures change without a version of their own: their tag is their content. */
 static bool
 is_unchanged(struct api_request *r, struct str json)
 {
 	static const uint64_t key[2] = { 0x6d61696c, 0x73746561 };
-	struct str want = api_head(r, "if-none-match"), tag;
+	struct str tag;
 	const struct http_field *known = header_find(r, STR("ETag"));
 
 	if (!str_eq(r->method, STR("GET")) && !str_eq(r->method, STR("HEAD")))
@@ -206,7 +222,7 @@ is_unchanged(struct api_request *r, struct str json)
 		           arena_printf(r->arena, "\"%016llx\"",
 		                        (unsigned long long)siphash24(key, json)));
 	tag = header_find(r, STR("ETag"))->value;
-	return str_eq(want, tag) || str_eq(want, gzip_tag(r, tag));
+	return request_has_tag(r, tag) || request_has_tag(r, gzip_tag(r, tag));
 }
 
 void
@@ -387,17 +403,25 @@ api_close_with_etag(struct api_request *r, struct json_out *j, size_t from,
 	return tag;
 }
 
-/* The version in front of the dot; the rest changes with figures that no edit minds. */
+/* Is that version among the tags? It stands in front of the dot; the rest changes with
+   figures that no edit minds. Weak tags never match (RFC 9110 13.1.1). */
 static bool
-parse_tag(struct str tag, uint64_t *version_out)
+names_version(struct str tags, uint64_t version)
 {
+	struct str tag;
+	uint64_t named;
 	size_t dot;
 
-	if (!str_skip_byte(&tag, '"') || !str_ends(tag, STR("\"")))
-		return false;
-	dot = str_find(tag, '.');
-	return dot != SIZE_MAX && str_parse_u64(str_first(tag, dot), version_out) &&
-	       *version_out;
+	while (str_next(&tags, ',', &tag)) {
+		tag = str_trim(tag);
+		if (!str_skip_byte(&tag, '"') || !str_ends(tag, STR("\"")))
+			continue;
+		dot = str_find(tag, '.');
+		if (dot != SIZE_MAX && str_parse_u64(str_first(tag, dot), &named) &&
+		    named && named == version)
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -417,12 +441,15 @@ api_if_match(struct api_request *r, uint64_t current, bool is_required,
 		api_problem(r, PROBLEM_IF_MATCH, NULL);
 		return false;
 	}
-	if (str_eq(tag, STR("*")) && current) {
+	if ((str_eq(tag, STR("*")) && current) || names_version(tag, current)) {
 		*version_out = current;
 		return true;
 	}
-	if (parse_tag(tag, version_out) && *version_out == current)
-		return true;
+	if (current) {
+		r->problem_key = "etag";
+		r->problem_value =
+			arena_printf(r->arena, "\"%llu.0\"", (unsigned long long)current);
+	}
 	api_problem(r, PROBLEM_ETAG, NULL);
 	return false;
 }

@@ -21,6 +21,9 @@ MUSTUSE bool request_check_secrecy(struct api_request *r);
 /* Is the Host a name of ours? False: answered. */
 MUSTUSE bool request_check_host(struct api_request *r);
 
+/* Does If-None-Match name this tag, weak or strong, or anything (RFC 9110 13.1.2)? */
+MUSTUSE bool request_has_tag(struct api_request *r, struct str tag);
+
 /* Everything that is not the API: files of the dashboard. Answers. */
 void assets_reply(struct api_request *r);
 

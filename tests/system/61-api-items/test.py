@@ -33,6 +33,13 @@ def test_domains_live_and_die(world):
     c = call(world, "PATCH", f"{BASE}/domains/new.example", {"state": "active"},
              headers={"If-Match": a.json["etag"]})
     check.equal((c.status, c.json["code"]), (412, "etag_mismatch"), "stale")
+    again = call(world, "PATCH", f"{BASE}/domains/new.example", {},
+                 headers={"If-Match": '"other", ' + c.json["etag"]})
+    check.equal(again.status, 200, "the problem says what fits, and one of a list does")
+    b = call(world, "GET", f"{BASE}/domains/new.example")
+    for tag in ("W/" + b.json["etag"], '"other", W/"one", ' + b.json["etag"], "*"):
+        c = call(world, "GET", f"{BASE}/domains/new.example", headers={"If-None-Match": tag})
+        check.equal((c.status, c.body), (304, b""), f"If-None-Match: {tag}")
     for tag in ("W/" + b.json["etag"], "x", '"0.0"', '""'):
         c = call(world, "PATCH", f"{BASE}/domains/new.example", {}, headers={"If-Match": tag})
         check.equal(c.status, 412, f"If-Match {tag}")

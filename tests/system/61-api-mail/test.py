@@ -193,7 +193,9 @@ def test_bad_questions_who_sent_it(world):
     head = (f"POST {VERIFY}?ip=127.0.0.20 HTTP/1.1\r\nHost: mail.home.example\r\n"
             f"Authorization: Bearer {world.token}\r\nContent-Type: message/rfc822\r\n"
             "Content-Length: 99999999999\r\n\r\n")
-    check.equal(statuses(talk(world, head.encode(), tls=True)), [413], "too large")
+    refused = talk(world, head.encode(), tls=True)
+    check.equal(statuses(refused), [413], "too large")
+    check.contains(refused.decode(), '"type":"/problems/too-large"', "the type is written as all are")
     no = call(world, "POST", f"{BASE}/tokens", {"name": "no traces", "scopes": ["domains:read"]}).json
     for token, status in ((False, 401), (no["token"], 403)):
         check.equal(call(world, "POST", VERIFY, given(), token=token).status, status, "JSON")
