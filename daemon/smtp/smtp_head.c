@@ -14,6 +14,7 @@ enum {
 };
 
 enum where {
+	AT_START, /* nothing has come yet */
 	IN_NAME,  /* at the start of a line; what it is, is not yet known */
 	IN_VALUE, /* somewhere in a line whose fate is known */
 	IN_HELD,  /* in a field whose fate its value will tell */
@@ -167,6 +168,15 @@ begin_body(struct smtp_head *h, struct str held)
 	return e == OK ? pass(h, held) : e;
 }
 
+/* A message that begins with a folded line has no header: the line would go on with the
+   field that we put before it, our Received or Authentication-Results. */
+static enum err
+begin(struct smtp_head *h, char first)
+{
+	h->where = IN_NAME;
+	return first == ' ' || first == '\t' ? begin_body(h, STR("\r\n")) : OK;
+}
+
 /* A line that is no field. A submission is put right by ending the header before it; what
    another server sent is left alone. */
 static enum err
@@ -297,6 +307,10 @@ smtp_head_write(void *head, struct str bytes)
 	while (bytes.n && e == OK && h->where != IN_BODY) {
 		size_t lf;
 
+		if (h->where == AT_START) {
+			e = begin(h, bytes.p[0]);
+			continue;
+		}
 		if (h->where == AT_HELD) {
 			h->where = IN_HELD;
 			if (bytes.p[0] != ' ' && bytes.p[0] != '\t') {
