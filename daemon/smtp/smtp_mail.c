@@ -17,6 +17,23 @@ has_smtputf8(struct str args)
 	return false;
 }
 
+/* For the log and who searches it: the address where it could be read, else what stands
+   in its place. */
+static struct str
+address_said(struct str parsed, struct str args, struct str before)
+{
+	size_t end;
+
+	if (parsed.p)
+		return parsed;
+	(void)str_skip_icase(&args, before);
+	args = str_trim(args);
+	end = str_find(args, '>');
+	if (end != SIZE_MAX && str_skip_byte(&args, '<'))
+		return str_first(args, end - 1);
+	return args;
+}
+
 static enum smtp_next
 refuse_mail(struct smtp_session *s, struct str from, enum err e, struct str words,
             struct strbuf *out)
@@ -82,13 +99,16 @@ smtp_cmd_mail(struct smtp_session *s, struct str args, struct strbuf *out)
 	enum err e;
 
 	if (s->mails >= s->conf->mail_max) {
-		smtp_tell_refused(s, EV_MAIL_REJECTED, ERR_LIMIT, "from", args);
+		smtp_tell_refused(s, EV_MAIL_REJECTED, ERR_LIMIT, "from",
+		                  address_said(nothing, args, STR("FROM:")));
 		return smtp_reply_last(s, out, ERR_LIMIT);
 	}
 	smtp_transaction_begin(s);
 	e = parse_mail(s, args);
 	if (e != OK)
-		return refuse_mail(s, args, e, nothing, out);
+		return refuse_mail(
+			s, address_said(s->tx->mail.from_text, args, STR("FROM:")), e,
+			nothing, out);
 	s->ops->mail(s->ops_arg, &s->tx->mail);
 	return smtp_ask(s, mail_answered);
 }
@@ -152,12 +172,14 @@ parse_rcpt(struct smtp_session *s, struct str args, struct smtp_rcpt *rcpt)
 static enum smtp_next
 refuse_one_too_many(struct smtp_session *s, struct str args, struct strbuf *out)
 {
+	struct str nothing = { NULL, 0 };
 	enum err e = ++s->tx->too_many > s->conf->rcpt_max ? ERR_TOO_MANY_ERRORS
 	                                                   : ERR_RCPT_MAX;
 
 	/* One event tells it as well as a thousand. */
 	if (s->tx->too_many == 1 || e != ERR_RCPT_MAX)
-		smtp_tell_refused(s, EV_RCPT_REJECTED, e, "rcpt", args);
+		smtp_tell_refused(s, EV_RCPT_REJECTED, e, "rcpt",
+		                  address_said(nothing, args, STR("TO:")));
 	return smtp_reply(s, out, e);
 }
 
@@ -166,6 +188,7 @@ enum smtp_next
 smtp_cmd_rcpt(struct smtp_session *s, struct str args, struct strbuf *out)
 {
 	struct smtp_transaction *tx = s->tx;
+	struct str nothing = { NULL, 0 };
 	struct smtp_rcpt *rcpt;
 	enum err e;
 
@@ -176,7 +199,8 @@ smtp_cmd_rcpt(struct smtp_session *s, struct str args, struct strbuf *out)
 	rcpt = ARENA_NEW(tx->arena, struct smtp_rcpt);
 	e = parse_rcpt(s, args, rcpt);
 	if (e != OK)
-		return refuse_rcpt(s, args, e, (struct str){ NULL, 0 }, out);
+		return refuse_rcpt(s, address_said(rcpt->text, args, STR("TO:")), e,
+		                   nothing, out);
 	tx->asked = rcpt;
 	s->ops->rcpt(s->ops_arg, rcpt);
 	return smtp_ask(s, rcpt_answered);
