@@ -34,6 +34,7 @@ struct relay_https {
 	struct stream_limits limits;
 	struct tls_client tls;
 	struct strbuf input, body;
+	struct http_reply reply; /* of the input */
 	struct timer timer;
 };
 
@@ -73,21 +74,23 @@ keep_fault(struct relay_https *h, const char *before, struct str words)
 /* ── the reply ── */
 
 static void
-judge(struct relay_https *h, const struct http_reply *reply)
+judge(struct relay_https *h)
 {
+	unsigned code = h->reply.status;
 	char text[ADDR_TEXT_MAX];
 	struct strbuf status = strbuf_on(text);
 
-	if (h->posted.n && reply->status / 100 == 2) {
+	if (h->posted.n && code / 100 == 2) {
 		strbuf_clear(&h->body);
 		finish(h, OK, NULL);
-	} else if (h->posted.n && reply->status / 100 == 5) {
+	} else if (h->posted.n && code / 100 == 5) {
 		finish(h, ERR_CLOSED, "the server has an error of its own");
-	} else if (reply->status != 200) {
-		strbuf_u64(&status, reply->status);
+	} else if (code != 200) {
+		strbuf_u64(&status, code);
 		keep_fault(h, "the server answers with status ", strbuf_str(&status));
 		finish(h, ERR_NOT_FOUND, h->fault);
-	} else if (!str_eq_icase(reply->type, str_from(h->type))) {
+	} else if (!str_eq_icase(http_reply_type(&h->reply, strbuf_str(&h->input)),
+	                         str_from(h->type))) {
 		keep_fault(h, "the answer is not ", str_from(h->type));
 		finish(h, ERR_SYNTAX, h->fault);
 	} else {
@@ -99,13 +102,11 @@ judge(struct relay_https *h, const struct http_reply *reply)
 static bool
 look(struct relay_https *h, bool is_end)
 {
-	struct http_reply reply;
-
-	switch (http_reply_parse(strbuf_str(&h->input), is_end, &reply, &h->body)) {
+	switch (http_reply_parse(&h->reply, strbuf_str(&h->input), is_end, &h->body)) {
 	case HTTP_REPLY_MORE:
 		return false;
 	case HTTP_REPLY_DONE:
-		judge(h, &reply);
+		judge(h);
 		return true;
 	case HTTP_REPLY_BAD:
 		break;

@@ -55,34 +55,82 @@ static const struct {
 	{ "", 0, "", "" },
 };
 
+/* Given in pieces of that size, from a place of its own each time: nothing may point into
+   what was given before. */
+static enum http_reply_state
+parse(struct str whole, size_t piece, struct http_reply *r, struct strbuf *body,
+      struct str *type_out)
+{
+	enum http_reply_state state = HTTP_REPLY_MORE;
+
+	*r = (struct http_reply){ 0 };
+	strbuf_clear(body);
+	for (size_t n = 0; n < whole.n && state == HTTP_REPLY_MORE;) {
+		struct strbuf copy = strbuf_heap(1 << 20);
+
+		n += piece < whole.n - n ? piece : whole.n - n;
+		strbuf_add(&copy, str_first(whole, n));
+		state = http_reply_parse(r, strbuf_str(&copy), false, body);
+		strbuf_release(&copy);
+	}
+	if (state == HTTP_REPLY_MORE)
+		state = http_reply_parse(r, whole, true, body);
+	*type_out = http_reply_type(r, whole);
+	return state;
+}
+
 static void
 test_parse(void)
 {
-	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+	static const size_t pieces[] = { SIZE_MAX, 1, 2, 7 };
+
+	for (size_t i = 0; i < ARRAY_LEN(replies) * ARRAY_LEN(pieces); i++) {
+		size_t k = i / ARRAY_LEN(pieces);
+		const char *what = replies[k].bytes;
 		char bytes[BODY_MAX];
 		struct strbuf body = strbuf_on(bytes);
-		struct str whole = str_from(replies[i].bytes);
-		enum http_reply_state state =
-			http_reply_parse(whole, true, &(struct http_reply){ 0 }, &body);
 		struct http_reply r;
+		struct str type;
+		enum http_reply_state state = parse(
+			str_from(what), pieces[i % ARRAY_LEN(pieces)], &r, &body, &type);
 
-		CHECK_TRUE(state ==
-		                   (replies[i].status ? HTTP_REPLY_DONE : HTTP_REPLY_BAD),
-		           replies[i].bytes);
+		CHECK_U64_EQ(state, replies[k].status ? HTTP_REPLY_DONE : HTTP_REPLY_BAD,
+		             what);
 		if (state != HTTP_REPLY_DONE)
 			continue;
-		/* Byte by byte it is the same, and never bad on the way. */
-		for (size_t n = 0; n <= whole.n; n++)
-			CHECK_TRUE(http_reply_parse(str_first(whole, n), false, &r,
-			                            &body) != HTTP_REPLY_BAD,
-			           replies[i].bytes);
-		CHECK_TRUE(http_reply_parse(whole, true, &r, &body) == HTTP_REPLY_DONE,
-		           replies[i].bytes);
-		CHECK_U64_EQ(r.status, replies[i].status, replies[i].bytes);
-		CHECK_STR_EQ(r.type, str_from(replies[i].type), replies[i].bytes);
-		CHECK_STR_EQ(strbuf_str(&body), str_from(replies[i].body),
-		             replies[i].bytes);
+		CHECK_U64_EQ(r.status, replies[k].status, what);
+		CHECK_STR_EQ(type, str_from(replies[k].type), what);
+		CHECK_STR_EQ(strbuf_str(&body), str_from(replies[k].body), what);
 	}
+}
+
+/* What comes byte by byte is not looked at from the beginning each time. */
+static void
+test_once(void)
+{
+	enum {
+		LONG = 4 << 20,
+	};
+	struct strbuf whole = strbuf_heap(LONG + 100), body = strbuf_heap(LONG);
+	struct http_reply r = { 0 };
+	size_t head;
+
+	strbuf_printf(&whole, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LONG);
+	head = whole.n;
+	for (size_t n = 1; n < head + LONG; n++) {
+		if (n > head)
+			strbuf_byte(&whole, 'x');
+		if (http_reply_parse(&r, str_first(strbuf_str(&whole), n), false,
+		                     &body) != HTTP_REPLY_MORE)
+			break;
+	}
+	CHECK_U64_EQ(body.n, LONG - 1, "all but the last");
+	strbuf_byte(&whole, 'x');
+	CHECK_TRUE(http_reply_parse(&r, strbuf_str(&whole), false, &body) ==
+	                   HTTP_REPLY_DONE,
+	           "and that");
+	strbuf_release(&whole);
+	strbuf_release(&body);
 }
 
 static void
@@ -91,19 +139,44 @@ test_head_bound(void)
 	struct strbuf head = strbuf_heap(1 << 20);
 	char bytes[BODY_MAX];
 	struct strbuf body = strbuf_on(bytes);
-	struct http_reply r;
+	struct http_reply r = { 0 };
 
 	strbuf_lit(&head, "HTTP/1.1 200 OK\r\nX: ");
 	while (head.n < HTTP_REPLY_HEAD_MAX)
 		strbuf_byte(&head, 'x');
-	CHECK_TRUE(http_reply_parse(strbuf_str(&head), false, &r, &body) ==
+	CHECK_TRUE(http_reply_parse(&r, strbuf_str(&head), false, &body) ==
 	                   HTTP_REPLY_MORE,
 	           "as long");
 	strbuf_byte(&head, 'x');
-	CHECK_TRUE(http_reply_parse(strbuf_str(&head), false, &r, &body) ==
+	CHECK_TRUE(http_reply_parse(&r, strbuf_str(&head), false, &body) ==
 	                   HTTP_REPLY_BAD,
 	           "longer");
 	strbuf_release(&head);
+}
+
+static void
+test_chunk_line_bound(void)
+{
+	for (size_t n = 1000; n <= 1050; n++) {
+		struct strbuf whole = strbuf_heap(1 << 20);
+		char bytes[BODY_MAX];
+		struct strbuf body = strbuf_on(bytes);
+		struct http_reply r;
+		struct str type;
+		enum http_reply_state state;
+
+		strbuf_lit(&whole,
+		           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0;");
+		for (size_t i = 2; i < n; i++)
+			strbuf_byte(&whole, 'x');
+		strbuf_lit(&whole, "\n");
+		state = parse(strbuf_str(&whole), SIZE_MAX, &r, &body, &type);
+		CHECK_U64_EQ(state, n <= 1024 ? HTTP_REPLY_DONE : HTTP_REPLY_BAD,
+		             "whole");
+		CHECK_U64_EQ(parse(strbuf_str(&whole), 1, &r, &body, &type), state,
+		             "byte by byte");
+		strbuf_release(&whole);
+	}
 }
 
 /* Which need not wait for the end of the connection (RFC 9112 6.3). */
@@ -125,13 +198,14 @@ test_without_end(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char bytes[BODY_MAX];
 		struct strbuf body = strbuf_on(bytes);
-		struct http_reply r;
+		struct http_reply r = { 0 };
 
-		CHECK_U64_EQ(http_reply_parse(str_from(rows[i].bytes), false, &r, &body),
+		CHECK_U64_EQ(http_reply_parse(&r, str_from(rows[i].bytes), false, &body),
 		             rows[i].is_done ? HTTP_REPLY_DONE : HTTP_REPLY_MORE,
 		             rows[i].bytes);
 	}
 }
 
 SUITE(policy_http_reply, { "without an end", test_without_end },
-      { "replies", test_parse }, { "bound", test_head_bound });
+      { "replies", test_parse }, { "each byte once", test_once },
+      { "bound", test_head_bound }, { "bound of a chunk's line", test_chunk_line_bound });
