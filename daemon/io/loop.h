@@ -3,7 +3,7 @@
  * One loop, one thread: everything below is called on the loop's thread, except
  * loop_wake_call(). No callback ever runs inside the call that asked for it. Callbacks
  * must return within about 20 ms; what blocks goes to loop_work(). libuv stays inside
- * loop.c.
+ * loop*.c.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
