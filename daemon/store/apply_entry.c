@@ -1,239 +1,10 @@
 /* Messages in mailboxes: flags, copy, move, expunge. */
-#include "store/tx.h"
-
-#include "base/mem.h"
-
-#include <stdlib.h>
+#include "store/entry_rows.h"
+#include "store/keywords.h"
 
 enum {
-	ROWS_MAX = 500 * 1000, /* entries one operation may touch */
-	RANGES_MAX = 100 * 1000,
 	EXPUNGED_KEPT = 100 * 1000, /* modseqs back for which expunged UIDs are known */
 };
-
-/* --- keywords -------------------------------------------------------------------------
- */
-
-/* RFC 3501 9: flag-keyword is an atom. */
-static bool
-is_keyword(struct str name)
-{
-	if (!name.n || name.n > KEYWORD_BYTES_MAX)
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		if ((unsigned char)name.p[i] <= ' ' || (unsigned char)name.p[i] >= 0x7f ||
-		    str_find(STR("(){%*\"\\]"), name.p[i]) != SIZE_MAX)
-			return false;
-	}
-	return true;
-}
-
-struct keywords {
-	struct str names[64]; /* by bit */
-	uint64_t used;
-};
-
-static enum err
-keywords_load(struct tx *tx, uint64_t mailbox_id, struct keywords *k)
-{
-	struct stmt *s =
-		db_query(tx->db, "SELECT bit, name FROM keyword WHERE mailbox_id = $1",
-	                 VALUES(V_I(mailbox_id)));
-
-	*k = (struct keywords){ .used = 0 };
-	while (db_next(s)) {
-		uint32_t bit = db_u32(s, 0);
-
-		if (bit < FLAG_KEYWORD_FIRST || bit >= 64)
-			continue;
-		k->names[bit] = arena_str(tx->arena, db_str(s, 1));
-		k->used |= UINT64_C(1) << bit;
-	}
-	return db_done(tx->db, &s);
-}
-
-static unsigned
-keyword_bit(const struct keywords *k, struct str name)
-{
-	for (unsigned bit = FLAG_KEYWORD_FIRST; bit < 64; bit++) {
-		if (k->used & UINT64_C(1) << bit && str_eq_icase(k->names[bit], name))
-			return bit;
-	}
-	return 64;
-}
-
-static enum err
-keyword_make(struct tx *tx, uint64_t mailbox_id, struct keywords *k, struct str name,
-             unsigned *bit_out)
-{
-	unsigned bit = FLAG_KEYWORD_FIRST;
-
-	if (!is_keyword(name))
-		return ERR_INVALID;
-	while (bit < 64 && k->used & UINT64_C(1) << bit)
-		bit++;
-	if (bit == 64 || bit - FLAG_KEYWORD_FIRST >= tx->limits->keywords_max)
-		return ERR_LIMIT;
-	k->names[bit] = name;
-	k->used |= UINT64_C(1) << bit;
-	*bit_out = bit;
-	return tx_run(tx,
-	              "INSERT INTO keyword (mailbox_id, bit, name) VALUES ($1, $2, $3)",
-	              VALUES(V_I(mailbox_id), V_I(bit), V_S(name)));
-}
-
-enum err
-tx_keywords_bits(struct tx *tx, const struct tx_mailbox *m, const struct str *names,
-                 size_t count, uint64_t *flags, bool *made)
-{
-	struct keywords k;
-	enum err e = OK;
-	uint64_t known;
-
-	if (!count && *flags <= FLAG_SYSTEM)
-		return OK;
-	e = keywords_load(tx, m->id, &k);
-	known = FLAG_SYSTEM | k.used;
-	/* Bits nobody has given a name are no flags. */
-	*flags &= known;
-	for (size_t i = 0; i < count && e == OK; i++) {
-		unsigned bit = keyword_bit(&k, names[i]);
-
-		if (bit == 64 && made) {
-			e = keyword_make(tx, m->id, &k, names[i], &bit);
-			*made = true;
-		}
-		if (e == OK && bit < 64)
-			*flags |= UINT64_C(1) << bit;
-	}
-	return e;
-}
-
-/* --- ranges ------------------------------------------------------------------------- */
-
-struct rows {
-	struct entry *p;
-	size_t n, cap;
-};
-
-static enum err
-rows_add(struct tx *tx, struct rows *rows, const struct entry *row)
-{
-	if (rows->n == rows->cap) {
-		size_t cap = rows->cap ? rows->cap * 2 : 16;
-		struct entry *p = arena_try(tx->arena, size_mul(cap, sizeof(*p)));
-
-		if (!p || rows->n >= ROWS_MAX)
-			return ERR_LIMIT;
-		if (rows->n)
-			memcpy(p, rows->p, rows->n * sizeof(*p));
-		rows->p = p;
-		rows->cap = cap;
-	}
-	rows->p[rows->n++] = *row;
-	return OK;
-}
-
-static int
-by_first(const void *a, const void *b)
-{
-	const struct uid_range *x = a, *y = b;
-
-	return (x->first > y->first) - (x->first < y->first);
-}
-
-/* What is wanted of a mailbox. */
-struct wanted {
-	const struct uid_range *ranges;
-	size_t count;
-	uint64_t flags; /* only entries that have all of these */
-	size_t max;     /* so many of them */
-};
-
-static enum err
-range_load(struct tx *tx, const struct tx_mailbox *m, struct uid_range range,
-           const struct wanted *w, struct rows *rows)
-{
-	struct stmt *s = db_query(tx->db,
-	                          "SELECT uid, flags, modseq, message_id, size, date_ms"
-	                          " FROM entry WHERE mailbox_id = $1 AND uid >= $2 AND"
-	                          " uid <= $3 AND (flags & $4) = $5 ORDER BY uid",
-	                          VALUES(V_I(m->id), V_I(range.first), V_I(range.last),
-	                                 V_I(w->flags), V_I(w->flags)));
-	enum err e = OK, done;
-
-	while (e == OK && rows->n < w->max && db_next(s)) {
-		struct entry row = {
-			.uid = db_u32(s, 0),
-			.flags = db_u64(s, 1),
-			.modseq = db_u64(s, 2),
-			.message_id = db_u64(s, 3),
-			.size = db_u32(s, 4),
-			.internal_date_ms = db_i64(s, 5),
-		};
-
-		e = rows_add(tx, rows, &row);
-	}
-	done = db_done(tx->db, &s);
-	return e == OK ? done : e;
-}
-
-/* The ranges ascending, none in another. */
-static enum err
-ranges_sort(struct tx *tx, struct wanted *w)
-{
-	struct uid_range *p;
-	size_t n = 0;
-
-	if (w->count > RANGES_MAX)
-		return ERR_LIMIT;
-	p = arena_try(tx->arena, size_mul(w->count + 1, sizeof(*p)));
-	if (!p)
-		return ERR_LIMIT;
-	if (w->count)
-		memcpy(p, w->ranges, w->count * sizeof(*p));
-	if (w->count > 1)
-		qsort(p, w->count, sizeof(*p), by_first);
-	for (size_t i = 0; i < w->count; i++) {
-		if (n && p[i].first <= p[n - 1].last) {
-			if (p[i].last > p[n - 1].last)
-				p[n - 1].last = p[i].last;
-		} else {
-			p[n++] = p[i];
-		}
-	}
-	w->ranges = p;
-	w->count = n;
-	return OK;
-}
-
-/* All entries that are wanted, ascending, each once. *next_uid_out: the first UID that
-   may be one more; 0: there is none. */
-static enum err
-rows_load(struct tx *tx, const struct tx_mailbox *m, struct wanted w, struct rows *rows,
-          uint32_t *next_uid_out)
-{
-	enum err e = ranges_sort(tx, &w);
-	uint32_t last;
-
-	for (size_t i = 0; i < w.count && e == OK && rows->n < w.max; i++)
-		e = range_load(tx, m, w.ranges[i], &w, rows);
-	last = rows->n ? rows->p[rows->n - 1].uid : 0;
-	*next_uid_out = 0;
-	if (e == OK && rows->n == w.max && last < w.ranges[w.count - 1].last)
-		*next_uid_out = last + 1;
-	return e;
-}
-
-/* Others have their turn before the i-th row? */
-static bool
-turn_ends(struct tx *tx, const struct entry *row, size_t i, uint32_t *next_uid_out)
-{
-	if (!tx_turn_ends(tx, i))
-		return false;
-	*next_uid_out = row->uid;
-	return true;
-}
 
 /* --- flags -------------------------------------------------------------------------- */
 
@@ -266,7 +37,7 @@ entry_set(struct tx *tx, struct tx_mailbox *m, struct entry *row, uint64_t flags
 enum err
 op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *answer)
 {
-	struct rows rows = { NULL, 0, 0 };
+	struct entry_rows rows = { NULL, 0, 0 };
 	struct tx_mailbox *m;
 	uint64_t flags = op->flags, modseq;
 	enum err e = op->mode > FLAGS_REMOVE ? ERR_INVALID : OK;
@@ -274,11 +45,11 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 	if (e == OK)
 		e = tx_mailbox(tx, op->account_id, op->mailbox_id, &m);
 	if (e == OK)
-		e = rows_load(tx, m,
-		              (struct wanted){ .ranges = op->uids,
-		                               .count = op->uids_count,
-		                               .max = STORE_TURN_ROWS },
-		              &rows, &answer->next_uid);
+		e = entry_rows_load(tx, m,
+		                    (struct entry_wanted){ .ranges = op->uids,
+		                                           .count = op->uids_count,
+		                                           .max = STORE_TURN_ROWS },
+		                    &rows, &answer->next_uid);
 	answer->has_new_keywords = false;
 	if (e == OK)
 		e = tx_keywords_bits(tx, m, op->keywords, op->keywords_count, &flags,
@@ -294,7 +65,7 @@ op_flags_apply(struct tx *tx, const struct op_flags *op, struct answer_flags *an
 		uint64_t to = flags_new(row->flags, flags, op->mode);
 		uint64_t prior = row->modseq;
 
-		if (turn_ends(tx, row, i, &answer->next_uid))
+		if (entry_rows_turn_ends(tx, &rows, i, &answer->next_uid))
 			break;
 		if (op->has_unchanged_since && row->modseq > op->unchanged_since) {
 			answer->failed[answer->failed_count++] = row->uid;
@@ -386,7 +157,7 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
                  struct answer_expunge *answer)
 {
 	static const struct uid_range all = { 1, UINT32_MAX };
-	struct rows rows = { NULL, 0, 0 };
+	struct entry_rows rows = { NULL, 0, 0 };
 	struct tx_mailbox *m;
 	struct tx_account *acc;
 	uint64_t modseq;
@@ -395,13 +166,13 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	if (e == OK)
 		e = tx_account(tx, op->account_id, &acc);
 	if (e == OK && (op->all_flags || m->deleted))
-		e = rows_load(
-			tx, m,
-			(struct wanted){ .ranges = op->uids_count ? op->uids : &all,
-		                         .count = op->uids_count ? op->uids_count : 1,
-		                         .flags = op->all_flags ? 0 : FLAG_DELETED,
-		                         .max = STORE_TURN_ROWS },
-			&rows, &answer->next_uid);
+		e = entry_rows_load(tx, m,
+		                    (struct entry_wanted){
+					    .ranges = op->uids_count ? op->uids : &all,
+					    .count = op->uids_count ? op->uids_count : 1,
+					    .flags = op->all_flags ? 0 : FLAG_DELETED,
+					    .max = STORE_TURN_ROWS },
+		                    &rows, &answer->next_uid);
 	if (e != OK)
 		return e;
 	modseq = m->modseq + 1;
@@ -409,7 +180,7 @@ op_expunge_apply(struct tx *tx, const struct op_expunge *op,
 	for (size_t i = 0; i < rows.n && e == OK; i++) {
 		const struct entry *row = &rows.p[i];
 
-		if (turn_ends(tx, row, i, &answer->next_uid))
+		if (entry_rows_turn_ends(tx, &rows, i, &answer->next_uid))
 			break;
 		e = entry_remove(tx, m, acc, row, modseq);
 		if (e == OK)
@@ -500,8 +271,8 @@ transfer_row(struct tx *tx, struct transfer *t, const struct entry *row,
 static enum err
 sum_sizes(struct tx *tx, const struct op_copy *op, uint64_t *sum_out)
 {
-	struct wanted w = { .ranges = op->uids, .count = op->uids_count };
-	enum err e = ranges_sort(tx, &w);
+	struct entry_wanted w = { .ranges = op->uids, .count = op->uids_count };
+	enum err e = entry_wanted_sort(tx, &w);
 
 	for (size_t i = 0; i < w.count && e == OK; i++) {
 		struct stmt *s;
@@ -524,7 +295,7 @@ sum_sizes(struct tx *tx, const struct op_copy *op, uint64_t *sum_out)
    hardly a copy has to be undone. */
 static enum err
 check_room(struct tx *tx, const struct op_copy *op, const struct tx_account *acc,
-           const struct rows *rows)
+           const struct entry_rows *rows)
 {
 	uint64_t sum = 0;
 	enum err e = OK;
@@ -539,7 +310,7 @@ check_room(struct tx *tx, const struct op_copy *op, const struct tx_account *acc
 }
 
 static enum err
-transfer_begin(struct tx *tx, const struct op_copy *op, const struct rows *rows,
+transfer_begin(struct tx *tx, const struct op_copy *op, const struct entry_rows *rows,
                struct transfer *t)
 {
 	uint64_t used = 0;
@@ -557,7 +328,7 @@ transfer_begin(struct tx *tx, const struct op_copy *op, const struct rows *rows,
 
 static enum err
 transfer_load(struct tx *tx, const struct op_copy *op, struct transfer *t,
-              struct rows *rows, uint32_t *next_uid_out)
+              struct entry_rows *rows, uint32_t *next_uid_out)
 {
 	size_t max = op->is_move ? STORE_TURN_ROWS
 	             : op->work  ? STORE_COPY_ROWS
@@ -571,11 +342,11 @@ transfer_load(struct tx *tx, const struct op_copy *op, struct transfer *t,
 	if (e == OK && op->is_continued)
 		e = tx_stage_check(tx, op->work);
 	if (e == OK)
-		e = rows_load(tx, t->from,
-		              (struct wanted){ .ranges = op->uids,
-		                               .count = op->uids_count,
-		                               .max = max },
-		              rows, next_uid_out);
+		e = entry_rows_load(tx, t->from,
+		                    (struct entry_wanted){ .ranges = op->uids,
+		                                           .count = op->uids_count,
+		                                           .max = max },
+		                    rows, next_uid_out);
 	return e;
 }
 
@@ -597,7 +368,7 @@ transfer_end(struct tx *tx, const struct op_copy *op, const struct transfer *t,
 enum err
 op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answer)
 {
-	struct rows rows = { NULL, 0, 0 };
+	struct entry_rows rows = { NULL, 0, 0 };
 	struct transfer t = { 0 };
 	enum err e = transfer_load(tx, op, &t, &rows, &answer->next_uid);
 
@@ -611,7 +382,7 @@ op_copy_apply(struct tx *tx, const struct op_copy *op, struct answer_copy *answe
 	for (size_t i = 0; i < rows.n && e == OK; i++) {
 		/* One that is not in turns is done whole. */
 		if ((op->is_move || op->work) &&
-		    turn_ends(tx, &rows.p[i], i, &answer->next_uid))
+		    entry_rows_turn_ends(tx, &rows, i, &answer->next_uid))
 			break;
 		answer->from_uids[i] = rows.p[i].uid;
 		e = transfer_row(tx, &t, &rows.p[i], &answer->to_uids[i]);
