@@ -177,7 +177,7 @@ get_body(struct imap_conn *c, uint32_t uid)
 	/* Twice: it may just be on its way to another segment. */
 	for (int i = 0; i < 2 && e == OK && !c->body && !c->reading; i++) {
 		c->q.error = ERR_NOT_FOUND;
-		e = reader_messages(c->server->parts.reader,
+		e = reader_messages(imap_reader(c),
 		                    &(struct entry_span){ c->box_id, uid, uid, 0 },
 		                    WANT_REF, 1, open_body, c);
 		if (e == OK && c->q.error != ERR_NOT_FOUND)

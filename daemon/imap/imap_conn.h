@@ -118,26 +118,35 @@ imap_conn_of(void *arg)
 {
 	return CAST(imap_conn, IMAP_CONN_MAGIC, arg);
 }
+static inline struct reader *
+imap_reader(const struct imap_conn *c)
+{
+	return c->server->parts.reader;
+}
 /* The connection is the account's. ERR_LIMIT, ERR_BUSY: as limiter_know. */
 MUSTUSE enum err imap_conn_enter(struct imap_conn *c, uint64_t account_id,
                                  struct str address);
 
 extern const struct imap_ops imap_conn_ops;
 
-/* --- imap_read_conn.c */
+/* --- imap_box_conn.c */
 void imap_ask_open(void *arg, struct str name, bool is_readonly, struct arena *a,
                    struct imap_box *box_out);
 void imap_ask_status(void *arg, struct str name, struct arena *a,
                      struct mailbox_info *info_out);
 void imap_ask_boxes(void *arg, struct arena *a, struct imap_boxes *boxes_out);
-void imap_ask_map(void *arg, uint64_t modseq, uint32_t uidnext);
-void imap_ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want);
-void imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
-                      struct imap_box *box_out);
 void imap_box_left(void *arg);
 /* The names of the mailbox's keywords into box. */
 MUSTUSE enum err imap_read_keywords(struct imap_conn *c, struct arena *a,
                                     struct imap_box *box);
+/* The recent messages become this session's, as a step of a question. */
+void imap_take_recent(struct imap_conn *c, store_recent_fn *done);
+
+/* --- imap_read_conn.c */
+void imap_ask_map(void *arg, uint64_t modseq, uint32_t uidnext);
+void imap_ask_rows(void *arg, const struct uid_range *uids, size_t n, unsigned want);
+void imap_ask_changes(void *arg, const struct imap_since *since, struct arena *a,
+                      struct imap_box *box_out);
 
 /* --- imap_body_conn.c */
 void imap_ask_body(void *arg, uint32_t uid, uint64_t offset, size_t length);

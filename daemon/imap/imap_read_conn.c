@@ -1,4 +1,5 @@
-/* imap_read_conn.c - questions that this process's own reader answers.
+/* imap_read_conn.c - questions about the messages of an open mailbox, which this
+ * process's own reader answers.
  *
  * The reader blocks while it reads, so what may be much is read in slices of about
  * IMAP_SLICE_US; between two slices the loop serves others.
@@ -6,258 +7,10 @@
 #include "imap/imap_conn.h"
 
 #include "base/clock.h"
-#include "base/panic.h"
 
 enum {
 	ENTRIES_AT_ONCE = 512,
-	UNSEEN_LOOK =
-		1000, /* entries at either end in which the first unseen one is sought */
-	BOXES_MAX_BYTES = 32 * 1024 * 1024,
 };
-
-static struct reader *
-reader_of(const struct imap_conn *c)
-{
-	return c->server->parts.reader;
-}
-
-/* --- mailboxes */
-
-static enum err
-find_box(struct imap_conn *c, struct str name, struct arena *a,
-         struct mailbox_info *info_out)
-{
-	enum err e = reader_mailbox(reader_of(c), c->account_id, name, a, info_out);
-
-	/* A name that is only subscribed is no mailbox. */
-	return e == OK && info_out->id == 0 ? ERR_NOT_FOUND : e;
-}
-
-static void
-step_status(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-
-	imap_conn_answer(c, find_box(c, c->q.name, c->q.arena, c->q.info));
-}
-
-void
-imap_ask_status(void *arg, struct str name, struct arena *a,
-                struct mailbox_info *info_out)
-{
-	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_status);
-
-	q->name = name;
-	q->arena = a;
-	q->info = info_out;
-}
-
-struct boxes_copy {
-	struct arena *arena;
-	struct strbuf boxes;
-};
-
-static bool
-copy_box(void *arg, const struct mailbox_info *m)
-{
-	struct boxes_copy *copy = arg;
-	struct mailbox_info info = *m;
-	char *name = arena_try(copy->arena, m->name.n + 1);
-
-	if (!name) {
-		copy->boxes.overflow = true;
-		return false;
-	}
-	if (m->name.n > 0)
-		memcpy(name, m->name.p, m->name.n);
-	info.name.p = name;
-	strbuf_bytes(&copy->boxes, &info, sizeof(info));
-	return !copy->boxes.overflow;
-}
-
-static void
-step_boxes(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-	struct boxes_copy copy = { c->q.arena,
-		                   strbuf_arena(c->q.arena, BOXES_MAX_BYTES) };
-	enum err e = reader_mailboxes(reader_of(c), c->account_id, copy_box, &copy);
-
-	if (e == OK && copy.boxes.overflow)
-		e = ERR_LIMIT;
-	c->q.boxes->boxes = (const struct mailbox_info *)(const void *)copy.boxes.p;
-	c->q.boxes->n = copy.boxes.n / sizeof(struct mailbox_info);
-	imap_conn_answer(c, e);
-}
-
-void
-imap_ask_boxes(void *arg, struct arena *a, struct imap_boxes *boxes_out)
-{
-	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_boxes);
-
-	q->arena = a;
-	q->boxes = boxes_out;
-}
-
-enum err
-imap_read_keywords(struct imap_conn *c, struct arena *a, struct imap_box *box)
-{
-	return reader_keywords(reader_of(c), c->box_id, a, &box->keywords,
-	                       &box->keywords_n);
-}
-
-/* --- opening */
-
-/* How many entries there are from this UID to that one: a mailbox may hold far more than
-   one read gives. */
-static uint32_t
-count_between(struct imap_conn *c, uint32_t first, uint32_t last)
-{
-	uint32_t count = 0;
-	size_t n = IMAP_SCRATCH_ROWS;
-
-	while (n == IMAP_SCRATCH_ROWS && first <= last) {
-		if (reader_uids(reader_of(c),
-		                &(struct entry_span){ c->box_id, first, last, 0 },
-		                c->server->uids, IMAP_SCRATCH_ROWS, &n) != OK)
-			break;
-		count += (uint32_t)n;
-		if (n > 0)
-			first = c->server->uids[n - 1] + 1;
-	}
-	return count;
-}
-
-/* The recent messages are those from recent_first on; counted are they or the others,
-   whichever have fewer UIDs. */
-static uint32_t
-count_recent(struct imap_conn *c, const struct imap_box *box)
-{
-	const struct mailbox_info *info = &box->info;
-	uint32_t first = box->recent_first, others;
-
-	if (first >= info->uidnext)
-		return 0;
-	if (info->uidnext - first <= first)
-		return count_between(c, first, info->uidnext - 1);
-	others = first > 1 ? count_between(c, 1, first - 1) : 0;
-	return others < info->exists ? info->exists - others : 0;
-}
-
-static void
-on_change(void *arg, const struct change *change)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-
-	if (change->kind == CHANGE_MAILBOX && change->mailbox_id != c->box_id)
-		return;
-	if (imap_session_notify(c->session, imap_conn_output(c)) == IMAP_WAIT)
-		served_follow(&c->served, SERVED_WAIT);
-}
-
-void
-imap_box_left(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-
-	imap_body_forget(c);
-	feed_close(&c->feed);
-	c->box_id = 0;
-}
-
-static enum err
-finish_open(struct imap_conn *c)
-{
-	struct imap_box *box = c->q.box;
-	enum err e;
-
-	box->recent_n = count_recent(c, box);
-	e = imap_read_keywords(c, c->q.arena, box);
-	/* To find it among all would be to read them; SELECT may do without (RFC 3501
-	   6.3.1). */
-	return e == OK ? reader_unseen_seq(reader_of(c), &box->info, UNSEEN_LOOK,
-	                                   &box->unseen_seq)
-	               : e;
-}
-
-/* Its row has been read, or could not be; what is counted is of the same state. */
-static void
-opened(struct imap_conn *c, enum err e)
-{
-	if (e == OK)
-		e = finish_open(c);
-	reader_release(reader_of(c));
-	if (e != OK)
-		imap_box_left(c);
-	imap_conn_answer(c, e);
-}
-
-/* A store that cannot write (a full disk) takes nobody's right to read: the mailbox
-   opens, and another session will hear which messages are recent. Else all from
-   answer->recent_uid to below the uidnext of that moment are ours, so the row is read
-   again. */
-static void
-recent_taken(void *arg, enum err taken, const struct answer_recent *answer)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-	struct imap_box *box = c->q.box;
-	enum err e = reader_hold(reader_of(c));
-
-	c->q.call = 0;
-	if (e == OK)
-		e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id,
-		                         c->q.arena, &box->info);
-	box->recent_first = taken == OK ? answer->recent_uid : box->info.uidnext;
-	opened(c, e);
-}
-
-static void
-take_recent(struct imap_conn *c, store_recent_fn *done)
-{
-	struct op_recent op = { .account_id = c->account_id, .mailbox_id = c->box_id };
-
-	c->q.step = NULL;
-	c->q.call = store_recent(c->server->parts.store, &op, done, c);
-}
-
-static void
-step_open(void *arg)
-{
-	struct imap_conn *c = imap_conn_of(arg);
-	struct imap_box *box = c->q.box;
-	enum err e;
-
-	/* Watched before it is read: nothing can happen in between. */
-	c->feed = feed_open(c->server->parts.store, FEED_ACCOUNT, c->account_id,
-	                    on_change, c);
-	e = reader_hold(reader_of(c));
-	if (e == OK)
-		e = find_box(c, c->q.name, c->q.arena, &box->info);
-	if (e != OK) {
-		opened(c, e);
-		return;
-	}
-	c->box_id = box->info.id;
-	box->recent_first = box->info.recent_uid;
-	if (!c->q.is_readonly && box->info.recent_uid < box->info.uidnext) {
-		reader_release(reader_of(c));
-		take_recent(c, recent_taken);
-	} else {
-		opened(c, OK);
-	}
-}
-
-void
-imap_ask_open(void *arg, struct str name, bool is_readonly, struct arena *a,
-              struct imap_box *box_out)
-{
-	struct imap_question *q = imap_conn_ask(imap_conn_of(arg), step_open);
-
-	q->name = name;
-	q->is_readonly = is_readonly;
-	q->arena = a;
-	q->box = box_out;
-}
 
 /* --- the map */
 
@@ -270,7 +23,7 @@ map_slice(struct imap_conn *c, enum err *e_out)
 	size_t n;
 
 	*e_out = reader_uids(
-		reader_of(c),
+		imap_reader(c),
 		&(struct entry_span){ c->box_id, q->next_uid, q->uidnext - 1, 0 },
 		c->server->uids, IMAP_SCRATCH_ROWS, &n);
 	if (*e_out != OK)
@@ -292,13 +45,13 @@ give_expunged(struct imap_conn *c, uint64_t since, struct arena *a)
 {
 	size_t n = IMAP_SCRATCH_ROWS;
 	uint32_t *uids = c->server->uids;
-	enum err e = reader_expunged(reader_of(c), c->box_id, since, uids, n, &n);
+	enum err e = reader_expunged(imap_reader(c), c->box_id, since, uids, n, &n);
 
 	if (e == OK && n == IMAP_SCRATCH_ROWS) {
 		uids = arena_try(a, EXPUNGED_MAX * sizeof(*uids));
 		if (!uids)
 			return ERR_LIMIT;
-		e = reader_expunged(reader_of(c), c->box_id, since, uids, EXPUNGED_MAX,
+		e = reader_expunged(imap_reader(c), c->box_id, since, uids, EXPUNGED_MAX,
 		                    &n);
 	}
 	for (size_t i = 0; e == OK && i < n; i++)
@@ -422,9 +175,10 @@ message_slice(struct imap_conn *c, struct uid_range r, int64_t until_us,
 	for (;;) {
 		bool was_moved = ms.is_moved;
 
-		e = reader_messages(
-			reader_of(c), &(struct entry_span){ c->box_id, first, r.last, 0 },
-			reader_want(c->q.want), SIZE_MAX / 2, give_message, &ms);
+		e = reader_messages(imap_reader(c),
+		                    &(struct entry_span){ c->box_id, first, r.last, 0 },
+		                    reader_want(c->q.want), SIZE_MAX / 2, give_message,
+		                    &ms);
 		if (e != OK || !ms.is_moved || was_moved)
 			break;
 		if (ms.last_uid)
@@ -449,7 +203,7 @@ entry_slice(struct imap_conn *c, struct uid_range r, uint64_t after_modseq,
 	struct entry *entries = c->server->entries;
 	size_t n;
 	enum err e = reader_entries(
-		reader_of(c),
+		imap_reader(c),
 		&(struct entry_span){ c->box_id, r.first, r.last, after_modseq }, entries,
 		ENTRIES_AT_ONCE, &n);
 
@@ -574,7 +328,7 @@ recent_claimed(void *arg, enum err e, const struct answer_recent *answer)
 	uint32_t first = e == OK ? answer->recent_uid : box->info.uidnext;
 
 	c->q.call = 0;
-	e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id, c->q.arena,
+	e = reader_mailbox_by_id(imap_reader(c), c->account_id, c->box_id, c->q.arena,
 	                         &box->info);
 	box->recent_first = first;
 	if (e == OK)
@@ -590,7 +344,7 @@ step_changes(void *arg)
 	struct imap_question *q = &c->q;
 	struct imap_box *box = q->box;
 	struct op_recent op = { .account_id = c->account_id, .mailbox_id = c->box_id };
-	enum err e = reader_mailbox_by_id(reader_of(c), c->account_id, c->box_id,
+	enum err e = reader_mailbox_by_id(imap_reader(c), c->account_id, c->box_id,
 	                                  q->arena, &box->info);
 
 	if (e != OK) {
@@ -606,7 +360,7 @@ step_changes(void *arg)
 		(void)store_recent(c->server->parts.store, &op, NULL, NULL);
 		tell_changes(c);
 	} else {
-		take_recent(c, recent_claimed);
+		imap_take_recent(c, recent_claimed);
 	}
 }
 

@@ -1,9 +1,9 @@
 /* imap_server_conn.h - the IMAP connections of one process.
  *
  * Glues the session core (imap_session.h) to a stream, to the store and to the reader:
- * imap_conn.c feeds it and keeps deadlines, imap_read_conn.c answers questions from
- * this process's own reader (imap_body_conn.c has the large bodies), imap_write_conn.c
- * those that are operations of the store.
+ * imap_conn.c feeds it and keeps deadlines, imap_box_conn.c and imap_read_conn.c answer
+ * questions from this process's own reader (imap_body_conn.c has the large bodies),
+ * imap_write_conn.c those that are operations of the store.
  *
  * Owns: its connections and the settings they were begun with. Borrows: all of struct
  * imap_server_parts but conf, which is copied from.
