@@ -1,7 +1,5 @@
-/* The outbound dialogue. A transaction is a script: RSET (where one was left in the
- * middle), MAIL, one RCPT for each recipient, DATA. Two positions walk through it, the
- * next command to write and the next reply to come; with PIPELINING the first runs ahead,
- * without it both go in step. So one set of handlers serves both kinds of servers.
+/* smtp_client.c - the outbound dialogue: greeting, hello, STARTTLS, replies, the end. The
+ * transactions in it are in smtp_client_tx.c.
  *
  * A reply that nobody asked for is never taken for an answer: what follows the last
  * outstanding reply in the same input was sent before our next command could be read.
@@ -21,9 +19,6 @@ enum {
 	TX_BUDGET = (SMTP_CLIENT_RCPT_LIMIT + 8) * (SMTP_CLIENT_TEXT_MAX + 64),
 	PEER_NAME_MAX = 255,
 };
-
-typedef enum smtp_client_next reply_fn(struct smtp_client *c, int code,
-                                       struct strbuf *out);
 
 static const struct {
 	const char *name;
@@ -86,8 +81,8 @@ present(const struct smtp_client *c)
 	}
 }
 
-static enum smtp_client_next
-enter(struct smtp_client *c, enum smtp_client_state state)
+enum smtp_client_next
+smtp_client_enter(struct smtp_client *c, enum smtp_client_state state)
 {
 	c->state = state;
 	c->steps++;
@@ -118,9 +113,8 @@ add_text(struct smtp_client *c, int code, struct str s)
 	}
 }
 
-/* The reply that is complete, as a result; its strings live in `arena`. */
-static struct smtp_client_result
-reply_result(const struct smtp_client *c, struct arena *arena, int code)
+struct smtp_client_result
+smtp_client_reply_result(const struct smtp_client *c, struct arena *arena, int code)
 {
 	static const enum smtp_client_outcome outcomes[] = {
 		[2] = SMTP_CLIENT_OK,
@@ -149,25 +143,6 @@ own_result(const struct smtp_client *c, enum smtp_client_outcome outcome, enum e
 		                            .cause = cause };
 }
 
-/* Gives the result to every recipient that has none. */
-static void
-finish(struct smtp_client *c, struct smtp_client_result result)
-{
-	for (size_t i = 0; c->message && i < c->count; i++) {
-		struct smtp_client_rcpt *rcpt = &c->message->rcpts[c->order[i]];
-
-		if (rcpt->result.outcome == SMTP_CLIENT_OPEN)
-			rcpt->result = result;
-	}
-}
-
-static enum smtp_client_next
-end_transaction(struct smtp_client *c)
-{
-	c->message = NULL;
-	return enter(c, SMTP_CLIENT_IDLE);
-}
-
 /* The dialogue is over; open recipients get a temporary result, for this cause. */
 static enum smtp_client_next
 give_up(struct smtp_client *c, struct smtp_client_result result)
@@ -178,30 +153,29 @@ give_up(struct smtp_client *c, struct smtp_client_result result)
 		return SMTP_CLIENT_NEXT_CLOSE;
 	c->failure = result;
 	for_rcpt.outcome = SMTP_CLIENT_TEMP;
-	finish(c, for_rcpt);
+	smtp_client_settle(c, for_rcpt);
 	c->message = NULL;
 	c->outstanding = 0;
-	return enter(c, SMTP_CLIENT_CLOSED);
+	return smtp_client_enter(c, SMTP_CLIENT_CLOSED);
 }
 
-static enum smtp_client_next
-give_up_for(struct smtp_client *c, enum err cause)
+enum smtp_client_next
+smtp_client_give_up(struct smtp_client *c, enum err cause)
 {
 	return give_up(c, own_result(c, SMTP_CLIENT_TEMP, cause));
 }
 
-/* The reply ends the dialogue. */
-static enum smtp_client_next
-give_up_on(struct smtp_client *c, int code)
+enum smtp_client_next
+smtp_client_give_up_on(struct smtp_client *c, int code)
 {
-	struct smtp_client_result result = reply_result(c, c->arena, code);
+	struct smtp_client_result result = smtp_client_reply_result(c, c->arena, code);
 
 	/* The recipients' copies go with the transaction, this one with the dialogue. */
 	return give_up(c, result);
 }
 
-static void
-sent(struct smtp_client *c)
+void
+smtp_client_sent(struct smtp_client *c)
 {
 	c->outstanding++;
 }
@@ -213,15 +187,15 @@ say_hello(struct smtp_client *c, enum smtp_client_state state, struct strbuf *ou
 	strbuf_add(out, state == SMTP_CLIENT_EHLO ? STR("EHLO ") : STR("HELO "));
 	strbuf_add(out, c->conf->helo);
 	strbuf_lit(out, "\r\n");
-	sent(c);
-	return enter(c, state);
+	smtp_client_sent(c);
+	return smtp_client_enter(c, state);
 }
 
 static enum smtp_client_next
 on_greeting(struct smtp_client *c, int code, struct strbuf *out)
 {
 	if (code != 220)
-		return give_up_on(c, code);
+		return smtp_client_give_up_on(c, code);
 	return say_hello(c, SMTP_CLIENT_EHLO, out);
 }
 
@@ -230,15 +204,15 @@ static enum smtp_client_next
 after_hello(struct smtp_client *c, struct strbuf *out)
 {
 	if (c->is_secured || c->conf->tls == SMTP_CLIENT_TLS_NEVER)
-		return enter(c, SMTP_CLIENT_IDLE);
+		return smtp_client_enter(c, SMTP_CLIENT_IDLE);
 	if (!(c->ext.offers & SMTP_OFFER_STARTTLS)) {
 		if (c->conf->tls == SMTP_CLIENT_TLS_MUST)
-			return give_up_for(c, ERR_TLS_UNAVAILABLE);
-		return enter(c, SMTP_CLIENT_IDLE);
+			return smtp_client_give_up(c, ERR_TLS_UNAVAILABLE);
+		return smtp_client_enter(c, SMTP_CLIENT_IDLE);
 	}
 	strbuf_lit(out, "STARTTLS\r\n");
-	sent(c);
-	return enter(c, SMTP_CLIENT_STARTTLS);
+	smtp_client_sent(c);
+	return smtp_client_enter(c, SMTP_CLIENT_STARTTLS);
 }
 
 static enum smtp_client_next
@@ -249,13 +223,13 @@ on_ehlo(struct smtp_client *c, int code, struct strbuf *out)
 	/* An old server knows HELO only (RFC 5321 3.2). */
 	if (code / 100 == 5)
 		return say_hello(c, SMTP_CLIENT_HELO, out);
-	return give_up_on(c, code);
+	return smtp_client_give_up_on(c, code);
 }
 
 static enum smtp_client_next
 on_helo(struct smtp_client *c, int code, struct strbuf *out)
 {
-	return code / 100 == 2 ? after_hello(c, out) : give_up_on(c, code);
+	return code / 100 == 2 ? after_hello(c, out) : smtp_client_give_up_on(c, code);
 }
 
 static enum smtp_client_next
@@ -263,11 +237,11 @@ on_starttls(struct smtp_client *c, int code, struct strbuf *out)
 {
 	(void)out;
 	if (code == 220)
-		return enter(c, SMTP_CLIENT_SHAKING);
+		return smtp_client_enter(c, SMTP_CLIENT_SHAKING);
 	/* Offered and refused: opportunistic encryption goes on without (RFC 3207 4). */
 	if (c->conf->tls == SMTP_CLIENT_TLS_MUST)
-		return give_up_on(c, code);
-	return enter(c, SMTP_CLIENT_IDLE);
+		return smtp_client_give_up_on(c, code);
+	return smtp_client_enter(c, SMTP_CLIENT_IDLE);
 }
 
 enum smtp_client_next
@@ -278,171 +252,12 @@ smtp_client_secured(struct smtp_client *c, struct strbuf *out)
 	return say_hello(c, SMTP_CLIENT_EHLO, out);
 }
 
-/* Script positions: 0 RSET, 1 MAIL, 2... RCPT, the last DATA. */
-static enum smtp_client_state
-script_state(const struct smtp_client *c, size_t position)
-{
-	if (position == 0)
-		return SMTP_CLIENT_RSET;
-	if (position == 1)
-		return SMTP_CLIENT_MAIL;
-	return position < c->count + 2 ? SMTP_CLIENT_RCPT : SMTP_CLIENT_DATA;
-}
-
-static void
-write_command(struct smtp_client *c, struct strbuf *out)
-{
-	size_t position = c->written++;
-
-	switch (script_state(c, position)) {
-	case SMTP_CLIENT_RSET:
-		strbuf_lit(out, "RSET\r\n");
-		break;
-	case SMTP_CLIENT_MAIL:
-		c->mails++;
-		smtp_client_format_mail(c, out);
-		break;
-	case SMTP_CLIENT_RCPT:
-		smtp_client_format_rcpt(c, &c->message->rcpts[c->order[position - 2]],
-		                        out);
-		break;
-	default:
-		strbuf_lit(out, "DATA\r\n");
-		break;
-	}
-	sent(c);
-}
-
-/* Writes what may be written now, and says what to wait for. */
-static enum smtp_client_next
-go_on(struct smtp_client *c, struct strbuf *out)
-{
-	bool may_run_ahead = c->ext.offers & SMTP_OFFER_PIPELINING;
-
-	while (c->written < c->count + 3 && (may_run_ahead || c->written == c->answered))
-		write_command(c, out);
-	return enter(c, script_state(c, c->answered));
-}
-
-static enum smtp_client_next
-on_rset(struct smtp_client *c, int code, struct strbuf *out)
-{
-	if (code / 100 != 2)
-		return give_up_on(c, code);
-	c->answered++;
-	return go_on(c, out);
-}
-
-static enum smtp_client_next
-on_mail(struct smtp_client *c, int code, struct strbuf *out)
-{
-	c->answered++;
-	if (code / 100 == 2)
-		return go_on(c, out);
-	finish(c, reply_result(c, c->tx, code));
-	/* Commands that ran ahead are still answered; otherwise that was all. */
-	return c->outstanding ? go_on(c, out) : end_transaction(c);
-}
-
-/* The server wants no more recipients in this transaction (RFC 5321 4.5.3.1.10, which
-   makes 552 the same as 452 here, if it does not say that it means something else). */
-static bool
-is_too_many(const struct smtp_client_result *r)
-{
-	if (r->code != 452 && r->code != 552 && r->code != 451)
-		return false;
-	if (r->enhanced.n)
-		return str_ends(r->enhanced, STR(".5.3"));
-	return r->code == 452 || str_find_icase(r->text, STR("too many")) != SIZE_MAX;
-}
-
-static enum smtp_client_next
-on_rcpt(struct smtp_client *c, int code, struct strbuf *out)
-{
-	struct smtp_client_rcpt *rcpt = &c->message->rcpts[c->order[c->answered - 2]];
-
-	c->answered++;
-	if (rcpt->result.outcome == SMTP_CLIENT_OPEN) {
-		if (code / 100 == 2) {
-			c->accepted++;
-		} else {
-			rcpt->result = reply_result(c, c->tx, code);
-			if (c->accepted && is_too_many(&rcpt->result))
-				rcpt->result.outcome = SMTP_CLIENT_AGAIN;
-		}
-	}
-	if (!c->accepted && !c->outstanding && c->answered == c->count + 2) {
-		c->want_rset = true;
-		return end_transaction(c);
-	}
-	return go_on(c, out);
-}
-
-static enum smtp_client_next
-on_data(struct smtp_client *c, int code, struct strbuf *out)
-{
-	c->want_rset = true;
-	if (code == 354 && c->accepted) {
-		c->body = (struct smtp_body_writer){ 0 };
-		return enter(c, SMTP_CLIENT_BODY);
-	}
-	if (code == 354) {
-		/* DATA ran ahead and the server takes text for nobody: it gets none
-		   (RFC 2920 3.1). */
-		strbuf_lit(out, ".\r\n");
-		sent(c);
-		return enter(c, SMTP_CLIENT_DOT);
-	}
-	if (code / 100 < 4)
-		return give_up_for(c, ERR_PROTOCOL);
-	finish(c, reply_result(c, c->tx, code));
-	return end_transaction(c);
-}
-
-void
-smtp_client_body(struct smtp_client *c, struct str piece, struct strbuf *out)
-{
-	CHECK(c->state == SMTP_CLIENT_BODY);
-	smtp_body_write(&c->body, piece, out);
-	c->steps++;
-}
-
-enum smtp_client_next
-smtp_client_body_end(struct smtp_client *c, struct strbuf *out)
-{
-	CHECK(c->state == SMTP_CLIENT_BODY);
-	smtp_body_end(&c->body, out);
-	sent(c);
-	return enter(c, SMTP_CLIENT_DOT);
-}
-
-static enum smtp_client_next
-on_dot(struct smtp_client *c, int code, struct strbuf *out)
-{
-	(void)out;
-	c->want_rset = false;
-	finish(c, reply_result(c, c->tx, code));
-	return end_transaction(c);
-}
-
-/* The server answers before the text is complete. It may refuse so, but it cannot have
-   accepted; and as its next replies could not be told apart, the dialogue ends. */
-static enum smtp_client_next
-on_body(struct smtp_client *c, int code, struct strbuf *out)
-{
-	(void)out;
-	if (code / 100 < 4)
-		return give_up_for(c, ERR_PROTOCOL);
-	finish(c, reply_result(c, c->tx, code));
-	return give_up_on(c, code);
-}
-
 /* Something unasked for in a pause: a goodbye, or nonsense. */
 static enum smtp_client_next
 on_idle(struct smtp_client *c, int code, struct strbuf *out)
 {
 	(void)out;
-	return give_up_on(c, code);
+	return smtp_client_give_up_on(c, code);
 }
 
 static enum smtp_client_next
@@ -450,17 +265,24 @@ on_quit(struct smtp_client *c, int code, struct strbuf *out)
 {
 	(void)code;
 	(void)out;
-	return enter(c, SMTP_CLIENT_CLOSED);
+	return smtp_client_enter(c, SMTP_CLIENT_CLOSED);
 }
 
-static reply_fn *const handlers[SMTP_CLIENT_STATE_COUNT] = {
-	[SMTP_CLIENT_GREETING] = on_greeting, [SMTP_CLIENT_EHLO] = on_ehlo,
-	[SMTP_CLIENT_HELO] = on_helo,         [SMTP_CLIENT_STARTTLS] = on_starttls,
-	[SMTP_CLIENT_SHAKING] = on_idle,      [SMTP_CLIENT_IDLE] = on_idle,
-	[SMTP_CLIENT_RSET] = on_rset,         [SMTP_CLIENT_MAIL] = on_mail,
-	[SMTP_CLIENT_RCPT] = on_rcpt,         [SMTP_CLIENT_DATA] = on_data,
-	[SMTP_CLIENT_BODY] = on_body,         [SMTP_CLIENT_DOT] = on_dot,
-	[SMTP_CLIENT_QUIT] = on_quit,         [SMTP_CLIENT_CLOSED] = on_quit,
+static smtp_client_reply_fn *const handlers[SMTP_CLIENT_STATE_COUNT] = {
+	[SMTP_CLIENT_GREETING] = on_greeting,
+	[SMTP_CLIENT_EHLO] = on_ehlo,
+	[SMTP_CLIENT_HELO] = on_helo,
+	[SMTP_CLIENT_STARTTLS] = on_starttls,
+	[SMTP_CLIENT_SHAKING] = on_idle,
+	[SMTP_CLIENT_IDLE] = on_idle,
+	[SMTP_CLIENT_RSET] = smtp_client_on_rset,
+	[SMTP_CLIENT_MAIL] = smtp_client_on_mail,
+	[SMTP_CLIENT_RCPT] = smtp_client_on_rcpt,
+	[SMTP_CLIENT_DATA] = smtp_client_on_data,
+	[SMTP_CLIENT_BODY] = smtp_client_on_body,
+	[SMTP_CLIENT_DOT] = smtp_client_on_dot,
+	[SMTP_CLIENT_QUIT] = on_quit,
+	[SMTP_CLIENT_CLOSED] = on_quit,
 };
 
 /* One line of a reply. The first line of the reply to EHLO names the server, the others
@@ -496,15 +318,15 @@ take_reply(struct smtp_client *c, int code, bool early, struct strbuf *out)
 	/* A refusal is believed whatever follows it, an agreement is not. */
 	if (early && code < 400 && c->state != SMTP_CLIENT_DOT &&
 	    c->state != SMTP_CLIENT_IDLE)
-		return give_up_for(c, ERR_PROTOCOL);
+		return smtp_client_give_up(c, ERR_PROTOCOL);
 	if (code == 421 && c->state != SMTP_CLIENT_QUIT) {
-		finish(c, reply_result(c, c->tx, code));
-		return give_up_on(c, code);
+		smtp_client_settle(c, smtp_client_reply_result(c, c->tx, code));
+		return smtp_client_give_up_on(c, code);
 	}
 	next = handlers[c->state](c, code, out);
 	/* The results so far stand, but nothing more is asked of this server. */
 	if (early)
-		return give_up_for(c, ERR_CLOSED);
+		return smtp_client_give_up(c, ERR_CLOSED);
 	return next;
 }
 
@@ -521,7 +343,7 @@ smtp_client_input(struct smtp_client *c, struct str in, struct strbuf *out)
 		case REPLY_MORE:
 			return next;
 		case REPLY_BAD:
-			return give_up_for(c, ERR_PROTOCOL);
+			return smtp_client_give_up(c, ERR_PROTOCOL);
 		case REPLY_LINE:
 			break;
 		}
@@ -534,95 +356,19 @@ smtp_client_input(struct smtp_client *c, struct str in, struct strbuf *out)
 	return c->state == SMTP_CLIENT_CLOSED ? SMTP_CLIENT_NEXT_CLOSE : next;
 }
 
-bool
-smtp_client_has_requiretls(const struct smtp_client *c)
-{
-	return c->is_secured && (c->ext.offers & SMTP_OFFER_REQUIRETLS);
-}
-
-/* Why this message cannot go to this server at all, or OK. Text with 8-bit bytes is not
-   converted for a 7-bit server but returned (RFC 6152 3 leaves the choice): a conversion
-   would break signatures, and servers without 8BITMIME have all but died out. */
-static enum err
-check_message(const struct smtp_client *c, const struct smtp_client_message *m)
-{
-	if (!smtp_client_path_check(m->from))
-		return ERR_SENDER_ADDRESS;
-	if (m->is_tls_required && !smtp_client_has_requiretls(c))
-		return ERR_NEED_REQUIRETLS;
-	if (c->ext.size_max && m->size > c->ext.size_max)
-		return ERR_TOO_LARGE;
-	if (m->is_utf8 && !(c->ext.offers & SMTP_OFFER_SMTPUTF8))
-		return ERR_NEED_SMTPUTF8;
-	if (m->is_8bit && !(c->ext.offers & SMTP_OFFER_8BITMIME))
-		return ERR_NEED_8BITMIME;
-	return OK;
-}
-
-static struct smtp_client_result
-refused(enum err cause)
-{
-	return (struct smtp_client_result){
-		.outcome = SMTP_CLIENT_PERM,
-		.at = SMTP_CLIENT_MAIL,
-		.cause = cause,
-		.enhanced = str_from(err_get(cause)->enhanced),
-	};
-}
-
-/* Picks the recipients that go into this transaction. */
-static void
-pick(struct smtp_client *c, struct smtp_client_message *m)
-{
-	enum err why = check_message(c, m);
-	size_t room = smtp_client_room(c);
-
-	c->order = ARENA_ARRAY(c->tx, size_t, room);
-	c->count = 0;
-	for (size_t i = 0; i < m->rcpt_count; i++) {
-		struct smtp_client_rcpt *rcpt = &m->rcpts[i];
-
-		rcpt->result = (struct smtp_client_result){ 0 };
-		if (why != OK)
-			rcpt->result = refused(why);
-		else if (!rcpt->address.n || !smtp_client_path_check(rcpt->address))
-			rcpt->result = refused(ERR_ADDRESS);
-		else if (c->count == room)
-			rcpt->result.outcome = SMTP_CLIENT_AGAIN;
-		else
-			c->order[c->count++] = i;
-	}
-}
-
-enum smtp_client_next
-smtp_client_send(struct smtp_client *c, struct smtp_client_message *message,
-                 struct strbuf *out)
-{
-	CHECK(c->state == SMTP_CLIENT_IDLE);
-	arena_reset(c->tx);
-	pick(c, message);
-	if (!c->count)
-		return SMTP_CLIENT_NEXT_READY;
-	c->message = message;
-	c->accepted = 0;
-	c->written = c->answered = c->want_rset ? 0 : 1;
-	c->want_rset = false;
-	return go_on(c, out);
-}
-
 enum smtp_client_next
 smtp_client_quit(struct smtp_client *c, struct strbuf *out)
 {
 	CHECK(c->state == SMTP_CLIENT_IDLE);
 	strbuf_lit(out, "QUIT\r\n");
-	sent(c);
-	return enter(c, SMTP_CLIENT_QUIT);
+	smtp_client_sent(c);
+	return smtp_client_enter(c, SMTP_CLIENT_QUIT);
 }
 
 void
 smtp_client_closed(struct smtp_client *c, enum err why)
 {
-	(void)give_up_for(c, why);
+	(void)smtp_client_give_up(c, why);
 }
 
 enum smtp_client_state
@@ -676,21 +422,4 @@ struct smtp_client_result
 smtp_client_failure(const struct smtp_client *c)
 {
 	return c->failure;
-}
-
-static uint64_t
-least(uint64_t a, uint64_t b)
-{
-	return b && b < a ? b : a;
-}
-
-size_t
-smtp_client_room(const struct smtp_client *c)
-{
-	if (c->state == SMTP_CLIENT_CLOSED)
-		return 0;
-	if (c->ext.mail_max && c->mails >= c->ext.mail_max)
-		return 0;
-	return (size_t)least(least(SMTP_CLIENT_RCPT_LIMIT, c->conf->rcpt_max),
-	                     c->ext.rcpt_max);
 }

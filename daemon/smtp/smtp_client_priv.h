@@ -42,6 +42,32 @@ struct smtp_client {
 	struct smtp_body_writer body;
 };
 
+/* --- the dialogue (smtp_client.c) */
+
+enum smtp_client_next smtp_client_enter(struct smtp_client *c,
+                                        enum smtp_client_state state);
+/* One more reply is due. */
+void smtp_client_sent(struct smtp_client *c);
+/* The reply that is complete, as a result; its strings live in `arena`. */
+struct smtp_client_result smtp_client_reply_result(const struct smtp_client *c,
+                                                   struct arena *arena, int code);
+/* The dialogue is over, for a cause that we found, or by the reply that is complete; open
+   recipients get a temporary result. */
+enum smtp_client_next smtp_client_give_up(struct smtp_client *c, enum err cause);
+enum smtp_client_next smtp_client_give_up_on(struct smtp_client *c, int code);
+
+/* --- a transaction (smtp_client_tx.c) */
+
+/* Takes the reply that was due in a state. */
+typedef enum smtp_client_next smtp_client_reply_fn(struct smtp_client *c, int code,
+                                                   struct strbuf *out);
+smtp_client_reply_fn smtp_client_on_rset, smtp_client_on_mail, smtp_client_on_rcpt,
+	smtp_client_on_data, smtp_client_on_body, smtp_client_on_dot;
+/* Gives the result to every recipient that has none. */
+void smtp_client_settle(struct smtp_client *c, struct smtp_client_result result);
+
+/* --- words */
+
 /* One line of the reply to EHLO but the first. */
 void smtp_client_ext_parse(struct smtp_client_ext *ext, struct str line);
 

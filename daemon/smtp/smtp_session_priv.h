@@ -85,8 +85,12 @@ struct smtp_session {
 	uint64_t progress;
 };
 
-/* Replies. Each counts what has to be counted and says how to go on: SMTP_READ, or
-   SMTP_CLOSE where the client has made too many errors. */
+/* Lines (smtp_line.c): bytes in all other states. */
+enum smtp_next smtp_line_input(struct smtp_session *s, struct str in, size_t *used_out,
+                               struct strbuf *out);
+
+/* Replies (smtp_reply.c). Each counts what has to be counted and says how to go on:
+   SMTP_READ, or SMTP_CLOSE where the client has made too many errors. */
 enum smtp_next smtp_reply(struct smtp_session *s, struct strbuf *out, enum err e);
 enum smtp_next smtp_reply_words(struct smtp_session *s, struct strbuf *out, enum err e,
                                 struct str words);
