@@ -335,12 +335,12 @@ find_own(struct relay *r)
 void
 relay_set_conf(struct relay *r, const struct conf *conf)
 {
-	relay_host_reload(r, conf);
 	r->conf = conf;
 	relay_conn_leave_idle(r);
 	find_own(r);
 	relay_dns_reload(r);
 	relay_own_reports_reload(r);
+	relay_host_reload(r);
 }
 
 struct relay *

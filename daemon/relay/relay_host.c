@@ -16,6 +16,7 @@
 #include "base/panic.h"
 #include "io/stream.h"
 #include "policy/lookups_conn.h"
+#include "relay/relay_host_basis.h"
 #include "relay/relay_priv.h"
 #include "smtp/smtp_client_reply.h"
 
@@ -58,6 +59,7 @@ struct run {
 	struct lookups_conn *lookups_conn;
 	struct host_verdict verdict;
 	bool was_asked;
+	int64_t basis;
 	int64_t started_ms;        /* Unix */
 	int64_t began_ms, took_ms; /* monotonic; -1: no answer yet */
 	/* the way out */
@@ -75,7 +77,7 @@ struct relay_hosts {
 	struct timer search;
 	int64_t first_ms; /* Unix: what was never run is due then */
 	struct run *runs[HOST_CHECKS];
-	bool is_changed[HOST_CHECKS]; /* what it goes by is another since its last run */
+	int64_t basis[HOST_CHECKS]; /* of the settings as they are */
 };
 
 /* --- the end ------------------------------------------------------------------------ */
@@ -153,7 +155,8 @@ run_done(struct run *run)
 	struct relay *r = run->hosts->relay;
 	struct host_row was = { 0 };
 	struct op_host_result op = { .name = str_from(host_check_word(run->check)),
-		                     .checked_ms = run->started_ms };
+		                     .checked_ms = run->started_ms,
+		                     .basis = run->basis };
 	enum host_state shown;
 
 	timer_stop(&run->limit);
@@ -444,6 +447,7 @@ begin(struct relay_hosts *hosts, enum host_check check, bool was_asked)
 	run->hosts = hosts;
 	run->check = check;
 	run->was_asked = was_asked;
+	run->basis = hosts->basis[check];
 	run->arena = arena_new(RUN_BUDGET);
 	/* A reload may change the configuration meanwhile. */
 	run->conf = (struct host_conf){
@@ -462,7 +466,6 @@ begin(struct relay_hosts *hosts, enum host_check check, bool was_asked)
 	run->took_ms = -1;
 	timer_init(&run->limit, r->loop, on_limit, run);
 	hosts->runs[check] = run;
-	hosts->is_changed[check] = false;
 	lookups_conn_fresh(run->lookups_conn);
 	lookups_conn_run(run->lookups_conn, step, on_names, run);
 	lookups_conn_limit(run->lookups_conn, names_ms);
@@ -470,6 +473,7 @@ begin(struct relay_hosts *hosts, enum host_check check, bool was_asked)
 }
 
 struct due {
+	const struct relay_hosts *hosts;
 	int64_t now_ms; /* Unix, as are the others */
 	int64_t at_ms[HOST_CHECKS];
 	bool is_asked[HOST_CHECKS];
@@ -483,7 +487,9 @@ take_row(void *arg, const struct host_row *row)
 
 	if (!host_check_find(row->name, &check))
 		return true;
-	due->is_asked[check] = row->asked_ms > row->checked_ms;
+	/* Whoever changed a setting wants to see what the new one says. */
+	due->is_asked[check] =
+		row->asked_ms > row->checked_ms || row->basis != due->hosts->basis[check];
 	/* A run in the future says that the clock was ahead: nobody waits until then. */
 	if (row->checked_ms > due->now_ms)
 		due->at_ms[check] = due->now_ms;
@@ -500,7 +506,7 @@ on_search(void *arg)
 {
 	struct relay_hosts *hosts = CAST(relay_hosts, HOSTS_MAGIC, arg);
 	int64_t now_ms = clock_unix_ms(), wait_ms = IDLE_MS;
-	struct due due = { .now_ms = now_ms };
+	struct due due = { .hosts = hosts, .now_ms = now_ms };
 
 	if (hosts->relay->is_stopping)
 		return;
@@ -513,9 +519,8 @@ on_search(void *arg)
 	for (size_t i = 0; i < HOST_CHECKS; i++) {
 		if (hosts->runs[i])
 			continue;
-		if (hosts->is_changed[i] || due.at_ms[i] <= now_ms)
-			begin(hosts, (enum host_check)i,
-			      due.is_asked[i] || hosts->is_changed[i]);
+		if (due.at_ms[i] <= now_ms)
+			begin(hosts, (enum host_check)i, due.is_asked[i]);
 		else if (due.at_ms[i] - now_ms < wait_ms)
 			wait_ms = due.at_ms[i] - now_ms;
 	}
@@ -529,20 +534,19 @@ relay_host_changed(struct relay *r, const struct change *change)
 		timer_set(&r->hosts->search, SOON_MS);
 }
 
-/* Whoever changed a list wants to see what the new one says. */
-void
-relay_host_reload(struct relay *r, const struct conf *conf)
+static void
+take_basis(struct relay_hosts *hosts)
 {
-	struct relay_hosts *hosts = r->hosts;
-	const struct conf *was = r->conf;
+	for (unsigned i = 0; i < HOST_CHECKS; i++)
+		hosts->basis[i] =
+			relay_host_basis(hosts->relay->conf, (enum host_check)i);
+}
 
-	if (!str_eq(was->host_lists, conf->host_lists) ||
-	    !str_eq(was->host_lists_minor, conf->host_lists_minor))
-		hosts->is_changed[HOST_BLOCKLISTS] = true;
-	if (!str_eq(was->host_targets, conf->host_targets) ||
-	    was->delivery_private_targets != conf->delivery_private_targets)
-		hosts->is_changed[HOST_OUTBOUND] = true;
-	timer_set(&hosts->search, SOON_MS);
+void
+relay_host_reload(struct relay *r)
+{
+	take_basis(r->hosts);
+	timer_set(&r->hosts->search, SOON_MS);
 }
 
 void
@@ -553,6 +557,7 @@ relay_host_new(struct relay *r)
 	hosts->magic = HOSTS_MAGIC;
 	hosts->relay = r;
 	hosts->first_ms = clock_unix_ms() + FIRST_MS;
+	take_basis(hosts);
 	timer_init(&hosts->search, r->loop, on_search, hosts);
 	r->hosts = hosts;
 }

@@ -3,13 +3,12 @@
 #define RELAY_RELAY_HOST_H
 
 struct change;
-struct conf;
 struct relay;
 
 void relay_host_new(struct relay *r);
 void relay_host_start(struct relay *r);
-/* Before conf takes the place of r->conf: looks at once at what it changes. */
-void relay_host_reload(struct relay *r, const struct conf *conf);
+/* r->conf is another one: looks at once at what goes by a setting that has changed. */
+void relay_host_reload(struct relay *r);
 /* Something of the settings has changed. */
 void relay_host_changed(struct relay *r, const struct change *change);
 /* Not before everything else has stopped. */

@@ -97,16 +97,18 @@ op_host_result_apply(struct tx *tx, const struct op_host_result *op,
 	tell(tx, op, was);
 	return tx_run(tx,
 	              "INSERT INTO host_check (name, state, cause, text, body, runs,"
-	              " since_ms, checked_ms, next_ms)"
-	              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+	              " since_ms, checked_ms, next_ms, basis)"
+	              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 	              " ON CONFLICT (name) DO UPDATE SET state = excluded.state,"
 	              " cause = excluded.cause, text = excluded.text,"
 	              " body = excluded.body, runs = excluded.runs, since_ms = "
 	              "excluded.since_ms,"
 	              " checked_ms = excluded.checked_ms, next_ms = excluded.next_ms,"
-	              " asked_ms = CASE WHEN host_check.asked_ms > $10 THEN 0 ELSE"
+	              " basis = excluded.basis,"
+	              " asked_ms = CASE WHEN host_check.asked_ms > $11 THEN 0 ELSE"
 	              " host_check.asked_ms END",
 	              VALUES(V_S(op->name), V_S(op->state), V_S(op->cause), V_S(op->text),
 	                     V_S(op->body), V_S(op->runs), V_I(since_ms),
-	                     V_I(op->checked_ms), V_I(op->next_ms), V_I(tx->now_ms)));
+	                     V_I(op->checked_ms), V_I(op->next_ms), V_I(op->basis),
+	                     V_I(tx->now_ms)));
 }

@@ -227,7 +227,8 @@ LAYOUT(op_host_mute, S(op_host_mute, actor, actor_layout), M(op_host_mute, name)
 	M(op_host_mute, is_muted));
 LAYOUT(op_host_result, M(op_host_result, name), M(op_host_result, state),
        M(op_host_result, cause), M(op_host_result, body), M(op_host_result, runs),
-       M(op_host_result, text), M(op_host_result, checked_ms), M(op_host_result, next_ms));
+       M(op_host_result, text), M(op_host_result, checked_ms), M(op_host_result, next_ms),
+       M(op_host_result, basis));
 LAYOUT(op_token_used, M(op_token_used, id), M(op_token_used, at_ms), M(op_token_used, ip));
 LAYOUT(op_session_create, S(op_session_create, actor, actor_layout),
 	M(op_session_create, admin_id), M(op_session_create, hash), M(op_session_create, csrf),

@@ -115,6 +115,7 @@ struct op_host_mute {
 struct op_host_result {
 	struct str name, state, cause, text, body, runs;
 	int64_t checked_ms, next_ms;
+	int64_t basis; /* of the settings that the run went by */
 };
 
 #endif

@@ -272,6 +272,7 @@ struct host_row {
 	struct str runs; /* the last ones, a letter each */
 	int64_t since_ms, checked_ms, next_ms;
 	int64_t asked_ms; /* later than checked_ms: somebody waits for a run */
+	int64_t basis;    /* of the last run; 0: not known */
 };
 MUSTUSE enum err reader_host(struct reader *r, struct str name, struct arena *a,
                              struct host_row *out);

@@ -6,7 +6,7 @@
 
 #define HOST_SELECT                                                                      \
 	"SELECT name, state, cause, text, body, runs, since_ms, checked_ms, next_ms,"    \
-	" asked_ms FROM host_check"
+	" asked_ms, basis FROM host_check"
 
 static void
 host_read(struct stmt *s, void *out)
@@ -22,6 +22,7 @@ host_read(struct stmt *s, void *out)
 		.checked_ms = db_i64(s, 7),
 		.next_ms = db_i64(s, 8),
 		.asked_ms = db_i64(s, 9),
+		.basis = db_i64(s, 10),
 	};
 }
 

@@ -193,6 +193,9 @@ static const char index_20[] =
 static const char index_21[] =
 	"CREATE TABLE outside_seen (service TEXT PRIMARY KEY, ip $TEXT, at_ms $INT);";
 
+/* What the last run of a check went by. */
+static const char index_22[] = "ALTER TABLE host_check ADD COLUMN basis $INT;";
+
 static const char day_1[] =
 	"CREATE TABLE trace (id TEXT PRIMARY KEY, at_ms $INT, updated_ms $INT,"
 	" direction $INT, verdict $INT, session_id $TEXT, sender $TEXT, rcpts $TEXT,"
@@ -226,9 +229,9 @@ static const char day_3[] =
 /* Before the first step there is the table meta, with the version in it.
    A step brings version i to i + 1. Never change one that has been released. */
 static const char *const index_steps[] = {
-	index_1,  index_2,  index_3,  index_4,  index_5,  index_6,  index_7,
-	index_8,  index_9,  index_10, index_11, index_12, index_13, index_14,
-	index_15, index_16, index_17, index_18, index_19, index_20, index_21
+	index_1,  index_2,  index_3,  index_4,  index_5,  index_6,  index_7,  index_8,
+	index_9,  index_10, index_11, index_12, index_13, index_14, index_15, index_16,
+	index_17, index_18, index_19, index_20, index_21, index_22
 };
 static const char *const day_steps[] = { day_1, day_2, day_3 };
 

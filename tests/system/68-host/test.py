@@ -258,6 +258,18 @@ def test_a_changed_list_is_looked_at_at_once(world):
     check.equal(checked_at(world, "ptr"), before["ptr"], "what has not changed waits for its turn")
 
 
+def test_a_changed_way_out_is_looked_at_at_once(world):
+    """Its process starts anew for that: the sandbox knew no such port."""
+    before = {name: look(world, name)["checked_at"] for name in ("outbound", "ptr")}
+    text = world.home.config.read_text()
+    world.home.config.write_text(text.replace("port: 25,", "port: 2525,"))
+    world.home.reread()
+    check.until(lambda: checked_at(world, "outbound") > before["outbound"], "outbound", 60)
+    check.equal(checked_at(world, "ptr"), before["ptr"], "what has not changed waits for its turn")
+    world.home.config.write_text(text)
+    world.home.reread()
+
+
 def test_a_check_that_is_left_as_it_is(world):
     home = world.home
 

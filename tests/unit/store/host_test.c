@@ -16,6 +16,7 @@ put(struct rig *r, const char *state, int64_t at_ms)
 		                     .text = STR("no record"),
 		                     .body = STR("{}"),
 		                     .runs = STR("of"),
+		                     .basis = at_ms + 1,
 		                     .checked_ms = at_ms,
 		                     .next_ms = at_ms + 1000 };
 
@@ -51,6 +52,7 @@ test_life(void)
 	row = get(&r);
 	CHECK_I64_EQ(row.since_ms, START_MS + 9000, "since now");
 	CHECK_STR_EQ(row.text, STR("no record"), "what was found");
+	CHECK_I64_EQ(row.basis, START_MS + 9001, "what it went by");
 	CHECK_STR_EQ(row.runs, STR("of"), "runs");
 	rig_close(&r);
 }

@@ -28,7 +28,7 @@ static const char *const index_marks[] = {
 	"a84c818ec2f1a619", "85082abd9473856f", "adbe29ac91c2a754", "347d1f23d44cdc7d",
 	"79e4d5600ca4f09d", "3f72bab5430d3cef", "0ea80e1a840f7a05", "5ff89590d4b64048",
 	"4e5a3dc998b8df88", "a2c16f04793ce267", "4532bbb4e6f42414", "5297eded2f4b971e",
-	"954272d82c5118a5",
+	"954272d82c5118a5", "79f779230d407770",
 };
 static const char *const day_marks[] = { "ffb9177c36fe9405", "24bb734eeeb64115",
 	                                 "06edbe3610872407" };
