@@ -6,7 +6,8 @@
 #include "mail/header.h"
 
 enum {
-	DIAGNOSTIC_MAX = 900,  /* bytes of one diagnostic; a line may have 998 */
+	DIAGNOSTIC_MAX =
+		900, /* bytes of one diagnostic or address; a line may have 998 */
 	PEOPLE_RCPT_MAX = 100, /* recipients that the text for people names */
 	HEADER_MAX = 64 << 10, /* bytes of the original's header, where it goes alone */
 	MADE_MAX = 8 << 20,    /* bytes of a part that we write */
@@ -198,18 +199,23 @@ format_people(struct strbuf *out, const struct dsn *d)
 	}
 }
 
-/* An address, with its type or without: utf-8-addr-xtext where there may be no UTF-8. */
+/* An address, with its type or without: utf-8-addr-xtext where there may be no UTF-8. A
+   field that would be longer than a line is left out rather than empty. */
 static void
-add_address(struct strbuf *out, struct str s, bool global)
+add_address(struct strbuf *out, const char *field, struct str s, bool global)
 {
 	char bytes[DIAGNOSTIC_MAX];
 	struct strbuf ascii = strbuf_on(bytes);
 
 	if (!global && !ascii_check(s)) {
 		encoded_format_address(s, &ascii);
+		if (ascii.overflow)
+			return;
 		s = strbuf_str(&ascii);
 	}
+	strbuf_add(out, str_from(field));
 	add_line(out, s, !global);
+	strbuf_lit(out, "\r\n");
 }
 
 /* RFC 3464 2.2 and 2.3; RFC 6533 3 for the utf-8 address type. */
@@ -227,16 +233,13 @@ format_status(struct strbuf *out, const struct dsn *d)
 		const struct dsn_rcpt *r = &d->rcpts[i];
 
 		strbuf_lit(out, "\r\n");
-		if (r->original.n) {
-			strbuf_lit(out, "Original-Recipient: ");
-			add_address(out, r->original, global);
-			strbuf_lit(out, "\r\n");
-		}
-		strbuf_add(out, ascii_check(r->address)
-		                        ? STR("Final-Recipient: rfc822; ")
-		                        : STR("Final-Recipient: utf-8; "));
-		add_address(out, r->address, global);
-		strbuf_printf(out, "\r\nAction: %s\r\n", actions[r->action].word);
+		if (r->original.n)
+			add_address(out, "Original-Recipient: ", r->original, global);
+		add_address(out,
+		            ascii_check(r->address) ? "Final-Recipient: rfc822; "
+		                                    : "Final-Recipient: utf-8; ",
+		            r->address, global);
+		strbuf_printf(out, "Action: %s\r\n", actions[r->action].word);
 		add_field(out, "Status", r->status, true);
 		if (r->remote_host.n) {
 			strbuf_lit(out, "Remote-MTA: dns; ");

@@ -307,8 +307,8 @@ encoded_param(struct str value, struct str name, struct arena *a, struct str *te
 /* How utf-8-addr-xtext writes a character: \x{FC}. */
 #define CHARACTER_BEGIN "\\x{"
 
-void
-encoded_format_address(struct str s, struct strbuf *out)
+static void
+format_address(struct str s, bool may_be_utf8, struct strbuf *out)
 {
 	while (s.n) {
 		bool is_written = str_starts(s, STR(CHARACTER_BEGIN));
@@ -319,9 +319,23 @@ encoded_format_address(struct str s, struct strbuf *out)
 		if (c > ' ' && c < 0x7f && c != '+' && c != '=' &&
 		    (c != '\\' || is_written))
 			strbuf_byte(out, (char)c);
+		else if (c > 0x7f && may_be_utf8)
+			utf8_add(out, c);
 		else
 			strbuf_printf(out, "\\x{%X}", (unsigned)c);
 	}
+}
+
+void
+encoded_format_address(struct str s, struct strbuf *out)
+{
+	format_address(s, false, out);
+}
+
+void
+encoded_format_address_utf8(struct str s, struct strbuf *out)
+{
+	format_address(s, true, out);
 }
 
 static bool

@@ -32,6 +32,9 @@ bool encoded_param(struct str value, struct str name, struct arena *a,
    6533 3). Spaces, "+", "=" and "\" are no part of that either, but characters that are
    written so already stay as they are; what is no UTF-8 becomes "?". */
 void encoded_format_address(struct str s, struct strbuf *out);
+/* The same as utf-8-addr-unitext: what is not ASCII stays. Shorter, and only for where
+   UTF-8 may be (SMTPUTF8). */
+void encoded_format_address_utf8(struct str s, struct strbuf *out);
 /* Appends in UTF-8 what such an address stands for; what is not well-formed stays as it
    is. Never longer than s. */
 void encoded_parse_address(struct str s, struct strbuf *out);

@@ -196,10 +196,10 @@ smtp_client_format_rcpt(const struct smtp_client *c, const struct smtp_client_rc
 	strbuf_lit(out, ">");
 	if (c->ext.offers & SMTP_OFFER_DSN) {
 		add_notify(out, rcpt->notify);
-		if (c->message->is_utf8 || ascii_check(rcpt->orcpt))
-			add_param(out, "ORCPT", rcpt->orcpt);
-		else
+		if (!c->message->is_utf8 && !ascii_check(rcpt->orcpt))
 			add_orcpt_ascii(out, rcpt->orcpt);
+		else if (rcpt->orcpt.n <= ORCPT_MAX_BYTES)
+			add_param(out, "ORCPT", rcpt->orcpt);
 	}
 	strbuf_lit(out, "\r\n");
 }

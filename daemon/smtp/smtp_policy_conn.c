@@ -22,8 +22,9 @@ enum {
 	FROM_ADDRESSES_MAX = 64,
 	FROM_BUDGET = 64 * 1024,
 	ACCOUNT_BUDGET = 8 * 1024,
-	WORDS_MAX = 4096,          /* recipients in the record of a body, cut there */
-	ORCPT_MADE_MAX = 500,      /* RFC 3461 4.2 */
+	WORDS_MAX = 4096,     /* recipients in the record of a body, cut there */
+	ORCPT_MADE_MAX = 500, /* RFC 3461 4.2 */
+	ORCPT_KEPT_MAX = 6 * (ADDRESS_MAX + 1), /* each byte as \x{2B} */
 	STAMP_RESERVE = 64 * 1024, /* our own lines, on top of what the client may send */
 };
 
@@ -285,7 +286,8 @@ accept_done(void *arg, enum err e, const struct answer_accept *result)
 
 /* The name that the sender knows goes along, also where he did not say it (RFC 3461
    5.2.1): what other servers tell names who stands behind the alias, and what we tell
-   must not (relay_dsn.c). */
+   must not (relay_dsn.c). A long one that is too long in ASCII is kept in UTF-8, and goes
+   only where that may go. */
 static struct str
 orcpt_of(const struct smtp_target *t, struct arena *a)
 {
@@ -301,7 +303,12 @@ orcpt_of(const struct smtp_target *t, struct arena *a)
 		strbuf_lit(&orcpt, "utf-8;");
 		encoded_format_address(t->rcpt->text, &orcpt);
 	}
-	return orcpt.overflow ? STR("") : strbuf_str(&orcpt);
+	if (orcpt.overflow) {
+		orcpt = strbuf_arena(a, ORCPT_KEPT_MAX);
+		strbuf_lit(&orcpt, "utf-8;");
+		encoded_format_address_utf8(t->rcpt->text, &orcpt);
+	}
+	return strbuf_str(&orcpt);
 }
 
 static void
@@ -344,7 +351,8 @@ body_done(void *arg, enum err e, const struct new_body *body)
 	}
 	smtp_receipts_judge(c);
 	count = c->target_count + c->receipt_count;
-	a = arena_new(size_mul(count + 1, sizeof(*op.rcpts) + 2 * ORCPT_MADE_MAX));
+	a = arena_new(size_mul(count + 1,
+	                       sizeof(*op.rcpts) + 2 * ORCPT_MADE_MAX + ORCPT_KEPT_MAX));
 	op = (struct op_accept){
 		.trace_id = id_str(&mail->trace_id),
 		.session_id = id_str(smtp_session_id(c->session)),

@@ -416,6 +416,23 @@ def test_utf8(world):
     told = reports(world, "to the books", who=ANN)[0]
     check.contains(told.raw, rb"Final-Recipient: utf-8; b\x{FC}cher@home.example", "an alias that sends it on")
     check.contains(told.parts[0].get_content(), "<bücher@home.example>", "for people as it is")
+    # One that is longer than 500 bytes in ASCII does not give away where it leads either.
+    domain = ".".join(["книги" * 5] * 3) + ".example"
+    long = "магазин" * 4 + "@" + domain
+    world.home.run("domain", "add", domain)
+    world.home.run("alias", "add", long, "gone@peer.example")
+    with world.home.submission(ANN) as s:
+        s.command_encoding = "utf-8"
+        s.ehlo()
+        s.mail(ANN, ["SMTPUTF8"])
+        check.equal(s.rcpt(long, ["NOTIFY=FAILURE"])[0], 250, "RCPT")
+        s.data(message(ANN, ANN, "to the long books"))
+    told = reports(world, "to the long books", who=ANN)[0]
+    coded = "".join(c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in long).encode()
+    check.true(len(coded) > 500, "long")
+    check.contains(told.raw, b"Original-Recipient: utf-8;" + coded, "the alias, as it was written")
+    check.contains(told.raw, b"Final-Recipient: utf-8; " + coded, "and nothing else")
+    check.true(b"gone@peer" not in told.raw, "nor where it leads")
     send(world, "written in ascii", {ANN: ["NOTIFY=SUCCESS", r"ORCPT=utf-8;j\x{FC}rgen@peer.example"]})
     check.equal(reports(world, "written in ascii")[0].said(),
                 {ANN: ("delivered", r"utf-8;j\x{FC}rgen@peer.example")}, "as given")

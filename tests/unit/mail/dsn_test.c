@@ -149,6 +149,51 @@ test_full_and_utf8(void)
 	strbuf_release(&out);
 }
 
+/* Addresses that are long in UTF-8 are longer in ASCII: there, or not named at all. */
+static void
+test_long_addresses(void)
+{
+	static const struct {
+		const char *what;
+		size_t letters; /* of two bytes each, seven in ASCII */
+		bool is_there;
+	} rows[] = {
+		{ "the longest address", 127, true },
+		{ "the longest that was once said", 240, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct strbuf out = strbuf_heap(65536), name = strbuf_heap(1024);
+		struct dsn_rcpt r = {
+			.address = STR("\303\274@example.net"),
+			.action = DSN_FAILED,
+			.status = STR("5.1.1"),
+		};
+		struct dsn d = plain;
+		size_t at;
+		struct str line;
+
+		strbuf_lit(&name, "utf-8;");
+		for (size_t k = 0; k < rows[i].letters; k++)
+			strbuf_lit(&name, "\320\277");
+		r.original = strbuf_str(&name);
+		d.rcpts = &r;
+		d.rcpt_count = 1;
+		dsn_format(&out, &d);
+		at = str_find_str(strbuf_str(&out), STR("\r\nOriginal-Recipient:"));
+		CHECK_TRUE((at != SIZE_MAX) == rows[i].is_there, rows[i].what);
+		line = str_from_offset(strbuf_str(&out), at == SIZE_MAX ? out.n : at + 2);
+		line = str_first(line, str_find(line, '\r'));
+		CHECK_U64_EQ(line.n,
+		             rows[i].is_there ? strlen("Original-Recipient: utf-8;") +
+		                                        7 * rows[i].letters
+		                              : 0,
+		             rows[i].what);
+		strbuf_release(&out);
+		strbuf_release(&name);
+	}
+}
+
 /* Whatever it is about, a server without 8BITMIME takes it; and it says the same. */
 static void
 test_seven_bits(void)
@@ -262,5 +307,6 @@ test_receipt(void)
 	strbuf_release(&original);
 }
 
-SUITE(mail_dsn, { "seven_bits", test_seven_bits }, { "receipt", test_receipt },
+SUITE(mail_dsn, { "long addresses", test_long_addresses },
+      { "seven_bits", test_seven_bits }, { "receipt", test_receipt },
       { "report", test_report }, { "full_and_utf8", test_full_and_utf8 });

@@ -170,16 +170,21 @@ static void
 test_address(void)
 {
 	static const struct {
-		const char *plain, *coded, *back; /* NULL: as it was */
+		const char *plain, *coded, *utf8;
+		const char *back; /* NULL: as it was */
 	} rows[] = {
-		{ "", "", NULL },
-		{ "ann@example.org", "ann@example.org", NULL },
-		{ "j\303\274rgen@example.org", "j\\x{FC}rgen@example.org", NULL },
-		{ "\360\237\230\200+a=b", "\\x{1F600}\\x{2B}a\\x{3D}b", NULL },
+		{ "", "", "", NULL },
+		{ "ann@example.org", "ann@example.org", "ann@example.org", NULL },
+		{ "j\303\274rgen@example.org", "j\\x{FC}rgen@example.org",
+		  "j\303\274rgen@example.org", NULL },
+		{ "\360\237\230\200+a=b", "\\x{1F600}\\x{2B}a\\x{3D}b",
+		  "\360\237\230\200\\x{2B}a\\x{3D}b", NULL },
 		{ "\"\303\274 \\\"\"@example.org",
-		  "\"\\x{FC}\\x{20}\\x{5C}\"\"@example.org", NULL },
-		{ "\\x{FC}\303\274", "\\x{FC}\\x{FC}", "\303\274\303\274" },
-		{ "\374", "?", "?" },
+		  "\"\\x{FC}\\x{20}\\x{5C}\"\"@example.org",
+		  "\"\303\274\\x{20}\\x{5C}\"\"@example.org", NULL },
+		{ "\\x{FC}\303\274", "\\x{FC}\\x{FC}", "\\x{FC}\303\274",
+		  "\303\274\303\274" },
+		{ "\374", "?", "?", "?" },
 	};
 	static const char *const odd[] = { "\\x{}",        "\\x{FC", "\\x{G}",
 		                           "\\x{0000FC}0", "\\x",    "a\\",
@@ -194,6 +199,14 @@ test_address(void)
 		CHECK_STR_EQ(strbuf_str(&back),
 		             str_from(rows[i].back ? rows[i].back : rows[i].plain),
 		             "and back");
+		strbuf_clear(&out);
+		strbuf_clear(&back);
+		encoded_format_address_utf8(str_from(rows[i].plain), &out);
+		CHECK_STR_EQ(strbuf_str(&out), str_from(rows[i].utf8), "in UTF-8");
+		encoded_parse_address(strbuf_str(&out), &back);
+		CHECK_STR_EQ(strbuf_str(&back),
+		             str_from(rows[i].back ? rows[i].back : rows[i].plain),
+		             "and back from it");
 		strbuf_release(&out);
 		strbuf_release(&back);
 	}
