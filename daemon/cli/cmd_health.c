@@ -7,6 +7,7 @@
 #include <time.h>
 
 enum {
+	STATE_COLUMNS = 7, /* "unknown" */
 	POLL_MS = 200,
 	POLLS_MAX = 100, /* a run waits and takes five seconds, and may be repeated */
 };
@@ -53,16 +54,37 @@ is_muted(const struct json_value *check)
 	return json_get_bool(json_find(check, "muted"), &muted) && muted;
 }
 
+/* "fail (muted)  Reverse name  …", below each other where one of them is muted. */
 static void
-print_check(const struct json_value *check)
+print_check(const struct json_value *check, bool is_beside_muted)
 {
-	static const struct cell cells[] = {
-		{ "state", 7 }, { "title", 12 }, { "text", 0 }, { "fix", 0 }
-	};
+	static const struct cell cells[] = { { "title", 12 },
+		                             { "text", 0 },
+		                             { "fix", 0 } };
+	static const char muted[] = " (muted)";
+	size_t columns = STATE_COLUMNS + (is_beside_muted ? sizeof(muted) - 1 : 0);
+	struct str state = STR("");
+	size_t shown;
 
-	if (is_muted(check))
-		(void)fputs("(muted) ", stdout);
+	(void)json_get_str(json_find(check, "state"), &state);
+	call_print(state);
+	shown = state.n;
+	if (is_muted(check)) {
+		(void)fputs(muted, stdout);
+		shown += sizeof(muted) - 1;
+	}
+	(void)printf("%*s", (int)(shown < columns ? columns - shown : 0) + 2, "");
 	print_cells(check, cells, ARRAY_LEN(cells));
+}
+
+static bool
+has_muted(const struct json_value *items)
+{
+	for (size_t i = 0; i < json_count(items); i++) {
+		if (is_muted(json_at(items, i)))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -88,14 +110,14 @@ cmd_health(struct call *c)
 		(void)printf("%.*s\n", STR_ARG(answer->body));
 	items = json_find(root, "items");
 	for (size_t i = 0; !c->is_json && i < json_count(items); i++)
-		print_check(json_at(items, i));
+		print_check(json_at(items, i), has_muted(items));
 	return is_failed(root) ? CLI_REFUSED : CLI_OK;
 }
 
 int
 cmd_health_show(struct call *c)
 {
-	static const struct cell cells[] = { { "state", 7 },
+	static const struct cell cells[] = { { "state", STATE_COLUMNS },
 		                             { "name", 0 },
 		                             { "text", 0 } };
 	const struct client_answer *answer = client_call(
@@ -110,7 +132,7 @@ cmd_health_show(struct call *c)
 		(void)printf("%.*s\n", STR_ARG(answer->body));
 		return CLI_OK;
 	}
-	print_check(root);
+	print_check(root, is_muted(root));
 	details = json_find(root, "details");
 	lines = json_find(details, "lines");
 	for (size_t i = 0; i < json_count(lines); i++) {
@@ -226,7 +248,7 @@ cmd_health_run(struct call *c)
 		if (!is_meant(c, check))
 			continue;
 		if (!c->is_json)
-			print_check(check);
+			print_check(check, has_muted(items));
 		if (is_failed(check))
 			status = CLI_REFUSED;
 	}

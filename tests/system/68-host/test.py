@@ -284,6 +284,11 @@ def test_a_check_that_is_left_as_it_is(world):
     check.true(found["muted_by"], "and who did it")
     check.equal(needs_you(), before - 1, "counts no longer")
     check.equal(home.run("health", "run", "ptr").returncode, 0, "nor in the status of the command")
+    rows = [line for line in home.run("health", check=False).stdout.splitlines() if line]
+    titles = [row.index(next(t for t in ("Reverse name", "Host name", "Way out", "Blocklists") if t in row))
+              for row in rows if any(t in row for t in ("Reverse name", "Host name", "Way out", "Blocklists"))]
+    check.equal(len(set(titles)), 1, f"one below the other: {rows}")
+    check.true(any(row.startswith("fail (muted)  Reverse name") for row in rows), f"and said: {rows}")
     home.run("health", "unmute", "ptr")
     check.equal(home.json("health", "show", "ptr")["muted"], False, "looked after again")
     check.equal(needs_you(), before, "and counts")
