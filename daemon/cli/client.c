@@ -3,6 +3,11 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "ext/library.h"
+#include "io/socket.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Its macros would check calls of its own names only. */
 #define CURL_DISABLE_TYPECHECK
@@ -93,6 +98,26 @@ set_up(struct client *c, const char *method, const char *url, struct str body)
 	return headers;
 }
 
+/* What libcurl says of it names a port that nobody asked for. */
+static void
+say_unreachable(struct client *c)
+{
+	struct strbuf b = strbuf_on(c->error);
+	int fd, error;
+
+	if (socket_connect_unix(c->socket_path, &fd) == OK) {
+		(void)close(fd);
+		return; /* now it is there */
+	}
+	error = errno;
+	strbuf_printf(&b, "%s: %s", c->socket_path, strerrordesc_np(error));
+	if (error == EACCES || error == EPERM)
+		strbuf_lit(&b, "; run this as root or as the user of the service");
+	else if (error == ENOENT || error == ECONNREFUSED)
+		strbuf_lit(&b, "; is the service running?");
+	(void)strbuf_cstr(&b);
+}
+
 const struct client_answer *
 client_call(struct client *c, const char *method, struct str path, struct str body)
 {
@@ -112,6 +137,8 @@ client_call(struct client *c, const char *method, struct str path, struct str bo
 	code = lib.curl_easy_perform(c->curl);
 	lib.curl_slist_free_all(headers);
 	strbuf_release(&url);
+	if (code == CURLE_COULDNT_CONNECT)
+		say_unreachable(c);
 	if (code != CURLE_OK) {
 		c->answer.error = c->error[0] ? c->error : lib.curl_easy_strerror(code);
 		return &c->answer;

@@ -143,14 +143,19 @@ socket_connect_unix(const char *path, int *fd_out)
 	struct sockaddr_un sa;
 	int fd;
 
-	if (!unix_addr(path, &sa))
+	if (!unix_addr(path, &sa)) {
+		errno = ENAMETOOLONG;
 		return ERR_CONNECT;
+	}
 	/* Non-blocking from the start: a full backlog is EAGAIN, not a wait. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return ERR_CONNECT;
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
+		int cause = errno;
+
 		(void)close(fd);
+		errno = cause;
 		return ERR_CONNECT;
 	}
 	*fd_out = fd;

@@ -22,7 +22,8 @@ MUSTUSE enum err socket_listen(const struct addr *a, int *fd_out, struct diag *d
    it was a socket. */
 MUSTUSE enum err socket_listen_unix(const char *path, unsigned mode, int *fd_out,
                                     struct diag *diag);
-/* Connects to a unix socket; the socket is non-blocking afterwards. ERR_CONNECT. */
+/* Connects to a unix socket; the socket is non-blocking afterwards. ERR_CONNECT: errno
+   says why. */
 MUSTUSE enum err socket_connect_unix(const char *path, int *fd_out);
 /* A connected pair, non-blocking, close-on-exec. Panics where there is none (no
    descriptors left). */

@@ -2,10 +2,14 @@
 import fcntl
 import os
 import pathlib
+import pwd
+import shutil
 import signal
 import smtplib
 import socket
 import statistics
+import subprocess
+import tempfile
 import time
 
 import check
@@ -211,6 +215,29 @@ def test_a_file_that_is_missing_is_named_once(world):
         done = home.run(*command.split(), check=False)
         check.equal(done.stderr.splitlines()[0], f"{home.config}: No such file or directory", command)
     away.rename(home.config)
+
+
+def test_a_socket_that_is_not_for_everybody_is_named(world):
+    """Whoever may not open it, or finds nobody there, reads which one and what to do."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as api:
+        os.chmod(folder, 0o755)
+        path, config = f"{folder}/api.sock", pathlib.Path(folder) / "mailstead.yaml"
+        config.write_text(f"hostname: mail.example.org\nrun_dir: {folder}\n")
+        binary = shutil.copy(world.home.binary, folder)
+
+        def said(**who):
+            done = subprocess.run([binary, "domain", "list", "--config", str(config)], capture_output=True,
+                                  text=True, timeout=60, check=False, **who)
+            check.true(done.returncode != 0, "no answer")
+            return done.stderr
+        check.contains(said(), f"{path}: No such file or directory; is the service running?", "not there")
+        api.bind(path)
+        check.contains(said(), f"{path}: Connection refused; is the service running?", "nobody there")
+        api.listen(4)
+        os.chmod(path, 0o600)
+        check.contains(said(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[]),
+                       f"{path}: Permission denied; run this as root or as the user of the service", "not theirs")
 
 
 def test_the_crash_point_is_for_the_first_store_alone(world):
