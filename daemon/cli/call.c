@@ -1,7 +1,9 @@
 #include "cli/call.h"
 
+#include "base/duration.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "conf/schema.h"
 
 #include <stdio.h>
 #include <termios.h>
@@ -234,6 +236,19 @@ format_value(struct strbuf *out, const struct json_value *v)
 	}
 }
 
+/* In the words of the configuration and of filters (age>1h), in the largest unit of which
+   it has two. */
+static void
+format_seconds(struct strbuf *out, int64_t seconds)
+{
+	static const int64_t units_s[] = { DAY_S, HOUR_S, MINUTE_S, 1 };
+	size_t i = 0;
+
+	while (units_s[i] > 1 && seconds < 2 * units_s[i])
+		i++;
+	conf_number_format((seconds - seconds % units_s[i]) * 1000, CONF_UNIT_ms, out);
+}
+
 static const struct json_value *
 find_path(const struct json_value *v, const char *path)
 {
@@ -253,8 +268,14 @@ static struct str
 cell(struct call *c, const struct json_value *item, const struct column *column)
 {
 	struct strbuf b = strbuf_arena(c->arena, CELL_MAX);
+	const struct json_value *v = find_path(item, column->member);
+	int64_t seconds;
 
-	format_value(&b, find_path(item, column->member));
+	if (str_ends(str_from(column->member), STR("_s")) && json_get_i64(v, &seconds) &&
+	    seconds > 0)
+		format_seconds(&b, seconds);
+	else
+		format_value(&b, v);
 	return strbuf_str(&b);
 }
 

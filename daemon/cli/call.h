@@ -52,7 +52,8 @@ struct str call_path(struct call *c, const char *before, struct str name,
 struct str call_param(struct call *c, struct str path, const char *name,
                       struct str value);
 
-/* One column of a table: a member, "a.b" for one inside another, and its heading. */
+/* One column of a table: a member, "a.b" for one inside another, and its heading. A
+   member that ends in "_s" is shown as a time: 40s, 12m, 36h, 5d. */
 struct column {
 	const char *member, *heading;
 };

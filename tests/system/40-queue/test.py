@@ -1,4 +1,6 @@
 """The way out when it is not easy: dead hosts, null MX, refusals, bounces, holds."""
+import re
+
 import check
 from names import ZONES
 from world import message
@@ -82,6 +84,7 @@ def test_a_temporary_refusal_waits_shows_its_reason_and_expires(world):
         items = world.home.json("queue", "list")["items"]
         return [i for i in items if i["to"] == "full@peer.example" and "4.2.2" in str(i)]
     check.until(waiting, "in the queue, with the reason")
+    check.until(lambda: re.search(r"\s[1-9]\d*s\s", world.home.run("queue", "list").stdout), "its age, with a unit")
     dsn = bounce(world, "to full")
     check.contains(dsn, b"Action: failed", "expired")
     # What follows takes its time on a busy machine.
