@@ -4,6 +4,7 @@
 #include "api/routes.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "store/store_files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -100,6 +101,8 @@ check_processes(const struct facts *f, struct check *c)
 static void
 check_store(const struct facts *f, struct check *c)
 {
+	struct diag diag = { 0 };
+
 	c->text = STR("the store answers");
 	if (f->has_stats)
 		c->details = arena_printf(
@@ -115,6 +118,13 @@ check_store(const struct facts *f, struct check *c)
 			STR("the index is damaged; what is not touched by it is served");
 		set(c, CHECK_FAIL, "index_damaged", "you",
 		    "Look at the disk, then put a backup of data_dir in its place.");
+		return;
+	}
+	if (store_files_check(f->r->api->conf->data_dir, &diag) != OK) {
+		c->text = arena_printf(
+			f->r->arena, "the store may not write its files: %s", diag.text);
+		set(c, CHECK_FAIL, "store_files", "you",
+		    "Give data_dir and what is in it to the user of the service.");
 		return;
 	}
 	c->text = STR("the store does not answer");

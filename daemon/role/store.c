@@ -10,6 +10,7 @@
 #include "store/crash.h"
 #include "store/rights.h"
 #include "store/server.h"
+#include "store/store_files.h"
 
 #include <sys/stat.h>
 
@@ -63,6 +64,20 @@ take_peer(void *arg, int pid, struct str role)
 	store_server_peer(me->server, pid, role, rights_of_role(role));
 }
 
+static void
+tell_failed(const struct conf *conf, enum err e)
+{
+	struct diag diag = { 0 };
+	const char *text = "";
+
+	if (e == ERR_CORRUPT)
+		text = "index.db cannot be opened: put a backup of data_dir in its place";
+	else if (store_files_check(conf->data_dir, &diag) != OK)
+		text = diag.text;
+	log_line(LEVEL_ERROR, "store.open", "reason=%s%s%s%s", err_get(e)->word,
+	         text[0] ? " text=\"" : "", text, text[0] ? "\"" : "");
+}
+
 int
 role_store_main(struct role *r)
 {
@@ -77,10 +92,7 @@ role_store_main(struct role *r)
 	if (e == OK)
 		e = store_server_new(r->loop, r->conf, role_unix_fd(r), &me.server);
 	if (e != OK) {
-		log_line(LEVEL_ERROR, "store.open", "reason=%s%s", err_get(e)->word,
-		         e == ERR_CORRUPT ? " text=\"index.db cannot be opened: put a "
-		                            "backup of data_dir in its place\""
-		                          : "");
+		tell_failed(r->conf, e);
 		return 1;
 	}
 	role_on_stop(r, stop, &me);

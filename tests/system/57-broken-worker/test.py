@@ -5,10 +5,12 @@ Every try must fail, the worker must go on, and mail must flow afterwards; with 
 its own and, where only the sandbox is left, as root.
 """
 import ctypes
+import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import struct
 import tempfile
@@ -237,6 +239,23 @@ def test_with_a_user_of_its_own(world):
         for pid in pids:
             check.true(0 not in uids(pid), f"{role} is not root: {uids(pid)}")
     break_all(world, home)
+    home.stop()
+
+
+def test_an_index_of_another_user_is_named(world):
+    home = begin(world, "owner", "user: nobody\n")
+    index, log = home.data / "index.db", len(home.log())
+    owner = index.stat()
+    os.chown(index, 0, 0)
+    index.chmod(0o600)
+    os.kill(home.workers()["store"][0], signal.SIGKILL)
+    why = f"{index}: Permission denied: it belongs to user 0, and not to {owner.st_uid}"
+    check.until(lambda: why in home.log()[log:], "the log says which file, and whose it is")
+    told = check.until(lambda: (t := [i for i in json.loads(home.run("health", "--json", check=False).stdout or "{}")
+                                      .get("items", []) if i["cause"] == "store_files"]) and t[0], "health as well")
+    check.contains(told["text"], why, "with the same words")
+    os.chown(index, owner.st_uid, owner.st_gid)
+    check.until(lambda: home.run("domain", "list", check=False).returncode == 0, "and it is back")
     home.stop()
 
 
