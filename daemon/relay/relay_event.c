@@ -27,6 +27,7 @@ static const struct {
 	{ ERR_TOO_LARGE, "it takes no message of this size" },
 	{ ERR_NEED_SMTPUTF8,
 	  "an address or the header needs SMTPUTF8, which it does not offer" },
+	{ ERR_NEED_8BITMIME, "the text needs 8BITMIME, which it does not offer" },
 	{ ERR_IO, "the stored message could not be read" },
 	{ ERR_CORRUPT, "the stored message is damaged" },
 	{ ERR_NOT_FOUND, "the stored message could not be found" },
@@ -70,6 +71,7 @@ is_said_by_class(const struct relay_row *row)
 {
 	return !row->code && !row->text.n && row->cause != ERR_FORBIDDEN &&
 	       row->reason != REASON_REMOTE_TEMP && row->reason != REASON_POLICY_OTHER &&
+	       row->reason != REASON_NOT_SUPPORTED &&
 	       row->reason != REASON_LOCAL_RESOURCE;
 }
 

@@ -64,6 +64,10 @@ test_causes(void)
 	             "");
 	CHECK_U64_EQ(queue_reason_from_err(ERR_FORBIDDEN, true), REASON_LOCAL_CONFIG,
 	             "an address that a setting forbids");
+	CHECK_U64_EQ(queue_reason_from_err(ERR_NEED_SMTPUTF8, false),
+	             REASON_NOT_SUPPORTED, "no rule of theirs");
+	CHECK_U64_EQ(queue_reason_from_err(ERR_NEED_8BITMIME, false),
+	             REASON_NOT_SUPPORTED, "no rule of theirs");
 	queue_reason_status(REASON_NULL_MX, true, &b);
 	CHECK_STR_EQ(strbuf_str(&b), STR("5.1.10"), "null MX");
 	strbuf_clear(&b);
