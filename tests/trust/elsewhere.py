@@ -39,13 +39,13 @@ def figure(text):
     return "; ".join([*told, last[-1] if last else "it broke"])
 
 
-def run(row, what, command, out):
+def run(lane, row, what, command, out):
     """-> (row, verdict, seconds, what, figure)"""
     name = "-".join(a for a in command[1:] if not a.startswith("--"))
     env = {k: v for k, v in os.environ.items() if k != "MAILSTEAD_IN_NAMESPACE"}
     env["SYSTEM_LOGS"] = str(out / "system")
     env["SYSTEM_OUT"] = str(out / name)
-    env["MAILSTEAD_TEST_LANE"] = name
+    env["MAILSTEAD_TEST_LANE"] = str(lane)
     log, begin = out / f"{name}.log", time.monotonic()
     with open(log, "wb") as f:
         try:
@@ -62,4 +62,4 @@ def run(row, what, command, out):
 def run_all(suites, out, tell):
     """Most of their time is waiting, so two run at a time. -> results in the order of suites"""
     with concurrent.futures.ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda suite: tell(run(*suite, out)), suites))
+        return list(pool.map(lambda lane: tell(run(lane, *suites[lane], out)), range(len(suites))))
