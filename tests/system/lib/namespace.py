@@ -3,6 +3,7 @@ import atexit
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ def settle():
 def enter(script, arguments):
     """Starts the script over inside fresh namespaces; as another user, mapped to root."""
     if os.environ.get(KIND):
+        take_signals()
         return
     settle()
     who = [] if os.geteuid() == 0 else ["--map-root-user"]
@@ -41,6 +43,34 @@ def enter(script, arguments):
         kind = "unchanged"
     os.environ[KIND] = kind
     os.execvp("unshare", [*command, "--", sys.executable, script, *arguments])
+
+
+UNDO = []  # what is to be done outside when we end, the last one first
+
+
+def at_end(function, *arguments, **options):
+    UNDO.append(lambda: function(*arguments, **options))
+
+
+@atexit.register
+def undo():
+    while UNDO:
+        UNDO.pop()()
+
+
+def take_signals():
+    """The first process of a namespace is not ended by a signal that it does not handle, and
+    unshare waits for it: told to stop, we take all that we started along, threads or not."""
+    def stop(number, _frame):
+        if os.getpid() == 1:  # and not somebody who was forked off
+            os.kill(-1, signal.SIGKILL)
+            undo()
+        os._exit(128 + number)
+
+    if os.getpid() == 1:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
+                signal.signal(number, stop)
 
 
 def prepare(last_bytes, out):
@@ -84,8 +114,8 @@ def reachable(out):
     door = pathlib.Path(tempfile.mkdtemp(prefix="mailstead-tests-", dir="/tmp"))
     door.chmod(0o755)
     subprocess.run(["mount", "--bind", out, door], check=True)
-    atexit.register(door.rmdir)
-    atexit.register(subprocess.run, ["umount", "-l", door], check=False)
+    at_end(door.rmdir)
+    at_end(subprocess.run, ["umount", "-l", door], check=False)
     return door
 
 
@@ -98,4 +128,4 @@ def cover(path, ours, text):
         target.touch()
     subprocess.run(["mount", "--bind", ours, target], check=True)
     if os.environ[KIND] == "unchanged":
-        atexit.register(subprocess.run, ["umount", target], check=False)
+        at_end(subprocess.run, ["umount", target], check=False)
