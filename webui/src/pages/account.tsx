@@ -4,7 +4,7 @@ import { count, plural, size } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { go, usePageName } from "../lib/router";
 import type { Account, Page, Trace, Usage } from "../lib/types";
-import { Ago, Copy, Empty, Field, NewPassword, Notice, Quota, Quoted, Since, State, TypedConfirm } from "../ui/parts";
+import { Ago, Copy, Empty, Fact, Field, NewPassword, Notice, Quota, Quoted, Since, State, TypedConfirm } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { TraceTable } from "./messages";
 
@@ -115,28 +115,16 @@ export function AccountPage({ address }: { address: string }) {
         <Copy text={asCurl("GET", path)} label="Copy as curl" />
       </div>
       <dl class="facts">
-        <div>
-          <dt>State</dt>
-          <dd>
-            <State of={a.state} />
-          </dd>
-        </div>
-        <div>
-          <dt>Used</dt>
-          <dd>
-            <Quota used={usage.data?.used_bytes ?? a.used_bytes} quota={a.quota_bytes} />
-          </dd>
-        </div>
-        <div>
-          <dt>Since</dt>
-          <dd>
-            <Since at={a.created_at} />
-          </dd>
-        </div>
-        <div>
-          <dt>Last login</dt>
-          <dd>{a.last_login_at ? <Ago at={a.last_login_at} /> : "never"}</dd>
-        </div>
+        <Fact name="State">
+          <State of={a.state} />
+        </Fact>
+        <Fact name="Used">
+          <Quota used={usage.data?.used_bytes ?? a.used_bytes} quota={a.quota_bytes} />
+        </Fact>
+        <Fact name="Since">
+          <Since at={a.created_at} />
+        </Fact>
+        <Fact name="Last login">{a.last_login_at ? <Ago at={a.last_login_at} /> : "never"}</Fact>
       </dl>
       <section aria-labelledby="mailboxes">
         <h2 id="mailboxes">Mailboxes</h2>

@@ -1,7 +1,7 @@
 import { useId, useState } from "preact/hooks";
 import { Problem, call } from "../lib/api";
 import type { AuthResult, AuthVerdict } from "../lib/types";
-import { Copy, Field, Quoted } from "../ui/parts";
+import { Copy, Fact, Field, Quoted } from "../ui/parts";
 
 const DISPOSITIONS = {
   none: "It would be delivered.",
@@ -11,14 +11,9 @@ const DISPOSITIONS = {
 
 function Result({ name, of }: { name: string; of: AuthResult }) {
   return (
-    <div>
-      <dt>
-        {name} {of.result}
-      </dt>
-      <dd>
-        <Quoted text={of.reason} />
-      </dd>
-    </div>
+    <Fact name={`${name} ${of.result}`}>
+      <Quoted text={of.reason} />
+    </Fact>
   );
 }
 

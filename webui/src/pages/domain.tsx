@@ -5,7 +5,7 @@ import { useResource } from "../lib/resource";
 import { go, query, usePageName } from "../lib/router";
 import { setupUrl } from "../lib/setup";
 import type { DnsRecords, Domain } from "../lib/types";
-import { Copy, Notice, Quoted, Since, State, Tabs, TypedConfirm } from "../ui/parts";
+import { Copy, Fact, Notice, Quoted, Since, State, Tabs, TypedConfirm } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { AccountList, AliasList } from "./accounts";
 import { KeysTab, PoliciesTab, RecordsTab } from "./records";
@@ -89,22 +89,13 @@ export function DomainPage({ name }: { name: string }) {
         <Copy text={asCurl("GET", path)} label="Copy as curl" />
       </div>
       <dl class="facts">
-        <div>
-          <dt>State</dt>
-          <dd>
-            <State of={d.state} />
-          </dd>
-        </div>
-        <div>
-          <dt>Since</dt>
-          <dd>
-            <Since at={d.created_at} />
-          </dd>
-        </div>
-        <div>
-          <dt>Accounts</dt>
-          <dd>{count(d.accounts)}</dd>
-        </div>
+        <Fact name="State">
+          <State of={d.state} />
+        </Fact>
+        <Fact name="Since">
+          <Since at={d.created_at} />
+        </Fact>
+        <Fact name="Accounts">{count(d.accounts)}</Fact>
       </dl>
       <Tabs label="Of this domain" base={`/domains/${encodeURIComponent(d.name)}`} tabs={TABS} at={tab} />
       {tab === "dns" && <RecordsTab path={path} domain={d.name} />}

@@ -3,7 +3,7 @@ import { clock, dayHere, exact, millis, now, plural, size, visible } from "../li
 import { useResource } from "../lib/resource";
 import { query, setQuery, usePageName } from "../lib/router";
 import type { Reason, TraceDetail, TraceEvent } from "../lib/types";
-import { Copy, Notice, Quoted, Since, State, When } from "../ui/parts";
+import { Copy, Fact, Notice, Quoted, Since, State, When } from "../ui/parts";
 import { queueAction } from "./queue";
 
 const MARKED = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z|\bmtr_[0-9a-z]{16}\b)/;
@@ -138,59 +138,38 @@ export function Journey({ id }: { id: string }) {
       </p>
       <dl class="facts">
         {(t.from || t.recipients.length > 0) && (
-          <div>
-            <dt>From</dt>
-            <dd>
-              <Quoted text={t.from} empty="<> (a bounce or notice)" />
-            </dd>
-          </div>
+          <Fact name="From">
+            <Quoted text={t.from} empty="<> (a bounce or notice)" />
+          </Fact>
         )}
-        <div>
-          <dt>When</dt>
-          <dd>
-            <Since at={t.time} />
-          </dd>
-        </div>
+        <Fact name="When">
+          <Since at={t.time} />
+        </Fact>
         {t.size > 0 && (
-          <div>
-            <dt>Size</dt>
-            <dd>{size(t.size)}</dd>
-          </div>
+          <Fact name="Size">{size(t.size)}</Fact>
         )}
         {t.ip && (
-          <div>
-            <dt>Handed over by</dt>
-            <dd>
-              {t.ip}
-              {t.user && steps && (
-                <>
-                  , {isLoggedIn ? "logged in" : "tried to log in"} as <Quoted text={t.user} />
-                </>
-              )}
-            </dd>
-          </div>
+          <Fact name="Handed over by">
+            {t.ip}
+            {t.user && steps && (
+              <>
+                , {isLoggedIn ? "logged in" : "tried to log in"} as <Quoted text={t.user} />
+              </>
+            )}
+          </Fact>
         )}
         {events.data?.items.some((e) => e.event === "smtp.mail" && e.fields["demand"] === "requiretls") && (
-          <div>
-            <dt>Encryption</dt>
-            <dd>demanded all the way (REQUIRETLS)</dd>
-          </div>
+          <Fact name="Encryption">demanded all the way (REQUIRETLS)</Fact>
         )}
         {t.dmarc && (
-          <div>
-            <dt>Sender proven</dt>
-            <dd>
-              SPF {t.spf} · DKIM {t.dkim} · DMARC {t.dmarc}
-            </dd>
-          </div>
+          <Fact name="Sender proven">
+            SPF {t.spf} · DKIM {t.dkim} · DMARC {t.dmarc}
+          </Fact>
         )}
         {t.message_id && (
-          <div>
-            <dt>Message-ID</dt>
-            <dd>
-              <Quoted text={t.message_id} /> <Copy text={t.message_id} />
-            </dd>
-          </div>
+          <Fact name="Message-ID">
+            <Quoted text={t.message_id} /> <Copy text={t.message_id} />
+          </Fact>
         )}
       </dl>
       {t.recipients.length > 0 && (

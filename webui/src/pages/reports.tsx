@@ -5,7 +5,7 @@ import { count, day, plural, size } from "../lib/format";
 import { useResource } from "../lib/resource";
 import { query, setQuery } from "../lib/router";
 import type { DmarcOrigin, DmarcSums, Domain, Page, ReceivedReport, ReportSums, ReportWithRows, TlsSums } from "../lib/types";
-import { Bars, Copy, Day, Empty, Notice, Quoted, State, Tabs, When } from "../ui/parts";
+import { Bars, Copy, Day, Empty, Fact, Notice, Quoted, State, Tabs, When } from "../ui/parts";
 import { Pager, Table, type Column } from "../ui/table";
 import { SentTab } from "./reports_sent";
 
@@ -409,57 +409,39 @@ export function ReportPage({ id }: { id: string }) {
         </p>
       )}
       <dl class="facts">
-        <div>
-          <dt>Reporter</dt>
-          <dd>
-            <Quoted text={r.reporter} />
-          </dd>
-        </div>
-        <div>
-          <dt>Sent by</dt>
-          <dd>
-            <Sender r={r} />
-          </dd>
-        </div>
-        <div>
-          <dt>Time</dt>
-          <dd>
-            <Day at={r.begin} />
-            {day(r.begin) !== day(r.end) && (
-              <>
-                {" "}
-                to <Day at={r.end} />
-              </>
-            )}
-          </dd>
-        </div>
-        <div>
-          <dt>Its id</dt>
-          <dd>
-            <Quoted text={r.report_id} />
-          </dd>
-        </div>
-        <div>
-          <dt>Came</dt>
-          <dd>
-            <a href={`/messages/${r.trace_id}`}>
-              <When at={r.received_at} />
+        <Fact name="Reporter">
+          <Quoted text={r.reporter} />
+        </Fact>
+        <Fact name="Sent by">
+          <Sender r={r} />
+        </Fact>
+        <Fact name="Time">
+          <Day at={r.begin} />
+          {day(r.begin) !== day(r.end) && (
+            <>
+              {" "}
+              to <Day at={r.end} />
+            </>
+          )}
+        </Fact>
+        <Fact name="Its id">
+          <Quoted text={r.report_id} />
+        </Fact>
+        <Fact name="Came">
+          <a href={`/messages/${r.trace_id}`}>
+            <When at={r.received_at} />
+          </a>
+        </Fact>
+        <Fact name="Document">
+          {r.raw_bytes ? (
+            <a href={`${BASE}${path}/raw`} download="">
+              Download {r.kind === "tls" ? "JSON" : "XML"}
             </a>
-          </dd>
-        </div>
-        <div>
-          <dt>Document</dt>
-          <dd>
-            {r.raw_bytes ? (
-              <a href={`${BASE}${path}/raw`} download="">
-                Download {r.kind === "tls" ? "JSON" : "XML"}
-              </a>
-            ) : (
-              "was too large to keep"
-            )}
-            {r.raw_bytes > 0 && <span class="faint"> {size(r.raw_bytes)} packed</span>}
-          </dd>
-        </div>
+          ) : (
+            "was too large to keep"
+          )}
+          {r.raw_bytes > 0 && <span class="faint"> {size(r.raw_bytes)} packed</span>}
+        </Fact>
       </dl>
       <Table label="Its rows" rows={r.items.map((row, i) => ({ ...row, id: String(i) }))} columns={rowColumns} />
     </>

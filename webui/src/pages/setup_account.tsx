@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Problem, call } from "../lib/api";
 import { setupUrl, type Progress } from "../lib/setup";
 import type { DnsRecords } from "../lib/types";
-import { Copy, Field, NewPassword, Notice, Quoted, makePassword } from "../ui/parts";
+import { Copy, Fact, Field, NewPassword, Notice, Quoted, makePassword } from "../ui/parts";
 import { Qr } from "../ui/qr";
 import { StepButtons, StepTitle } from "./setup_parts";
 
@@ -32,21 +32,15 @@ export function ClientSettings({ address, dns }: { address: string; dns: DnsReco
           const s = serviceOf(dns, key);
           return (
             s && (
-              <div key={key}>
-                <dt>{name}</dt>
-                <dd>
-                  {s.host}, port {s.port}, {security}
-                </dd>
-              </div>
+              <Fact key={key} name={name}>
+                {s.host}, port {s.port}, {security}
+              </Fact>
             )
           );
         })}
-        <div>
-          <dt>User name</dt>
-          <dd>
-            <Quoted text={address} />
-          </dd>
-        </div>
+        <Fact name="User name">
+          <Quoted text={address} />
+        </Fact>
       </dl>
       <div class="profile">
         <Qr text={profile} label="The address of the profile, for a camera" />

@@ -91,6 +91,16 @@ const TONES: Record<string, [tone: string, icon: string]> = {
   off: ["calm", "○"],
 };
 
+/** A row of a list of facts: <dl class="facts">. */
+export function Fact({ name, children }: { name: string; children?: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
 /** A state by icon and word, or by other words for it; the colour only repeats it. */
 export function State({ of, children }: { of: string; children?: ComponentChildren }) {
   const [tone, icon] = TONES[of] ?? ["calm", "·"];
