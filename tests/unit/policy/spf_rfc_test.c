@@ -11,26 +11,8 @@
 
 /* clang-format off */
 static const char *const zone[] = {
-	/* RFC 7208 A */
-	"example.com MX 10 mail-a.example.com",
-	"example.com MX 20 mail-b.example.com",
-	"example.com A 192.0.2.10",
-	"example.com A 192.0.2.11",
-	"amy.example.com A 192.0.2.65",
-	"bob.example.com A 192.0.2.66",
-	"mail-a.example.com A 192.0.2.129",
-	"mail-b.example.com A 192.0.2.130",
+	SPF_RIG_RFC7208_A,
 	"www.example.com CNAME example.com",
-	"example.org MX 10 mail-c.example.org",
-	"mail-c.example.org A 192.0.2.140",
-	"10.2.0.192.in-addr.arpa PTR example.com",
-	"11.2.0.192.in-addr.arpa PTR example.com",
-	"65.2.0.192.in-addr.arpa PTR amy.example.com",
-	"66.2.0.192.in-addr.arpa PTR bob.example.com",
-	"129.2.0.192.in-addr.arpa PTR mail-a.example.com",
-	"130.2.0.192.in-addr.arpa PTR mail-b.example.com",
-	"140.2.0.192.in-addr.arpa PTR mail-c.example.org",
-	"4.0.0.10.in-addr.arpa PTR bob.example.com",
 	/* RFC 7208 A.2; what example.net says is left open there. */
 	"example.net TXT v=spf1 ip4:198.51.100.0/24 -all",
 	"example.org TXT v=spf1 include:example.com include:example.net -all",

@@ -10,24 +10,7 @@
 /* The domains of RFC 7208 A, and one for each thing that can be wrong. */
 static const char *const zone[] = {
 	/* clang-format off */
-	"example.com MX 10 mail-a.example.com",
-	"example.com MX 20 mail-b.example.com",
-	"example.com A 192.0.2.10",
-	"example.com A 192.0.2.11",
-	"amy.example.com A 192.0.2.65",
-	"bob.example.com A 192.0.2.66",
-	"mail-a.example.com A 192.0.2.129",
-	"mail-b.example.com A 192.0.2.130",
-	"example.org MX 10 mail-c.example.org",
-	"mail-c.example.org A 192.0.2.140",
-	"10.2.0.192.in-addr.arpa PTR example.com",
-	"11.2.0.192.in-addr.arpa PTR example.com",
-	"65.2.0.192.in-addr.arpa PTR amy.example.com",
-	"66.2.0.192.in-addr.arpa PTR bob.example.com",
-	"129.2.0.192.in-addr.arpa PTR mail-a.example.com",
-	"130.2.0.192.in-addr.arpa PTR mail-b.example.com",
-	"140.2.0.192.in-addr.arpa PTR mail-c.example.org",
-	"4.0.0.10.in-addr.arpa PTR bob.example.com",
+	SPF_RIG_RFC7208_A,
 	"5.2.0.192.in-addr.arpa PTR !temp",
 
 	"all.test TXT v=spf1 +all",
