@@ -112,7 +112,8 @@ $(B)/unit-tests: $(UNIT_OBJ) $(B)/libmailstead.a
 $(B)/dialogue-tests: $(DLG_OBJ) $(B)/libmailstead.a
 	$(call SAY,LD)$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
-# The one fuzzer that needs more than its file and the library: a store in memory.
+# The fuzzers that need more than their file and the library: what tests feed a module by.
+$(B)/fuzz_http_head: $(B)/obj/tests/unit/api/http_gate_rig.o
 FUZZ_WORLD := $(B)/obj/tests/dialogue/imap_world.o $(B)/obj/tests/dialogue/imap_world_ops.o
 $(B)/fuzz_imap_session: $(FUZZ_WORLD)
 FUZZ_PARTS = $(filter %.o,$^) $(filter %.a,$^)

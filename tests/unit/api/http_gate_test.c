@@ -1,40 +1,14 @@
 #include "api/http_gate.h"
 
+#include "tests/unit/api/http_gate_rig.h"
 #include "tests/unit/check.h"
 
-/* Feeds text in pieces of `piece` bytes, answers each request when it is whole, and notes
-   what went on and how it ended: the status of a refusal, 0 for none. */
 static int
 run(struct str text, size_t piece, struct strbuf *passed, unsigned *requests_out)
 {
-	struct http_gate g;
-	size_t done = 0, given = 0;
-	int status = 0;
+	static const struct http_gate_rig small = { .head_max = 512, .body_max = 100 };
 
-	*requests_out = 0;
-	http_gate_init(&g, 512, 100);
-	for (;;) {
-		struct str in = str_make(text.p + done, given - done);
-		size_t used;
-		enum http_gate_next next = http_gate_input(&g, in, &used, passed);
-
-		done += used;
-		if (next == HTTP_GATE_STARTED) {
-			strbuf_add(passed, strbuf_str(&g.head_bytes));
-		} else if (next == HTTP_GATE_WAIT) {
-			(*requests_out)++;
-			http_gate_answered(&g);
-		} else if (next == HTTP_GATE_BAD) {
-			status = g.refusal->status;
-			break;
-		} else if (given == text.n) {
-			break;
-		} else {
-			given += text.n - given < piece ? text.n - given : piece;
-		}
-	}
-	http_gate_fini(&g);
-	return status;
+	return http_gate_rig_run(&small, text, piece, passed, requests_out);
 }
 
 #define H "Host: a\r\n"
