@@ -7,8 +7,8 @@
 static int
 by_name(const void *a, const void *b)
 {
-	struct str x = ((const struct imap_node *)a)->name;
-	struct str y = ((const struct imap_node *)b)->name;
+	struct str x = (*(const struct mailbox_info *const *)a)->name;
+	struct str y = (*(const struct mailbox_info *const *)b)->name;
 
 	for (size_t i = 0; i < x.n && i < y.n; i++) {
 		unsigned char p = (unsigned char)x.p[i], q = (unsigned char)y.p[i];
@@ -23,54 +23,64 @@ by_name(const void *a, const void *b)
 }
 
 static size_t
-levels_above(struct str name)
+common_length(struct str x, struct str y)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < name.n; i++)
-		n += name.p[i] == '/';
+	while (n < x.n && n < y.n && x.p[n] == y.p[n])
+		n++;
 	return n;
 }
 
-/* All names and all their parents, some of them several times. */
+/* The parents of a name that the one before it in the order does not have, shortest
+   first, into nodes where there are some; how many. */
 static size_t
-add_all(const struct imap_boxes *boxes, struct imap_node *nodes)
+add_parents(struct str before, struct str name, struct imap_node *nodes)
 {
-	size_t n = 0;
+	size_t common = common_length(before, name), n = 0;
 
-	for (size_t i = 0; i < boxes->n; i++) {
-		const struct mailbox_info *info = &boxes->boxes[i];
-
-		for (size_t k = 1; k < info->name.n; k++) {
-			if (info->name.p[k] == '/')
-				nodes[n++].name = str_first(info->name, k);
-		}
-		nodes[n].name = info->name;
-		nodes[n].info = info;
-		nodes[n].exists = info->id != 0;
-		nodes[n++].is_subscribed = info->subscribed || info->id == 0;
-	}
-	return n;
-}
-
-static size_t
-merge_equal(struct imap_node *nodes, size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct imap_node *last = kept ? &nodes[kept - 1] : NULL;
-
-		if (!last || !str_eq(last->name, nodes[i].name)) {
-			nodes[kept++] = nodes[i];
+	for (size_t k = before.n == common ? common + 1 : common; k < name.n; k++) {
+		if (name.p[k] != '/' || k == 0)
 			continue;
-		}
-		if (nodes[i].exists || !last->info)
-			last->info = nodes[i].info ? nodes[i].info : last->info;
-		last->exists |= nodes[i].exists;
-		last->is_subscribed |= nodes[i].is_subscribed;
+		if (nodes)
+			nodes[n] = (struct imap_node){ .name = str_first(name, k) };
+		n++;
 	}
-	return kept;
+	return n;
+}
+
+/* A mailbox and a subscription may have one name. */
+static void
+merge(struct imap_node *node, const struct mailbox_info *info)
+{
+	if (info->id || !node->info)
+		node->info = info;
+	node->exists |= info->id != 0;
+	node->is_subscribed |= info->subscribed || info->id == 0;
+}
+
+/* The names in their order and their parents, each once, into nodes where there are some;
+   how many. */
+static size_t
+add_all(const struct mailbox_info *const *sorted, size_t count, struct imap_node *nodes)
+{
+	struct str before = STR("");
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct str name = sorted[i]->name;
+
+		if (!i || !str_eq(before, name)) {
+			n += add_parents(before, name, nodes ? nodes + n : NULL);
+			if (nodes)
+				nodes[n] = (struct imap_node){ .name = name };
+			n++;
+		}
+		if (nodes)
+			merge(&nodes[n - 1], sorted[i]);
+		before = name;
+	}
+	return n;
 }
 
 static bool
@@ -91,24 +101,25 @@ find_children(struct imap_node *nodes, size_t n)
 	}
 }
 
+/* Room is taken for the nodes that there are: a client that does not read holds it. */
 bool
 imap_tree_make(const struct imap_boxes *boxes, struct arena *a,
                struct imap_tree *tree_out)
 {
-	size_t max = boxes->n;
-	struct imap_node *nodes;
+	const struct mailbox_info **sorted = arena_try(a, boxes->n * sizeof(*sorted));
 
-	for (size_t i = 0; i < boxes->n; i++)
-		max += levels_above(boxes->boxes[i].name);
-	nodes = arena_try(a, max * sizeof(*nodes));
-	if (!nodes)
+	if (!sorted)
 		return false;
-	max = add_all(boxes, nodes);
-	if (max > 1)
-		qsort(nodes, max, sizeof(*nodes), by_name);
-	tree_out->nodes = nodes;
-	tree_out->n = merge_equal(nodes, max);
-	find_children(nodes, tree_out->n);
+	for (size_t i = 0; i < boxes->n; i++)
+		sorted[i] = &boxes->boxes[i];
+	if (boxes->n > 1)
+		qsort(sorted, boxes->n, sizeof(*sorted), by_name);
+	tree_out->n = add_all(sorted, boxes->n, NULL);
+	tree_out->nodes = arena_try(a, tree_out->n * sizeof(*tree_out->nodes));
+	if (!tree_out->nodes)
+		return false;
+	(void)add_all(sorted, boxes->n, tree_out->nodes);
+	find_children(tree_out->nodes, tree_out->n);
 	return true;
 }
 
