@@ -374,9 +374,9 @@ imap_server_accept(struct imap_server *s, enum conf_protocol protocol,
 }
 
 void
-imap_server_stop(struct imap_server *s, loop_fn *done, void *arg)
+imap_server_stop(struct imap_server *s, int64_t patience_ms, loop_fn *done, void *arg)
 {
-	served_all_stop(&s->conns, done, arg);
+	served_all_stop(&s->conns, patience_ms, done, arg);
 }
 
 static int64_t

@@ -40,8 +40,9 @@ void imap_server_set_conf(struct imap_server *s, const struct conf *conf);
 /* Takes a connection that came to `protocol` (imap or imaps). */
 void imap_server_accept(struct imap_server *s, enum conf_protocol protocol,
                         const struct accepted *a);
-/* Sessions between two commands are told goodbye now, others after theirs; then done is
-   called, once. */
-void imap_server_stop(struct imap_server *s, loop_fn *done, void *arg);
+/* Sessions between two commands are told goodbye now, others after theirs, but no
+   later than patience_ms where their client is waited for; then done is called, once. */
+void imap_server_stop(struct imap_server *s, int64_t patience_ms, loop_fn *done,
+                      void *arg);
 
 #endif

@@ -45,6 +45,15 @@ feed(struct served *c)
 	return next;
 }
 
+/* A server that stops lets commands be finished, but not for ever. */
+static bool
+must_go(const struct served *c)
+{
+	return c->all->is_impatient ||
+	       (c->all->is_stopping && !stream_input(c->stream).n &&
+	        c->ops->is_at_rest(c->arg));
+}
+
 void
 served_follow(struct served *c, enum served_next next)
 {
@@ -52,8 +61,7 @@ served_follow(struct served *c, enum served_next next)
 		next = feed(c);
 	stream_flush_soon(c->stream);
 	c->next = next;
-	if (next == SERVED_READ && c->all->is_stopping && !stream_input(c->stream).n &&
-	    c->ops->is_at_rest(c->arg)) {
+	if (next == SERVED_READ && must_go(c)) {
 		served_bye(c, ERR_SHUTDOWN);
 		return;
 	}
@@ -212,6 +220,7 @@ count_out(struct served_all *all)
 	if (!stopped || !list_is_empty(&all->conns))
 		return;
 	all->stopped = NULL;
+	timer_stop(&all->impatience);
 	stopped(all->stopped_arg);
 }
 
@@ -230,24 +239,44 @@ served_free(struct served *c)
 
 /* ---- all of a server --------------------------------------------------------------- */
 
+/* Whose answer is out is told goodbye behind it (must_go). */
+static void
+on_impatience(void *arg)
+{
+	struct served_all *all = arg;
+
+	all->is_impatient = true;
+	LIST_EACH(&all->conns, l)
+	{
+		struct served *c = CONTAINER_OF(l, struct served, link);
+
+		if (c->next == SERVED_STARTTLS)
+			stream_close(c->stream);
+		else if (c->next != SERVED_WAIT)
+			served_bye(c, ERR_SHUTDOWN);
+	}
+}
+
 void
 served_all_init(struct served_all *all, struct loop *loop, struct tls_server *tls,
                 struct limiter *limiter)
 {
 	*all = (struct served_all){ .loop = loop, .tls = tls, .limiter = limiter };
 	list_init(&all->conns);
+	timer_init(&all->impatience, loop, on_impatience, all);
 }
 
 void
 served_all_fini(struct served_all *all)
 {
 	all->stopped = NULL;
+	timer_stop(&all->impatience);
 	LIST_EACH(&all->conns, l)
 	served_free(CONTAINER_OF(l, struct served, link));
 }
 
 void
-served_all_stop(struct served_all *all, loop_fn *done, void *arg)
+served_all_stop(struct served_all *all, int64_t patience_ms, loop_fn *done, void *arg)
 {
 	all->is_stopping = true;
 	if (list_is_empty(&all->conns)) {
@@ -256,6 +285,7 @@ served_all_stop(struct served_all *all, loop_fn *done, void *arg)
 	}
 	all->stopped = done;
 	all->stopped_arg = arg;
+	timer_set(&all->impatience, patience_ms > 0 ? patience_ms : 0);
 	LIST_EACH(&all->conns, l)
 	{
 		struct served *c = CONTAINER_OF(l, struct served, link);

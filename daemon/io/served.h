@@ -75,7 +75,8 @@ struct served_all {
 	struct tls_server *tls;  /* NULL: no TLS at all */
 	struct limiter *limiter; /* NULL: they are not counted */
 	struct link conns;
-	bool is_stopping;
+	bool is_stopping, is_impatient;
+	struct timer impatience;
 	loop_fn *stopped;
 	void *stopped_arg;
 };
@@ -97,9 +98,10 @@ void served_all_init(struct served_all *all, struct loop *loop, struct tls_serve
                      struct limiter *limiter);
 /* Ends those that are left at once. */
 void served_all_fini(struct served_all *all);
-/* Those at rest are told goodbye now, others when they are; then done is called, once,
-   later. */
-void served_all_stop(struct served_all *all, loop_fn *done, void *arg);
+/* Those at rest are told goodbye now, others when they are, or after patience_ms where it
+   is their client that is waited for; then done is called, once, later. */
+void served_all_stop(struct served_all *all, int64_t patience_ms, loop_fn *done,
+                     void *arg);
 
 /* A connection was accepted, and has the place that the listener took for it. ops and arg
    are set, all else is zero. Its session is made next, then served_start. */

@@ -262,7 +262,7 @@ pop3_server_set_conf(struct pop3_server *s, const struct conf *conf)
 }
 
 void
-pop3_server_stop(struct pop3_server *s, loop_fn *done, void *arg)
+pop3_server_stop(struct pop3_server *s, int64_t patience_ms, loop_fn *done, void *arg)
 {
-	served_all_stop(&s->conns, done, arg);
+	served_all_stop(&s->conns, patience_ms, done, arg);
 }

@@ -38,8 +38,10 @@ void pop3_server_set_conf(struct pop3_server *s, const struct conf *conf);
 /* Takes a connection that came to `protocol` (pop3 or pop3s). */
 void pop3_server_accept(struct pop3_server *s, enum conf_protocol protocol,
                         const struct accepted *a);
-/* Sessions between two commands are told goodbye now, others after theirs; then done is
+/* Sessions between two commands are told goodbye now, others after theirs, but no
+   later than patience_ms where their client is waited for; then done is
    called, once, later. */
-void pop3_server_stop(struct pop3_server *s, loop_fn *done, void *arg);
+void pop3_server_stop(struct pop3_server *s, int64_t patience_ms, loop_fn *done,
+                      void *arg);
 
 #endif

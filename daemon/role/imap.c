@@ -99,8 +99,8 @@ on_stop(void *arg)
 
 	doors_close(&me->doors);
 	me->stopping = 2;
-	imap_server_stop(me->imap, on_sessions_gone, me);
-	pop3_server_stop(me->pop3, on_sessions_gone, me);
+	imap_server_stop(me->imap, role_patience_ms(me->role), on_sessions_gone, me);
+	pop3_server_stop(me->pop3, role_patience_ms(me->role), on_sessions_gone, me);
 }
 
 static void

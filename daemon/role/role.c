@@ -29,6 +29,7 @@ enum {
 	KEPT_BYTES = 16 << 20,      /* freed, at the end of the heap */
 	KEPT_PIECE_BYTES = 8 << 20, /* larger pieces go back at once */
 	SETTINGS_BYTES = 64 << 20,
+	GOODBYE_MS = 1500,
 	EXIT_BAD_START = 3,
 };
 
@@ -79,6 +80,12 @@ role_on_stop(struct role *r, loop_fn *fn, void *arg)
 {
 	r->priv->stop_fn = fn;
 	r->priv->stop_arg = arg;
+}
+
+int64_t
+role_patience_ms(const struct role *r)
+{
+	return r->conf->limits.stop_timeout - GOODBYE_MS;
 }
 
 bool

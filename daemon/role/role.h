@@ -63,6 +63,9 @@ int role_unix_fd(const struct role *r);
 /* stop: take no more connections, let sessions finish their command, then loop_stop.
    Without it the loop is stopped at once. */
 void role_on_stop(struct role *r, loop_fn *fn, void *arg);
+/* How long a stop may wait for clients in the middle of a command; what is left of
+   limits.stop_timeout is for telling them goodbye. */
+int64_t role_patience_ms(const struct role *r);
 /* True once the stop was asked for. */
 bool role_is_stopping(const struct role *r);
 /* r->conf and the certificates are new. */

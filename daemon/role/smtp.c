@@ -108,7 +108,7 @@ on_stop(void *arg)
 	struct smtp_role *me = arg;
 
 	doors_close(&me->doors);
-	smtp_server_stop(me->server, on_sessions_gone, me);
+	smtp_server_stop(me->server, role_patience_ms(me->role), on_sessions_gone, me);
 }
 
 /* The cache that counts is that of the process that is asked; the one in front spares the

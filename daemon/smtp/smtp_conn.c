@@ -430,7 +430,7 @@ smtp_server_set_conf(struct smtp_server *s, const struct conf *conf)
 }
 
 void
-smtp_server_stop(struct smtp_server *s, loop_fn *done, void *arg)
+smtp_server_stop(struct smtp_server *s, int64_t patience_ms, loop_fn *done, void *arg)
 {
-	served_all_stop(&s->conns, done, arg);
+	served_all_stop(&s->conns, patience_ms, done, arg);
 }

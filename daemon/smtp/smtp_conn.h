@@ -41,8 +41,9 @@ void smtp_server_set_conf(struct smtp_server *s, const struct conf *conf);
 /* Takes a connection that came to `protocol` (one of the three of SMTP). */
 void smtp_server_accept(struct smtp_server *s, enum conf_protocol protocol,
                         const struct accepted *a);
-/* Sessions between two messages are told goodbye now, others after their command; then
-   done is called, once. */
-void smtp_server_stop(struct smtp_server *s, loop_fn *done, void *arg);
+/* Sessions between two messages are told goodbye now, others after theirs, but no later
+   than patience_ms where their client is waited for; then done is called, once. */
+void smtp_server_stop(struct smtp_server *s, int64_t patience_ms, loop_fn *done,
+                      void *arg);
 
 #endif

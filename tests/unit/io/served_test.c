@@ -2,6 +2,7 @@
    asked and told is noted as words, in order. */
 #include "io/served.h"
 
+#include "base/macros.h"
 #include "base/mem.h"
 #include "io/socket.h"
 #include "tests/unit/check.h"
@@ -12,6 +13,7 @@
 enum {
 	TURNS_MAX = 2000,
 	FULL = 64 * 1024,
+	LONG_MS = 60000,
 };
 
 struct rig {
@@ -392,7 +394,7 @@ test_stop(void)
 	expect_seen(&r, "greet read");
 	say(&r, "b");
 	expect_seen(&r, "read");
-	served_all_stop(&r.all, on_stopped, &r);
+	served_all_stop(&r.all, LONG_MS, on_stopped, &r);
 	for (int i = 0; i < 20; i++)
 		(void)loop_turn(r.loop);
 	CHECK_U64_EQ(r.stopped, 0, "not yet");
@@ -404,6 +406,34 @@ test_stop(void)
 	rig_fini(&r);
 }
 
+/* Who never ends it is told goodbye all the same, and who asked something behind that. */
+static void
+test_stop_without_patience(void)
+{
+	static const char *const commands[] = { "b", "w" };
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct rig r;
+
+		rig_init(&r);
+		rig_connect(&r, false, 0);
+		expect_seen(&r, "greet read");
+		say(&r, commands[i]);
+		expect_seen(&r, i == 0 ? "read" : "wait");
+		served_all_stop(&r.all, 0, on_stopped, &r);
+		for (int n = 0; n < 20 && !r.all.is_impatient; n++)
+			(void)loop_turn(r.loop);
+		if (i == 1) {
+			expect_seen(&r, "");
+			served_follow(&r.conn->served, SERVED_READ);
+		}
+		expect_seen(&r, "bye");
+		client_leaves(&r);
+		turn_until_stopped(&r);
+		rig_fini(&r);
+	}
+}
+
 static void
 test_stop_at_rest(void)
 {
@@ -412,7 +442,7 @@ test_stop_at_rest(void)
 	rig_init(&r);
 	rig_connect(&r, false, 0);
 	expect_seen(&r, "greet read");
-	served_all_stop(&r.all, on_stopped, &r);
+	served_all_stop(&r.all, LONG_MS, on_stopped, &r);
 	expect_seen(&r, "bye");
 	client_leaves(&r);
 	turn_until_stopped(&r);
@@ -425,7 +455,7 @@ test_stop_without_any(void)
 	struct rig r;
 
 	rig_init(&r);
-	served_all_stop(&r.all, on_stopped, &r);
+	served_all_stop(&r.all, LONG_MS, on_stopped, &r);
 	CHECK_U64_EQ(r.stopped, 0, "never inside the call");
 	turn_until_stopped(&r);
 	rig_fini(&r);
@@ -461,4 +491,5 @@ test_gives_way(void)
 SUITE(io_served, { "dialogue", test_dialogue }, { "pause", test_pause },
       { "room", test_room }, { "TLS", test_tls }, { "deadline", test_deadline },
       { "stop", test_stop }, { "stop at rest", test_stop_at_rest },
+      { "stop without patience", test_stop_without_patience },
       { "stop without any", test_stop_without_any }, { "gives way", test_gives_way });
