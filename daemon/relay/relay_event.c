@@ -69,8 +69,8 @@ relay_reply_format(const struct relay_row *row, struct strbuf *out)
 static bool
 is_said_by_class(const struct relay_row *row)
 {
-	return !row->code && !row->text.n && row->cause != ERR_FORBIDDEN &&
-	       row->reason != REASON_REMOTE_TEMP && row->reason != REASON_POLICY_OTHER &&
+	return !row->code && !row->text.n && row->reason != REASON_REMOTE_TEMP &&
+	       row->reason != REASON_POLICY_OTHER &&
 	       row->reason != REASON_NOT_SUPPORTED &&
 	       row->reason != REASON_LOCAL_RESOURCE;
 }

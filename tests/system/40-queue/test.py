@@ -91,6 +91,19 @@ def test_a_temporary_refusal_waits_shows_its_reason_and_expires(world):
     world.home.reload(lifetime="1h")
 
 
+def test_a_private_address_waits_for_the_owner(world):
+    home = world.home
+    home.reload(private="false", lifetime="1h")
+    submit(world, ["pat@onlya.odd.example"], "to a private address")
+    row = check.until(lambda: [i for i in home.json("queue", "list")["items"]
+                               if i["to"] == "pat@onlya.odd.example" and i["reason"]], "it waits")[0]
+    check.equal(row["reason"]["class"], "private_target", "a setting here is in the way")
+    check.contains(row["reason"]["plain"], "delivery.private_targets", "and which")
+    home.reload(private="true", lifetime="20s")
+    home.run("queue", "retry", row["id"])
+    check.until(lambda: world.peer.find("Subject: to a private address\n"), "once it is mended it arrives")
+
+
 def test_hold_release_retry_delete(world):
     home = world.home
     submit(world, ["x@down.odd.example"], "to a dead host")

@@ -62,7 +62,7 @@ test_causes(void)
 	             "");
 	CHECK_U64_EQ(queue_reason_from_err(ERR_CORRUPT, false), REASON_LOCAL_RESOURCE,
 	             "");
-	CHECK_U64_EQ(queue_reason_from_err(ERR_FORBIDDEN, true), REASON_LOCAL_CONFIG,
+	CHECK_U64_EQ(queue_reason_from_err(ERR_FORBIDDEN, true), REASON_PRIVATE_TARGET,
 	             "an address that a setting forbids");
 	CHECK_U64_EQ(queue_reason_from_err(ERR_NEED_SMTPUTF8, false),
 	             REASON_NOT_SUPPORTED, "no rule of theirs");
