@@ -8,6 +8,9 @@ enum {
 	PASSWORD_MAX = 1024,
 };
 
+/* The command has another name here than the table of errors gives it (RFC 2595 4). */
+static const char need_tls[] = "Must issue a STLS command first";
+
 void
 pop3_forget_login(struct pop3_session *s)
 {
@@ -101,7 +104,7 @@ enum pop3_next
 pop3_cmd_user(struct pop3_session *s, struct str args, struct strbuf *out)
 {
 	if (!may_log_in(s))
-		return pop3_err(s, out, ERR_NEED_TLS);
+		return pop3_err_text(s, out, need_tls);
 	args = str_trim(args);
 	if (!args.n || args.n > USER_MAX)
 		return pop3_err(s, out, ERR_COMMAND_ARGS);
@@ -186,7 +189,7 @@ pop3_cmd_auth(struct pop3_session *s, struct str args, struct strbuf *out)
 	if (!str_eq_icase(mechanism, STR("PLAIN")))
 		return pop3_err(s, out, ERR_AUTH_MECHANISM);
 	if (!may_log_in(s))
-		return pop3_err(s, out, ERR_NEED_TLS);
+		return pop3_err_text(s, out, need_tls);
 	args = str_trim(str_from_offset(args, mechanism.n));
 	if (args.n)
 		return pop3_auth_line(s, str_eq(args, STR("=")) ? STR("") : args, out);
