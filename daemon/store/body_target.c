@@ -54,7 +54,7 @@ settle(struct body_target *t, struct body_writer *w, enum err e)
 }
 
 static void
-worked(void *arg)
+record_written(void *arg)
 {
 	struct body_writer *w = arg;
 	struct body_target *t = &bodies_writing(w->bodies)->large;
@@ -131,7 +131,7 @@ pump(struct body_target *t)
 		w->at = t->size;
 		w->number = t->number;
 		w->compressor = wr->thread_compressor;
-		loop_work(wr->loop, body_record_work, worked, w);
+		loop_work(wr->loop, body_record_work, record_written, w);
 	}
 }
 
