@@ -106,14 +106,14 @@ bool
 imap_tree_make(const struct imap_boxes *boxes, struct arena *a,
                struct imap_tree *tree_out)
 {
-	const struct mailbox_info **sorted = arena_try(a, boxes->n * sizeof(*sorted));
+	const struct mailbox_info **sorted = arena_try(a, boxes->n * sizeof(void *));
 
 	if (!sorted)
 		return false;
 	for (size_t i = 0; i < boxes->n; i++)
 		sorted[i] = &boxes->boxes[i];
 	if (boxes->n > 1)
-		qsort(sorted, boxes->n, sizeof(*sorted), by_name);
+		qsort(sorted, boxes->n, sizeof(void *), by_name);
 	tree_out->n = add_all(sorted, boxes->n, NULL);
 	tree_out->nodes = arena_try(a, tree_out->n * sizeof(*tree_out->nodes));
 	if (!tree_out->nodes)
