@@ -43,6 +43,15 @@ is_own(const struct relay *r, const struct addr *addrs, size_t n)
 	return false;
 }
 
+/* "Try again" outweighs all, and "not there" outweighs "there is none". */
+static void
+take_err(struct relay_path *p, enum err e)
+{
+	if (p->dns == ERR_DNS_TEMP || (p->dns == ERR_FORBIDDEN && e != ERR_DNS_TEMP))
+		return;
+	p->dns = e;
+}
+
 static void
 on_addresses(struct relay_conn *c)
 {
@@ -52,9 +61,12 @@ on_addresses(struct relay_conn *c)
 	if (is_own(r, p->v4, p->v4_count) || is_own(r, p->v6, p->v6_count)) {
 		enum err e = queue_route_cut(&p->route, p->host);
 
-		/* Better hosts were tried already; worse ones may not be. */
-		if (e != OK || !p->tried)
+		/* Better hosts were tried already, or may be there another time; worse
+		   ones may not be. */
+		if (e != OK)
 			p->dns = ERR_LOOP;
+		else if (!p->tried)
+			take_err(p, ERR_LOOP);
 		p->host = p->route.count;
 		relay_path_next(c);
 		return;
@@ -81,15 +93,6 @@ relay_path_secured(struct relay_conn *c)
 		&(struct queue_addresses){ p->v6, p->v4, p->v6_count, p->v4_count }, port,
 		random_u64(), p->addrs, ARRAY_LEN(p->addrs));
 	relay_path_next(c);
-}
-
-/* "Try again" outweighs all, and "not there" outweighs "there is none". */
-static void
-take_err(struct relay_path *p, enum err e)
-{
-	if (p->dns == ERR_DNS_TEMP || (p->dns == ERR_FORBIDDEN && e != ERR_DNS_TEMP))
-		return;
-	p->dns = e;
 }
 
 /* Whoever owns a domain may name an address of our own network in it, where hosts trust

@@ -253,6 +253,20 @@ test_largest_zone(void)
 	arena_free(&a);
 }
 
+/* Of the host that is asked for: IPv4 alone, where there is one. */
+static void
+answer_host(enum dns_status status, struct dns_record *record)
+{
+	for (int i = 0; i < QUESTIONS; i++) {
+		bool has_it = status == DNS_OK && t.questions[0].type == DNS_A;
+
+		answer(&(struct dns_answer){
+			.status = status == DNS_OK && !has_it ? DNS_NODATA : status,
+			.records = record,
+			.count = has_it });
+	}
+}
+
 /* Two hosts, of which the first has these addresses and the second none. */
 static void
 answer_two_hosts(const char *const *ips, size_t count)
@@ -336,6 +350,52 @@ test_private_addresses(void)
 	t.relay.own_count = 0;
 }
 
+/* The second host is ourselves by its address, and nothing was tried of the first: the
+   mail would come back only where that one is not there at all. */
+static void
+test_behind_a_host(void)
+{
+	static const struct dns_record hosts[] = {
+		{ .name = STR_INIT("one.example"), .preference = 1 },
+		{ .name = STR_INIT("two.example"), .preference = 2 },
+	};
+	static const struct {
+		const char *what;
+		enum dns_status status;
+		const char *ip; /* of the first host */
+		enum err cause;
+		bool is_permanent;
+	} rows[] = {
+		{ "is not there", DNS_NXDOMAIN, NULL, ERR_LOOP, true },
+		{ "has no address", DNS_NODATA, NULL, ERR_LOOP, true },
+		{ "could not be looked up", DNS_TEMP, NULL, ERR_DNS_TEMP, false },
+		{ "has a private address", DNS_OK, "10.0.0.1", ERR_FORBIDDEN, false },
+	};
+	struct dns_record first = { 0 }, ours = { 0 };
+
+	CHECK_TRUE(addr_parse_ip(STR("10.9.9.9"), &ours.addr), "own");
+	t.relay.own[0] = ours.addr;
+	t.relay.own_count = 1;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		begin(false);
+		t.conf.delivery_private_targets = false;
+		answer(&(struct dns_answer){ .status = DNS_OK,
+		                             .records = (struct dns_record *)hosts,
+		                             .count = 2 });
+		if (rows[i].ip)
+			CHECK_TRUE(addr_parse_ip(str_from(rows[i].ip), &first.addr),
+			           rows[i].ip);
+		answer_host(rows[i].status, &first);
+		answer_host(DNS_OK, &ours);
+		CHECK_U64_EQ(t.exhausted, 1, rows[i].what);
+		CHECK_U64_EQ(t.dials, 0, rows[i].what);
+		CHECK_ERR_EQ(t.cause, rows[i].cause, rows[i].what);
+		CHECK_I64_EQ(t.is_permanent, rows[i].is_permanent, rows[i].what);
+		end();
+	}
+	t.relay.own_count = 0;
+}
+
 /* A domain that is an address: what a setting forbids waits, what is none never will be. */
 static void
 test_literals(void)
@@ -393,5 +453,5 @@ test_untried_hosts(void)
 }
 
 SUITE(relay_path, { "private addresses", test_private_addresses },
-      { "literals", test_literals }, { "untried hosts", test_untried_hosts },
-      { "the largest zone", test_largest_zone });
+      { "behind a host", test_behind_a_host }, { "literals", test_literals },
+      { "untried hosts", test_untried_hosts }, { "the largest zone", test_largest_zone });
