@@ -173,8 +173,9 @@ chunk_step(struct http_reply *r, struct str bytes, struct strbuf *body,
 	switch (r->stage) {
 	case HTTP_REPLY_CHUNK:
 		if (!take_line(r, bytes, &line)) {
-			*state_out = rest.n > CHUNK_LINE_MAX ? HTTP_REPLY_BAD
-			                                     : HTTP_REPLY_MORE;
+			/* The last one may be its CR. */
+			*state_out = rest.n > CHUNK_LINE_MAX + 1 ? HTTP_REPLY_BAD
+			                                         : HTTP_REPLY_MORE;
 			return false;
 		}
 		*state_out = HTTP_REPLY_BAD;

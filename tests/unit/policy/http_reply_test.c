@@ -157,7 +157,11 @@ test_head_bound(void)
 static void
 test_chunk_line_bound(void)
 {
-	for (size_t n = 1000; n <= 1050; n++) {
+	static const char *const ends[] = { "\n", "\r\n" };
+
+	for (size_t i = 0; i < 51 * ARRAY_LEN(ends); i++) {
+		size_t n = 1000 + i / ARRAY_LEN(ends);
+		const char *end = ends[i % ARRAY_LEN(ends)];
 		struct strbuf whole = strbuf_heap(1 << 20);
 		char bytes[BODY_MAX];
 		struct strbuf body = strbuf_on(bytes);
@@ -167,9 +171,9 @@ test_chunk_line_bound(void)
 
 		strbuf_lit(&whole,
 		           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0;");
-		for (size_t i = 2; i < n; i++)
+		for (size_t k = 2; k < n; k++)
 			strbuf_byte(&whole, 'x');
-		strbuf_lit(&whole, "\n");
+		strbuf_add(&whole, str_from(end));
 		state = parse(strbuf_str(&whole), SIZE_MAX, &r, &body, &type);
 		CHECK_U64_EQ(state, n <= 1024 ? HTTP_REPLY_DONE : HTTP_REPLY_BAD,
 		             "whole");
