@@ -24,7 +24,10 @@ static const struct {
 	{ "host.outbound_targets", OF(OUTBOUND) },
 	{ "host.blocklists", OF(BLOCKLISTS) },
 	{ "host.blocklists_minor", OF(BLOCKLISTS) },
-	{ "listen.smtp", OF(ADDRESS) | OF(INBOUND) },
+	/* Our own addresses are those listened on: they stand in for a name without any,
+	   and are no way out. */
+	{ "listen.smtp",
+	  OF(ADDRESS) | OF(PTR) | OF(OUTBOUND) | OF(INBOUND) | OF(BLOCKLISTS) },
 	{ "listen.submission", OF(INBOUND) },
 	{ "listen.submissions", OF(INBOUND) },
 	{ "listen.imap", OF(INBOUND) },

@@ -3,8 +3,7 @@
 
 #include "tests/unit/check.h"
 
-static const char before[] = "hostname: mail.example.org\n"
-			     "listen: {smtp: [\"0.0.0.0:25\"]}\n";
+static const char before[] = "hostname: mail.example.org\n";
 
 /* The rest of the file, and the checks that it concerns, a letter each. */
 static const struct {
@@ -21,6 +20,8 @@ static const struct {
 	{ "host: {outbound_targets: []}\n", "o" },
 	{ "host: {blocklists: []}\n", "b" },
 	{ "host: {blocklists_minor: []}\n", "b" },
+	{ "listen: {smtp: [\"192.0.2.1:25\"]}\n", "apoib" },
+	{ "listen: {imaps: [\"192.0.2.1:993\"]}\n", "i" },
 };
 
 static const char letters[HOST_CHECKS] = {
