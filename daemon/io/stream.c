@@ -135,9 +135,16 @@ stream_is_full(const struct stream *s)
 	return stream_unsent(s) >= s->limits->out_full;
 }
 
+/* Whoever builds replies in it counts them by its length, and stops where it is full:
+   what has gone must not be among them, or he stops where nothing says when to go on.
+   Where it is full, he stops in any case, and much need not be moved. */
 struct strbuf *
 stream_output(struct stream *s)
 {
+	if (s->out_sent && !stream_is_full(s)) {
+		strbuf_consume(&s->out, s->out_sent);
+		s->out_sent = 0;
+	}
 	return &s->out;
 }
 

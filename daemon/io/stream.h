@@ -103,8 +103,9 @@ void stream_acknowledge(struct stream *s);
 
 /* Appends to the output; it is written soon. After the end nothing happens. */
 void stream_write(struct stream *s, struct str bytes);
-/* The output itself, for building replies in place; call stream_flush_soon after. Never
-   keep it over a callback. */
+/* The output itself, for building replies in place; call stream_flush_soon after. It is
+   at least as long as what is unsent, and just as long unless stream_is_full. Never keep
+   it over a callback. */
 struct strbuf *stream_output(struct stream *s);
 void stream_flush_soon(struct stream *s);
 /* Stop making output now; ops->drained says when to go on. */

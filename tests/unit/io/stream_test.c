@@ -287,6 +287,37 @@ test_tells_full_and_drained(void)
 	pair_fini(&p);
 }
 
+/* Whoever counts what is in the output counts what has still to go. */
+static void
+test_output_is_what_is_unsent(void)
+{
+	enum {
+		BLOCKS = 400,
+	};
+	struct pair p;
+	char block[4096];
+	bool is_in_order = true;
+	struct stream_limits limits = patient_limits;
+
+	limits.out_full = 2 * BLOCKS * sizeof(block);
+	pair_init(&p, &limits, true);
+	stream_take(p.b.stream, false);
+	for (int i = 0; i < BLOCKS; i++) {
+		memset(block, 'a' + i % 26, sizeof(block));
+		stream_write(p.a.stream, str_make(block, sizeof(block)));
+	}
+	(void)loop_turn(p.loop);
+	CHECK_TRUE(stream_unsent(p.a.stream) < BLOCKS * sizeof(block), "some is sent");
+	CHECK_TRUE(stream_unsent(p.a.stream) > 0, "not all");
+	CHECK_U64_EQ(stream_output(p.a.stream)->n, stream_unsent(p.a.stream), "the rest");
+	stream_take(p.b.stream, true);
+	turn_until_heard(&p, &p.b, BLOCKS * sizeof(block));
+	for (size_t i = 0; i < p.b.heard.n && is_in_order; i++)
+		is_in_order = p.b.heard.p[i] == (char)('a' + i / sizeof(block) % 26);
+	CHECK_TRUE(is_in_order, "in order");
+	pair_fini(&p);
+}
+
 static void
 test_cuts_who_takes_nothing(void)
 {
@@ -647,6 +678,7 @@ SUITE(io_stream, { "talks", test_talks },
       { "takes nothing while told not to", test_takes_nothing_while_told_not_to },
       { "bounds input", test_bounds_input },
       { "tells full and drained", test_tells_full_and_drained },
+      { "output is what is unsent", test_output_is_what_is_unsent },
       { "cuts who takes nothing", test_cuts_who_takes_nothing },
       { "bounds output", test_bounds_output }, { "deadline", test_deadline },
       { "may be freed inside", test_may_be_freed_inside },
