@@ -191,9 +191,13 @@ imap_session_bye(struct imap_session *s, struct str text, struct strbuf *out)
 {
 	if (s->phase == PHASE_CLOSED)
 		return;
-	strbuf_lit(out, "* BYE ");
-	strbuf_add(out, text);
-	strbuf_lit(out, "\r\n");
+	/* What is paused may be in the middle of a literal: the client could not tell
+	   words from it. */
+	if (s->phase != PHASE_MORE) {
+		strbuf_lit(out, "* BYE ");
+		strbuf_add(out, text);
+		strbuf_lit(out, "\r\n");
+	}
 	s->phase = PHASE_CLOSED;
 }
 

@@ -80,7 +80,8 @@ void imap_session_secured(struct imap_session *s);
 /* The open mailbox changed. Harmless at any time; answers IMAP_READ or IMAP_WAIT where it
    is called while the session reads, and may then be in the middle of a command. */
 MUSTUSE enum imap_next imap_session_notify(struct imap_session *s, struct strbuf *out);
-/* Says goodbye ("Server shutting down"); close after it. */
+/* Says goodbye ("Server shutting down"), but not while output is paused (IMAP_MORE);
+   close after it. */
 void imap_session_bye(struct imap_session *s, struct str text, struct strbuf *out);
 
 /* --- answers in many parts, before imap_session_resume */

@@ -3,7 +3,8 @@
  * @login yes: ann is logged in before the first line; @inbox N: there are N messages in
  * INBOX, small ones with a Subject that has their number; @plain no: no login without
  * TLS; @tls no: no TLS to be had; @secure yes: TLS from the first byte; @command N,
- * @append N, @bad N: limits; @output N: where output pauses.
+ * @append N, @bad N: limits; @output N: where output pauses; @stop yes: the server says
+ * goodbye in the first pause.
  * ! mail, ! gone UID, ! seen UID, ! word UID (it has the keyword Word then), ! drop NAME:
  * what another session does; ! damaged UID: that message cannot be read any more;
  * ! fail WORD: the next answer is this error of err.def; ! shutdown.
@@ -23,7 +24,7 @@ struct world {
 	struct imap_conf conf;
 	struct imap_world *store;
 	struct imap_session *session;
-	bool is_secure, is_logged_in, is_paused;
+	bool is_secure, is_logged_in, is_paused, stops_at_pause;
 };
 
 static void *
@@ -87,6 +88,8 @@ core_set(void *core, struct str key, struct str value)
 		w->conf.auth_tries = (uint32_t)n;
 	} else if (str_eq(key, STR("output"))) {
 		w->conf.output_soft_bytes = (uint32_t)n;
+	} else if (str_eq(key, STR("stop"))) {
+		w->stops_at_pause = is_yes(value);
 	} else if (str_eq(key, STR("keywords"))) {
 		w->conf.keywords_max = (uint32_t)n;
 	} else if (str_eq(key, STR("inbox"))) {
@@ -126,6 +129,10 @@ core_answer(void *core, size_t unread, struct strbuf *out)
 	enum dialogue_next next;
 
 	(void)unread;
+	if (w->is_paused && w->stops_at_pause) {
+		imap_session_bye(w->session, STR("Server shutting down"), out);
+		return DIALOGUE_CLOSE;
+	}
 	if (w->is_paused)
 		next = told(w, imap_session_drained(w->session, out));
 	else
