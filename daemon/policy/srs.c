@@ -175,8 +175,8 @@ read_first(const struct srs_conf *conf, struct str rest, struct strbuf *out)
 	struct address to = { 0 };
 	enum err e;
 
-	if (!str_next(&rest, '=', &day) || !str_next(&rest, '=', &host) || !host.n ||
-	    !rest.n)
+	/* The local part may be empty: ""@example.net is an address. */
+	if (!str_next(&rest, '=', &day) || !str_next(&rest, '=', &host) || !host.n)
 		return ERR_AUTH;
 	e = check_day(conf, day);
 	if (e != OK)

@@ -20,6 +20,7 @@ static const struct {
 	{ "ann@example.net", NULL, "SRS0=", "=example.net=ann" },
 	{ "Ann.B+x=y@Example.NET", NULL, "SRS0=", "=Example.NET=Ann.B+x=y" },
 	{ "\"a b\"@example.net", NULL, "SRS0=", "=example.net=a b" },
+	{ "\"\"@example.net", NULL, "SRS0=", "=example.net=" },
 	{ "SRS0=HHHH=TT=orig.example=bob@first.example", NULL,
 	  "SRS1=", "=first.example==HHHH=TT=orig.example=bob" },
 	{ "srs0+HHHH=TT=orig.example=bob@first.example",
