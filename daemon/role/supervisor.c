@@ -351,16 +351,16 @@ on_stop(void *arg)
 
 /* ── reload ── */
 
+/* What the file says of itself, with its place. */
 static void
-on_reload_error(void *arg, const struct diag *diag)
+tell_diag(const struct supervisor *s, enum event_id id, const struct diag *diag)
 {
-	struct supervisor *s = arg;
 	char bytes[512];
 	struct strbuf reason = strbuf_on(bytes);
 	struct event e;
 
 	conf_error_format(&reason, str_from(s->conf_path), diag);
-	event_init(&e, EV_CONFIG_REFUSED, STR(""), STR(""));
+	event_init(&e, id, STR(""), STR(""));
 	event_str(&e, "reason", strbuf_str(&reason));
 	event_i64(&e, "line", diag->line);
 	event_i64(&e, "column", diag->column);
@@ -368,19 +368,15 @@ on_reload_error(void *arg, const struct diag *diag)
 }
 
 static void
+on_reload_error(void *arg, const struct diag *diag)
+{
+	tell_diag(arg, EV_CONFIG_REFUSED, diag);
+}
+
+static void
 on_retired_key(void *arg, const struct diag *diag)
 {
-	struct supervisor *s = arg;
-	char bytes[512];
-	struct strbuf reason = strbuf_on(bytes);
-	struct event e;
-
-	conf_error_format(&reason, str_from(s->conf_path), diag);
-	event_init(&e, EV_CONFIG_RETIRED, STR(""), STR(""));
-	event_str(&e, "reason", strbuf_str(&reason));
-	event_i64(&e, "line", diag->line);
-	event_i64(&e, "column", diag->column);
-	event_tell(&e);
+	tell_diag(arg, EV_CONFIG_RETIRED, diag);
 }
 
 static void
